@@ -1,0 +1,39 @@
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+REPORT := demo-report.html
+
+.PHONY: demo test slow lint types fixtures model calibrate bench bench-dvh bench-blood clean
+
+$(BIN)/lymphorisk: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+demo: $(BIN)/lymphorisk
+	$(BIN)/lymphorisk demo --report $(REPORT)
+	@echo "The report is $(CURDIR)/$(REPORT)"
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+slow: $(VENV)/.dev
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check lymphorisk tests benchmarks fixtures/rtplans/build.py
+	$(BIN)/ruff format --check lymphorisk tests benchmarks fixtures/rtplans/build.py
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+fixtures: $(VENV)/.dev
+	$(BIN)/python fixtures/rtplans/build.py
+
+clean:
+	rm -rf $(VENV) build dist $(REPORT)

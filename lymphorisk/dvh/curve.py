@@ -1,0 +1,191 @@
+"""Dose-volume histograms, their absence, and dose distributions made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lymphorisk.errors import StructureError
+from lymphorisk.plan.grid import read_only
+
+#: Shares of volume that differ by less than this are the same: double precision over a million voxels.
+SHARE_TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class NotContoured:
+    """There is no such structure, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideGrid:
+    """The structure exists but only this share of it lies inside the dose grid."""
+
+    coverage: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DoseDistribution:
+    """Shares of something (an organ's volume, its blood, its lymphocytes) at doses.
+
+    Attributes
+    ----------
+    dose_gy : ndarray, shape (k,)
+        Doses, increasing. [Gy]
+    share : ndarray, shape (k,)
+        Share at each dose; sums to 1.
+    """
+
+    dose_gy: NDArray[np.float64]
+    share: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        if self.dose_gy.shape != self.share.shape or self.dose_gy.ndim != 1 or len(self.dose_gy) == 0:
+            raise StructureError("a dose distribution needs as many doses as shares")
+        if np.any(self.dose_gy < 0) or np.any(np.diff(self.dose_gy) < 0) or not np.all(np.isfinite(self.dose_gy)):
+            raise StructureError("doses of a distribution must be finite, not negative, and increasing")
+        if np.any(self.share < 0) or abs(float(self.share.sum()) - 1.0) > SHARE_TOLERANCE:
+            raise StructureError(f"shares of a dose distribution sum to {self.share.sum():.12g}, not 1")
+        read_only(self.dose_gy)
+        read_only(self.share)
+
+    @property
+    def mean_gy(self) -> float:
+        """Mean dose. [Gy]"""
+        return float(self.dose_gy @ self.share)
+
+    def scaled(self, factor: float) -> DoseDistribution:
+        """The same shares at `factor` times the dose."""
+        return DoseDistribution(self.dose_gy * factor, self.share.copy())
+
+    def rebinned(self, lanes: int) -> DoseDistribution:
+        """At most `lanes` doses of near-equal share, keeping the mean; zero dose keeps a bin of its own."""
+        return _rebin(self, lanes)
+
+
+def uniform(dose_gy: float) -> DoseDistribution:
+    """Everything at one dose."""
+    return DoseDistribution(np.array([float(dose_gy)]), np.ones(1))
+
+
+def mixture(parts: Iterable[tuple[float, DoseDistribution]]) -> DoseDistribution:
+    """Distributions mixed by weights that sum to one."""
+    kept = [(w, d) for w, d in parts if w > 0]
+    if not kept:
+        raise StructureError("a mixture of dose distributions needs a weight above zero")
+    doses = np.concatenate([d.dose_gy for _, d in kept])
+    shares = np.concatenate([w * d.share for w, d in kept])
+    order = np.argsort(doses, kind="stable")
+    total = shares.sum()
+    if abs(float(total) - 1.0) > SHARE_TOLERANCE:
+        raise StructureError(f"weights of a mixture sum to {total:.12g}, not 1")
+    return DoseDistribution(doses[order], shares[order] / total)
+
+
+def diluted(distribution: DoseDistribution, share: float) -> DoseDistribution:
+    """`share` of the whole sees `distribution`, the rest sees nothing."""
+    if not 0.0 <= share <= 1.0:
+        raise StructureError(f"a share of {share:g} cannot be diluted")
+    if share == 1.0:
+        return distribution
+    return mixture([(share, distribution), (1.0 - share, uniform(0.0))])
+
+
+def _rebin(distribution: DoseDistribution, lanes: int) -> DoseDistribution:
+    positive = distribution.dose_gy > 0
+    dose, share = distribution.dose_gy[positive], distribution.share[positive]
+    zero = float(distribution.share[~positive].sum())
+    doses: list[float] = []
+    shares: list[float] = []
+    if zero > 0:
+        doses, shares = [0.0], [zero]
+    wanted = lanes - len(doses)
+    if len(dose) <= wanted:
+        doses += list(dose)
+        shares += list(share)
+    elif wanted < 1:
+        return uniform(distribution.mean_gy)
+    else:
+        edge = np.concatenate([[0.0], np.cumsum(share)])
+        cuts = np.linspace(0.0, edge[-1], wanted + 1)
+        moment = np.concatenate([[0.0], np.cumsum(share * dose)])
+        part = np.diff(np.interp(cuts, edge, moment))
+        width = np.diff(cuts)
+        doses += list(np.maximum.accumulate(part / width))
+        shares += list(width)
+    s = np.array(shares)
+    return DoseDistribution(np.array(doses), s / s.sum())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DVH:
+    """A cumulative dose-volume histogram.
+
+    Attributes
+    ----------
+    name : str
+        Structure name.
+    dose_gy : ndarray, shape (n + 1,)
+        Bin edges, starting at 0, evenly spaced. [Gy]
+    volume_cm3 : ndarray, shape (n + 1,)
+        Volume receiving at least the dose at each edge; starts at the covered volume, ends at 0. [cm3]
+    mean_gy, min_gy, max_gy : float
+        Of the covered volume, from the dose itself, not from the bins. [Gy]
+    coverage : float
+        Share of the structure inside the dose grid, 0 to 1.
+    total_cm3 : float
+        Volume of the whole structure, covered or not. [cm3]
+    end_caps : str
+        Rule for the volume beyond the outermost contours: ``half`` or ``none``.
+    engine : str
+        ``exact``, ``twin``, ``dicompyler`` or ``tps``.
+    """
+
+    name: str
+    dose_gy: NDArray[np.float64]
+    volume_cm3: NDArray[np.float64]
+    mean_gy: float
+    min_gy: float
+    max_gy: float
+    coverage: float = 1.0
+    total_cm3: float = 0.0
+    end_caps: str = "half"
+    engine: str = "exact"
+
+    def __post_init__(self) -> None:
+        if self.dose_gy.shape != self.volume_cm3.shape or len(self.dose_gy) < 2:
+            raise StructureError(f"DVH {self.name!r}: doses and volumes do not fit")
+        if np.any(np.diff(self.dose_gy) <= 0):
+            raise StructureError(f"DVH {self.name!r}: dose edges do not increase")
+        if np.any(np.diff(self.volume_cm3) > SHARE_TOLERANCE * max(float(self.volume_cm3[0]), 1.0)):
+            raise StructureError(f"DVH {self.name!r}: a cumulative DVH never rises")
+        read_only(self.dose_gy)
+        read_only(self.volume_cm3)
+
+    @property
+    def covered_cm3(self) -> float:
+        """Volume inside the dose grid. [cm3]"""
+        return float(self.volume_cm3[0])
+
+    def distribution(self) -> DoseDistribution:
+        """Shares of the covered volume at the middle of each bin, scaled to keep the mean dose."""
+        share = np.maximum(-np.diff(self.volume_cm3), 0.0)
+        last = float(self.volume_cm3[-1])
+        mid = 0.5 * (self.dose_gy[1:] + self.dose_gy[:-1])
+        if last > 0:
+            share = np.append(share, last)
+            mid = np.append(mid, self.dose_gy[-1])
+        if share.sum() <= 0:
+            raise StructureError(f"DVH {self.name!r} holds no volume")
+        used = share > 0
+        share = share[used] / share.sum()
+        mid = mid[used]
+        mean = float(mid @ share)
+        if mean > 0:
+            mid = mid * (self.mean_gy / mean)
+        return DoseDistribution(mid, share / share.sum())

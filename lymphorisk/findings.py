@@ -1,0 +1,65 @@
+"""Findings: what the program noticed and the reader must know, each with a rule code.
+
+Codes are stable. LR0xx files and links, LR1xx structures and DVHs, LR2xx blood dose,
+LR3xx lymphocytes, LR4xx predictors, LR5xx conditioning, LR6xx protocols and gates.
+A finding never carries a patient's name or ID.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SEVERITIES = ("info", "warning", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule a plan can break: its code, usual severity, title and what it means."""
+
+    code: str
+    severity: str
+    title: str
+    meaning: str
+
+
+RULES: dict[str, Rule] = {}
+
+
+def rule(code: str, severity: str, title: str, meaning: str) -> Rule:
+    """Register a rule. Each code is registered once, by the room that raises it."""
+    if severity not in SEVERITIES:
+        raise ValueError(f"severity {severity!r} is not one of {SEVERITIES}")
+    if code in RULES:
+        raise ValueError(f"rule {code} is registered twice")
+    RULES[code] = Rule(code, severity, title, meaning)
+    return RULES[code]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing noticed in one place.
+
+    Attributes
+    ----------
+    code : str
+        Rule code, LRnnn.
+    severity : str
+        ``info``, ``warning`` or ``error``.
+    what : str
+        What was noticed.
+    where : str
+        The file kind, ROI (number and name) or stage.
+    hint : str
+        What the user can do.
+    """
+
+    code: str
+    severity: str
+    what: str
+    where: str = ""
+    hint: str = ""
+
+
+def finding(of: Rule, what: str, where: str = "", hint: str = "", severity: str | None = None) -> Finding:
+    """A finding of a registered rule."""
+    return Finding(of.code, severity or of.severity, what, where, hint)

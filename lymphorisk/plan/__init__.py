@@ -1,0 +1,23 @@
+"""What a treatment is: grid, structures, phases, schedule, patient. No I/O, no models."""
+
+from __future__ import annotations
+
+from lymphorisk.plan.grid import DoseGrid
+from lymphorisk.plan.patient import CHEMO, SITES, Patient
+from lymphorisk.plan.schedule import every_day, weekdays
+from lymphorisk.plan.structures import Structure
+from lymphorisk.plan.treatment import MODALITIES, Beam, Phase, TreatmentPlan
+
+__all__ = [
+    "CHEMO",
+    "MODALITIES",
+    "SITES",
+    "Beam",
+    "DoseGrid",
+    "Patient",
+    "Phase",
+    "Structure",
+    "TreatmentPlan",
+    "every_day",
+    "weekdays",
+]

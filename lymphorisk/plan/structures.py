@@ -1,0 +1,43 @@
+"""Structures: named sets of closed planar contours in patient coordinates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lymphorisk.errors import StructureError
+from lymphorisk.plan.grid import read_only
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Structure:
+    """A region of interest.
+
+    Attributes
+    ----------
+    number : int
+        ROI number.
+    name : str
+        ROI name as exported.
+    contours_mm : tuple of ndarray, each of shape (n, 3)
+        Closed planar contours (the last point is joined to the first). Contours of one
+        plane combine by even-odd (XOR): holes, rings and keyholes keep their meaning. [mm]
+    frame_of_reference : str
+        Frame of Reference UID the contours are drawn in; empty when the export does not say.
+    rt_type : str
+        RT ROI Interpreted Type (EXTERNAL, PTV, ORGAN ...), empty when unknown.
+    """
+
+    number: int
+    name: str
+    contours_mm: tuple[NDArray[np.float64], ...]
+    frame_of_reference: str = ""
+    rt_type: str = ""
+
+    def __post_init__(self) -> None:
+        for contour in self.contours_mm:
+            if contour.ndim != 2 or contour.shape[1] != 3:
+                raise StructureError(f"ROI {self.number}: a contour has shape {contour.shape}, not (n, 3)")
+            read_only(contour)

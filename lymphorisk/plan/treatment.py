@@ -1,0 +1,119 @@
+"""A treatment plan: phases, beams, fractionation. No file formats, no models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from lymphorisk.errors import ScenarioError
+from lymphorisk.plan.grid import DoseGrid
+from lymphorisk.plan.structures import Structure
+
+MODALITIES = ("photon", "electron", "proton", "ion")
+TIME_SOURCES = ("plan", "user", "assumed")
+
+
+@dataclass(frozen=True, slots=True)
+class Beam:
+    """One treatment beam of a fraction.
+
+    Attributes
+    ----------
+    number, name : int, str
+        As in the plan.
+    modality : str
+        One of `MODALITIES`.
+    meterset : float or None
+        MU (or particles) of one fraction, used only as a weight between beams.
+    on_s : float or None
+        Beam-on time of one fraction; None when the plan does not say. [s]
+    time_source : str
+        ``plan`` (from control points), ``user`` or ``assumed``.
+    technique : str
+        As in the plan (STATIC, DYNAMIC, ARC, MODULATED ...), for the stated time defaults.
+    dose : DoseGrid or None
+        This beam's own dose over its phase, when it was exported. [Gy]
+    """
+
+    number: int
+    name: str = ""
+    modality: str = "photon"
+    meterset: float | None = None
+    on_s: float | None = None
+    time_source: str = "assumed"
+    technique: str = ""
+    dose: DoseGrid | None = None
+
+    def __post_init__(self) -> None:
+        if self.modality not in MODALITIES:
+            raise ScenarioError(f"modality {self.modality!r} is not one of {', '.join(MODALITIES)}")
+        if self.on_s is not None and not self.on_s >= 0.0:
+            raise ScenarioError(f"beam {self.number}: beam-on time {self.on_s} s is negative")
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A part of a course with one dose distribution and one number of fractions.
+
+    Attributes
+    ----------
+    label : str
+        Fraction group or plan label.
+    fractions : int
+        Number of fractions.
+    beams : tuple of Beam
+        In the order of treatment; may be empty when no plan file was exported.
+    dose : DoseGrid or None
+        Dose of the whole phase (all fractions); None in a scenario, which gives organ doses. [Gy]
+    modality : str
+        One of `MODALITIES`.
+    rbe_in_dose : float
+        RBE already inside `dose` (1.0 for physical dose). The lymphocyte models divide by it.
+    prescription_gy : float or None
+        Prescribed dose of the phase. [Gy]
+    days : tuple of float or None
+        Fraction times from the start of the course; None lets the calendar default apply. [d]
+    beam_start_s : tuple of float or None
+        Start of each beam within a fraction. [s]
+    """
+
+    label: str
+    fractions: int
+    beams: tuple[Beam, ...] = ()
+    dose: DoseGrid | None = None
+    modality: str = "photon"
+    rbe_in_dose: float = 1.0
+    prescription_gy: float | None = None
+    days: tuple[float, ...] | None = None
+    beam_start_s: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.fractions < 1:
+            raise ScenarioError(f"phase {self.label!r} has {self.fractions} fractions")
+        if self.modality not in MODALITIES:
+            raise ScenarioError(f"modality {self.modality!r} is not one of {', '.join(MODALITIES)}")
+        if self.days is not None and len(self.days) != self.fractions:
+            raise ScenarioError(f"phase {self.label!r}: {len(self.days)} days for {self.fractions} fractions")
+
+
+@dataclass(frozen=True, slots=True)
+class TreatmentPlan:
+    """A course as exported: its phases in order and the structures they share.
+
+    `uids` are SOP Instance UIDs by role (RTPLAN, RTSTRUCT, RTDOSE, several joined in order).
+    """
+
+    label: str
+    phases: tuple[Phase, ...]
+    structures: tuple[Structure, ...]
+    patient_position: str = ""
+    approval: str = ""
+    uids: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.phases:
+            raise ScenarioError("a plan has at least one phase")
+
+    @property
+    def fractions(self) -> int:
+        """Fractions of the whole course."""
+        return sum(phase.fractions for phase in self.phases)
