@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "lymphorisk"
 
 # Left may import right. Rooms in one set do not see each other.
 ORDER: tuple[frozenset[str], ...] = (
+    frozenset({"__main__"}),
     frozenset({"cli"}),
     frozenset({"report", "qa", "train"}),
     frozenset({"analysis"}),

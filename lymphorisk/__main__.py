@@ -1,0 +1,7 @@
+"""`python -m lymphorisk`."""
+
+from __future__ import annotations
+
+from lymphorisk.cli.main import main
+
+main()

@@ -1,0 +1,194 @@
+"""The result of an analysis: everything a report needs, nothing it must compute."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lymphorisk.circulation import BloodDose
+    from lymphorisk.dvh import DVH, DoseDistribution
+    from lymphorisk.findings import Finding
+    from lymphorisk.literature import Estimate
+    from lymphorisk.lymphocyte import AlcForecast
+    from lymphorisk.plan import Patient
+    from lymphorisk.predict import Explanation, Prediction
+
+SOURCES = ("roi", "derived", "surrogate", "scenario")
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """A stage that gives no answer, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrganDose:
+    """The dose of one organ.
+
+    Attributes
+    ----------
+    tg263 : str
+        TG-263 name.
+    source : str
+        ``roi`` (one structure), ``derived`` (a union or difference of structures), ``surrogate``
+        (not contoured; the body's dose stands in) or ``scenario`` (given as numbers).
+    roi_names : tuple of str
+        As exported; empty for a surrogate.
+    how : str
+        Why these ROIs, or which surrogate.
+    course : DoseDistribution
+        Course dose as exported. [Gy]
+    per_fraction : tuple of DoseDistribution
+        One a phase: dose of one fraction for the lymphocyte models, RBE of the export divided out. [Gy]
+    dvh : DVH or None
+        Course DVH; None for a surrogate or a scenario.
+    volume_cm3 : float or None
+        Volume of the whole structure. [cm3]
+    coverage : float
+        Share of the structure inside the dose grid.
+    """
+
+    tg263: str
+    source: str
+    roi_names: tuple[str, ...]
+    how: str
+    course: DoseDistribution
+    per_fraction: tuple[DoseDistribution, ...]
+    dvh: DVH | None = None
+    volume_cm3: float | None = None
+    coverage: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class BeamSummary:
+    """A beam as the blood model used it: `on_s`, `start_s` [s], `weight` its share of the dose."""
+
+    number: int
+    name: str
+    on_s: float
+    start_s: float
+    time_source: str
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseSummary:
+    """A phase as the models used it. `days` are fraction times from the start of the course. [d]"""
+
+    label: str
+    fractions: int
+    modality: str
+    rbe_in_dose: float
+    prescription_gy: float | None
+    days: tuple[float, ...]
+    schedule: str
+    beams: tuple[BeamSummary, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """The three voices, side by side, never averaged.
+
+    Attributes
+    ----------
+    mechanistic : mapping of str to float
+        ``g2``, ``g3``, ``g4``: probability that the nadir reaches the grade (the ensemble's).
+    learned : Prediction or Declined
+        The trained predictor.
+    literature : tuple of Estimate
+        Published models, each with an estimate or the reason it declines.
+    disagreement : str
+        One sentence on how far the voices differ; empty when only one speaks.
+    """
+
+    mechanistic: Mapping[str, float]
+    learned: Prediction | Declined
+    literature: tuple[Estimate, ...]
+    disagreement: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Assumption:
+    """A number in this result that has no source: name, value with unit, why."""
+
+    name: str
+    value: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """What is needed to get the same bytes again.
+
+    `inputs` are (role, SOP Instance UID or file kind, SHA-256).
+    """
+
+    version: str
+    parameter_set: str
+    model_name: str
+    model_sha256: str
+    inputs: tuple[tuple[str, str, str], ...]
+    seed: int
+    draws: int
+    options: Mapping[str, Any]
+    packages: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """One plan, analysed.
+
+    Attributes
+    ----------
+    label : str
+        Plan label as exported (escaped by the reports).
+    phases : tuple of PhaseSummary
+    patient : Patient
+        As used; `patient_sources` says where each fact came from (``given``, ``plan file``, ``assumed``).
+    organs : mapping of str to OrganDose
+        By TG-263 name, in the order of the organ table.
+    unmatched : tuple of str
+        ROI names no organ claimed.
+    blood : BloodDose
+    edic : mapping of str to float or Declined
+        ``edic_gy``, ``edric_gy``, ``edic_esophagus_gy``. [Gy]
+    forecast : AlcForecast
+    risk : Risk
+    explanation : Explanation or Declined
+        Of the learned voice.
+    attribution : mapping of str to float
+        Share of the lymphocytes lost, by organ; sums to 1 (the physics' own explanation).
+    findings : tuple of Finding
+    assumptions : tuple of Assumption
+    provenance : Provenance
+    """
+
+    label: str
+    phases: tuple[PhaseSummary, ...]
+    patient: Patient
+    patient_sources: Mapping[str, str]
+    organs: Mapping[str, OrganDose]
+    unmatched: tuple[str, ...]
+    blood: BloodDose
+    edic: Mapping[str, float | Declined]
+    forecast: AlcForecast
+    risk: Risk
+    explanation: Explanation | Declined
+    attribution: Mapping[str, float]
+    findings: tuple[Finding, ...]
+    assumptions: tuple[Assumption, ...]
+    provenance: Provenance
+
+    @property
+    def alc(self) -> AlcForecast:
+        """The forecast of the absolute lymphocyte count."""
+        return self.forecast
+
+    @property
+    def fractions(self) -> int:
+        """Fractions of the whole course."""
+        return sum(phase.fractions for phase in self.phases)

@@ -1,0 +1,97 @@
+"""The `lymphorisk` command: commands load when they are called, errors become exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+
+import click
+
+from lymphorisk import __version__
+from lymphorisk.errors import LymphoriskError
+
+#: Command name -> (module, attribute, one line of help). Help is here so that `--help` imports nothing.
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "analyze": ("analyze", "analyze", "Organ doses, blood dose, lymphocyte forecast and risk of a plan."),
+    "inspect": ("inspect", "inspect", "What an export holds, how it links, which ROI became which organ."),
+    "dvh": ("dvh", "dvh", "Dose-volume histograms and metrics."),
+    "blood": ("blood", "blood", "Dose to circulating blood, one fraction and the course; EDIC."),
+    "demo": ("demo", "demo", "Analyse a built-in plan: first success without data."),
+    "doctor": ("doctor", "doctor", "Check the installation."),
+    "parameters": ("parameters", "parameters", "Every number the models rest on, with source and range."),
+    "organs": ("organs", "organs", "The organs lymphorisk knows and the ROI names it accepts."),
+}
+EPILOG = "Research and QA support, not a medical device."
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported on first use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[cmd_name]
+        command = getattr(importlib.import_module(f"lymphorisk.cli.{module}"), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, _, line) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="lymphorisk")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.pass_context
+def cli(ctx: click.Context, debug: bool) -> None:
+    """From an exported radiotherapy plan to blood dose, lymphocyte count and risk, with reasons.
+
+    Results go to stdout, messages to stderr. Exit codes: 0 done or pass, 1 the gate failed,
+    2 usage, 3 input, 4 cannot decide, 5 batch partly quarantined, 70 internal.
+    """
+    ctx.ensure_object(dict)["debug"] = debug
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command line and leave with its exit code."""
+    args = sys.argv[1:] if args is None else args
+    sys.exit(run(args))
+
+
+def run(args: list[str]) -> int:
+    """Run the command line; errors are printed on stderr and returned as exit codes."""
+    debug = "--debug" in args
+    try:
+        result = cli.main(args, prog_name="lymphorisk", standalone_mode=False)
+    except LymphoriskError as error:
+        if debug:
+            traceback.print_exc()
+        click.echo(f"error: {error.message}", err=True)
+        if error.hint:
+            click.echo(f"  hint: {error.hint}", err=True)
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.exceptions.Abort:
+        click.echo("stopped", err=True)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except Exception as error:
+        if debug:
+            raise
+        click.echo(f"internal error: {type(error).__name__}", err=True)
+        click.echo("  hint: run again with --debug and report the traceback; nothing was written", err=True)
+        return LymphoriskError.exit_code
+    return result if isinstance(result, int) else 0
+
+
+if __name__ == "__main__":
+    main()

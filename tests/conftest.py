@@ -1,0 +1,25 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of real exported plans; tests that need it carry the marker `real`."""
+    path = Path(os.environ.get("LYMPHORISK_REAL_DATA", ROOT.parent / "shared" / "data"))
+    if not path.is_dir():
+        pytest.skip("no real plans here (set LYMPHORISK_REAL_DATA)")
+    return path
+
+
+@pytest.fixture(scope="session")
+def rtplans() -> Path:
+    """Folder of the project's own fixture plans."""
+    return ROOT / "fixtures" / "rtplans"
