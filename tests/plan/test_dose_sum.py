@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lymphorisk.errors import LinkError, UnsupportedDoseError
+from lymphorisk.plan.dose_sum import sum_doses
+from lymphorisk.plan.grid import DoseGrid
+
+
+def grid(dose, origin=(0.0, 0.0, 0.0), step=2.0, frame="1", directions=None) -> DoseGrid:
+    dose = np.asarray(dose, dtype=np.float32)
+    nz, ny, nx = dose.shape
+    return DoseGrid(
+        dose,
+        np.array(origin, dtype=float),
+        np.eye(3) if directions is None else directions,
+        np.arange(nx) * step,
+        np.arange(ny) * step,
+        np.arange(nz) * step,
+        frame,
+    )
+
+
+def linear(shape, origin, step):
+    z, y, x = (np.arange(n) * step + o for n, o in zip(shape, origin[::-1], strict=True))
+    return 1.0 + 0.1 * x[None, None, :] + 0.2 * y[None, :, None] + 0.05 * z[:, None, None]
+
+
+def test_one_dose_is_itself() -> None:
+    g = grid(np.ones((2, 3, 4)))
+    assert sum_doses([g]) is g
+
+
+def test_same_grid_adds_point_by_point() -> None:
+    a, b = np.random.default_rng(1).random((2, 3, 4, 5))
+    np.testing.assert_allclose(sum_doses([grid(a), grid(b)]).dose_zyx, a + b, rtol=1e-6)
+
+
+def test_a_linear_dose_on_a_shifted_finer_grid_is_added_exactly_where_both_reach() -> None:
+    a = grid(linear((6, 6, 6), (0, 0, 0), 2.0))
+    b = grid(linear((9, 9, 9), (1.0, 1.0, 1.0), 1.0), origin=(1.0, 1.0, 1.0), step=1.0)
+    total = sum_doses([a, b])
+    assert total.dose_zyx.shape == (4, 4, 4)
+    z, y, x = np.meshgrid(total.z_mm, total.y_mm, total.x_mm, indexing="ij")
+    p = total.to_patient(np.stack([x, y, z], axis=-1))
+    expected = 2 * (1.0 + 0.1 * p[..., 0] + 0.2 * p[..., 1] + 0.05 * p[..., 2])
+    np.testing.assert_allclose(total.dose_zyx, expected, rtol=1e-6)
+
+
+def test_a_flipped_grid_is_the_same_dose() -> None:
+    dose = np.random.default_rng(2).random((3, 4, 5))
+    a = grid(dose)
+    flipped = grid(dose[:, :, ::-1].copy(), origin=(8.0, 0.0, 0.0), directions=np.diag([-1.0, 1.0, 1.0]))
+    np.testing.assert_allclose(sum_doses([a, flipped]).dose_zyx, 2 * dose, rtol=1e-5)
+
+
+def test_foreign_frames_are_refused() -> None:
+    with pytest.raises(LinkError, match="frames of reference"):
+        sum_doses([grid(np.ones((2, 2, 2))), grid(np.ones((2, 2, 2)), frame="2")])
+
+
+def test_grids_that_do_not_meet_are_refused() -> None:
+    with pytest.raises(UnsupportedDoseError, match="overlap"):
+        sum_doses([grid(np.ones((2, 2, 2))), grid(np.ones((2, 2, 2)), origin=(50.0, 0.0, 0.0))])

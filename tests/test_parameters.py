@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lymphorisk import parameters
+from lymphorisk.errors import ParameterError
+from lymphorisk.parameters import store
+
+
+@pytest.mark.parametrize("topic", parameters.topics())
+def test_every_parameter_says_where_it_comes_from(topic: str) -> None:
+    for name, p in parameters.load(topic).items():
+        assert p.place.strip(), f"{topic}.{name} has no place"
+        if p.source == "assumption":
+            assert p.known == "assumed", f"{topic}.{name} has no source and is not marked assumed"
+
+
+def test_every_source_has_a_citation() -> None:
+    for source in parameters.sources().values():
+        assert len(source.citation) > 10, source
+
+
+def test_an_unknown_topic_is_refused_with_the_list() -> None:
+    with pytest.raises(ParameterError, match="nonsense") as caught:
+        parameters.load("nonsense")
+    assert "body" in caught.value.hint
+
+
+ENTRY = {"value": 1.0, "unit": "1", "source": "definition", "place": "x", "known": "assumed"}
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"known": "guessed"}, "guessed"),
+        ({"source": "nobody"}, "nobody"),
+        ({"low": 2.0, "high": 3.0}, "outside its own range"),
+        ({"colour": "red"}, "colour"),
+        ({"unit": None}, "unit"),
+    ],
+)
+def test_a_broken_entry_is_refused_by_name(change: dict[str, object], what: str) -> None:
+    entry = {k: v for k, v in {**ENTRY, **change}.items() if v is not None}
+    with pytest.raises(ParameterError, match=what):
+        store._parameter("t", "n", entry, parameters.sources())
+
+
+def test_the_set_id_changes_with_any_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = parameters.set_id()
+    for p in store.DATA.glob("*.toml"):
+        (tmp_path / p.name).write_bytes(p.read_bytes())
+    (tmp_path / "body.toml").write_bytes((tmp_path / "body.toml").read_bytes() + b"\n")
+    monkeypatch.setattr(store, "DATA", tmp_path)
+    store.set_id.cache_clear()
+    try:
+        assert parameters.set_id() != before
+    finally:
+        monkeypatch.undo()
+        store.set_id.cache_clear()
