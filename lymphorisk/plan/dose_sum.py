@@ -36,9 +36,10 @@ def sum_doses(grids: Sequence[DoseGrid]) -> DoseGrid:
             "export all phases on the same planning image, or analyse them one by one",
         )
     if all(_same_geometry(first, g) for g in grids[1:]):
-        total = np.sum(np.stack([g.dose_zyx for g in grids]), axis=0, dtype=np.float64, keepdims=True)[0].astype(
-            np.float32
-        )
+        summed = np.zeros(first.dose_zyx.shape)
+        for grid in grids:
+            summed += grid.dose_zyx
+        total = summed.astype(np.float32)
         return DoseGrid(
             total, first.origin_mm, first.directions, first.x_mm, first.y_mm, first.z_mm, first.frame_of_reference
         )
