@@ -1,0 +1,142 @@
+"""Published models: their printed numbers, their gates, and that outcomes are never mixed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from lymphorisk.literature import MODELS, UNUSABLE, Case, Declined, cohort_rates, comparable, estimate_all
+from lymphorisk.parameters import load
+
+NUMBERS = {name: p.number for name, p in load("literature").items()}
+GBM = Case(site="brain", modality="photon", sex="M", chemo="temozolomide", alc=1.5, brain_mean_gy=25.0)
+ESO = Case(site="esophagus", modality="photon", chemo="platinum", edic_esophagus_gy=3.6)
+BREAST = Case(site="breast", modality="photon", chemo="none", alc=1.6, edic_gy=1.7)
+HCC = Case(site="liver", modality="photon", chemo="none", blood_mean_gy=5.6)
+INSIDE = {
+    "kim2024_gbm": GBM,
+    "chen2022_breast_edic": BREAST,
+    "xu2020_esophagus_edic": ESO,
+    "kim2024_hcc_blood_dose": HCC,
+}
+
+
+def said(case: Case, name: str):
+    return {e.name: e for e in estimate_all(case, NUMBERS)}[name]
+
+
+@pytest.mark.parametrize(
+    ("sex", "dose", "alc", "expected"),
+    [("M", 25.0, 1.5, 0.072), ("F", 25.0, 1.5, 0.19), ("F", 35.0, 1.0, 0.36)],
+)
+def test_glioblastoma_nomogram_gives_its_check_values(sex: str, dose: float, alc: float, expected: float) -> None:
+    p = said(replace(GBM, sex=sex, brain_mean_gy=dose, alc=alc), "kim2024_gbm").p
+    assert p == pytest.approx(expected, abs=0.006)
+
+
+def test_glioblastoma_nomogram_stays_near_the_published_cubic() -> None:
+    """The points and the cubic are the nomogram's own; the logistic is ours: at most 0.02 apart where both rise."""
+    for sex in "MF":
+        for dose in (15.0, 25.0, 35.0):
+            for alc in (0.8, 1.5, 2.5):
+                t = 36.00951 * (sex == "F") + (2.2222 * dose - 11.111) + (87.578 - 12.5112 * alc)
+                cubic = 9e-8 * t**3 - 5.93e-6 * t**2 + 4.978e-5 * t + 0.01104449
+                p = said(replace(GBM, sex=sex, brain_mean_gy=dose, alc=alc), "kim2024_gbm").p
+                assert p == pytest.approx(cubic, abs=0.03)
+
+
+def test_being_female_weighs_sixteen_gray_of_brain() -> None:
+    assert NUMBERS["kim2024_gbm.female"] / NUMBERS["kim2024_gbm.brain_mean"] == pytest.approx(16.2, abs=0.1)
+    assert NUMBERS["kim2024_gbm.female"] / NUMBERS["kim2024_gbm.alc"] == pytest.approx(-2.88, abs=0.02)
+
+
+def test_breast_line_gives_the_cohort_ratio_at_the_cohort_dose() -> None:
+    """Mean EDIC 1.7 Gy, mean ratio of the counts 0.66 (0.64-0.68)."""
+    assert said(BREAST, "chen2022_breast_edic").alc / 1.6 == pytest.approx(0.66, abs=0.04)
+
+
+def test_breast_line_forms_no_probability_and_declines_below_normal() -> None:
+    inside = said(BREAST, "chen2022_breast_edic")
+    assert isinstance(inside.p, Declined)
+    assert "count" in inside.p.reason
+    low = said(replace(BREAST, alc=0.7), "chen2022_breast_edic")
+    assert low.alc is None
+    assert isinstance(low.p, Declined)
+    assert "ambiguous" in low.p.reason
+    assert said(replace(BREAST, alc=0.9, lln=0.8), "chen2022_breast_edic").alc is not None
+
+
+def test_esophagus_bands() -> None:
+    assert said(ESO, "xu2020_esophagus_edic").p == pytest.approx(0.408)
+    assert said(replace(ESO, edic_esophagus_gy=4.01), "xu2020_esophagus_edic").p == pytest.approx(0.673)
+    assert isinstance(said(replace(ESO, edic_esophagus_gy=7.0), "xu2020_esophagus_edic").p, Declined)
+
+
+def test_liver_anchor_has_its_half_risk_near_five_point_seven_gray() -> None:
+    estimate = said(HCC, "kim2024_hcc_blood_dose")
+    assert estimate.p == pytest.approx(0.5, abs=0.04)
+    assert estimate.p_low <= estimate.p <= estimate.p_high
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_every_model_declines_outside_its_gate_with_a_reason(name: str) -> None:
+    """A new model is tested on arrival: other sites, other particles, nothing known."""
+    inside = INSIDE[name]
+    answer = said(inside, name)
+    assert not isinstance(answer.p, Declined) or answer.alc is not None
+    for other in (
+        replace(inside, site="head_neck"),
+        replace(inside, modality="proton"),
+        Case(),
+        Case(site=inside.site),
+    ):
+        declined = said(other, name)
+        assert isinstance(declined.p, Declined)
+        assert declined.p.reason
+        assert declined.alc is None
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_every_model_has_its_outcome_and_source(name: str) -> None:
+    estimate = said(INSIDE[name], name)
+    assert estimate.name == name
+    assert estimate.outcome.threshold
+    assert estimate.outcome.window
+    assert estimate.outcome.aggregation
+    from lymphorisk.parameters import sources
+
+    assert estimate.citation in sources()
+    assert any(key.startswith(f"{name}.") for key in NUMBERS)
+
+
+def test_outcome_keys_differ_between_the_models() -> None:
+    keys = {said(INSIDE[n], n).outcome.key for n in MODELS}
+    assert len(keys) == len(MODELS)
+
+
+def test_models_without_public_numbers_are_listed_and_never_answer() -> None:
+    assert all(u.reason for u in UNUSABLE)
+    assert not {u.name for u in UNUSABLE} & set(MODELS)
+
+
+RATES = cohort_rates({name: p.value for name, p in load("cohort").items()})
+
+
+def test_cohort_rates_are_rates() -> None:
+    for row in RATES:
+        low, high = row.interval
+        assert 0.0 <= low <= row.rate <= high <= 1.0
+
+
+def test_wilson_interval_against_the_closed_form_at_one_half() -> None:
+    """At p = 1/2 the Wilson interval is symmetric with half-width z / (2 sqrt(n + z^2))."""
+    row = replace(RATES[0], events=50, n=100)
+    assert row.interval[1] - 0.5 == pytest.approx(1.96 / (2 * (100 + 1.96**2) ** 0.5), rel=1e-4)
+
+
+def test_comparable_cohorts_share_site_modality_and_chemotherapy() -> None:
+    names = {r.name for r in comparable(ESO, RATES)}
+    assert "shiraishi2018_photon_g4" in names
+    assert "shiraishi2018_proton_g4" not in names
+    assert {r.name for r in comparable(replace(GBM, chemo="none"), RATES)} == {"song2021_rt_g3"}
