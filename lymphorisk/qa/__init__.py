@@ -1,1 +1,1 @@
-"""."""
+"""Constraints on an analysis: protocols, the gate, plan comparison."""

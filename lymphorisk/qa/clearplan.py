@@ -1,0 +1,87 @@
+"""Protocols as a ClearPlan-style constraint sheet (CSV)."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from lymphorisk.errors import ScenarioError
+from lymphorisk.qa.protocol import Line, Protocol, limit
+
+COLUMNS = (
+    "TemplateId",
+    "TemplateCodes",
+    "TemplateAliases",
+    "TemplateTypes",
+    "DVHObjective",
+    "Goal",
+    "Variation",
+    "Priority",
+    "Source",
+    "Notes",
+)
+#: Our lines about the whole plan have no structure; the sheet needs an id in every row.
+PLAN_ID = "PLAN"
+
+
+def loads(text: str, name: str = "") -> Protocol:
+    """A protocol from a constraint sheet.
+
+    The sheet has no column for the name, the site, rules, evidence or overrides; `required` is
+    true for every line with a goal.
+
+    Raises
+    ------
+    ScenarioError
+        A column is missing or a limit does not parse; the row is named.
+    """
+    reader = csv.DictReader(io.StringIO(text.lstrip("﻿")))
+    missing = {"TemplateId", "DVHObjective", "Goal"} - set(reader.fieldnames or ())
+    if missing:
+        raise ScenarioError(
+            f"the sheet has no column {sorted(missing)[0]}", f"a ClearPlan sheet has the columns {', '.join(COLUMNS)}"
+        )
+    lines = []
+    for row in reader:
+        cell = {key: (row.get(key) or "").strip() for key in COLUMNS}
+        if not any(cell.values()):
+            continue
+        try:
+            lines.append(
+                Line(
+                    metric=cell["DVHObjective"],
+                    structure="" if cell["TemplateId"] == PLAN_ID else cell["TemplateId"],
+                    aliases=tuple(a.strip() for a in cell["TemplateAliases"].split("|") if a.strip()),
+                    goal=limit(cell["Goal"]) if cell["Goal"] else None,
+                    variation=limit(cell["Variation"]) if cell["Variation"] else None,
+                    priority=cell["Priority"],
+                    source=cell["Source"],
+                    note=cell["Notes"],
+                )
+            )
+        except ScenarioError as error:
+            raise ScenarioError(f"row {reader.line_num}: {error.message}", error.hint) from None
+    if not lines:
+        raise ScenarioError("the sheet has no constraint rows")
+    return Protocol(name=name, lines=tuple(lines))
+
+
+def dumps(protocol: Protocol) -> str:
+    """The constraint sheet of a protocol; what the sheet cannot hold is left out."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for line in protocol.lines:
+        writer.writerow(
+            {
+                "TemplateId": line.structure or PLAN_ID,
+                "TemplateAliases": "|".join(line.aliases),
+                "DVHObjective": line.metric,
+                "Goal": "" if line.goal is None else str(line.goal),
+                "Variation": "" if line.variation is None else str(line.variation),
+                "Priority": line.priority,
+                "Source": line.source,
+                "Notes": line.note,
+            }
+        )
+    return out.getvalue()

@@ -1,0 +1,112 @@
+"""Protocols as TOML, the native form."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lymphorisk.errors import ScenarioError
+from lymphorisk.qa.protocol import Line, Override, Protocol, limit
+
+SCHEMA = "lymphorisk/protocol/1"
+TOP = {"schema", "name", "site", "note", "rules", "line"}
+TEXTS = ("priority", "endpoint", "source", "n", "evidence", "note")
+LINE = {"metric", "structure", "aliases", "goal", "variation", "required", "published", "override", *TEXTS}
+
+
+def loads(text: str) -> Protocol:
+    """A protocol from TOML text.
+
+    Raises
+    ------
+    ScenarioError
+        Not TOML, an unknown key, a limit or rule that does not parse.
+    """
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ScenarioError(
+            f"the protocol is not valid TOML: {error}", "check quotes and brackets at that line"
+        ) from None
+    _known(table, TOP, "the protocol")
+    if table.get("schema", SCHEMA) != SCHEMA:
+        raise ScenarioError(f"protocol schema {table['schema']!r} is not {SCHEMA}")
+    lines = table.get("line", [])
+    if not lines:
+        raise ScenarioError("the protocol has no [[line]]", "add at least one line with metric and goal")
+    return Protocol(
+        name=str(table.get("name", "")),
+        lines=tuple(_line(entry, i) for i, entry in enumerate(lines, start=1)),
+        site=str(table.get("site", "")),
+        note=str(table.get("note", "")),
+        rules=dict(table.get("rules", {})),
+    )
+
+
+def _known(entry: Mapping[str, Any], allowed: set[str], where: str) -> None:
+    if unknown := sorted(set(entry) - allowed):
+        raise ScenarioError(f"{where}: unknown key {unknown[0]!r}", f"allowed: {', '.join(sorted(allowed))}")
+
+
+def _line(entry: Mapping[str, Any], number: int) -> Line:
+    where = f"line {number}"
+    _known(entry, LINE, where)
+    if "metric" not in entry:
+        raise ScenarioError(f"{where}: no metric", "a line needs metric = 'V5Gy[%]' or the like")
+    override = entry.get("override")
+    if override is not None:
+        _known(override, {"reason", "by"}, f"{where}: override")
+    return Line(
+        metric=str(entry["metric"]),
+        structure=str(entry.get("structure", "")),
+        aliases=tuple(str(a) for a in entry.get("aliases", ())),
+        goal=limit(str(entry["goal"])) if "goal" in entry else None,
+        variation=limit(str(entry["variation"])) if "variation" in entry else None,
+        required=bool(entry.get("required", True)),
+        published=tuple(float(v) for v in entry.get("published", ())),
+        override=None if override is None else Override(str(override.get("reason", "")), str(override.get("by", ""))),
+        **{name: str(entry.get(name, "")) for name in TEXTS},
+    )
+
+
+def dumps(protocol: Protocol) -> str:
+    """TOML text of a protocol; `loads` gives the same protocol back."""
+    out = [f'schema = "{SCHEMA}"', f"name = {_text(protocol.name)}"]
+    out += [f"{key} = {_text(value)}" for key, value in (("site", protocol.site), ("note", protocol.note)) if value]
+    if protocol.rules:
+        out += ["", "[rules]", *(f"{code} = {_text(setting)}" for code, setting in sorted(protocol.rules.items()))]
+    for line in protocol.lines:
+        out += ["", "[[line]]"]
+        if line.structure:
+            out.append(f"structure = {_text(line.structure)}")
+        out.append(f"metric = {_text(line.metric)}")
+        if line.aliases:
+            out.append(f"aliases = [{', '.join(map(_text, line.aliases))}]")
+        if line.goal is not None:
+            out.append(f"goal = {_text(str(line.goal))}")
+        if line.variation is not None:
+            out.append(f"variation = {_text(str(line.variation))}")
+        if not line.required:
+            out.append("required = false")
+        if line.published:
+            out.append(f"published = [{', '.join(map(repr, line.published))}]")
+        out += [f"{name} = {_text(getattr(line, name))}" for name in TEXTS if getattr(line, name)]
+        if line.override is not None:
+            out.append(f"override = {{ reason = {_text(line.override.reason)}, by = {_text(line.override.by)} }}")
+    return "\n".join(out) + "\n"
+
+
+def _text(value: str) -> str:
+    # JSON escapes are TOML basic-string escapes, except that TOML also wants DEL escaped.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def read(path: Path) -> Protocol:
+    """A protocol from a TOML file."""
+    try:
+        return loads(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        raise ScenarioError(f"{path.name} is not UTF-8 text") from None
