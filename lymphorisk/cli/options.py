@@ -1,0 +1,151 @@
+"""Options shared by the commands that take an export."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from lymphorisk.analysis import Options
+    from lymphorisk.plan import Patient
+
+Command = Callable[..., Any]
+
+PATIENT = (
+    click.option(
+        "--patient",
+        "patient_file",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="TOML with a [patient] table.",
+    ),
+    click.option("--age", type=float, help="Age in years."),
+    click.option("--sex", type=click.Choice(["F", "M"]), help="Sex."),
+    click.option("--height-cm", type=float, help="Body height in cm."),
+    click.option("--weight-kg", type=float, help="Body weight in kg."),
+    click.option("--alc", type=float, help="Lymphocyte count before radiotherapy."),
+    click.option("--alc-unit", default="10^9/L", show_default=True, help="Unit of --alc and --lln."),
+    click.option("--lln", type=float, help="The laboratory's lower limit of normal; CTCAE grade 1 needs it."),
+    click.option("--site", help="Treated site: the gate of the published models."),
+    click.option("--chemo", help="Concurrent chemotherapy: none, temozolomide, platinum, other."),
+)
+PLAN = (
+    click.option("--organ", "organs", multiple=True, metavar="TG263=ROI", help="Map an organ to a ROI name or number."),
+    click.option(
+        "--missing",
+        type=click.Choice(["surrogate", "refuse"]),
+        default="surrogate",
+        show_default=True,
+        help="What an organ without contours gets.",
+    ),
+    click.option(
+        "--end-caps",
+        type=click.Choice(["half", "none"]),
+        default="half",
+        show_default=True,
+        help="Volume beyond the outermost contours.",
+    ),
+    click.option(
+        "--fractions",
+        type=click.IntRange(min=1),
+        help="Number of fractions, when the export does not say or as a what-if.",
+    ),
+    click.option("--beam-on", type=float, help="Beam-on time of every beam in s."),
+    click.option("--plan", "plan_name", help="Which plan, when the export holds several (label or UID)."),
+    click.option("--sum", "sum_doses", is_flag=True, help="Several plans are phases of one course."),
+    click.option(
+        "--link-by",
+        type=click.Choice(["uid", "folder"]),
+        default="uid",
+        show_default=True,
+        help="How files are linked.",
+    ),
+)
+BLOOD = (
+    click.option("--network", type=click.Choice(["28", "32"]), help="Blood compartments."),
+    click.option("--blood-volume", type=float, help="Blood volume in L."),
+    click.option("--cardiac-output", type=float, help="Cardiac output in L/min."),
+)
+FORECAST = (
+    click.option(
+        "--first-weekday",
+        type=click.IntRange(0, 4),
+        default=0,
+        show_default=True,
+        help="Weekday of the first fraction, 0 is Monday.",
+    ),
+    click.option("--survival", default="combined", show_default=True, help="Lymphocyte survival model."),
+    click.option("--draws", type=click.IntRange(64, 65536), default=512, show_default=True, help="Ensemble size."),
+    click.option("--seed", type=int, default=20260101, show_default=True, help="Seed of the ensemble."),
+    click.option("--horizon", type=click.IntRange(30, 3650), default=365, show_default=True, help="Days forecast."),
+    click.option(
+        "--model", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder of a trained predictor."
+    ),
+)
+EXPORT = click.argument("export", type=click.Path(exists=True, path_type=Path))
+JSON = click.option("--json", "as_json", is_flag=True, help="Versioned JSON on stdout.")
+SHOW_PHI = click.option("--show-phi", is_flag=True, help="Add the patient's name and ID to the output.")
+
+
+def with_options(*groups: tuple[Callable[[Command], Command], ...]) -> Callable[[Command], Command]:
+    """Add groups of options to a command; they arrive as keyword arguments."""
+
+    def add(command: Command) -> Command:
+        return functools.reduce(lambda c, option: option(c), reversed([o for g in groups for o in g]), command)
+
+    return add
+
+
+def patient_of(given: dict[str, Any]) -> Patient:
+    """The patient from a file and the options; an option wins over the file."""
+    from lymphorisk.plan import Patient
+    from lymphorisk.scenario import read_patient
+    from lymphorisk.units import alc_from
+
+    base = read_patient(given["patient_file"]) if given.get("patient_file") else Patient()
+    facts = {
+        "sex": given.get("sex"),
+        "age_y": given.get("age"),
+        "height_cm": given.get("height_cm"),
+        "weight_kg": given.get("weight_kg"),
+        "alc": None if given.get("alc") is None else alc_from(given["alc"], given["alc_unit"]),
+        "lln": None if given.get("lln") is None else alc_from(given["lln"], given["alc_unit"]),
+        "site": given.get("site"),
+        "chemo": given.get("chemo"),
+    }
+    return Patient(**{name: getattr(base, name) if value is None else value for name, value in facts.items()})
+
+
+def options_of(given: dict[str, Any]) -> Options:
+    """The analysis options from a command's keyword arguments."""
+    from lymphorisk.analysis import Options
+
+    overrides = {}
+    for pair in given.get("organs", ()):
+        name, sign, roi = pair.partition("=")
+        if not sign or not name.strip() or not roi.strip():
+            raise click.BadParameter(f"{pair!r} is not TG263=ROI, such as Spleen=SPL_v2", param_hint="--organ")
+        overrides[name.strip()] = roi.strip()
+    direct = {
+        "missing": "missing",
+        "end_caps": "end_caps",
+        "fractions": "fractions",
+        "beam_on": "beam_on_s",
+        "plan_name": "plan",
+        "sum_doses": "sum_doses",
+        "link_by": "link_by",
+        "network": "network",
+        "blood_volume": "blood_volume_l",
+        "cardiac_output": "cardiac_output_l_min",
+        "first_weekday": "first_weekday",
+        "survival": "survival",
+        "draws": "draws",
+        "seed": "seed",
+        "horizon": "horizon_d",
+        "model": "model",
+    }
+    chosen = {ours: given[theirs] for theirs, ours in direct.items() if given.get(theirs) is not None}
+    return Options(organs=overrides, **chosen)

@@ -1,0 +1,197 @@
+"""A check result as text, JSON, JUnit XML and SARIF."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from xml.sax.saxutils import escape, quoteattr
+
+from lymphorisk.findings import RULES
+from lymphorisk.qa.check import FAIL, MISSING, UNDECIDED, CheckResult, LineResult
+
+SCHEMA = "lymphorisk/check/1"
+SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+SARIF_LEVELS = {"info": "note", "warning": "warning", "error": "error"}
+#: Control characters that XML 1.0 cannot hold.
+XML_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
+
+
+def unit(metric: str) -> str:
+    """The unit written in a metric's brackets."""
+    return metric[metric.rfind("[") + 1 : -1] if metric.endswith("]") else ""
+
+
+def value_text(result: LineResult) -> str:
+    """The value with its unit, bounds and place among the published values."""
+    if result.value is None:
+        return "-"
+    text = f"{result.value:.4g} {unit(result.line.metric)}".strip()
+    if result.low is not None and result.high is not None:
+        text += f" ({result.low:.4g} to {result.high:.4g})"
+    return text
+
+
+def placed_text(result: LineResult) -> str:
+    """Where the value lies among the published ones."""
+    if result.percentile is None or result.value is None:
+        return ""
+    values = sorted(result.line.published)
+    below = sum(v <= result.value for v in values)
+    return f"above {below} of {len(values)} published ({values[0]:g} to {values[-1]:g})"
+
+
+def rows(result: CheckResult) -> list[dict[str, str]]:
+    """The protocol table as text cells, for a report."""
+    return [
+        {
+            "structure": r.line.structure or "plan",
+            "metric": r.line.metric,
+            "value": value_text(r),
+            "goal": "" if r.line.goal is None else str(r.line.goal),
+            "variation": "" if r.line.variation is None else str(r.line.variation),
+            "state": r.state + (" (accepted)" if r.overridden else ""),
+            "reason": r.reason,
+            "placed": placed_text(r),
+            "endpoint": r.line.endpoint,
+            "evidence": r.line.evidence,
+            "source": r.line.source,
+            "n": r.line.n,
+            "override": "" if r.line.override is None else f"{r.line.override.reason} ({r.line.override.by})",
+        }
+        for r in result.lines
+    ]
+
+
+def text(result: CheckResult) -> str:
+    """The check as a table for a terminal; the verdict is the last line."""
+    cells = rows(result)
+    widths = {k: max([len(k), *(len(c[k]) for c in cells)]) for k in ("state", "structure", "metric", "value", "goal")}
+    head = "  ".join(k.upper().ljust(w) for k, w in widths.items())
+    out = [f"Protocol: {result.protocol.name}", "", head, "-" * len(head)]
+    for c in cells:
+        out.append("  ".join(c[k].ljust(w) for k, w in widths.items()).rstrip())
+        out += [f"    {c[k]}" for k in ("reason", "placed") if c[k]]
+        if c["override"] and "(accepted)" in c["state"]:
+            out.append(f"    override: {c['override']}")
+        about = "; ".join(c[k] for k in ("endpoint", "evidence") if c[k])
+        if about:
+            out.append(f"    {about}")
+    counted = [f for f in result.findings if not f.code.startswith("LR6") and f.severity != "info"]
+    if counted:
+        out += ["", "Findings that count:"]
+        out += [f"  {f.code} {f.severity}: {f.what}" + (f" [{f.where}]" if f.where else "") for f in counted]
+    out += ["", result.verdict]
+    return "\n".join(out) + "\n"
+
+
+def to_dict(result: CheckResult) -> dict[str, Any]:
+    """The check as plain data (`lymphorisk/check/1`)."""
+    return {
+        "schema": SCHEMA,
+        "protocol": result.protocol.name,
+        "verdict": result.verdict,
+        "exit_code": result.exit_code,
+        "lines": [
+            {
+                "structure": r.line.structure,
+                "metric": r.line.metric,
+                "state": r.state,
+                "value": r.value,
+                "low": r.low,
+                "high": r.high,
+                "goal": None if r.line.goal is None else str(r.line.goal),
+                "variation": None if r.line.variation is None else str(r.line.variation),
+                "required": r.line.required,
+                "percentile": r.percentile,
+                "reason": r.reason,
+                "overridden": r.overridden,
+                "override": None
+                if r.line.override is None
+                else {"reason": r.line.override.reason, "by": r.line.override.by},
+                "endpoint": r.line.endpoint,
+                "source": r.line.source,
+                "n": r.line.n,
+                "evidence": r.line.evidence,
+            }
+            for r in result.lines
+        ],
+        "findings": [
+            {"code": f.code, "severity": f.severity, "what": f.what, "where": f.where, "hint": f.hint}
+            for f in result.findings
+        ],
+    }
+
+
+def junit(result: CheckResult) -> str:
+    """The check as JUnit XML: a failed line fails, a missing or undecided one is an error, a reference is skipped."""
+    failures = sum(r.state == FAIL and not r.overridden for r in result.lines)
+    errors = sum(r.state in (MISSING, UNDECIDED) and r.line.required and not r.overridden for r in result.lines)
+    skipped = sum(_skipped(r) for r in result.lines)
+    out = [
+        '<?xml version="1.0" encoding="UTF-8"?>',
+        f'<testsuite name={_attribute(result.protocol.name or "protocol")} tests="{len(result.lines)}" '
+        f'failures="{failures}" errors="{errors}" skipped="{skipped}">',
+    ]
+    for r in result.lines:
+        out.append(f"  <testcase classname={_attribute(r.line.structure or 'plan')} name={_attribute(r.line.metric)}>")
+        message = _attribute(f"{r.state}: {r.reason or value_text(r)}")
+        if _skipped(r):
+            out.append(f"    <skipped message={message}/>")
+        elif r.state == FAIL and not r.overridden:
+            out.append(f"    <failure message={message}>{_content(str(r.line.goal))}</failure>")
+        elif r.state in (MISSING, UNDECIDED) and not r.overridden:
+            out.append(f"    <error message={message}/>")
+        else:
+            out.append(f"    <system-out>{_content(f'{r.state} {value_text(r)}')}</system-out>")
+        out.append("  </testcase>")
+    out.append("</testsuite>")
+    return "\n".join(out) + "\n"
+
+
+def _skipped(r: LineResult) -> bool:
+    return r.line.goal is None or (r.state in (MISSING, UNDECIDED) and not r.line.required and not r.overridden)
+
+
+def _attribute(value: str) -> str:
+    return quoteattr(XML_FORBIDDEN.sub("?", value))
+
+
+def _content(value: str) -> str:
+    return escape(XML_FORBIDDEN.sub("?", value))
+
+
+def sarif(result: CheckResult, version: str) -> dict[str, Any]:
+    """The findings as SARIF 2.1.0."""
+    used = sorted({f.code for f in result.findings})
+    return {
+        "$schema": SARIF_SCHEMA,
+        "version": "2.1.0",
+        "runs": [
+            {
+                "tool": {
+                    "driver": {
+                        "name": "lymphorisk",
+                        "version": version,
+                        "rules": [
+                            {
+                                "id": code,
+                                "shortDescription": {"text": RULES[code].title},
+                                "fullDescription": {"text": RULES[code].meaning},
+                            }
+                            for code in used
+                            if code in RULES
+                        ],
+                    }
+                },
+                "results": [
+                    {
+                        "ruleId": f.code,
+                        "level": SARIF_LEVELS[f.severity] if f.severity in SARIF_LEVELS else "none",
+                        "message": {"text": f.what + (f" ({f.hint})" if f.hint else "")},
+                        "locations": [{"logicalLocations": [{"name": f.where or "plan"}]}],
+                    }
+                    for f in result.findings
+                ],
+            }
+        ],
+    }
