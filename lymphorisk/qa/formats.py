@@ -186,7 +186,7 @@ def sarif(result: CheckResult, version: str) -> dict[str, Any]:
                 "results": [
                     {
                         "ruleId": f.code,
-                        "level": SARIF_LEVELS[f.severity] if f.severity in SARIF_LEVELS else "none",
+                        "level": SARIF_LEVELS.get(f.severity, "none"),
                         "message": {"text": f.what + (f" ({f.hint})" if f.hint else "")},
                         "locations": [{"logicalLocations": [{"name": f.where or "plan"}]}],
                     }
