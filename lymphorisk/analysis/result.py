@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lymphorisk.literature.case import Declined
+
 if TYPE_CHECKING:
     from lymphorisk.circulation import BloodDose
     from lymphorisk.dvh import DVH, DoseDistribution
@@ -16,13 +18,6 @@ if TYPE_CHECKING:
     from lymphorisk.predict import Explanation, Prediction
 
 SOURCES = ("roi", "derived", "surrogate", "scenario")
-
-
-@dataclass(frozen=True, slots=True)
-class Declined:
-    """A stage that gives no answer, and why."""
-
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
