@@ -1,0 +1,220 @@
+"""What is planned around an infusion of cells: drugs, radiation, the product's window. No I/O, no models.
+
+The calendar runs in days from the infusion: day 0 is the day the (first) cells are given, day -5
+five days before. A dose given on day -5 is given at the same hour of day -5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from lymphorisk.errors import ScenarioError
+
+DRUGS = ("fludarabine", "cyclophosphamide", "bendamustine")
+DOSE_UNITS = ("mg/m2", "mg/kg", "mg")
+#: A dose above this is a slip of units (the largest labelled single dose is 900 mg/m2). [mg/m2]
+DOSE_MAX_MG_PER_M2 = 5000.0
+#: A dose above this is a slip of units (60 mg/kg is the largest labelled one). [mg/kg]
+DOSE_MAX_MG_PER_KG = 200.0
+#: A dose above this is a slip of units. [mg]
+DOSE_MAX_MG = 15000.0
+DOSE_MAX: Mapping[str, float] = {
+    "mg/m2": DOSE_MAX_MG_PER_M2,
+    "mg/kg": DOSE_MAX_MG_PER_KG,
+    "mg": DOSE_MAX_MG,
+}
+#: The dose axis of one fraction ends here; above it a course dose was given for a fraction dose. [Gy]
+FRACTION_MAX_GY = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class DrugDose:
+    """One dose of one drug.
+
+    Attributes
+    ----------
+    drug : str
+        One of `DRUGS`.
+    amount : float
+        In `unit`; fludarabine as fludarabine phosphate, as on the label.
+    unit : str
+        One of `DOSE_UNITS`.
+    day : float
+        Time of the dose from infusion. [d]
+    """
+
+    drug: str
+    amount: float
+    unit: str
+    day: float
+
+    def __post_init__(self) -> None:
+        if self.drug not in DRUGS:
+            raise ScenarioError(f"drug {self.drug!r} has no model here", f"use one of {', '.join(DRUGS)}")
+        if self.unit not in DOSE_UNITS:
+            raise ScenarioError(f"dose unit {self.unit!r} is unknown", f"use one of {', '.join(DOSE_UNITS)}")
+        if not 0.0 <= self.amount <= DOSE_MAX[self.unit]:
+            raise ScenarioError(
+                f"{self.drug} {self.amount:g} {self.unit} on day {self.day:g} is outside 0 to {DOSE_MAX[self.unit]:g}",
+                "check the unit: mg/m2, mg/kg or mg of one day",
+            )
+
+    def mg(self, bsa_m2: float | None, weight_kg: float | None) -> float:
+        """The dose of this patient. [mg]
+
+        Raises
+        ------
+        ScenarioError
+            When the body size that the unit needs is not known.
+
+        Examples
+        --------
+        >>> DrugDose("fludarabine", 30.0, "mg/m2", -5).mg(bsa_m2=2.0, weight_kg=None)
+        60.0
+        """
+        size = {"mg/m2": bsa_m2, "mg/kg": weight_kg, "mg": 1.0}[self.unit]
+        if size is None:
+            missing = "height and weight" if self.unit == "mg/m2" else "weight"
+            raise ScenarioError(f"{self.drug} in {self.unit} needs the patient's {missing}", "give height_cm, weight_kg")
+        return self.amount * size
+
+
+@dataclass(frozen=True, slots=True)
+class RadiationCourse:
+    """Radiation of one kind: bridging, low-dose large-volume or whole-body.
+
+    Attributes
+    ----------
+    label : str
+        Shown in tables.
+    days : tuple of float
+        Time of each fraction from infusion. [d]
+    whole_body_gy : float or None
+        Dose of one fraction when the whole body gets it evenly; None when a plan gives the doses. [Gy]
+    plan : str
+        Name of the plan (scenario or export) that gives the doses; empty for whole-body dose.
+    """
+
+    label: str
+    days: tuple[float, ...]
+    whole_body_gy: float | None = None
+    plan: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.days:
+            raise ScenarioError(f"radiation {self.label!r} has no fraction")
+        if (self.whole_body_gy is None) == (self.plan == ""):
+            raise ScenarioError(
+                f"radiation {self.label!r} needs either a whole-body dose or a plan, and not both",
+                "give gy_per_fraction for whole-body radiation, plan = for everything else",
+            )
+        if self.whole_body_gy is not None and not 0.0 <= self.whole_body_gy <= FRACTION_MAX_GY:
+            raise ScenarioError(f"radiation {self.label!r}: {self.whole_body_gy:g} Gy in one fraction")
+
+
+@dataclass(frozen=True, slots=True)
+class InfusionWindow:
+    """When a product may be infused, as its label says.
+
+    Attributes
+    ----------
+    low_d, high_d : float
+        Days after the last drug dose of the lymphodepletion, both ends allowed. [d]
+    repeat_after_d : float or None
+        Delay beyond which the label asks to consider repeating lymphodepletion; None when it is silent. [d]
+    waiver_wbc : float or None
+        White count at or below which the label lets lymphodepletion be omitted; None when it does not. [10^9/L]
+    known : str
+        ``read``, ``recalled`` or ``assumed``.
+    """
+
+    low_d: float
+    high_d: float
+    repeat_after_d: float | None = None
+    waiver_wbc: float | None = None
+    known: str = "assumed"
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.low_d <= self.high_d:
+            raise ScenarioError(f"an infusion window of {self.low_d:g} to {self.high_d:g} d is not one")
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Where a regimen's facts come from and how they are known."""
+
+    what: str
+    source: str
+    known: str
+
+
+@dataclass(frozen=True, slots=True)
+class Regimen:
+    """A plan of lymphodepletion, on the calendar of its infusion.
+
+    Attributes
+    ----------
+    name : str
+        Shown in tables and on the plot.
+    drugs, radiation : tuples
+        In any order.
+    infusion_days : tuple of float
+        Days on which cells are given; the first is 0. [d]
+    leukapheresis_day : float or None
+        Day of cell collection. [d]
+    product : str
+        Key of the product, empty when none.
+    title, indication : str
+        The product in words.
+    window : InfusionWindow or None
+        None when the product has none on record.
+    evidence : tuple of Evidence
+    """
+
+    name: str
+    drugs: tuple[DrugDose, ...] = ()
+    radiation: tuple[RadiationCourse, ...] = ()
+    infusion_days: tuple[float, ...] = (0.0,)
+    leukapheresis_day: float | None = None
+    product: str = ""
+    title: str = ""
+    indication: str = ""
+    window: InfusionWindow | None = None
+    evidence: tuple[Evidence, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        if not self.infusion_days or self.infusion_days[0] != 0.0 or list(self.infusion_days) != sorted(
+            self.infusion_days
+        ):
+            raise ScenarioError(f"regimen {self.name!r}: infusion days must start with 0 and rise")
+        if self.leukapheresis_day is not None and self.leukapheresis_day >= 0.0:
+            raise ScenarioError(f"regimen {self.name!r}: leukapheresis is before infusion, not on day {self.leukapheresis_day:g}")
+
+    @property
+    def drug_days(self) -> tuple[float, ...]:
+        """Days with a drug dose above zero, rising. [d]"""
+        return tuple(sorted({d.day for d in self.drugs if d.amount > 0.0}))
+
+    @property
+    def fraction_days(self) -> tuple[float, ...]:
+        """Times of all fractions, rising. [d]"""
+        return tuple(sorted(day for course in self.radiation for day in course.days))
+
+
+def delayed(regimen: Regimen, days: float) -> Regimen:
+    """The same drugs and radiation with the infusion `days` later (the calendar moves back). [d]
+
+    Examples
+    --------
+    >>> flu = DrugDose("fludarabine", 30.0, "mg/m2", -3.0)
+    >>> delayed(Regimen("x", drugs=(flu,)), 2.0).drugs[0].day
+    -5.0
+    """
+    apheresis = None if regimen.leukapheresis_day is None else regimen.leukapheresis_day - days
+    return replace(
+        regimen,
+        drugs=tuple(replace(d, day=d.day - days) for d in regimen.drugs),
+        radiation=tuple(replace(r, days=tuple(t - days for t in r.days)) for r in regimen.radiation),
+        leukapheresis_day=apheresis,
+    )
