@@ -28,7 +28,7 @@ class Options:
     network : str
         ``28`` or ``32`` blood compartments.
     stages, lanes : int or None
-        Erlang stages of a compartment's transit and parallel lanes of an irradiated organ; None is the engine's default.
+        Erlang stages of a compartment's transit, parallel lanes of an irradiated organ; None is the default.
     blood_engine : str
         ``exact``, ``montecarlo`` or ``resident``.
     survival : str
