@@ -3,5 +3,21 @@
 from __future__ import annotations
 
 from lymphorisk.dvh.curve import DVH, DoseDistribution, NotContoured, OutsideGrid, diluted, mixture, uniform
+from lymphorisk.dvh.engine import exact, exact_with_findings
+from lymphorisk.dvh.regions import Difference, Intersection, Region, Union
 
-__all__ = ["DVH", "DoseDistribution", "NotContoured", "OutsideGrid", "diluted", "mixture", "uniform"]
+__all__ = [
+    "DVH",
+    "Difference",
+    "DoseDistribution",
+    "Intersection",
+    "NotContoured",
+    "OutsideGrid",
+    "Region",
+    "Union",
+    "diluted",
+    "exact",
+    "exact_with_findings",
+    "mixture",
+    "uniform",
+]

@@ -1,0 +1,80 @@
+"""From volumes at doses to a cumulative DVH without steps.
+
+Each sub-voxel spreads its volume evenly over the doses it spans, [d - w/2, d + w/2], where
+w^2 is the sum of squares of the dose's change along its three sides: the mean and the variance of
+a linear dose in a box. The cumulative curve of an even spread is a ramp; a ramp is two points of
+its second difference, so a histogram of second differences, summed twice, is the sum of all ramps.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lymphorisk.dvh.curve import DVH
+from lymphorisk.units import MM3_PER_CM3
+
+#: A region whose covered dose is the same everywhere still needs an edge above it. [bins]
+BINS_ABOVE_MAX = 2
+
+Array = NDArray[np.float64]
+
+
+class Accumulator:
+    """Collects volume at dose for one region."""
+
+    def __init__(self, bin_gy: float, highest_gy: float) -> None:
+        self.bin_gy = bin_gy
+        self.bins = int(np.ceil(highest_gy / bin_gy)) + BINS_ABOVE_MAX
+        self._highest = highest_gy / bin_gy
+        self._second = np.zeros(self.bins + 2)
+        self.volume = 0.0
+        self.dose_volume = 0.0
+        self.low = np.inf
+        self.high = -np.inf
+
+    def add(self, dose_gy: NDArray[np.float32], span_gy: NDArray[np.float32], volume: NDArray[np.floating]) -> None:
+        """Add volumes at doses, each spread evenly over its span."""
+        if not len(dose_gy):
+            return
+        scale = np.float32(1.0 / self.bin_gy)
+        at = dose_gy * scale
+        half = span_gy * (np.float32(0.5) * scale)
+        # symmetric, so that the mean stays; not beyond what the grid holds
+        half = np.minimum(half, np.minimum(at, np.float32(self._highest) - at))
+        self.low = min(self.low, float((at - half).min()) * self.bin_gy)
+        self.high = max(self.high, float((at + half).max()) * self.bin_gy)
+        volume = volume.astype(np.float64)
+        self.volume += float(volume.sum())
+        self.dose_volume += float(volume @ dose_gy)
+        half = np.maximum(half, np.float32(0.5))
+        at = np.maximum(at, half)
+        slope = volume / (2 * half)
+        for edge, change in ((at - half, -slope), (at + half, slope)):
+            index = edge.astype(np.intp)
+            part = change * (edge - index)
+            self._second += np.bincount(index, change - part, self.bins + 2)
+            self._second[1:] += np.bincount(index, part, self.bins + 1)[: self.bins + 1]
+
+    def dvh(self, name: str, total: float, end_caps: str) -> DVH:
+        """The curve. Volumes are taken in mm3 and given in cm3."""
+        slope = np.cumsum(self._second)
+        curve = self.volume + np.concatenate([[0.0], np.cumsum(slope[: self.bins])])
+        curve = np.minimum.accumulate(np.clip(curve, 0, self.volume))
+        curve[-1] = 0.0
+        # no volume above the highest dose met: drop the empty tail
+        last = min(int(np.ceil(self.high / self.bin_gy)) + 1, self.bins)
+        curve = curve[: last + 1].copy()
+        curve[-1] = 0.0
+        mean = self.dose_volume / self.volume
+        return DVH(
+            name=name,
+            dose_gy=np.asarray(np.arange(last + 1) * self.bin_gy, np.float64),
+            volume_cm3=curve / MM3_PER_CM3,
+            mean_gy=mean,
+            min_gy=min(self.low, mean),
+            max_gy=max(self.high, mean),
+            coverage=min(self.volume / total, 1.0),
+            total_cm3=total / MM3_PER_CM3,
+            end_caps=end_caps,
+        )

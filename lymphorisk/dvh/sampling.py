@@ -1,0 +1,189 @@
+"""Dose anywhere in the patient: trilinear between grid points, in planes of constant patient z.
+
+A grid point stands for its voxel, so the grid reaches half a spacing beyond its outermost points;
+there the dose is continued linearly, never below zero or above the grid's maximum.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lymphorisk.dvh.coverage import Lattice
+from lymphorisk.plan.grid import DoseGrid
+
+#: Direction cosines this close to 0 and 1 are axes: 1e-5 over 500 mm is 5 micrometres.
+AXIS_TOLERANCE = 1e-5
+#: Points this far outside the grid still count as on its border: rounding of decimal strings. [mm]
+BORDER_MM = 1e-6
+
+Array = NDArray[np.float64]
+Dose = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AxialDose:
+    """A dose grid whose axes are the patient's, coordinates increasing.
+
+    Attributes
+    ----------
+    dose_zyx : ndarray of float32, shape (nz, ny, nx)
+        A view of the grid's dose, axes turned and flipped. [Gy]
+    x_mm, y_mm, z_mm : ndarray
+        Patient coordinates of the grid points, increasing. [mm]
+    max_gy : float
+        Highest dose of the grid. [Gy]
+    """
+
+    dose_zyx: Dose
+    x_mm: Array
+    y_mm: Array
+    z_mm: Array
+    max_gy: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ObliqueDose:
+    """A dose grid turned against the patient's axes; sampled point by point in its own coordinates."""
+
+    grid: DoseGrid
+    z_mm: Array
+    max_gy: float
+
+
+def patient_dose(grid: DoseGrid) -> AxialDose | ObliqueDose:
+    """The grid seen along the patient's axes. Flips and quarter turns cost nothing and change no bit."""
+    highest = float(grid.dose_zyx.max())
+    near = np.abs(grid.directions)
+    local = (grid.x_mm, grid.y_mm, grid.z_mm)
+    if np.any(np.minimum(near, np.abs(near - 1)) > AXIS_TOLERANCE):
+        corners = np.array([[x, y, z] for x in reach(grid.x_mm) for y in reach(grid.y_mm) for z in reach(grid.z_mm)])
+        z = grid.to_patient(corners)[:, 2]
+        return ObliqueDose(grid, np.array([z.min(), z.max()]), highest)
+    axis_of = near.argmax(axis=0)  # local axis (0 x, 1 y, 2 z) along each patient axis
+    dose = grid.dose_zyx.transpose([2 - axis_of[2], 2 - axis_of[1], 2 - axis_of[0]])
+    coordinates: list[Array] = []
+    for patient, own in enumerate(axis_of):
+        sign = np.sign(grid.directions[own, patient])
+        c = grid.origin_mm[patient] + sign * local[own]
+        if sign < 0:
+            c = c[::-1]
+            dose = np.flip(dose, axis=2 - patient)
+        coordinates.append(np.ascontiguousarray(c))
+    return AxialDose(dose, coordinates[0], coordinates[1], coordinates[2], highest)
+
+
+def reach(coordinates: Array) -> tuple[float, float]:
+    """First and last coordinate a line of grid points stands for, half a spacing beyond its ends. [mm]
+
+    A single plane is taken to be 1 mm thick, as nothing says how thick it is.
+    """
+    if len(coordinates) == 1:
+        return float(coordinates[0] - 0.5), float(coordinates[0] + 0.5)
+    first, last = coordinates[1] - coordinates[0], coordinates[-1] - coordinates[-2]
+    return float(coordinates[0] - 0.5 * first), float(coordinates[-1] + 0.5 * last)
+
+
+def _locate(coordinates: Array, at: Array) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Lower neighbour and fraction towards the upper one; beyond the ends the fraction leaves 0..1."""
+    if len(coordinates) == 1:
+        return np.zeros(at.shape, np.intp), np.zeros(at.shape, np.float32)
+    lower = np.clip(np.searchsorted(coordinates, at, side="right") - 1, 0, len(coordinates) - 2)
+    step = coordinates[lower + 1] - coordinates[lower]
+    fraction = np.clip((at - coordinates[lower]) / step, -0.5, 1 + 0.5)
+    return lower, np.asarray(fraction, np.float32)
+
+
+class AxialSampler:
+    """Dose of an axial grid at the pixel centres of a lattice, one plane at a time."""
+
+    def __init__(self, dose: AxialDose, lattice: Lattice) -> None:
+        self._dose = dose
+        self._i, self._fx = _locate(dose.x_mm, lattice.x_mm)
+        self._j, self._fy = _locate(dose.y_mm, lattice.y_mm)
+        x, y = lattice.x_mm, lattice.y_mm
+        in_x, in_y = _within(dose.x_mm, x), _within(dose.y_mm, y)
+        self._inside = None if in_x.all() and in_y.all() else in_y[:, None] & in_x[None, :]
+        self.z_reach = reach(dose.z_mm)
+
+    def inside(self, z_mm: float) -> NDArray[np.bool_] | None:
+        """Pixels that lie within the grid; None when all do."""
+        return self._inside
+
+    def at(self, z_mm: float) -> Dose:
+        """Dose at the pixel centres at patient z, shape (ny, nx). [Gy]"""
+        k, f = _locate(self._dose.z_mm, np.array([z_mm]))
+        volume, low, fraction = self._dose.dose_zyx, int(k[0]), f[0]
+        j0, j1 = int(self._j[0]), int(self._j[-1]) + 2
+        i0, i1 = int(self._i[0]), int(self._i[-1]) + 2
+        plane = volume[low, j0:j1, i0:i1]
+        if fraction != 0:
+            plane = plane + (volume[low + 1, j0:j1, i0:i1] - plane) * fraction
+        plane = _interpolate(plane, self._j - j0, self._fy, 0)
+        plane = _interpolate(plane, self._i - i0, self._fx, 1)
+        return np.clip(plane, 0, np.float32(self._dose.max_gy))
+
+
+def _within(coordinates: Array, at: Array) -> NDArray[np.bool_]:
+    low, high = reach(coordinates)
+    return (at > low - BORDER_MM) & (at < high + BORDER_MM)
+
+
+def _interpolate(plane: Dose, lower: NDArray[np.intp], fraction: Dose, axis: int) -> Dose:
+    base = plane.take(lower, axis=axis)
+    if not fraction.any():
+        return base
+    f = fraction[:, None] if axis == 0 else fraction[None, :]
+    return base + (plane.take(lower + 1, axis=axis) - base) * f
+
+
+class ObliqueSampler:
+    """Dose of a turned grid at the pixel centres of a lattice, one plane at a time."""
+
+    def __init__(self, dose: ObliqueDose, lattice: Lattice) -> None:
+        self._dose = dose
+        y, x = np.meshgrid(lattice.y_mm, lattice.x_mm, indexing="ij")
+        self._flat = dose.grid.to_local(np.stack([x, y, np.zeros_like(x)], axis=2))
+        self._up = dose.grid.directions[:, 2]
+        self.z_reach = (float(dose.z_mm[0]), float(dose.z_mm[1]))
+
+    def inside(self, z_mm: float) -> NDArray[np.bool_] | None:
+        """Pixels that lie within the grid; None when all do."""
+        points, grid = self._flat + self._up * z_mm, self._dose.grid
+        inside = _within(grid.x_mm, points[..., 0]) & _within(grid.y_mm, points[..., 1])
+        inside &= _within(grid.z_mm, points[..., 2])
+        return None if inside.all() else inside
+
+    def at(self, z_mm: float) -> Dose:
+        """Dose at the pixel centres at patient z, shape (ny, nx). [Gy]"""
+        points = self._flat + self._up * z_mm
+        return np.clip(trilinear(self._dose.grid, points), 0, np.float32(self._dose.max_gy))
+
+
+def trilinear(grid: DoseGrid, local_mm: Array) -> Dose:
+    """Dose at local points (..., 3), continued linearly half a spacing beyond the grid. [Gy]"""
+    i, fx = _locate(grid.x_mm, local_mm[..., 0])
+    j, fy = _locate(grid.y_mm, local_mm[..., 1])
+    k, fz = _locate(grid.z_mm, local_mm[..., 2])
+    i1, j1, k1 = (
+        np.minimum(n + 1, len(c) - 1) for n, c in zip((i, j, k), (grid.x_mm, grid.y_mm, grid.z_mm), strict=True)
+    )
+    d = grid.dose_zyx
+
+    def row(kk: NDArray[np.intp], jj: NDArray[np.intp]) -> Dose:
+        low = d[kk, jj, i]
+        return low + (d[kk, jj, i1] - low) * fx
+
+    def layer(kk: NDArray[np.intp]) -> Dose:
+        low = row(kk, j)
+        return low + (row(kk, j1) - low) * fy
+
+    bottom = layer(k)
+    return np.asarray(bottom + (layer(k1) - bottom) * fz)
+
+
+def sampler(dose: AxialDose | ObliqueDose, lattice: Lattice) -> AxialSampler | ObliqueSampler:
+    """The sampler of a dose on a lattice."""
+    return AxialSampler(dose, lattice) if isinstance(dose, AxialDose) else ObliqueSampler(dose, lattice)
