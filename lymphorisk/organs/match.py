@@ -1,0 +1,475 @@
+"""Which ROI is which organ, and why.
+
+The ladder, first rung that holds: override, exact name, normalised name, reverse order, alias,
+ROI type EXTERNAL (the body only), recipe (a union of parts). Similar names are suggested, never used.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from types import MappingProxyType
+
+from lymphorisk.dvh.regions import Difference, Region, Union
+from lymphorisk.errors import AmbiguousOrganError, MissingOrganError
+from lymphorisk.findings import Finding, finding, rule
+from lymphorisk.organs import names
+from lymphorisk.organs.cover import blood_cover, pool_cover
+from lymphorisk.organs.organ import NETWORKS, Organ
+from lymphorisk.organs.table import load
+from lymphorisk.plan.structures import Structure
+
+EMPTY_ROI = rule("LR101", "info", "Empty ROI", "An ROI holds no closed contour; it is not used.")
+NOT_USED = rule(
+    "LR102", "info", "ROI not used", "An ROI has the name of a planning structure or variant, not of an organ."
+)
+VAGUE_ROI = rule("LR103", "warning", "Vague ROI name", "An ROI name may mean an organ, but not surely; it is not used.")
+SIMILAR_ROI = rule(
+    "LR104", "info", "Similar ROI name", "An ROI name resembles an organ's; similar names are never used silently."
+)
+TWO_ROIS = rule("LR105", "warning", "Two ROIs for one organ", "Several ROIs claim an organ; the better match is used.")
+STAND_IN = rule(
+    "LR106", "warning", "Organ by a stand-in", "An organ is not contoured; a wider or smaller contour stands in."
+)
+IMPLAUSIBLE = rule("LR107", "warning", "Implausible volume", "The volume of a structure lies outside the adult range.")
+DERIVED = rule(
+    "LR108", "info", "Organ made of parts", "An organ is not contoured as a whole; it is the union of its parts."
+)
+
+RUNGS = ("override", "exact", "normalised", "reverse order", "alias", "ROI type", "recipe")
+#: Similarity from which a name is suggested: one letter wrong or two swapped in a name of six letters.
+SUGGESTION_CUTOFF = 0.8
+SUGGESTIONS = 2
+#: A closed contour has at least three points.
+CONTOUR_POINTS = 3
+#: Names longer than this are cut in messages: an ROI name may hold 64 characters, a hostile one far more.
+NAME_SHOWN = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """An organ found in an export.
+
+    Attributes
+    ----------
+    region : Region
+        What to compute on: a structure, or structures joined.
+    roi_numbers, roi_names : tuple
+        The ROIs it is made of, as exported.
+    how : str
+        The rung of the ladder and what matched.
+    rung : str
+        One of `RUNGS`.
+    """
+
+    region: Region
+    roi_numbers: tuple[int, ...]
+    roi_names: tuple[str, ...]
+    how: str
+    rung: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unmatched:
+    """An ROI no organ claimed, and why."""
+
+    number: int
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An ROI recognised as a target: ``GTV``, ``CTV``, ``ITV`` or ``PTV``."""
+
+    kind: str
+    structure: Structure
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """All ROIs of an export, sorted out.
+
+    Attributes
+    ----------
+    organs : mapping of str to Match
+        By TG-263 name.
+    unmatched : tuple of Unmatched
+        Every other ROI with the reason; targets are listed apart.
+    suggestions : mapping of str to tuple of str
+        Organs an unmatched ROI name may mean, by ROI name. Nothing is done with them.
+    targets : tuple of Target
+    findings : tuple of Finding
+    """
+
+    organs: Mapping[str, Match]
+    unmatched: tuple[Unmatched, ...] = ()
+    suggestions: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    targets: tuple[Target, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    rung: str
+    structure: Structure
+    detail: str
+
+
+@cache
+def _index() -> Mapping[str, Mapping[object, str]]:
+    """Lookup tables of the ladder, each from key to organ name."""
+    claimed: dict[str, dict[object, set[str]]] = {
+        rung: defaultdict(set) for rung in ("exact", "normalised", "reverse order", "alias")
+    }
+    for organ in load().values():
+        if organ.kind == "target":
+            continue
+        claimed["exact"][organ.name].add(organ.name)
+        claimed["normalised"][names.squash(organ.name)].add(organ.name)
+        claimed["reverse order"][names.shuffled(organ.name)].add(organ.name)
+        for spelling in organ.spellings:
+            for key in (names.squash(spelling), names.shuffled(spelling)):
+                claimed["alias"][key].add(organ.name)
+    # A key two organs claim decides nothing: VBs and VB_S differ by case alone.
+    return {rung: {k: next(iter(v)) for k, v in keys.items() if len(v) == 1} for rung, keys in claimed.items()}
+
+
+@cache
+def _vague() -> Mapping[str, tuple[str, ...]]:
+    out: dict[str, list[str]] = defaultdict(list)
+    for organ in load().values():
+        for name in organ.not_alone:
+            out[names.squash(name)].append(organ.name)
+        if organ.name.endswith("_L") and organ.name[:-1] + "R" in load():
+            for aliases in organ.aliases.values():
+                for name in aliases:
+                    out[names.squash(name)] += [organ.name, organ.name[:-1] + "R"]
+    return {key: tuple(dict.fromkeys(value)) for key, value in out.items()}
+
+
+def organ_of(name: str) -> tuple[str, str] | None:
+    """The organ a name means and the rung it was found on, or None.
+
+    Examples
+    --------
+    >>> organ_of("Spleen"), organ_of("Milz"), organ_of("Lt Lung")
+    (('Spleen', 'exact'), ('Spleen', 'alias'), ('Lung_L', 'alias'))
+    >>> organ_of("Thymus_Glnd"), organ_of("heart"), organ_of("Parotid_L")
+    (('Glnd_Thymus', 'reverse order'), ('Heart', 'normalised'), ('Parotid_L', 'exact'))
+    >>> organ_of("zSpleen_opt") is organ_of("Spleen_PRV05") is organ_of("NOT_Spleen") is None
+    True
+    """
+    index = _index()
+    if name in index["exact"]:
+        return name, "exact"
+    squashed, shuffled = names.squash(name), names.shuffled(name)
+    if not squashed or (names.planning_reason(name) and "minus" not in shuffled) or squashed in _vague_names():
+        return None
+    for rung, keys in (
+        ("normalised", (squashed,)),
+        ("reverse order", (shuffled,)),
+        ("alias", (squashed, shuffled)),
+    ):
+        for key in keys:
+            if key in index[rung]:
+                return index[rung][key], rung
+    return None
+
+
+@cache
+def _vague_names() -> frozenset[str]:
+    return frozenset(names.squash(name) for organ in load().values() for name in organ.not_alone)
+
+
+def match(structures: Sequence[Structure], overrides: Mapping[str, str | int] | None = None) -> Matching:
+    """Match ROIs to organs.
+
+    Parameters
+    ----------
+    structures : sequence of Structure
+        ROIs as exported.
+    overrides : mapping of str to str or int, optional
+        ROI name or number by organ name; names joined by ``+`` become a union.
+
+    Raises
+    ------
+    MissingOrganError
+        An override names no organ or no ROI, or an ROI that is empty.
+    AmbiguousOrganError
+        Two ROIs claim an organ on the same rung of the ladder.
+    """
+    drawn = [s for s in structures if _closed(s)]
+    findings = [
+        finding(EMPTY_ROI, "no closed contour", _where(s), "draw it or ignore this")
+        for s in structures
+        if not _closed(s)
+    ]
+    organs = dict(_overridden(drawn, structures, overrides or {}))
+    claims: dict[str, list[_Claim]] = defaultdict(list)
+    unclaimed: list[Structure] = []
+    for structure in drawn:
+        found = organ_of(structure.name)
+        if found:
+            claims[found[0]].append(_Claim(found[1], structure, f"{structure.name!r}"))
+        else:
+            unclaimed.append(structure)
+    bodies = [s for s in drawn if s.rt_type.upper() == "EXTERNAL"]
+    if "Body" not in claims and bodies:
+        claims["Body"] = [_Claim("ROI type", s, "interpreted type EXTERNAL") for s in bodies]
+        unclaimed = [s for s in unclaimed if s not in bodies]
+    used = {number for m in organs.values() for number in m.roi_numbers}
+    for name in load():
+        if name in claims and name not in organs:
+            chosen, noted = _choose(name, claims[name])
+            findings += noted
+            organs[name] = Match(
+                chosen.structure,
+                (chosen.structure.number,),
+                (chosen.structure.name,),
+                f"{chosen.rung}: {_short(chosen.detail)}",
+                chosen.rung,
+            )
+    findings += _derive(organs)
+    targets = tuple(Target(kind, s) for s in unclaimed if (kind := _target(s)))
+    taken = used | {t.structure.number for t in targets}
+    unmatched, suggestions, noted = _left_over([s for s in unclaimed if s.number not in taken])
+    empty = [Unmatched(s.number, s.name, "no closed contour") for s in structures if not _closed(s)]
+    return Matching(
+        MappingProxyType({name: organs[name] for name in load() if name in organs}),
+        tuple(sorted([*unmatched, *empty], key=lambda u: u.number)),
+        MappingProxyType(suggestions),
+        targets,
+        (*findings, *noted, *_stand_ins(organs)),
+    )
+
+
+def organ_name(name: str) -> str:
+    """The TG-263 name of an organ given under any of its names.
+
+    Raises
+    ------
+    MissingOrganError
+        No organ has this name.
+    """
+    if name in load():
+        return name
+    found = organ_of(name)
+    if found is None:
+        near = similar(name)
+        raise MissingOrganError(
+            f"{_short(name)!r} is no organ this program knows",
+            f"did you mean {' or '.join(near)}?" if near else "`lymphorisk organs` lists the names",
+        )
+    return found[0]
+
+
+def similar(name: str) -> tuple[str, ...]:
+    """Organs whose names resemble this one: a suggestion, never a match."""
+    pool: dict[str, str] = {}
+    for rung in ("normalised", "alias"):
+        for key, organ in _index()[rung].items():
+            if isinstance(key, str):
+                pool.setdefault(key, organ)
+    close = difflib.get_close_matches(
+        names.squash(name)[:NAME_SHOWN], list(pool), n=SUGGESTIONS, cutoff=SUGGESTION_CUTOFF
+    )
+    return tuple(dict.fromkeys(pool[key] for key in close))
+
+
+def check_volume(name: str, volume_cm3: float) -> Finding | None:
+    """A finding when the volume of an organ lies outside the plausible adult range."""
+    organ = load().get(name)
+    if organ is None or organ.volume_range_cm3 is None:
+        return None
+    low, high = organ.volume_range_cm3
+    if low <= volume_cm3 <= high:
+        return None
+    return finding(
+        IMPLAUSIBLE,
+        f"{volume_cm3:.1f} cm3 is outside {low:g} to {high:g} cm3 for {name}",
+        name,
+        "is it the right structure, contoured as a whole? A child's organ may be smaller",
+    )
+
+
+def _closed(structure: Structure) -> bool:
+    return any(len(contour) >= CONTOUR_POINTS for contour in structure.contours_mm)
+
+
+def _where(structure: Structure) -> str:
+    return f"ROI {structure.number} {_short(structure.name)!r}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= NAME_SHOWN else text[: NAME_SHOWN - 1] + "…"
+
+
+def _overridden(
+    drawn: Sequence[Structure], structures: Sequence[Structure], overrides: Mapping[str, str | int]
+) -> Iterator[tuple[str, Match]]:
+    for key, wanted in overrides.items():
+        name = organ_name(key)
+        whole = _find(str(wanted), drawn)
+        parts = [whole] if whole else [_find(part.strip(), drawn) for part in str(wanted).split("+")]
+        members = [part for part in parts if part is not None]
+        if len(members) < len(parts):
+            is_empty = _find(str(wanted), structures) is not None
+            near = difflib.get_close_matches(str(wanted), [s.name for s in drawn], n=SUGGESTIONS)
+            raise MissingOrganError(
+                f"{name}: ROI {_short(str(wanted))!r} {'is empty' if is_empty else 'is not in the structure set'}",
+                f"nearest: {', '.join(map(repr, near))}" if near else "`lymphorisk inspect` lists the ROIs",
+            )
+        region: Region = members[0] if len(members) == 1 else Union(name, tuple(members))
+        yield (
+            name,
+            Match(
+                region,
+                tuple(s.number for s in members),
+                tuple(s.name for s in members),
+                f"override: {_short(str(wanted))!r}",
+                "override",
+            ),
+        )
+
+
+def _find(text: str, structures: Sequence[Structure]) -> Structure | None:
+    by_name = [s for s in structures if s.name == text]
+    if len(by_name) > 1:
+        raise AmbiguousOrganError(
+            f"two ROIs are named {_short(text)!r}", f"give the number: {', '.join(str(s.number) for s in by_name)}"
+        )
+    by_number = [s for s in structures if str(s.number) == text.lstrip("#")]
+    return next(iter(by_name or by_number), None)
+
+
+def _choose(name: str, claims: Sequence[_Claim]) -> tuple[_Claim, list[Finding]]:
+    ordered = sorted(claims, key=lambda c: RUNGS.index(c.rung))
+    best = [c for c in ordered if c.rung == ordered[0].rung]
+    if name == "Body" and len(best) > 1:
+        best = [c for c in best if c.structure.rt_type.upper() == "EXTERNAL"] or best
+    if len(best) > 1:
+        rois = ", ".join(f"{c.structure.number} {_short(c.structure.name)!r}" for c in best)
+        raise AmbiguousOrganError(
+            f"{name}: ROIs {rois} claim it alike ({best[0].rung})",
+            f"say which: --organ {name}={best[0].structure.number}",
+        )
+    noted = [
+        finding(
+            TWO_ROIS,
+            f"{name} is ROI {best[0].structure.number} ({best[0].rung}), not this one ({c.rung})",
+            _where(c.structure),
+            f"to change it: --organ {name}={c.structure.number}",
+        )
+        for c in ordered
+        if c is not best[0]
+    ]
+    return best[0], noted
+
+
+def _derive(organs: dict[str, Match]) -> list[Finding]:
+    """Add unions of parts until nothing more can be made; a union never replaces a contour."""
+    noted: list[Finding] = []
+    grown = True
+    while grown:
+        grown = False
+        for organ in load().values():
+            if organ.name in organs:
+                continue
+            made = _union(organ, organs)
+            if made:
+                organs[organ.name] = made
+                noted.append(finding(DERIVED, made.how, organ.name))
+                grown = True
+    return noted
+
+
+def _union(organ: Organ, organs: Mapping[str, Match]) -> Match | None:
+    for recipe in organ.recipes:
+        if recipe.how != "union" or any(part not in organs for part in recipe.of):
+            continue
+        parts = [organs[part] for part in recipe.of]
+        return Match(
+            Union(organ.name, tuple(part.region for part in parts)),
+            tuple(n for part in parts for n in part.roi_numbers),
+            tuple(n for part in parts for n in part.roi_names),
+            f"recipe: union of {' + '.join(recipe.of)}",
+            "recipe",
+        )
+    return None
+
+
+def without(matching: Matching, organ: str, kind: str) -> Match | None:
+    """An organ with all targets of a kind taken out, such as ``Lungs-GTV``; None when either is missing.
+
+    Parameters
+    ----------
+    organ : str
+        TG-263 name.
+    kind : str
+        ``GTV``, ``CTV``, ``ITV`` or ``PTV``.
+    """
+    targets = [t.structure for t in matching.targets if t.kind == kind]
+    base = matching.organs.get(organ)
+    if base is None or not targets:
+        return None
+    name = f"{organ}-{kind}"
+    minus: Region = targets[0] if len(targets) == 1 else Union(kind, tuple(targets))
+    return Match(
+        Difference(name, base.region, minus),
+        (*base.roi_numbers, *(t.number for t in targets)),
+        (*base.roi_names, *(t.name for t in targets)),
+        f"recipe: {organ} without {kind}",
+        "recipe",
+    )
+
+
+def _target(structure: Structure) -> str | None:
+    kind = names.target_kind(structure.name)
+    if kind is None and structure.rt_type.upper() in {"GTV", "CTV", "ITV", "PTV"}:
+        return structure.rt_type.upper()
+    return kind
+
+
+def _left_over(
+    structures: Sequence[Structure],
+) -> tuple[list[Unmatched], dict[str, tuple[str, ...]], list[Finding]]:
+    unmatched: list[Unmatched] = []
+    suggestions: dict[str, tuple[str, ...]] = {}
+    noted: list[Finding] = []
+    for structure in structures:
+        reason = names.planning_reason(structure.name)
+        near: tuple[str, ...] = ()
+        vague = _vague().get(names.squash(structure.name))
+        if reason:
+            noted.append(finding(NOT_USED, reason, _where(structure)))
+        elif vague:
+            reason, near = f"may mean {' or '.join(vague)}", vague
+            hint = f"if it does: --organ {vague[0]}={structure.number}"
+            noted.append(finding(VAGUE_ROI, reason, _where(structure), hint))
+        elif near := similar(structure.name):
+            reason = f"resembles {' or '.join(near)}, but similar names are not used"
+            hint = f"if it is: --organ {near[0]}={structure.number}"
+            noted.append(finding(SIMILAR_ROI, reason, _where(structure), hint))
+        if near:
+            suggestions[structure.name] = near
+        unmatched.append(Unmatched(structure.number, structure.name, reason or "no organ has this name"))
+    return unmatched, suggestions, noted
+
+
+def _stand_ins(organs: Mapping[str, Match]) -> list[Finding]:
+    used = {
+        c.organ
+        for cover in (pool_cover(organs), *(blood_cover(organs, n) for n in NETWORKS))
+        for parts in cover.values()
+        for c in parts
+        if c.stand_in
+    }
+    return [
+        finding(STAND_IN, load()[name].dilution, name, f"contour {load()[name].stands_for}")
+        for name in load()
+        if name in used
+    ]
