@@ -1,0 +1,276 @@
+"""read_export: from files to a linked plan."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+
+from lymphorisk.dicom import checks, rtdose, rtplan, rtstruct
+from lymphorisk.dicom.ct import read_ct
+from lymphorisk.dicom.dvhs import read_dvhs
+from lymphorisk.dicom.export import Export, InputFile
+from lymphorisk.dicom.link import Candidates, DosePart, Linked, PhaseLink, link
+from lymphorisk.dicom.patient import read_identity, read_patient
+from lymphorisk.dicom.reader import RT_ROLES, DicomFile, Found, find
+from lymphorisk.errors import InputError, LinkError, UnsupportedDoseError
+from lymphorisk.findings import Finding, finding
+from lymphorisk.parameters import load
+from lymphorisk.plan import Beam, DoseGrid, Phase, Structure, TreatmentPlan
+
+#: Grid coordinates that differ by less than this are the same grid. [mm]
+SAME_GRID = 1e-3
+
+BeamTimes = Mapping[int, float] | Sequence[float]
+
+
+def read_export(
+    path: str | os.PathLike[str],
+    *,
+    link_by: str = "uid",
+    sum_doses: bool = False,
+    beam_on_s: BeamTimes | None = None,
+    plan: str | None = None,
+    fractions: int | None = None,
+) -> Export:
+    """Read what a planning system exported and join what belongs together.
+
+    Parameters
+    ----------
+    path : path
+        A folder (searched through), a zip, a DICOMDIR or one file.
+    link_by : str
+        ``uid`` (default), ``frame`` (frame of reference, where UIDs are broken) or ``folder``.
+    sum_doses : bool
+        Take several plans, each with its dose, as phases of one course.
+    beam_on_s : mapping or sequence of float, optional
+        Beam-on time of one fraction by beam number, or in the order of the beams. [s]
+    plan : str, optional
+        Label or UID of the plan to read, when there are several.
+    fractions : int, optional
+        Number of fractions when no plan file says it.
+
+    Raises
+    ------
+    DicomReadError
+        A file is broken, or there is nothing to read.
+    LinkError
+        Files are missing, ambiguous, or do not belong together.
+    UnsupportedDoseError, UnsupportedGeometryError
+        A dose that would be computed wrongly.
+    """
+    if fractions is not None and fractions < 1:
+        raise LinkError(f"{fractions} fractions are no course", "give --fractions N with N at least 1")
+    found = find(path)
+    found_of = {role: found.of(role) for role in (*RT_ROLES, "CT")}
+    _refuse_broken(found)
+    plans = tuple(rtplan.read_plan(f) for f in (*found_of["RTPLAN"], *found_of["RTIONPLAN"]))
+    doses = tuple(rtdose.read_header(f) for f in found_of["RTDOSE"])
+    sets = tuple(rtstruct.read_header(f) for f in found_of["RTSTRUCT"])
+    try:
+        linked = link(
+            Candidates(plans, doses, sets), link_by=link_by, sum_doses=sum_doses, plan=plan, fractions=fractions
+        )
+    except InputError:
+        if found.broken:
+            raise found.broken[0] from None
+        raise
+    used = _used(linked, found_of)
+    with ThreadPoolExecutor(1) as hasher:
+        hashes = [hasher.submit(f.sha256) for f in used]
+        return _assemble(found, linked, used, hashes, found_of["CT"], beam_on_s)
+
+
+def read_plan(path: str | os.PathLike[str]) -> tuple[tuple[Phase, ...], tuple[Finding, ...]]:
+    """The phases of a plan file alone, without dose: fraction groups, beams, metersets, beam-on times."""
+    found = find(path)
+    _refuse_broken(found)
+    files = found.of("RTPLAN", "RTIONPLAN")
+    if len(files) != 1:
+        raise LinkError(f"{len(files)} plan files where one was expected", "give one RTPLAN file")
+    plan = rtplan.read_plan(files[0])
+    return rtplan.phases_of(plan), plan.findings
+
+
+def _refuse_broken(found: Found) -> None:
+    """A broken RT file ends the reading; another broken file becomes a finding."""
+    for error in found.broken:
+        if error.message.startswith(RT_ROLES):
+            raise error
+
+
+def _used(linked: Linked, found_of: Mapping[str, tuple[DicomFile, ...]]) -> list[DicomFile]:
+    uids = [p.plan.sop_uid for p in linked.phases if p.plan is not None]
+    uids.append(linked.structure_uid)
+    uids += [part.header.sop_uid for p in linked.phases for part in (*p.parts, *p.beam_doses.values())]
+    by_uid = {f.sop_uid: f for role in RT_ROLES for f in found_of[role]}
+    return [by_uid[uid] for uid in dict.fromkeys(uids)]
+
+
+def _assemble(
+    found: Found,
+    linked: Linked,
+    used: list[DicomFile],
+    hashes: list[Future[str]],
+    ct_files: tuple[DicomFile, ...],
+    beam_on_s: BeamTimes | None,
+) -> Export:
+    findings: list[Finding] = [*_file_findings(found, used), *linked.findings]
+    structure_file = next(f for f in used if f.role == "RTSTRUCT")
+    structure_set = rtstruct.read_structures(structure_file)
+    findings += structure_set.findings
+    phases = [_phase(p, beam_on_s, findings) for p in linked.phases]
+    structures = _in_frame(structure_set.structures, phases, linked, findings)
+    for phase in phases:
+        findings += checks.check_phase(phase)
+    findings += checks.check_extent(structures, phases)
+    plans = list(dict.fromkeys(p.plan for p in linked.phases if p.plan is not None))
+    for plan in plans:
+        findings += [*plan.findings, *checks.check_approval(plan.approval, plan.label)]
+    dvhs, dvh_findings = _tps_dvhs(linked, structures)
+    ct, ct_findings = read_ct(ct_files, structure_set)
+    patient, patient_findings = read_patient([f for f in used if f.role != "RTDOSE"] + used)
+    uids: dict[str, tuple[str, ...]] = {}
+    for file in used:
+        role = "RTPLAN" if file.role == "RTIONPLAN" else file.role
+        uids[role] = (*uids.get(role, ()), file.sop_uid)
+    label = " + ".join(p.label for p in plans) if plans else ""
+    positions = {p.patient_position for p in plans} - {""}
+    return Export(
+        plan=TreatmentPlan(
+            label=label,
+            phases=tuple(phases),
+            structures=structures,
+            patient_position=positions.pop() if len(positions) == 1 else "",
+            approval=", ".join(dict.fromkeys(p.approval for p in plans if p.approval)),
+            uids=uids,
+        ),
+        patient=patient,
+        findings=tuple(dict.fromkeys([*findings, *dvh_findings, *ct_findings, *patient_findings])),
+        inputs=tuple(InputFile(f.role, f.sop_uid, h.result()) for f, h in zip(used, hashes, strict=True)),
+        tps_dvhs=dvhs,
+        ct=ct,
+        phi=read_identity(structure_file),
+    )
+
+
+def _file_findings(found: Found, used: list[DicomFile]) -> list[Finding]:
+    out = [finding(checks.NO_META, "; ".join(f.notes), f.role) for f in used if f.notes]
+    out += [finding(checks.BROKEN_FILE, error.message, "export", error.hint) for error in found.broken]
+    if found.missing:
+        out.append(
+            finding(checks.DIRECTORY_GAP, f"{found.missing} files named by the DICOMDIR are not there", "DICOMDIR")
+        )
+    return out
+
+
+def _phase(linked: PhaseLink, beam_on_s: BeamTimes | None, findings: list[Finding]) -> Phase:
+    grid = _sum_of(linked.parts, findings)
+    plan = linked.plan
+    modality = plan.modality if plan is not None else "photon"
+    if plan is None:
+        beams: tuple[Beam, ...] = ()
+    else:
+        seen = {b.number: b for g in linked.groups for b in rtplan.beams_of(plan, g)}
+        beams = tuple(seen.values())
+    beams = tuple(
+        replace(b, dose=_sum_of((linked.beam_doses[b.number],), findings)) if b.number in linked.beam_doses else b
+        for b in beams
+    )
+    several = plan is not None and len(plan.groups) > 1
+    own = [g.prescription_gy for g in linked.groups]
+    prescription = own[0] if len(own) == 1 else None
+    if prescription is None and plan is not None and (not several or len(own) == len(plan.groups)):
+        prescription = plan.prescription_gy
+    label = plan.label if plan is not None else ""
+    if several and len(linked.groups) == 1:
+        label = f"{label} group {linked.groups[0].number}"
+    return Phase(
+        label=label or "plan",
+        fractions=linked.fractions,
+        beams=_timed(beams, beam_on_s),
+        dose=grid,
+        modality=modality,
+        rbe_in_dose=_rbe(linked.parts, modality, findings),
+        prescription_gy=prescription,
+    )
+
+
+def _timed(beams: tuple[Beam, ...], times: BeamTimes | None) -> tuple[Beam, ...]:
+    """Beams with the user's beam-on times."""
+    if times is None:
+        return beams
+    if not isinstance(times, Mapping):
+        if not beams:
+            beams = tuple(Beam(number) for number in range(1, len(times) + 1))
+        if len(times) != len(beams):
+            raise LinkError(f"{len(times)} beam-on times for {len(beams)} beams", "give one time for each beam")
+        times = {b.number: t for b, t in zip(beams, times, strict=True)}
+    if unknown := sorted(set(times) - {b.number for b in beams}):
+        raise LinkError(f"there is no beam {unknown[0]}", f"beams: {', '.join(str(b.number) for b in beams)}")
+    return tuple(replace(b, on_s=float(times[b.number]), time_source="user") if b.number in times else b for b in beams)
+
+
+def _sum_of(parts: Sequence[DosePart], findings: list[Finding]) -> DoseGrid:
+    total, found = rtdose.read_grid(parts[0].header.file, parts[0].factor)
+    findings += found
+    for part in parts[1:]:
+        grid, found = rtdose.read_grid(part.header.file, part.factor)
+        findings += found
+        if not _same_grid(total, grid):
+            raise UnsupportedDoseError(
+                "the beam doses lie on different grids and cannot be added",
+                "export the plan dose (DoseSummationType PLAN)",
+            )
+        total = replace(total, dose_zyx=total.dose_zyx + grid.dose_zyx)
+    return total
+
+
+def _same_grid(a: DoseGrid, b: DoseGrid) -> bool:
+    return a.dose_zyx.shape == b.dose_zyx.shape and all(
+        np.allclose(getattr(a, name), getattr(b, name), rtol=0.0, atol=SAME_GRID)
+        for name in ("origin_mm", "directions", "x_mm", "y_mm", "z_mm")
+    )
+
+
+def _rbe(parts: Sequence[DosePart], modality: str, findings: list[Finding]) -> float:
+    """RBE that an EFFECTIVE dose already contains; 1 for a physical dose."""
+    if all(part.header.dose_type != "EFFECTIVE" for part in parts):
+        return 1.0
+    if modality == "ion":
+        raise UnsupportedDoseError(
+            "RTDOSE: the EFFECTIVE dose of an ion plan holds an RBE that varies in space", "export the PHYSICAL dose"
+        )
+    rbe = load("dose")["rbe_in_effective_proton_dose"].number if modality == "proton" else 1.0
+    findings.append(finding(checks.RBE, f"an EFFECTIVE {modality} dose; RBE {rbe:g} is taken to be in it", "RTDOSE"))
+    return rbe
+
+
+def _in_frame(
+    structures: tuple[Structure, ...], phases: list[Phase], linked: Linked, findings: list[Finding]
+) -> tuple[Structure, ...]:
+    """Structures drawn in the dose's frame; those of another registered image are left out."""
+    frames = {p.dose.frame_of_reference for p in phases if p.dose is not None} | {""}
+    there = {s.frame_of_reference for s in structures}
+    if there <= frames or not there & frames - {""}:
+        return structures
+    foreign = [s for s in structures if s.frame_of_reference not in frames]
+    listed = ", ".join(f"{s.number}" for s in foreign)
+    findings.append(
+        finding(
+            checks.FOREIGN_FRAME, f"ROI {listed} drawn on another image were left out", "RTSTRUCT", severity="warning"
+        )
+    )
+    return tuple(s for s in structures if s.frame_of_reference in frames)
+
+
+def _tps_dvhs(linked: Linked, structures: tuple[Structure, ...]):  # type: ignore[no-untyped-def]
+    if len(linked.phases) != 1 or len(linked.phases[0].parts) != 1:
+        return (), []
+    phase = linked.phases[0]
+    names = {s.number: s.name for s in structures}
+    prescription = phase.plan.prescription_gy if phase.plan is not None else None
+    return read_dvhs(phase.parts[0].header.file, names, prescription)

@@ -1,0 +1,164 @@
+"""What an export makes one notice: the rules LR0xx and the checks that raise them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from lymphorisk.findings import Finding, finding, rule
+from lymphorisk.plan import Phase, Structure
+
+NO_META = rule(
+    "LR001",
+    "info",
+    "file without meta information",
+    "The file lacks the DICOM header; its encoding was read off its bytes.",
+)
+BROKEN_FILE = rule("LR002", "warning", "unreadable file left out", "A file of the export is broken and was not used.")
+DIRECTORY_GAP = rule(
+    "LR003", "warning", "file missing from the DICOMDIR", "The directory names files that are not there."
+)
+WEAK_LINK = rule(
+    "LR004", "warning", "linked without UIDs", "The files do not name each other; they were joined by weaker signs."
+)
+UNUSED_FILE = rule("LR005", "info", "file not used", "An RT file of the export is not part of the plan that was read.")
+FOREIGN_FRAME = rule(
+    "LR006", "error", "frames of reference differ", "Dose and structures are drawn in frames with different UIDs."
+)
+NO_FRAME = rule(
+    "LR007",
+    "warning",
+    "no frame of reference",
+    "A file does not say its frame of reference; positions were taken at face value.",
+)
+CHARACTER_SET = rule(
+    "LR008",
+    "warning",
+    "names in an undeclared character set",
+    "ROI names could not be decoded as declared and may be misread.",
+)
+UNAPPROVED = rule("LR010", "warning", "plan not approved", "The plan's approval status is not APPROVED.")
+FRACTIONS_GIVEN = rule(
+    "LR011", "warning", "fractions not from a plan", "There is no plan file; the number of fractions is the user's."
+)
+DOSE_AGAINST_PRESCRIPTION = rule(
+    "LR012", "warning", "dose does not fit the prescription", "The dose maximum is far from the prescribed dose."
+)
+SUMMED = rule(
+    "LR013", "info", "doses joined", "The dose of a phase was put together from several files, or spans several."
+)
+SETUP_BEAM = rule("LR014", "info", "setup beam left out", "A setup or imaging beam treats nobody and was left out.")
+RBE = rule(
+    "LR015", "warning", "RBE inside the dose", "The dose is EFFECTIVE; the RBE it contains is assumed, not read."
+)
+TPS_DVH_UNITS = rule(
+    "LR016",
+    "info",
+    "mislabelled DVH statistics",
+    "Min, max or mean dose of the planning system's DVH are not in the unit they say.",
+)
+NO_METERSET = rule(
+    "LR017", "info", "beam without meterset", "A beam gives no meterset; beams cannot be weighted by it."
+)
+GRID_OFFSETS = rule(
+    "LR018", "info", "unusual frame offsets", "The dose planes are given in absolute, descending or uneven offsets."
+)
+NEGATIVE_DOSE = rule(
+    "LR019", "warning", "negative dose", "The dose grid holds values below zero; they were set to zero."
+)
+NOT_CLOSED = rule("LR020", "info", "points and open contours ignored", "Points and open contours enclose no volume.")
+EMPTY_ROI = rule("LR021", "info", "empty ROI", "The ROI has a name and no contours.")
+DUPLICATE_NAME = rule("LR022", "warning", "ROI names repeat", "Several ROIs carry the same name; use the ROI number.")
+LONG_NAME = rule(
+    "LR023", "info", "ROI name cut", "A ROI name is longer than DICOM allows, or holds control characters."
+)
+PLANES_OUTSIDE = rule(
+    "LR024", "info", "contours beyond the dose grid", "Contour planes lie outside the dose grid; its share is reported."
+)
+DEGENERATE = rule("LR025", "info", "contours of fewer than three points ignored", "They enclose nothing.")
+ROI_WITHOUT_ENTRY = rule(
+    "LR026", "warning", "contours of an unlisted ROI", "Contours refer to an ROI number that has no entry."
+)
+CT_REJECTED = rule(
+    "LR027", "info", "CT series not used", "CT slices that the structures do not refer to, or that form no volume."
+)
+PATIENT_FACT = rule("LR028", "info", "patient fact not usable", "Age, size or weight in the header is not plausible.")
+GROUPS_MERGED = rule(
+    "LR029",
+    "warning",
+    "fraction groups share one dose",
+    "One dose covers several fraction groups; its share of each is not known.",
+)
+SEVERAL_DOSES = rule("LR030", "warning", "several doses of a plan", "More than one dose fits the plan; one was chosen.")
+
+#: A dose maximum below or above these multiples of the prescription needs an explanation: hot spots
+#: of stereotactic plans reach twice the prescription, and no plan stays below nine tenths.
+PRESCRIPTION_LOW, PRESCRIPTION_HIGH = 0.9, 2.2
+
+
+def check_structures(structures: Sequence[Structure]) -> list[Finding]:
+    """Findings on names and emptiness."""
+    found = [finding(EMPTY_ROI, "no contours", f"ROI {s.number} {s.name!r}") for s in structures if not s.contours_mm]
+    for name, count in Counter(s.name for s in structures).items():
+        if count > 1:
+            numbers = ", ".join(str(s.number) for s in structures if s.name == name)
+            found.append(finding(DUPLICATE_NAME, f"{count} ROIs are named alike: {numbers}", f"ROI name {name!r}"))
+    return found
+
+
+def check_extent(structures: Sequence[Structure], phases: Sequence[Phase]) -> list[Finding]:
+    """Findings on contour planes outside the dose grid of a phase."""
+    found: list[Finding] = []
+    for phase in phases:
+        grid = phase.dose
+        if grid is None or len(grid.z_mm) < 2:
+            continue
+        low, high = float(grid.z_mm[0]), float(grid.z_mm[-1])
+        outside: list[str] = []
+        for structure in structures:
+            if not structure.contours_mm:
+                continue
+            firsts = np.stack([contour[0] for contour in structure.contours_mm])
+            z = grid.to_local(firsts)[:, 2]
+            share = float(np.mean((z < low) | (z > high)))
+            if share > 0:
+                outside.append(f"{structure.name} ({100 * share:.0f} %)")
+        if outside:
+            found.append(
+                finding(
+                    PLANES_OUTSIDE,
+                    f"{len(outside)} ROIs have contours above or below the dose grid: {', '.join(outside[:8])}"
+                    + (" ..." if len(outside) > 8 else ""),
+                    f"phase {phase.label!r}",
+                )
+            )
+    return found
+
+
+def check_phase(phase: Phase) -> list[Finding]:
+    """Findings on dose against prescription."""
+    if phase.dose is None or not phase.prescription_gy:
+        return []
+    top = float(phase.dose.dose_zyx.max())
+    ratio = top / phase.prescription_gy
+    if PRESCRIPTION_LOW <= ratio <= PRESCRIPTION_HIGH:
+        return []
+    return [
+        finding(
+            DOSE_AGAINST_PRESCRIPTION,
+            f"the dose maximum is {top:.2f} Gy for {phase.prescription_gy:g} Gy prescribed in {phase.fractions} fractions",
+            f"phase {phase.label!r}",
+            "check whether the dose is of one fraction, of one beam or of the whole phase",
+        )
+    ]
+
+
+def check_approval(approval: str, label: str) -> list[Finding]:
+    """A finding when the plan is not approved, or does not say."""
+    if approval == "APPROVED":
+        return []
+    if not approval:
+        return [finding(UNAPPROVED, "the plan does not say whether it is approved", f"plan {label!r}", severity="info")]
+    return [finding(UNAPPROVED, f"approval status {approval}", f"plan {label!r}", "analyse the approved plan")]

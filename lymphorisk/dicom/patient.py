@@ -1,0 +1,89 @@
+"""Facts about the patient out of the headers; name and ID apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from lymphorisk.dicom import checks, tags
+from lymphorisk.dicom.export import PatientIdentity
+from lymphorisk.dicom.reader import DicomFile
+from lymphorisk.dicom.tree import Item
+from lymphorisk.errors import DicomReadError, ScenarioError
+from lymphorisk.findings import Finding, finding
+from lymphorisk.plan import Patient
+
+AGE_UNITS_PER_YEAR = {"Y": 1.0, "M": 12.0, "W": 52.18, "D": 365.25}
+CM_PER_M = 100.0
+#: A body length written in metres is below this; above it is centimetres by mistake. [m]
+MAX_HEIGHT_M = 3.0
+
+
+def read_patient(files: Sequence[DicomFile]) -> tuple[Patient, list[Finding]]:
+    """Sex, age, height and weight from the first header that says them; None where none does."""
+    found: list[Finding] = []
+    facts: dict[str, float | str] = {}
+    for file in files:
+        for name, value in _facts(file.root).items():
+            if name in facts:
+                continue
+            try:
+                Patient(**{name: value})  # type: ignore[arg-type]
+            except ScenarioError:
+                found.append(finding(checks.PATIENT_FACT, f"{name} is not plausible and was left out", file.role))
+            else:
+                facts[name] = value
+    return Patient(**facts), found  # type: ignore[arg-type]
+
+
+def _facts(root: Item) -> dict[str, float | str]:
+    out: dict[str, float | str] = {}
+    sex = root.code(tags.PATIENT_SEX)
+    if sex in ("M", "F"):
+        out["sex"] = sex
+    age = _age(root)
+    if age is not None:
+        out["age_y"] = age
+    size, weight = _optional(root, tags.PATIENT_SIZE), _optional(root, tags.PATIENT_WEIGHT)
+    if size:
+        out["height_cm"] = size * CM_PER_M if size < MAX_HEIGHT_M else size
+    if weight:
+        out["weight_kg"] = weight
+    return out
+
+
+def _optional(root: Item, tag: int) -> float | None:
+    try:
+        return root.number(tag)
+    except DicomReadError:
+        return None
+
+
+def _age(root: Item) -> float | None:
+    """Age at planning: Patient's Age, else from birth date to the date of plan or study. [y]"""
+    text = root.code(tags.PATIENT_AGE)
+    if len(text) == 4 and text[:3].isdigit() and text[3] in AGE_UNITS_PER_YEAR:
+        return float(text[:3]) / AGE_UNITS_PER_YEAR[text[3]] or None
+    born = _date(root.code(tags.PATIENT_BIRTH_DATE))
+    planned = _date(root.code(tags.RT_PLAN_DATE)) or _date(root.code(tags.STUDY_DATE))
+    if born is None or planned is None or planned <= born:
+        return None
+    years = planned.year - born.year - ((planned.month, planned.day) < (born.month, born.day))
+    return float(years) or None
+
+
+def _date(text: str) -> date | None:
+    digits = text.replace(".", "")
+    if len(digits) != 8 or not digits.isdigit():
+        return None
+    try:
+        return date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
+    except ValueError:
+        return None
+
+
+def read_identity(file: DicomFile) -> PatientIdentity:
+    """Name and ID, for whoever asks to see them."""
+    name, _ = file.root.text(tags.PATIENT_NAME)
+    number, _ = file.root.text(tags.PATIENT_ID)
+    return PatientIdentity(name, number)

@@ -1,0 +1,323 @@
+"""Find and open DICOM files: a folder, a zip, a DICOMDIR or one file.
+
+Files are sorted by SOP class and UIDs, never by name. Files that are not DICOM, or not of a class
+this program uses, are left alone. What is used is hashed (SHA-256) as it lay on disk.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+import os
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from lymphorisk.dicom import tags
+from lymphorisk.dicom.tree import Buffer, Item
+from lymphorisk.errors import DicomReadError, LinkError
+
+ROLES = {
+    "1.2.840.10008.5.1.4.1.1.481.2": "RTDOSE",
+    "1.2.840.10008.5.1.4.1.1.481.3": "RTSTRUCT",
+    "1.2.840.10008.5.1.4.1.1.481.5": "RTPLAN",
+    "1.2.840.10008.5.1.4.1.1.481.8": "RTIONPLAN",
+    "1.2.840.10008.5.1.4.1.1.2": "CT",
+    "1.2.840.10008.1.3.10": "DICOMDIR",
+}
+MODALITY_ROLES = {"RTDOSE": "RTDOSE", "RTSTRUCT": "RTSTRUCT", "RTPLAN": "RTPLAN", "CT": "CT"}
+RT_ROLES = ("RTPLAN", "RTIONPLAN", "RTSTRUCT", "RTDOSE")
+
+IMPLICIT_LITTLE = "1.2.840.10008.1.2"
+EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
+DEFLATED = "1.2.840.10008.1.2.1.99"
+EXPLICIT_BIG = "1.2.840.10008.1.2.2"
+NATIVE = (IMPLICIT_LITTLE, EXPLICIT_LITTLE, DEFLATED, EXPLICIT_BIG, "")
+
+PREAMBLE = 128
+#: Files a search looks at before it gives up: a large study has a few thousand.
+MAX_FILES = 100_000
+#: Bytes a zip or a deflated file may unfold to: the largest exports met are below 1 GB. [bytes]
+MAX_UNPACKED = 4 << 30
+#: How much a zip member may unfold: dose grids of zeros reach a few hundred.
+MAX_RATIO = 1100
+#: Below this size a high ratio does no harm. [bytes]
+SMALL_MEMBER = 64 << 20
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DicomFile:
+    """One file of an export: what it is, where it came from, and its data set, unread."""
+
+    role: str
+    sop_uid: str
+    syntax: str
+    root: Item
+    whole: Buffer
+    folder: str
+    notes: tuple[str, ...] = ()
+
+    def sha256(self) -> str:
+        """SHA-256 of the file as it lay on disk."""
+        return hashlib.sha256(self.whole).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """What a search found."""
+
+    files: tuple[DicomFile, ...]
+    ignored: int
+    broken: tuple[DicomReadError, ...]
+    missing: int = 0
+
+    def of(self, *roles: str) -> tuple[DicomFile, ...]:
+        """Files of some roles, in order of UID."""
+        return tuple(sorted((f for f in self.files if f.role in roles), key=lambda f: f.sop_uid))
+
+
+def find(path: str | os.PathLike[str]) -> Found:
+    """All DICOM files of an export.
+
+    Parameters
+    ----------
+    path : path
+        A folder (searched through), a zip, a DICOMDIR or one DICOM file.
+
+    Raises
+    ------
+    DicomReadError
+        There is nothing there, or nothing that can be read.
+    """
+    where = Path(path)
+    try:
+        if where.is_dir():
+            return _collect(_walk(where))
+        if not where.exists():
+            raise DicomReadError("there is no such file or folder", "check the path of the export")
+        if not where.is_file():
+            raise DicomReadError("the export is neither a file nor a folder", "give a folder, a zip or a DICOM file")
+        if zipfile.is_zipfile(where):
+            return _collect(_unzip(where))
+        whole = _map(where)
+        opened = open_file(whole, folder="")
+    except OSError as error:
+        raise DicomReadError(f"the export cannot be read: {error.strerror}", "check the permissions") from error
+    if opened is None:
+        raise DicomReadError("the file is not DICOM", "give the folder, zip or DICOM file the planning system exported")
+    if opened.role == "DICOMDIR":
+        return _dicomdir(where, opened)
+    return Found((opened,), 0, ())
+
+
+def open_file(whole: Buffer, folder: str) -> DicomFile | None:
+    """A DICOM file by its bytes; None when it is something else.
+
+    Tolerates a missing preamble and missing file meta information (XiO, Monaco). Which encoding the
+    data set has is read off its first element; the transfer syntax decides where that leaves a choice.
+
+    Raises
+    ------
+    DicomReadError
+        It is DICOM and broken.
+    """
+    start = _dataset_start(whole)
+    if start is None:
+        return None
+    notes: list[str] = []
+    syntax, media_class = "", ""
+    if whole[start : start + 2] == b"\x02\x00":
+        meta_end = _meta_end(whole, start)
+        meta = Item(whole, start, meta_end, explicit=whole[start + 4 : start + 6].isalpha(), little=True)
+        media_class, syntax = meta.code(0x00020002), meta.code(0x00020010)
+        start = meta_end
+    else:
+        notes.append("no file meta information")
+    data: Buffer = whole
+    if syntax == DEFLATED:
+        data, start = _inflate(whole[start:]), 0
+    little = _is_little(data, start, syntax)
+    explicit = _is_explicit(data, start)
+    role = ROLES.get(media_class, "")
+    root = Item(data, start, len(data), explicit=explicit, little=little, role=role or "DICOM file")
+    if not role:
+        root = Item(data, start, len(data), explicit=explicit, little=little, role="DICOM file")
+        role = ROLES.get(root.code(tags.SOP_CLASS_UID), "") or MODALITY_ROLES.get(root.code(tags.MODALITY), "")
+    if not role:
+        return DicomFile("", "", syntax, root, whole, folder)
+    if role == "DICOMDIR":
+        return DicomFile(role, "", syntax, root, whole, folder)
+    root.role = role
+    if not syntax and notes:
+        notes.append(f"read as {'explicit' if explicit else 'implicit'} VR {'little' if little else 'big'} endian")
+    return DicomFile(role, root.code(tags.SOP_INSTANCE_UID), syntax, root, whole, folder, tuple(notes))
+
+
+def _dataset_start(whole: Buffer) -> int | None:
+    if len(whole) >= PREAMBLE + 12 and whole[PREAMBLE : PREAMBLE + 4] == b"DICM":
+        return PREAMBLE + 4
+    if len(whole) < 16:
+        return None
+    # Without a preamble a file starts with group 2 or group 8, whose first elements are short.
+    group, element = whole[0:2], whole[2:4]
+    if group in (b"\x02\x00", b"\x08\x00") and element in (
+        b"\x00\x00",
+        b"\x01\x00",
+        b"\x05\x00",
+        b"\x08\x00",
+        b"\x12\x00",
+        b"\x16\x00",
+        b"\x02\x00",
+        b"\x10\x00",
+    ):
+        return 0
+    if group == b"\x00\x08" and element in (b"\x00\x00", b"\x00\x05", b"\x00\x08", b"\x00\x12", b"\x00\x16"):
+        return 0
+    return None
+
+
+def _meta_end(whole: Buffer, start: int) -> int:
+    """Where group 2 ends, by walking it: its stated length is wrong in too many files."""
+    explicit = bytes(whole[start + 4 : start + 6]).isalpha()
+    pos = start
+    while pos + 8 <= len(whole) and whole[pos : pos + 2] == b"\x02\x00":
+        if not explicit:
+            length = int.from_bytes(whole[pos + 4 : pos + 8], "little")
+            pos += 8
+        elif whole[pos + 4 : pos + 6] in (b"OB", b"OW", b"UN", b"SQ", b"UT"):
+            length = int.from_bytes(whole[pos + 8 : pos + 12], "little")
+            pos += 12
+        else:
+            length = int.from_bytes(whole[pos + 6 : pos + 8], "little")
+            pos += 8
+        if pos + length > len(whole):
+            raise DicomReadError("DICOM file: the file ends inside its header", "export the plan again")
+        pos += length
+    return pos
+
+
+def _is_little(data: Buffer, start: int, syntax: str) -> bool:
+    group = bytes(data[start : start + 2])
+    if group in (b"\x08\x00", b"\x04\x00"):
+        return True
+    if group in (b"\x00\x08", b"\x00\x04"):
+        return False
+    return syntax != EXPLICIT_BIG
+
+
+def _is_explicit(data: Buffer, start: int) -> bool:
+    vr = bytes(data[start + 4 : start + 6])
+    return len(vr) == 2 and vr.isalpha() and vr.isupper()
+
+
+def _inflate(packed: bytes) -> bytes:
+    stream = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        data = stream.decompress(packed, MAX_UNPACKED)
+    except zlib.error as error:
+        raise DicomReadError("DICOM file: the deflated data set is broken", "export the plan again") from error
+    if stream.unconsumed_tail:
+        raise DicomReadError("DICOM file: the deflated data set unfolds without end", "export it uncompressed")
+    return data
+
+
+def _map(path: Path) -> Buffer:
+    with open(path, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode) or os.fstat(stream.fileno()).st_size == 0:
+            return b""
+        return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def _walk(top: Path) -> Iterator[tuple[str, Buffer | DicomReadError]]:
+    seen: set[tuple[int, int]] = set()
+    count = 0
+    for folder, below, names in os.walk(top, followlinks=True):
+        info = os.stat(folder)
+        key = (info.st_dev, info.st_ino)
+        if key in seen:  # a symbolic link that leads back
+            below.clear()
+            continue
+        seen.add(key)
+        below.sort()
+        for name in sorted(names):
+            count += 1
+            if count > MAX_FILES:
+                raise DicomReadError(f"the folder holds more than {MAX_FILES} files", "give the folder of one export")
+            path = Path(folder) / name
+            try:
+                if stat.S_ISREG(os.stat(path).st_mode):
+                    yield os.path.relpath(folder, top), _map(path)
+            except OSError as error:
+                yield folder, DicomReadError(f"a file cannot be read: {error.strerror}", "check the permissions")
+
+
+def _unzip(path: Path) -> Iterator[tuple[str, Buffer | DicomReadError]]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [m for m in archive.infolist() if not m.is_dir()]
+            if len(members) > MAX_FILES:
+                raise DicomReadError(f"the zip holds more than {MAX_FILES} files", "give the zip of one export")
+            bomb = any(m.file_size > SMALL_MEMBER and m.file_size > MAX_RATIO * m.compress_size for m in members)
+            if bomb or sum(m.file_size for m in members) > MAX_UNPACKED:
+                raise DicomReadError(
+                    "the zip unfolds to far more than an export holds", "unpack it and give the folder"
+                )
+            for member in members:
+                if member.flag_bits & 0x1:
+                    raise DicomReadError("the zip is encrypted", "unpack it and give the folder")
+                with archive.open(member) as stream:
+                    data = stream.read(member.file_size + 1)
+                yield os.path.dirname(member.filename), data
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise DicomReadError(
+            "the zip is broken or packed in an unknown way", "unpack it and give the folder"
+        ) from error
+
+
+def _dicomdir(where: Path, opened: DicomFile) -> Found:
+    top = where.parent.resolve()
+    missing = 0
+    paths: list[Path] = []
+    for record in opened.root.items(tags.DIRECTORY_RECORD_SEQUENCE):
+        parts = record.codes(tags.REFERENCED_FILE_ID)
+        if not parts:
+            continue
+        path = top.joinpath(*parts)
+        if path.is_file() and path.resolve().is_relative_to(top):
+            paths.append(path)
+        else:
+            missing += 1
+    found = _collect((os.path.relpath(p.parent, top), _map(p)) for p in paths)
+    return Found(found.files, found.ignored, found.broken, missing)
+
+
+def _collect(sources: Iterator[tuple[str, Buffer | DicomReadError]]) -> Found:
+    files: dict[tuple[str, str], DicomFile] = {}
+    broken: list[DicomReadError] = []
+    ignored = 0
+    for folder, source in sources:
+        if isinstance(source, DicomReadError):
+            broken.append(source)
+            continue
+        try:
+            opened = open_file(source, folder)
+        except DicomReadError as error:
+            broken.append(error)
+            continue
+        if opened is None or opened.role in ("", "DICOMDIR"):
+            ignored += 1
+            continue
+        key = (opened.role, opened.sop_uid)
+        if key in files and opened.sop_uid:
+            if files[key].sha256() != opened.sha256():
+                raise LinkError(
+                    f"two different {opened.role} files carry the same SOP Instance UID",
+                    "keep the one that was meant: one of them was edited after export",
+                )
+            ignored += 1
+            continue
+        files[key if opened.sop_uid else (opened.role, f"?{len(files)}")] = opened
+    return Found(tuple(files.values()), ignored, tuple(broken))

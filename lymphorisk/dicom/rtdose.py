@@ -1,0 +1,245 @@
+"""RTDOSE -> dose grid, whatever the patient position and the way its planes are written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lymphorisk.dicom import checks, tags
+from lymphorisk.dicom.pixels import stored_values
+from lymphorisk.dicom.reader import DicomFile
+from lymphorisk.dicom.tree import Item, label
+from lymphorisk.errors import DicomReadError, UnsupportedDoseError, UnsupportedGeometryError
+from lymphorisk.findings import Finding, finding
+from lymphorisk.plan import DoseGrid
+
+#: Positions are written in micrometres at best; two planes closer than this are one. [mm]
+POSITION_TOLERANCE = 1e-3
+#: Frame offsets count as absolute when the first one is the position of the first plane this closely. [mm]
+ABSOLUTE_TOLERANCE = 0.01
+#: Uneven is what differs from the usual spacing by more than this. [mm]
+EVEN_TOLERANCE = 0.01
+#: Direction cosines are rounded by some exporters to four digits; they are made orthonormal within this.
+COSINE_TOLERANCE = 1e-3
+#: No treatment reaches this; beyond it the scaling is wrong. [Gy]
+MAX_DOSE = 1e4
+
+
+@dataclass(frozen=True, slots=True)
+class PlanReference:
+    """Which plan, fraction groups and beams a dose says it belongs to."""
+
+    plan_uid: str
+    groups: tuple[int, ...]
+    beams: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DoseHeader:
+    """What linking needs to know of an RTDOSE, before any voxel is read."""
+
+    sop_uid: str
+    study_uid: str
+    frame: str
+    folder: str
+    units: str
+    dose_type: str
+    summation: str
+    plans: tuple[PlanReference, ...]
+    structure_uid: str
+    has_grid: bool
+    file: DicomFile
+
+    @property
+    def plan_uids(self) -> frozenset[str]:
+        return frozenset(p.plan_uid for p in self.plans) - {""}
+
+
+def read_header(file: DicomFile) -> DoseHeader:
+    """Units, type, summation and references of an RTDOSE."""
+    root = file.root
+    structure = root.items(tags.REFERENCED_STRUCTURE_SET_SEQUENCE)
+    return DoseHeader(
+        sop_uid=file.sop_uid,
+        study_uid=root.code(tags.STUDY_INSTANCE_UID),
+        frame=root.code(tags.FRAME_OF_REFERENCE_UID),
+        folder=file.folder,
+        units=root.code(tags.DOSE_UNITS).upper(),
+        dose_type=root.code(tags.DOSE_TYPE).upper(),
+        summation=root.code(tags.DOSE_SUMMATION_TYPE).upper(),
+        plans=tuple(_reference(item) for item in root.items(tags.REFERENCED_RT_PLAN_SEQUENCE)),
+        structure_uid=structure[0].code(tags.REFERENCED_SOP_INSTANCE_UID) if structure else "",
+        has_grid=tags.ROWS in root,
+        file=file,
+    )
+
+
+def _reference(item: Item) -> PlanReference:
+    groups: list[int] = []
+    beams: list[int] = []
+    for group in item.items(tags.REFERENCED_FRACTION_GROUP_SEQUENCE):
+        number = group.integer(tags.REFERENCED_FRACTION_GROUP_NUMBER)
+        groups += [] if number is None else [number]
+        for beam in group.items(tags.REFERENCED_BEAM_SEQUENCE):
+            number = beam.integer(tags.REFERENCED_BEAM_NUMBER)
+            beams += [] if number is None else [number]
+    return PlanReference(item.code(tags.REFERENCED_SOP_INSTANCE_UID), tuple(groups), tuple(beams))
+
+
+def check_usable(header: DoseHeader) -> None:
+    """Refuse what is not a physical or effective dose in gray.
+
+    Raises
+    ------
+    UnsupportedDoseError
+        RELATIVE units, DoseType ERROR, or a kind of sum that is not a treatment dose.
+    """
+    if header.units == "RELATIVE":
+        raise UnsupportedDoseError(
+            "RTDOSE: the dose is RELATIVE; it cannot be turned into Gy",
+            "export the absolute dose (Gy) from the planning system",
+        )
+    if header.units != "GY":
+        raise UnsupportedDoseError(f"RTDOSE: unknown dose units {header.units[:16]!r}", "export the dose in Gy")
+    if header.dose_type not in ("PHYSICAL", "EFFECTIVE", ""):
+        raise UnsupportedDoseError(
+            f"RTDOSE: dose type {header.dose_type[:16]!r} is not a dose", "export the PHYSICAL or EFFECTIVE dose"
+        )
+    if header.summation in ("CONTROL_POINT", "RECORD", "BRACHY", "BRACHY_SESSION"):
+        raise UnsupportedDoseError(
+            f"RTDOSE: a {header.summation} dose is not the dose of an external-beam plan",
+            "export the plan dose (DoseSummationType PLAN)",
+        )
+    if not header.has_grid:
+        raise UnsupportedDoseError(
+            "RTDOSE: the file holds no dose grid", "export the dose grid, not only DVHs or points"
+        )
+
+
+def read_grid(file: DicomFile, factor: float = 1.0) -> tuple[DoseGrid, list[Finding]]:
+    """The dose grid of an RTDOSE, times `factor`.
+
+    Frame offsets may be relative or absolute, ascending or descending, even or not; rows and columns
+    may have different spacing; the grid may be turned to any of the eight patient positions.
+
+    Raises
+    ------
+    DicomReadError
+        The file is truncated or contradicts itself.
+    UnsupportedDoseError
+        The scaling is not a positive number.
+    UnsupportedGeometryError
+        Positions, directions or spacings are missing or impossible.
+    """
+    root = file.root
+    found: list[Finding] = []
+    rows, columns = root.short(tags.ROWS), root.short(tags.COLUMNS)
+    if not rows or not columns:
+        raise root.error("rows or columns of the dose grid are missing")
+    frames, scaling = _frames(root), _scaling(root)
+    origin, directions = _placement(root)
+    x, y = _in_plane(root, rows, columns)
+    offsets = _offsets(root, frames, origin, directions, found)
+    values = stored_values(file, frames, rows, columns)
+    dose = np.multiply(values, scaling * factor, dtype=np.float32, casting="unsafe")
+    del values
+    if not np.isfinite(top := float(dose.max())) or top > MAX_DOSE:
+        raise UnsupportedDoseError(f"RTDOSE: a dose maximum of {top:g} Gy is impossible", "check Dose Grid Scaling")
+    if float(dose.min()) < 0.0:
+        found.append(finding(checks.NEGATIVE_DOSE, f"lowest {float(dose.min()):.3g} Gy", "RTDOSE"))
+        np.maximum(dose, 0.0, out=dose)
+    order = np.argsort(offsets, kind="stable")
+    if np.any(np.diff(order) != 1):
+        dose = np.ascontiguousarray(dose[order])
+        offsets = offsets[order]
+    if np.any(np.diff(offsets) < POSITION_TOLERANCE):
+        raise UnsupportedGeometryError("RTDOSE: two dose planes lie at one position", "export the dose again")
+    return DoseGrid(dose, origin, directions, x, y, offsets, root.code(tags.FRAME_OF_REFERENCE_UID)), found
+
+
+def _frames(root: Item) -> int:
+    try:
+        frames = root.integer(tags.NUMBER_OF_FRAMES)
+    except DicomReadError:
+        raise root.error(f"Number of Frames {label(tags.NUMBER_OF_FRAMES)} is not a number") from None
+    if frames is not None and frames < 1:
+        raise root.error(f"Number of Frames {label(tags.NUMBER_OF_FRAMES)} is {frames}")
+    return 1 if frames is None else frames
+
+
+def _scaling(root: Item) -> float:
+    values = root.floats(tags.DOSE_GRID_SCALING)
+    if len(values) != 1 or not np.isfinite(values[0]) or values[0] <= 0.0:
+        raise UnsupportedDoseError(
+            "RTDOSE: Dose Grid Scaling is missing or not a positive number", "export the dose again"
+        )
+    return float(values[0])
+
+
+def _placement(root: Item) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    origin, cosines = root.floats(tags.IMAGE_POSITION_PATIENT), root.floats(tags.IMAGE_ORIENTATION_PATIENT)
+    if len(origin) != 3 or len(cosines) != 6 or not (np.all(np.isfinite(origin)) and np.all(np.isfinite(cosines))):
+        raise UnsupportedGeometryError(
+            "RTDOSE: Image Position or Image Orientation (Patient) is missing", "export the dose again"
+        )
+    return origin, directions_from(cosines, "RTDOSE")
+
+
+def directions_from(cosines: NDArray[np.float64], role: str) -> NDArray[np.float64]:
+    """Unit vectors along columns, rows and frames from Image Orientation (Patient)."""
+    e_x, e_y = cosines[:3], cosines[3:]
+    if (
+        abs(e_x @ e_x - 1) > COSINE_TOLERANCE
+        or abs(e_y @ e_y - 1) > COSINE_TOLERANCE
+        or abs(e_x @ e_y) > COSINE_TOLERANCE
+    ):
+        raise UnsupportedGeometryError(
+            f"{role}: Image Orientation (Patient) is not two unit vectors at right angles", "export it again"
+        )
+    e_x = e_x / np.linalg.norm(e_x)
+    e_y = e_y - (e_y @ e_x) * e_x
+    e_y = e_y / np.linalg.norm(e_y)
+    return np.stack([e_x, e_y, np.cross(e_x, e_y)]) + 0.0
+
+
+def _in_plane(root: Item, rows: int, columns: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    spacing = root.floats(tags.PIXEL_SPACING)
+    if len(spacing) != 2 or not np.all(np.isfinite(spacing)) or np.any(spacing <= 0):
+        raise UnsupportedGeometryError("RTDOSE: Pixel Spacing is missing or not positive", "export the dose again")
+    # First value: distance of rows (along y); second: distance of columns (along x).
+    return np.arange(columns) * spacing[1], np.arange(rows) * spacing[0]
+
+
+def _offsets(
+    root: Item, frames: int, origin: NDArray[np.float64], directions: NDArray[np.float64], found: list[Finding]
+) -> NDArray[np.float64]:
+    """Local z of each frame (PS3.3 C.8.8.3.2)."""
+    offsets = root.floats(tags.GRID_FRAME_OFFSET_VECTOR)
+    if frames == 1 and len(offsets) <= 1:
+        return np.zeros(1)
+    if len(offsets) != frames or not np.all(np.isfinite(offsets)):
+        raise UnsupportedGeometryError(
+            f"RTDOSE: {frames} dose planes, but {len(offsets)} frame offsets", "export the dose again"
+        )
+    notes: list[str] = []
+    if abs(offsets[0]) > POSITION_TOLERANCE:
+        normal_z = float(directions[2, 2])
+        if abs(abs(normal_z) - 1) > COSINE_TOLERANCE or abs(offsets[0] - origin[2]) > ABSOLUTE_TOLERANCE:
+            raise UnsupportedGeometryError(
+                "RTDOSE: the first frame offset is neither 0 nor the position of the first plane",
+                "export the dose again",
+            )
+        offsets = (offsets - offsets[0]) * np.sign(normal_z)
+        notes.append("absolute")
+    steps = np.diff(offsets)
+    if not (np.all(steps > 0) or np.all(steps < 0)):
+        notes.append("not in order")
+    elif steps[0] < 0:
+        notes.append("descending")
+    if np.ptp(np.abs(np.diff(np.sort(offsets)))) > EVEN_TOLERANCE:
+        notes.append("uneven")
+    if notes:
+        found.append(finding(checks.GRID_OFFSETS, f"frame offsets are {', '.join(notes)}; read as such", "RTDOSE"))
+    return offsets.astype(np.float64)

@@ -1,0 +1,254 @@
+"""RTPLAN and RTIONPLAN -> fraction groups, beams, prescriptions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lymphorisk.dicom import checks, tags
+from lymphorisk.dicom.reader import DicomFile
+from lymphorisk.dicom.tree import Item
+from lymphorisk.errors import DicomReadError
+from lymphorisk.findings import Finding, finding
+from lymphorisk.plan import Beam, Phase
+from lymphorisk.units import SECONDS_PER_MINUTE
+
+MODALITIES = {"PHOTON": "photon", "ELECTRON": "electron", "PROTON": "proton", "ION": "ion", "NEUTRON": "ion"}
+NOT_TREATMENT = frozenset(("SETUP", "OPEN_PORTFILM", "TRMT_PORTFILM"))
+MAX_LABEL = 64
+
+
+@dataclass(frozen=True, slots=True)
+class FractionGroup:
+    """Fractions that are alike: how many, and the meterset of each beam."""
+
+    number: int
+    fractions: int | None
+    metersets: dict[int, float | None]
+    brachy_setups: int
+    prescription_gy: float | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlanFile:
+    """An RTPLAN or RTIONPLAN as read."""
+
+    sop_uid: str
+    role: str
+    study_uid: str
+    frame: str
+    folder: str
+    label: str
+    date: str
+    structure_uid: str
+    approval: str
+    patient_position: str
+    groups: tuple[FractionGroup, ...]
+    beams: dict[int, Beam]
+    setup_beams: frozenset[int]
+    prescription_gy: float | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def modality(self) -> str:
+        """Modality of the treatment beams; that of the heaviest particle when they differ."""
+        present = {b.modality for b in self.beams.values()}
+        for name in ("ion", "proton", "photon", "electron"):
+            if name in present:
+                return name
+        return "proton" if self.role == "RTIONPLAN" else "photon"
+
+
+def read_plan(file: DicomFile) -> PlanFile:
+    """Fraction groups, beams and prescriptions of a plan file.
+
+    Raises
+    ------
+    DicomReadError
+        The file is truncated or its numbers cannot be read.
+    """
+    root = file.root
+    if file.role not in ("RTPLAN", "RTIONPLAN"):
+        raise DicomReadError(f"{file.role}: this is not a plan", "give an RTPLAN or RTIONPLAN")
+    found: list[Finding] = []
+    doses = _dose_references(root)
+    groups = tuple(_group(item, doses) for item in root.items(tags.FRACTION_GROUP_SEQUENCE))
+    metersets = {n: m for group in groups for n, m in group.metersets.items() if m is not None}
+    beams: dict[int, Beam] = {}
+    setup: set[int] = set()
+    ion = tags.ION_BEAM_SEQUENCE in root
+    for item in root.items(tags.ION_BEAM_SEQUENCE if ion else tags.BEAM_SEQUENCE):
+        number = item.integer(tags.BEAM_NUMBER)
+        if number is None or number in beams:
+            raise item.error(f"beam number {number} is missing or used twice")
+        if item.code(tags.TREATMENT_DELIVERY_TYPE) in NOT_TREATMENT:
+            setup.add(number)
+            continue
+        beams[number] = _beam(item, number, metersets.get(number), ion)
+    if setup:
+        found.append(finding(checks.SETUP_BEAM, f"{len(setup)} setup or imaging beams left out", file.role))
+    for number, beam in beams.items():
+        if beam.meterset is None and groups:
+            found.append(finding(checks.NO_METERSET, "no meterset in its fraction group", f"beam {number}"))
+    structure = root.items(tags.REFERENCED_STRUCTURE_SET_SEQUENCE)
+    label, _ = root.text(tags.RT_PLAN_LABEL)
+    positions = {i.code(tags.PATIENT_POSITION) for i in root.items(tags.PATIENT_SETUP_SEQUENCE)} - {""}
+    return PlanFile(
+        sop_uid=file.sop_uid,
+        role=file.role,
+        study_uid=root.code(tags.STUDY_INSTANCE_UID),
+        frame=root.code(tags.FRAME_OF_REFERENCE_UID),
+        folder=file.folder,
+        label="".join(c for c in label if c.isprintable())[:MAX_LABEL],
+        date=root.code(tags.RT_PLAN_DATE),
+        structure_uid=structure[0].code(tags.REFERENCED_SOP_INSTANCE_UID) if structure else "",
+        approval=root.code(tags.APPROVAL_STATUS),
+        patient_position=positions.pop() if len(positions) == 1 else "",
+        groups=groups,
+        beams=beams,
+        setup_beams=frozenset(setup),
+        prescription_gy=_prescription(root),
+        findings=tuple(found),
+    )
+
+
+def _group(item: Item, doses: dict[int, float]) -> FractionGroup:
+    metersets: dict[int, float | None] = {}
+    for beam in item.items(tags.REFERENCED_BEAM_SEQUENCE):
+        number = beam.integer(tags.REFERENCED_BEAM_NUMBER)
+        if number is not None:
+            metersets[number] = beam.number(tags.BEAM_METERSET)
+    own = [
+        doses[n]
+        for reference in item.items(tags.REFERENCED_DOSE_REFERENCE_SEQUENCE)
+        if (n := reference.integer(tags.REFERENCED_DOSE_REFERENCE_NUMBER)) in doses
+    ]
+    number = item.integer(tags.FRACTION_GROUP_NUMBER)
+    return FractionGroup(
+        number=0 if number is None else number,
+        fractions=item.integer(tags.NUMBER_OF_FRACTIONS_PLANNED),
+        metersets=metersets,
+        brachy_setups=item.integer(tags.NUMBER_OF_BRACHY_APPLICATION_SETUPS) or 0,
+        prescription_gy=max(own, default=None),
+    )
+
+
+def _dose_references(root: Item) -> dict[int, float]:
+    """Target prescription doses by dose reference number. [Gy]"""
+    out: dict[int, float] = {}
+    for item in root.items(tags.DOSE_REFERENCE_SEQUENCE):
+        number, dose = item.integer(tags.DOSE_REFERENCE_NUMBER), item.number(tags.TARGET_PRESCRIPTION_DOSE)
+        if number is not None and dose is not None and dose > 0 and item.code(tags.DOSE_REFERENCE_TYPE) == "TARGET":
+            out[number] = dose
+    return out
+
+
+def _prescription(root: Item) -> float | None:
+    """The highest prescription to a volume or site; one to a point only when there is no other. [Gy]"""
+    volumes: list[float] = []
+    points: list[float] = []
+    for item in root.items(tags.DOSE_REFERENCE_SEQUENCE):
+        dose = item.number(tags.TARGET_PRESCRIPTION_DOSE)
+        if dose is None or dose <= 0 or item.code(tags.DOSE_REFERENCE_TYPE) != "TARGET":
+            continue
+        point = item.code(tags.DOSE_REFERENCE_STRUCTURE_TYPE) in ("COORDINATES", "POINT")
+        (points if point else volumes).append(dose)
+    return max(volumes or points, default=None)
+
+
+def _beam(item: Item, number: int, meterset: float | None, ion: bool) -> Beam:
+    radiation = item.code(tags.RADIATION_TYPE)
+    control = item.items(tags.ION_CONTROL_POINT_SEQUENCE if ion else tags.CONTROL_POINT_SEQUENCE)
+    on_s = _beam_on(item, control, meterset)
+    name, _ = item.text(tags.BEAM_NAME)
+    return Beam(
+        number=number,
+        name="".join(c for c in name if c.isprintable())[:MAX_LABEL],
+        modality=MODALITIES.get(radiation, "proton" if ion else "photon"),
+        meterset=meterset,
+        on_s=on_s,
+        time_source="assumed" if on_s is None else "plan",
+        technique=_technique(item, control, ion),
+    )
+
+
+def _technique(item: Item, control: tuple[Item, ...], ion: bool) -> str:
+    if ion:
+        return item.code(tags.SCAN_MODE) or item.code(tags.BEAM_TYPE)
+    if control and control[0].code(tags.GANTRY_ROTATION_DIRECTION) in ("CW", "CC"):
+        return "ARC"
+    return item.code(tags.BEAM_TYPE)
+
+
+def _beam_on(item: Item, control: tuple[Item, ...], meterset: float | None) -> float | None:
+    """Beam-on time of one fraction from the control points; None when the plan does not say. [s]
+
+    Each segment delivers its share of the meterset at the dose rate of the control point it starts
+    from. A machine that moves leaves or gantry may be slower, never faster.
+    """
+    if meterset is None:
+        return None
+    if item.code(tags.PRIMARY_DOSIMETER_UNIT) == "MINUTE":
+        return meterset * SECONDS_PER_MINUTE
+    rates = [c.number(tags.DOSE_RATE_SET) for c in control]
+    if not any(rates):
+        rates = [float(r[0]) if len(r := c.binary(tags.METERSET_RATE, "f4")) else None for c in control]
+    if not any(rates):
+        return None
+    final = item.number(tags.FINAL_CUMULATIVE_METERSET_WEIGHT)
+    weights = [c.number(tags.CUMULATIVE_METERSET_WEIGHT) for c in control]
+    if not final or final <= 0 or weights[0] is None:
+        return None
+    minutes, rate, last = 0.0, None, float(weights[0])
+    for k in range(1, len(control)):
+        rate = rates[k - 1] or rate
+        weight = weights[k]
+        if weight is None:
+            continue
+        share, last = (weight - last) / final, float(weight)
+        if share < 0:
+            raise item.error("the cumulative meterset of a beam falls")
+        if share > 0:
+            if rate is None or rate <= 0:
+                return None
+            minutes += share * meterset / rate
+    return minutes * SECONDS_PER_MINUTE
+
+
+def phases_of(plan: PlanFile) -> tuple[Phase, ...]:
+    """The fraction groups of a plan as phases, without dose.
+
+    Raises
+    ------
+    DicomReadError
+        A group does not say its number of fractions.
+    """
+    out: list[Phase] = []
+    several = len(plan.groups) > 1
+    for group in plan.groups:
+        if not group.fractions or group.fractions < 1:
+            raise DicomReadError(
+                f"{plan.role}: fraction group {group.number} has no number of fractions", "give it with --fractions"
+            )
+        out.append(
+            Phase(
+                label=f"{plan.label} group {group.number}" if several else plan.label,
+                fractions=group.fractions,
+                beams=beams_of(plan, group),
+                modality=plan.modality,
+                prescription_gy=group.prescription_gy if several else (group.prescription_gy or plan.prescription_gy),
+            )
+        )
+    return tuple(out)
+
+
+def beams_of(plan: PlanFile, group: FractionGroup) -> tuple[Beam, ...]:
+    """Treatment beams of a fraction group, in its order; all beams when it lists none."""
+    from dataclasses import replace
+
+    listed = [n for n in group.metersets if n in plan.beams]
+    out: list[Beam] = []
+    for number in listed:
+        beam = plan.beams[number]
+        meterset = group.metersets[number]
+        out.append(beam if meterset == beam.meterset else replace(beam, meterset=meterset))
+    return tuple(out) if listed else tuple(plan.beams.values())
