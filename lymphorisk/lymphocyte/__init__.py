@@ -1,1 +1,32 @@
-"""."""
+"""Lymphocytes after radiation: survival, pools, the count over time, bands, and learning from counts.
+
+Nothing here knows files, geometry or the parameter store: doses come as `DoseDistribution`,
+numbers as a `Population`.
+"""
+
+from __future__ import annotations
+
+from lymphorisk.lymphocyte.course import Course, PhaseExposure, SystemicKill, course_from_dict
+from lymphorisk.lymphocyte.ensemble import AlcForecast, forecast
+from lymphorisk.lymphocyte.grade import CTCAE_VERSION, grade
+from lymphorisk.lymphocyte.pools import POOLS
+from lymphorisk.lymphocyte.population import Population, Posterior, population
+from lymphorisk.lymphocyte.survival import SURVIVAL_SETS, kill, survival_sets
+
+__all__ = [
+    "CTCAE_VERSION",
+    "POOLS",
+    "SURVIVAL_SETS",
+    "AlcForecast",
+    "Course",
+    "PhaseExposure",
+    "Population",
+    "Posterior",
+    "SystemicKill",
+    "course_from_dict",
+    "forecast",
+    "grade",
+    "kill",
+    "population",
+    "survival_sets",
+]

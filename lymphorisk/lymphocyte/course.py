@@ -1,0 +1,195 @@
+"""What the lymphocytes meet: phases of fractions, each with its dose distributions, and drug events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lymphorisk.dvh.curve import DoseDistribution
+from lymphorisk.errors import MissingOrganError, ScenarioError
+from lymphorisk.lymphocyte.pools import POOLS
+from lymphorisk.plan.grid import read_only
+from lymphorisk.plan.treatment import MODALITIES
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PhaseExposure:
+    """Fractions of one dose distribution.
+
+    Attributes
+    ----------
+    times_d : ndarray, shape (n,)
+        Fraction times from the start of the course, in order. [d]
+    blood : DoseDistribution
+        Blood dose of ONE fraction, physical. [Gy]
+    pools : mapping of str to DoseDistribution
+        Dose of ONE fraction of every pool but blood (`pools.POOLS`), physical. [Gy]
+    surrogate : frozenset of str
+        Pools whose distribution stands in for a structure that was not contoured.
+    modality : str
+        ``proton`` lets the relative effectiveness of protons vary within its range.
+    """
+
+    times_d: NDArray[np.float64]
+    blood: DoseDistribution
+    pools: Mapping[str, DoseDistribution]
+    surrogate: frozenset[str] = frozenset()
+    modality: str = "photon"
+
+    def __post_init__(self) -> None:
+        times = np.asarray(self.times_d, dtype=np.float64)
+        if times.ndim != 1 or len(times) == 0:
+            raise ScenarioError("a phase has at least one fraction time")
+        if times[0] < 0 or np.any(np.diff(times) < 0) or not np.all(np.isfinite(times)):
+            raise ScenarioError("fraction times must be finite, not negative, and in order")
+        if missing := [p for p in POOLS if p != "blood" and p not in self.pools]:
+            raise MissingOrganError(
+                f"no dose for the lymphocytes of: {', '.join(missing)}",
+                "give each pool a distribution, or a named surrogate; no dose at all is uniform(0)",
+            )
+        if unknown := [p for p in (*self.pools, *self.surrogate) if p not in POOLS]:
+            raise ScenarioError(f"unknown lymphocyte pool {unknown[0]!r}", f"use {', '.join(POOLS)}")
+        if self.modality not in MODALITIES:
+            raise ScenarioError(f"modality {self.modality!r} is not one of {', '.join(MODALITIES)}")
+        object.__setattr__(self, "times_d", read_only(times.copy()))
+        object.__setattr__(self, "pools", MappingProxyType(dict(self.pools)))
+
+    def distribution(self, pool: str) -> DoseDistribution:
+        """Dose of one fraction to `pool`, blood included. [Gy]"""
+        return self.blood if pool == "blood" else self.pools[pool]
+
+    @property
+    def fractions(self) -> int:
+        return len(self.times_d)
+
+
+@dataclass(frozen=True, slots=True)
+class SystemicKill:
+    """A drug dose or anything else that kills everywhere at once.
+
+    Attributes
+    ----------
+    name : str
+        What it is.
+    times_d : tuple of float
+        When. [d]
+    log_kill : float
+        -ln of the share that survives each time; the ensemble draws it from `low` to `high`.
+    low, high : float
+        Its range.
+    """
+
+    name: str
+    times_d: tuple[float, ...]
+    log_kill: float
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.low <= self.log_kill <= self.high:
+            raise ScenarioError(f"{self.name}: kill {self.log_kill:g} lies outside {self.low:g} to {self.high:g}")
+        if not self.times_d or min(self.times_d) < 0:
+            raise ScenarioError(f"{self.name}: times must be given and not be negative")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Course:
+    """A course of radiotherapy as the lymphocytes meet it.
+
+    Attributes
+    ----------
+    phases : tuple of PhaseExposure
+        In any order; their calendars may interleave.
+    chemo : str
+        Concurrent chemotherapy, one of `plan.CHEMO`; acts from day 0 to the last fraction.
+    drugs : tuple of SystemicKill
+        Drug doses as events, such as conditioning.
+    """
+
+    phases: tuple[PhaseExposure, ...]
+    chemo: str = "none"
+    drugs: tuple[SystemicKill, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        if not self.phases and not self.drugs:
+            raise ScenarioError("a course has a phase or a drug")
+
+    @property
+    def fractions(self) -> int:
+        """Fractions of all phases."""
+        return sum(phase.fractions for phase in self.phases)
+
+    @property
+    def last_fraction_d(self) -> float:
+        """Day of the last fraction, 0 without radiotherapy. [d]"""
+        return max((float(phase.times_d[-1]) for phase in self.phases), default=0.0)
+
+    @property
+    def surrogates(self) -> tuple[str, ...]:
+        """Pools that see a surrogate in any phase, in the order of `POOLS`."""
+        return tuple(p for p in POOLS if any(p in phase.surrogate for phase in self.phases))
+
+    def events(self) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+        """Times [d] and kinds of all events in order: kinds count the phases, then the drugs."""
+        calendars = [phase.times_d for phase in self.phases] + [np.asarray(d.times_d) for d in self.drugs]
+        times = np.concatenate(calendars)
+        kind = np.concatenate([np.full(len(c), i, dtype=np.intp) for i, c in enumerate(calendars)])
+        order = np.lexsort((kind, times))
+        return times[order], kind[order]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers that `course_from_dict` turns back into the same course."""
+        return {
+            "chemo": self.chemo,
+            "phases": [
+                {
+                    "times_d": phase.times_d.tolist(),
+                    "modality": phase.modality,
+                    "surrogate": sorted(phase.surrogate),
+                    "dose_gy": {p: phase.distribution(p).dose_gy.tolist() for p in POOLS},
+                    "share": {p: phase.distribution(p).share.tolist() for p in POOLS},
+                }
+                for phase in self.phases
+            ],
+            "drugs": [
+                {"name": d.name, "times_d": list(d.times_d), "log_kill": d.log_kill, "low": d.low, "high": d.high}
+                for d in self.drugs
+            ],
+        }
+
+
+def course_from_dict(table: Mapping[str, Any]) -> Course:
+    """The course that `Course.to_dict` wrote."""
+    phases = []
+    for row in table["phases"]:
+        dose = {
+            p: DoseDistribution(
+                np.asarray(row["dose_gy"][p], dtype=np.float64), np.asarray(row["share"][p], dtype=np.float64)
+            )
+            for p in POOLS
+        }
+        blood = dose.pop("blood")
+        phases.append(
+            PhaseExposure(
+                np.asarray(row["times_d"], dtype=np.float64), blood, dose, frozenset(row["surrogate"]), row["modality"]
+            )
+        )
+    drugs = tuple(
+        SystemicKill(d["name"], tuple(d["times_d"]), d["log_kill"], d["low"], d["high"]) for d in table["drugs"]
+    )
+    return Course(tuple(phases), table["chemo"], drugs)
+
+
+def mapped(course: Course, change: Mapping[str, Any], pools: Iterable[str] = POOLS) -> Course:
+    """The course with every distribution of `pools` passed through ``change[pool](distribution)`` where given."""
+    phases = []
+    for phase in course.phases:
+        new = {p: change[p](phase.distribution(p)) if p in change else phase.distribution(p) for p in pools}
+        blood = new.pop("blood")
+        phases.append(replace(phase, blood=blood, pools=new))
+    return replace(course, phases=tuple(phases))
