@@ -13,7 +13,8 @@ from lymphorisk.dvh.curve import DVH, NotContoured, OutsideGrid
 from lymphorisk.dvh.histogram import Accumulator
 from lymphorisk.dvh.regions import Difference, Intersection, Region, Union, structures_of
 from lymphorisk.dvh.sampling import AxialDose, AxialSampler, ObliqueDose, ObliqueSampler, patient_dose, sampler
-from lymphorisk.dvh.solid import Solid, Stack, solid_of, stack_of
+from lymphorisk.dvh.solid import Solid, solid_of
+from lymphorisk.dvh.stack import Stack, findings_of, stack_of
 from lymphorisk.errors import StructureError
 from lymphorisk.findings import Finding
 from lymphorisk.plan.grid import DoseGrid
@@ -86,6 +87,11 @@ def exact_with_findings(
                 stacks[id(s)] = stack_of(s)
     spacing = slice_mm or _spacing([s for s in stacks.values() if s is not None], grid)
     found: list[Finding] = []
+    for region in regions:
+        for s in structures_of(region):
+            stack = stacks[id(s)]
+            if stack is not None:
+                found += [f for f in findings_of(s, stack, spacing) if f not in found]
     results = tuple(_of_region(r, stacks, dose, end_caps, bin_gy, spacing, found) for r in regions)
     return results, tuple(found)
 

@@ -1,4 +1,21 @@
-"""From contour planes to a body: what lies between the planes and beyond the outermost ones."""
+"""From contour planes to a body: what lies between the planes and beyond the outermost ones.
+
+A body is a pile of slabs, each with the coverage of its pixels.
+
+Between two planes the rim travels from one contour to the other. A pixel inside one plane and
+outside the next belongs to the body up to the height where the distances to the two contours say
+the rim passes, ranked so that the area of the section follows a curve: the straight line between
+the two areas, bent by the curvature that the neighbouring planes agree on. For a sphere, an
+ellipsoid, a cone or a cylinder that curve is exact. Wide structures, whose planes change little
+from one to the next, keep each contour to the middle between the planes: the error is
+below a quarter of (spacing / radius)^2.
+
+Beyond the outermost planes the end-cap rule speaks. ``none``: the body ends at its outermost
+contours. ``half``: when the areas of the last planes run smoothly to zero within about a spacing,
+the body is closed there, as the next slice shows no contour; otherwise it is cut half a spacing
+beyond the last contour. So a cube on 5 mm planes keeps half a slab at either end, and a sphere
+its poles.
+"""
 
 from __future__ import annotations
 
@@ -9,99 +26,280 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.dvh.coverage import Lattice, coverage
-from lymphorisk.errors import UnsupportedGeometryError
-from lymphorisk.plan.structures import Structure
+from lymphorisk.dvh.stack import Stack
 
-#: Contours this close along z are of one plane: exports round positions to 0.01 mm. [mm]
-SAME_PLANE_MM = 0.02
-#: A contour may leave its plane by this much: rounding, and couch angles too small to matter. [mm]
-FLAT_MM = 0.1
-#: Fewest corners of an area.
-FEWEST_POINTS = 3
+#: Planes closer than this share of the radius are not interpolated: volume is then right to 0.1 %.
+FINE_SPACING = 0.06
+#: Share of a plane that may differ from the next before the interval is interpolated all the same.
+CHANGED_SHARE = 0.3
+#: Thickness of an interpolated slab. [pixels]
+SLAB_PIXELS = 2.0
+#: Most slabs between two planes: areas are averaged exactly, more would only split the dose finer.
+MOST_SLABS = 12
+#: The body closes by itself when its area runs to zero within this many spacings: one, with room for drawing.
+CLOSING_SPACINGS = 1.25
+#: Areas that change by less than this share between the last planes are a cut, not a closing.
+CUT_SHARE = 0.02
+#: The last area is smooth when its neighbours predict it within this share of the last step.
+SMOOTH_SHARE = 0.6
+#: A parabola whose minimum falls below this share of the last area has closed, as a cone does.
+CLOSED_SHARE = 0.05
+#: Quadrature points of an area curve over a slab; the curves are parabolas cut at zero.
+QUADRATURE = 16
 
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Stack:
-    """Contours of one structure, plane by plane.
-
-    Attributes
-    ----------
-    z_mm : ndarray, shape (k,)
-        Planes, increasing. [mm]
-    contours : tuple of tuples of ndarray, shape (n, 2)
-        Contours of each plane. [mm]
-    """
-
-    z_mm: Array
-    contours: tuple[tuple[Array, ...], ...]
-
-    def box(self) -> tuple[Array, Array]:
-        """Lowest and highest corner in x, y. [mm]"""
-        low = np.min([c.min(axis=0) for plane in self.contours for c in plane], axis=0)
-        high = np.max([c.max(axis=0) for plane in self.contours for c in plane], axis=0)
-        return low, high
-
-
-def stack_of(structure: Structure) -> Stack | None:
-    """The structure's contours sorted into planes; None when none encloses an area.
-
-    Raises
-    ------
-    UnsupportedGeometryError
-        A contour does not lie in a plane of constant patient z.
-    """
-    kept = [c for c in structure.contours_mm if len(c) >= FEWEST_POINTS]
-    if not kept:
-        return None
-    for c in kept:
-        if np.ptp(c[:, 2]) > FLAT_MM:
-            raise UnsupportedGeometryError(
-                f"ROI {structure.number} ({structure.name}) has contours outside the axial planes",
-                "redraw or resample the structure on axial slices",
-            )
-    heights = np.array([float(c[0, 2]) for c in kept])
-    order = np.argsort(heights, kind="stable")
-    starts = np.concatenate([[0], np.flatnonzero(np.diff(heights[order]) > SAME_PLANE_MM) + 1, [len(order)]])
-    z, planes = [], []
-    for a, b in pairwise(starts):
-        members = order[a:b]
-        z.append(float(heights[members].mean()))
-        planes.append(tuple(kept[m][:, :2] for m in sorted(members)))
-    return Stack(np.array(z), tuple(planes))
+Map = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Solid:
-    """A body as slabs: slab n spans edges n and n+1 and is covered by ``maps[source[n]]``."""
+    """A body as slabs: slab n spans ``edges_mm[n:n+2]`` and is covered by ``maps[n]``, shape (ny, nx)."""
 
     edges_mm: Array
-    maps: NDArray[np.float32]
+    maps: tuple[Map, ...]
 
-    def between(self, low_mm: float, high_mm: float) -> NDArray[np.float32] | None:
+    def between(self, low_mm: float, high_mm: float) -> Map | None:
         """Mean coverage of the pixels between two heights; None when nothing is there."""
-        a = np.searchsorted(self.edges_mm, low_mm, side="right") - 1
-        b = np.searchsorted(self.edges_mm, high_mm, side="left")
-        total: NDArray[np.float32] | None = None
-        for n in range(max(int(a), 0), min(int(b), len(self.maps))):
+        a = int(np.searchsorted(self.edges_mm, low_mm, side="right")) - 1
+        b = int(np.searchsorted(self.edges_mm, high_mm, side="left"))
+        total: Map | None = None
+        for n in range(max(a, 0), min(b, len(self.maps))):
             overlap = min(high_mm, self.edges_mm[n + 1]) - max(low_mm, self.edges_mm[n])
+            if overlap <= 0:
+                continue
             share = np.float32(overlap / (high_mm - low_mm))
             if share >= 1:
-                return np.asarray(self.maps[n])
+                return self.maps[n]
             part = np.asarray(self.maps[n] * share)
             total = part if total is None else total + part
         return total
 
 
 def solid_of(stack: Stack, lattice: Lattice, end_caps: str, spacing_mm: float) -> Solid:
-    """The body of a stack on a lattice."""
-    z = stack.z_mm
-    maps = coverage(stack.contours, lattice)
-    if len(z) == 1:
-        return Solid(np.array([z[0] - 0.5 * spacing_mm, z[0] + 0.5 * spacing_mm]), maps)
-    middle = 0.5 * (z[1:] + z[:-1])
-    first, last = z[0], z[-1]
+    """The body of a stack on a lattice.
+
+    Parameters
+    ----------
+    stack : Stack
+        Contours in planes.
+    lattice : Lattice
+        Pixels; the stack's box lies within.
+    end_caps : str
+        ``half`` or ``none``.
+    spacing_mm : float
+        Thickness of a structure drawn on one plane. [mm]
+    """
+    z, bridged = stack.z_mm, stack.bridged
+    planes = _Planes(coverage(stack.contours, lattice), lattice, z)
+    edges: list[float] = []
+    maps: list[Map] = []
+    for first, last in stack.pieces():
+        pile = _piece(planes, first, last, bridged, end_caps, min(spacing_mm, stack.spacing_mm or spacing_mm))
+        if edges and pile[0][0] > edges[-1]:  # an empty slab keeps pieces apart
+            maps.append(np.zeros_like(planes.maps[0]))
+            edges.append(pile[0][0])
+        if not edges:
+            edges.append(pile[0][0])
+        for _, high, share in pile:
+            edges.append(high)
+            maps.append(share)
+    return Solid(np.array(edges), tuple(maps))
+
+
+Slab = tuple[float, float, Map]
+
+
+class _Planes:
+    """Coverage of the contour planes with what is worked out from it once: areas and distances."""
+
+    def __init__(self, maps: Map, lattice: Lattice, z: Array) -> None:
+        self.maps, self.lattice, self.z = maps, lattice, z
+        self.areas = maps.sum(axis=(1, 2), dtype=np.float64)  # [pixels]
+        self._depth: dict[int, Map] = {}
+
+    def depth(self, k: int) -> Map:
+        """Distance from the rim of plane k, positive inside. [mm]"""
+        if k not in self._depth:
+            from scipy.ndimage import distance_transform_edt
+
+            sides = (self.lattice.pitch_y_mm, self.lattice.pitch_x_mm)
+            inside = self.maps[k] >= np.float32(0.5)
+            if not inside.any():
+                inside = self.maps[k] > 0
+            within = distance_transform_edt(inside, sampling=sides)
+            beyond = distance_transform_edt(~inside, sampling=sides)
+            self._depth[k] = np.asarray(within - beyond, np.float32)
+        return self._depth[k]
+
+    def curvature(self, k: int, first: int, last: int) -> float:
+        """Second derivative of the area that both neighbours of interval k, k+1 agree on. [pixels / mm2]"""
+        known = [self._bend(n) for n in (k, k + 1) if first < n < last]
+        if not known or min(known) * max(known) < 0:
+            return 0.0
+        return min(known, key=abs)
+
+    def _bend(self, n: int) -> float:
+        z, a = self.z[n - 1 : n + 2], self.areas[n - 1 : n + 2]
+        slopes = np.diff(a) / np.diff(z)
+        return float(2 * (slopes[1] - slopes[0]) / (z[2] - z[0]))
+
+
+def _piece(
+    planes: _Planes, first: int, last: int, bridged: frozenset[int], end_caps: str, spacing: float
+) -> list[Slab]:
+    """Slabs of the planes first..last, upwards, without a break."""
+    z = planes.z
+    if first == last:
+        return [(float(z[first] - 0.5 * spacing), float(z[first] + 0.5 * spacing), planes.maps[first])]
+    slabs: list[Slab] = []
     if end_caps == "half":
-        first, last = z[0] - 0.5 * (z[1] - z[0]), z[-1] + 0.5 * (z[-1] - z[-2])
-    return Solid(np.concatenate([[first], middle, [last]]), maps)
+        slabs += [
+            (2 * z[first] - b, 2 * z[first] - a, m) for a, b, m in reversed(_cap(planes, first, last, -1, spacing))
+        ]
+    radius = np.sqrt(planes.areas[first : last + 1].max() * planes.lattice.area_mm2 / np.pi)
+    for k in range(first, last):
+        gap = z[k + 1] - z[k]
+        low, high = planes.maps[k], planes.maps[k + 1]
+        changed = np.abs(high - low).sum(dtype=np.float64) if gap <= FINE_SPACING * radius else np.inf
+        if k in bridged or changed > CHANGED_SHARE * max(planes.areas[k], planes.areas[k + 1]):
+            slabs += _between(planes, k, planes.curvature(k, first, last))
+        else:
+            middle = 0.5 * (z[k] + z[k + 1])
+            slabs += [(z[k], middle, low), (middle, z[k + 1], high)]
+    if end_caps == "half":
+        slabs += _cap(planes, last, first, 1, spacing)
+    return _joined(slabs)
+
+
+def _joined(slabs: list[Slab]) -> list[Slab]:
+    """Neighbouring slabs that share a map made one."""
+    kept: list[Slab] = []
+    for low, high, share in slabs:
+        if kept and kept[-1][2] is share:
+            kept[-1] = (kept[-1][0], high, share)
+        else:
+            kept.append((low, high, share))
+    return kept
+
+
+def _between(planes: _Planes, k: int, curvature: float) -> list[Slab]:
+    """Slabs between planes k and k+1, the rim travelling from one contour to the other."""
+    z0, z1 = float(planes.z[k]), float(planes.z[k + 1])
+    gap = z1 - z0
+    low, high = planes.maps[k], planes.maps[k + 1]
+    pitch = max(planes.lattice.pitch_x_mm, planes.lattice.pitch_y_mm)
+    count = int(np.clip(np.ceil(gap / (SLAB_PIXELS * pitch)), 2, MOST_SLABS))
+    change = high - low
+    swept = float(np.abs(change).sum(dtype=np.float64))
+    bulge = -0.5 * curvature * gap * gap  # section area is the line plus bulge t (1 - t)
+    bend = float(np.clip(bulge / swept, -1, 1)) if swept > 0 else 0.0
+    rest = bulge - bend * swept
+    lost, lost_at = _passing(planes, k, k + 1, np.flatnonzero(change.ravel() < 0), -bend)
+    won, won_at = _passing(planes, k, k + 1, np.flatnonzero(change.ravel() > 0), bend)
+    edge = np.linspace(0, 1, count + 1)
+    slabs: list[Slab] = []
+    for a, b in pairwise(edge):
+        share = low.copy().ravel()
+        flat = change.ravel()
+        share[lost] += flat[lost] * np.clip((b - lost_at) / (b - a), 0, 1)
+        share[won] += flat[won] * np.clip((b - won_at) / (b - a), 0, 1)
+        share = share.reshape(low.shape)
+        extra = rest * ((b * b / 2 - b**3 / 3) - (a * a / 2 - a**3 / 3)) / (b - a)
+        if extra != 0:
+            nearest = k if a + b < 1 else k + 1
+            share = _resized(share, planes.depth(nearest), extra)
+        slabs.append((z0 + a * gap, z0 + b * gap, share.astype(np.float32)))
+    return slabs
+
+
+def _passing(
+    planes: _Planes, k0: int, k1: int, pixels: NDArray[np.intp], bend: float
+) -> tuple[NDArray[np.intp], Array]:
+    """Heights t (0 at plane k0, 1 at k1) at which the rim passes pixels, ranked to the law u = t + bend t (1 - t)."""
+    if not len(pixels):
+        return pixels, np.zeros(0)
+    from_first = np.abs(planes.depth(k0).ravel()[pixels]).astype(np.float64)
+    to_second = np.abs(planes.depth(k1).ravel()[pixels]).astype(np.float64)
+    order = np.argsort(from_first / (from_first + to_second), kind="stable")
+    weight = np.abs((planes.maps[k1] - planes.maps[k0]).ravel()[pixels[order]]).astype(np.float64)
+    passed = np.cumsum(weight)
+    u = (passed - 0.5 * weight) / passed[-1]
+    # t + bend t (1 - t) = u, the root within 0..1
+    root = np.sqrt(np.maximum((1 + bend) ** 2 - 2 * 2 * bend * u, 0))
+    return pixels[order], 2 * u / (1 + bend + root)
+
+
+def _resized(share: Map, depth: Map, pixels: float) -> Map:
+    """The section grown (or shrunk) by an area at its rim. [pixels]"""
+    flat = share.ravel()
+    room = (1 - flat if pixels > 0 else flat).astype(np.float64)
+    candidates = np.flatnonzero(room > 0)
+    far = depth.ravel()[candidates]
+    order = candidates[np.argsort(-far if pixels > 0 else far, kind="stable")]
+    filled = np.cumsum(room[order])
+    part = np.clip(np.abs(pixels) - (filled - room[order]), 0, room[order])
+    out = flat.copy()
+    out[order] += (part if pixels > 0 else -part).astype(np.float32)
+    return out.reshape(share.shape)
+
+
+def _cap(planes: _Planes, end: int, other: int, up: int, spacing: float) -> list[Slab]:
+    """Slabs beyond the outermost plane, as heights above it when seen outwards."""
+    z0 = float(planes.z[end])
+    area = planes.areas
+    step = min(abs(float(planes.z[end] - planes.z[end - up])), spacing)
+    flat = [(z0, z0 + 0.5 * step, planes.maps[end])]
+    slope, bend = _outward(planes, end, other, up)
+    if area[end] <= 0 or abs(slope) * step < CUT_SHARE * area[end]:
+        return flat
+    reach = _closing(float(area[end]), slope, bend)
+    height = reach if reach <= CLOSING_SPACINGS * step else 0.5 * step
+    if reach > CLOSING_SPACINGS * step and slope < 0:
+        bend = 0.0
+    pitch = max(planes.lattice.pitch_x_mm, planes.lattice.pitch_y_mm)
+    count = int(np.clip(np.ceil(height / (SLAB_PIXELS * pitch)), 2, MOST_SLABS))
+    edge = np.linspace(0, height, count + 1)
+    slabs: list[Slab] = []
+    for a, b in pairwise(edge):
+        s = a + (b - a) * (np.arange(QUADRATURE) + 0.5) / QUADRATURE
+        extra = float(np.maximum(area[end] + slope * s + 0.5 * bend * s * s, 0).mean() - area[end])
+        slabs.append((z0 + a, z0 + b, _resized(planes.maps[end], planes.depth(end), extra)))
+    return slabs
+
+
+def _outward(planes: _Planes, end: int, other: int, up: int) -> tuple[float, float]:
+    """Slope and curvature of the area beyond the end, 0 when the last planes do not run smoothly. [pixels/mm, /mm2]"""
+    count = abs(end - other) + 1
+    if count < 3:
+        return 0.0, 0.0
+    at = [end - up * n for n in range(min(count, 2 + 2))]
+    s = -np.abs(planes.z[at] - planes.z[end])
+    a = planes.areas[at]
+    last, before = (a[0] - a[1]) / (s[0] - s[1]), (a[1] - a[2]) / (s[1] - s[2])
+    bend = 2 * (last - before) / (s[0] - s[2])
+    slope = last + 0.5 * bend * (s[0] - s[1])
+    if count > 3:
+        third = (a[2] - a[3]) / (s[2] - s[3])
+        earlier = 2 * (before - third) / (s[1] - s[3])
+        expected = a[1] + (before + 0.5 * earlier * (s[1] - s[2])) * (s[0] - s[1])
+        expected += 0.5 * earlier * (s[0] - s[1]) ** 2
+        if abs(expected - a[0]) > SMOOTH_SHARE * abs(a[1] - a[0]):
+            return 0.0, 0.0
+    if slope > 0 or last > 0:
+        # widening outwards: no further than the last planes agree on
+        return (min(last, before), 0.0) if before > 0 and last > 0 else (0.0, 0.0)
+    return float(slope), float(bend)
+
+
+def _closing(area: float, slope: float, bend: float) -> float:
+    """Distance at which area + slope s + bend s^2 / 2 first meets zero, or all but meets it; inf when it does not."""
+    if slope >= 0 and bend >= 0:
+        return np.inf
+    if bend > 0:
+        lowest = -slope / bend
+        if area + 0.5 * slope * lowest < CLOSED_SHARE * area and area + 0.5 * slope * lowest >= 0:
+            return lowest
+    disc = slope * slope - 2 * bend * area
+    if disc < 0:
+        return np.inf
+    return float(2 * area / (-slope + np.sqrt(disc)))
