@@ -4,5 +4,19 @@ from __future__ import annotations
 
 from lymphorisk.dicom.assemble import read_export, read_plan
 from lymphorisk.dicom.export import CTVolume, Export, InputFile, PatientIdentity
+from lymphorisk.dicom.write import Study, uid, write_dose, write_export, write_plan, write_structures
 
-__all__ = ["CTVolume", "Export", "InputFile", "PatientIdentity", "read_export", "read_plan"]
+__all__ = [
+    "CTVolume",
+    "Export",
+    "InputFile",
+    "PatientIdentity",
+    "Study",
+    "read_export",
+    "read_plan",
+    "uid",
+    "write_dose",
+    "write_export",
+    "write_plan",
+    "write_structures",
+]

@@ -16,6 +16,7 @@ from lymphorisk.dicom.export import Export, InputFile
 from lymphorisk.dicom.link import Candidates, DosePart, Linked, PhaseLink, link
 from lymphorisk.dicom.patient import read_identity, read_patient
 from lymphorisk.dicom.reader import RT_ROLES, DicomFile, Found, find
+from lymphorisk.dvh.curve import DVH
 from lymphorisk.errors import InputError, LinkError, UnsupportedDoseError
 from lymphorisk.findings import Finding, finding
 from lymphorisk.parameters import load
@@ -267,7 +268,7 @@ def _in_frame(
     return tuple(s for s in structures if s.frame_of_reference in frames)
 
 
-def _tps_dvhs(linked: Linked, structures: tuple[Structure, ...]):  # type: ignore[no-untyped-def]
+def _tps_dvhs(linked: Linked, structures: tuple[Structure, ...]) -> tuple[tuple[DVH, ...], list[Finding]]:
     if len(linked.phases) != 1 or len(linked.phases[0].parts) != 1:
         return (), []
     phase = linked.phases[0]

@@ -57,6 +57,6 @@ def _declared(raw: bytes, charset: tuple[str, ...]) -> str | None:
 
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            return decode_bytes(raw, convert_encodings(list(charset)), {"\\", "^", "="})
+            return decode_bytes(raw, convert_encodings(list(charset)), {ord(c) for c in "\\^="})
     except (UnicodeError, LookupError, ValueError, Warning):
         return None

@@ -148,7 +148,7 @@ def check_phase(phase: Phase) -> list[Finding]:
     return [
         finding(
             DOSE_AGAINST_PRESCRIPTION,
-            f"the dose maximum is {top:.2f} Gy for {phase.prescription_gy:g} Gy prescribed in {phase.fractions} fractions",
+            f"dose maximum {top:.2f} Gy, prescribed {phase.prescription_gy:g} Gy in {phase.fractions} fractions",
             f"phase {phase.label!r}",
             "check whether the dose is of one fraction, of one beam or of the whole phase",
         )

@@ -107,6 +107,7 @@ def _curve(item: Item, name: str, norm: float | None) -> DVH | None:
         volume = np.interp(even, edges, volume)
         volume[-1] = 0.0
         edges = even
+    edges = edges.astype(np.float64)
     return DVH(name, edges, volume, mean, low, high, 1.0, float(volume[0]), end_caps="tps", engine="tps")
 
 

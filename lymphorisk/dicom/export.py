@@ -86,4 +86,4 @@ class Export:
     inputs: tuple[InputFile, ...]
     tps_dvhs: tuple[DVH, ...] = ()
     ct: CTVolume | None = None
-    phi: PatientIdentity = PatientIdentity()
+    phi: PatientIdentity = field(default_factory=PatientIdentity)

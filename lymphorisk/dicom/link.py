@@ -94,7 +94,7 @@ def link(
     doses = _usable(have.doses, found)
     plans = _selected(have.plans, plan)
     if not plans:
-        phases = (_without_plan(doses, fractions),)
+        phases: tuple[PhaseLink, ...] = (_without_plan(doses, fractions),)
         found.append(finding(checks.FRACTIONS_GIVEN, f"{fractions} fractions as given", "RTPLAN"))
     else:
         phases = _with_plans(plans, have, doses, link_by, sum_doses, fractions, found)
