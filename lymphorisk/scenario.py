@@ -138,7 +138,7 @@ def read_patient(path: str | Path) -> Patient:
         Not TOML, an unknown key, an implausible value.
     """
     table = _toml(Path(path))
-    return _patient(_table(table["patient"], "[patient]") if "patient" in table else table)
+    return patient_from(_table(table["patient"], "[patient]") if "patient" in table else table)
 
 
 def scenario_from(table: Mapping[str, Any], label: str = "scenario") -> Scenario:
@@ -166,7 +166,7 @@ def scenario_from(table: Mapping[str, Any], label: str = "scenario") -> Scenario
         label=_text(plan, "label", "[plan]", default=label),
         phases=tuple(phases),
         organ_doses=doses,
-        patient=_patient(_table(table.get("patient", {}), "[patient]")),
+        patient=patient_from(_table(table.get("patient", {}), "[patient]")),
         network=_network(plan),
         stages=_whole(plan, "stages", "[plan]", 1, STAGES_MAX),
         lanes=_whole(plan, "lanes", "[plan]", 1, LANES_MAX),
@@ -464,7 +464,8 @@ def _organ_doses(
     return out
 
 
-def _patient(table: Mapping[str, Any]) -> Patient:
+def patient_from(table: Mapping[str, Any]) -> Patient:
+    """The patient of a parsed ``[patient]`` table."""
     where = "[patient]"
     _known(table, PATIENT_KEYS, where)
     unit = _text(table, "alc_unit", where, "10^9/L")
