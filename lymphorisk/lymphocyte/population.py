@@ -101,7 +101,7 @@ def normals(seed: int, name: str, draws: int) -> NDArray[np.float64]:
     """One column of standard normal deviates, cut at `Z_MAX`."""
     from scipy.special import ndtri
 
-    return np.clip(ndtri(uniforms(seed, name, draws)), -Z_MAX, Z_MAX)
+    return np.asarray(np.clip(ndtri(uniforms(seed, name, draws)), -Z_MAX, Z_MAX), dtype=np.float64)
 
 
 def in_range(z: NDArray[np.float64], value: float, low: float, high: float) -> NDArray[np.float64]:

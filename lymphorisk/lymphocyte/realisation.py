@@ -65,13 +65,13 @@ def fate_of(draws: Draws, people: Population) -> Fate:
     return Fate(np.minimum(share, SHARE_MAX), quick, slow, v["clearance.fast_share"].copy(), dead_fast, dead_slow)
 
 
-def system_of(draws: Draws, people: Population, age_y: float | None) -> PoolSystem:
+def system_of(draws: Draws, people: Population, age_y: float | NDArray[np.float64] | None) -> PoolSystem:
     """Pools and traffic of the draws; an unknown age is drawn."""
     if age_y is None:
         name = "thymus.default_age"
         age = in_range(draws.z["patient.age"], people.value[name], people.low[name], people.high[name])
     else:
-        age = np.full(draws.size, age_y)
+        age = np.broadcast_to(np.asarray(age_y, dtype=np.float64), (draws.size,))
     return pool_system(*compartment_shares(draws.values, age))
 
 
@@ -115,7 +115,9 @@ def log_kill_of_phase(phase: PhaseExposure, draws: Draws, people: Population) ->
     return pool_log_kill(phase, draws, people) + unexplained(phase, draws)[:, None]
 
 
-def realise(course: Course, draws: Draws, people: Population, age_y: float | None = None) -> Realisation:
+def realise(
+    course: Course, draws: Draws, people: Population, age_y: float | NDArray[np.float64] | None = None
+) -> Realisation:
     """Kill table, pools, fates and drug of every draw."""
     tables = [log_kill_of_phase(phase, draws, people) for phase in course.phases]
     for drug in course.drugs:

@@ -1,0 +1,216 @@
+"""Learning from the first counts: the ensemble reweighted by what was measured.
+
+Each draw is weighted by the probability of the measured counts given its own,
+
+    ln w = sum_k [ -1/2 ((ln y_k - ln c(t_k)) / sigma)^2 - ln sigma ],
+
+with sigma the log-normal error of a single count, drawn within its range. A count of zero says
+"below what the analyser resolves". How many draws are left to speak is the smaller of two numbers:
+the effective sample size (sum w)^2 / sum w^2, and the number of draws that show the counts at all,
+sum exp(-(chi2 - k)+ / 2) for k counts (weights alone cannot see that every draw is far off). When
+they are too few the draws are multiplied, and when even then too few remain, the counts contradict
+the model and no forecast is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lymphorisk.errors import ScenarioError, UndecidableError
+from lymphorisk.lymphocyte.course import Course
+from lymphorisk.lymphocyte.ensemble import (
+    HORIZON_D,
+    AlcForecast,
+    assemble,
+    counts_at,
+    forecast,
+)
+from lymphorisk.lymphocyte.population import Population, draw
+from lymphorisk.lymphocyte.realisation import PATIENT_DIMENSIONS
+from lymphorisk.lymphocyte.summary import band, summarise
+
+#: Draws an update starts with: reweighting spends draws, so there are eight times as many as in a forecast.
+UPDATE_DRAWS = 4096
+#: Most draws an update goes to, a few seconds of work.
+UPDATE_DRAWS_MAX = 32768
+#: The draws are multiplied by this while too few speak.
+DRAWS_FACTOR = 4
+#: Below this many effective draws a quantile is noise (the 10th percentile rests on two of them).
+ESS_MIN = 20.0
+#: Enough effective draws for all reported quantiles; the draws are multiplied until they are reached.
+ESS_WANTED = 200.0
+#: A count of zero is read as below this: analysers report to one or two decimals. [10^9/L]
+LOWEST_COUNT = 0.05
+#: Share of the prior beyond which a count is called out as surprising in the refusal.
+SURPRISE = 0.01
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Update:
+    """A forecast before and after counts.
+
+    Attributes
+    ----------
+    counts : tuple of (float, float)
+        Day [d] and count [10^9/L], in order.
+    prior, posterior : AlcForecast
+        On the same draws; only the weights differ.
+    effective_draws : float
+        Effective sample size of the posterior.
+    learned : dict of str to float
+        Mean deviate of the dimensions that moved most, in standard deviations of the prior.
+    """
+
+    counts: tuple[tuple[float, float], ...]
+    prior: AlcForecast
+    posterior: AlcForecast
+    effective_draws: float
+    learned: dict[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers for the JSON result."""
+        return {
+            "counts": [{"day": day, "alc": value} for day, value in self.counts],
+            "prior": self.prior.to_dict(),
+            "posterior": self.posterior.to_dict(),
+            "effective_draws": self.effective_draws,
+            "learned": dict(self.learned),
+        }
+
+
+def update(
+    course: Course,
+    baseline_alc: float,
+    people: Population,
+    counts: Sequence[tuple[float, float]],
+    *,
+    age_y: float | None = None,
+    lln: float | None = None,
+    baseline_known: bool = True,
+    seed: int = 1,
+    horizon_d: float = HORIZON_D,
+    draws: int = UPDATE_DRAWS,
+) -> Update:
+    """The forecast given measured counts.
+
+    Parameters
+    ----------
+    course, baseline_alc, people, age_y, lln, baseline_known, seed, horizon_d
+        As for `ensemble.forecast`.
+    counts : sequence of (day, value)
+        Measured counts, days from the first fraction [d] and values [10^9/L].
+    draws : int
+        Draws to start with.
+
+    Raises
+    ------
+    UndecidableError
+        The counts contradict the model: hardly any drawn patient shows them.
+    """
+    measured = _checked(counts, horizon_d)
+    while True:
+        prior = forecast(
+            course,
+            baseline_alc,
+            people,
+            age_y=age_y,
+            lln=lln,
+            baseline_known=baseline_known,
+            seed=seed,
+            draws=draws,
+            horizon_d=horizon_d,
+        )
+        drawn = draw(people, draws, seed, PATIENT_DIMENSIONS)
+        weights, effective = weights_of(prior, measured, drawn.values["counting.sd_ln"])
+        if effective >= ESS_WANTED or draws * DRAWS_FACTOR > UPDATE_DRAWS_MAX:
+            break
+        draws *= DRAWS_FACTOR
+    if effective < ESS_MIN:
+        raise UndecidableError(
+            f"the counts contradict the model: of {draws} drawn patients the equivalent of {effective:.0f} show them"
+            + _surprises(prior, measured),
+            "check days (from the first fraction), units and the baseline count; growth factors, steroids, infection, "
+            "another drug or a change of the course are not in the model",
+        )
+    moved = {name: float(weights @ z) for name, z in drawn.z.items() if np.ptp(z) > 0}
+    learned = dict(sorted(moved.items(), key=lambda pair: -abs(pair[1]))[: len(PATIENT_DIMENSIONS)])
+    summary = summarise(prior.day, prior.counts, weights, lln=lln)
+    posterior = assemble(
+        prior.day,
+        prior.counts,
+        summary,
+        weights,
+        organ_share=prior.organ_share,
+        sensitivity={},
+        spread=None,
+        baseline_alc=baseline_alc,
+        baseline_known=baseline_known,
+        seed=seed,
+        horizon_d=horizon_d,
+        lln=lln,
+        findings=prior.findings,
+        ensemble_id=prior.ensemble_id,
+    )
+    return Update(measured, prior, posterior, effective, learned)
+
+
+def weights_of(
+    prior: AlcForecast, counts: Sequence[tuple[float, float]], sd_ln: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], float]:
+    """Weights of the draws given the counts, shape (n,), sum 1, and how many draws are left to speak.
+
+    Parameters
+    ----------
+    prior : AlcForecast
+    counts : sequence of (day, value)
+    sd_ln : ndarray, shape (n,)
+        Log-normal error of one count, per draw.
+    """
+    from scipy.special import log_ndtr
+
+    log_w, misfit = np.zeros(prior.draws), np.zeros(prior.draws)
+    for day, value in counts:
+        expected = np.log(np.maximum(counts_at(prior.day, prior.counts, day), np.finfo(np.float64).tiny))
+        if value > 0:
+            squared = ((np.log(value) - expected) / sd_ln) ** 2
+            log_w += -0.5 * squared - np.log(sd_ln)
+        else:
+            beyond = (np.log(LOWEST_COUNT) - expected) / sd_ln
+            squared = np.minimum(beyond, 0.0) ** 2
+            log_w += log_ndtr(beyond)
+        misfit += squared
+    w = np.exp(log_w - log_w.max()) * prior.weights
+    w = w / w.sum()
+    showing = float(np.sum(np.exp(-0.5 * np.maximum(misfit - len(counts), 0.0))))
+    return w, min(float(1.0 / np.sum(w**2)), showing)
+
+
+def _checked(counts: Sequence[tuple[float, float]], horizon_d: float) -> tuple[tuple[float, float], ...]:
+    if not counts:
+        raise ScenarioError("an update needs at least one measured count", "give --alc DAY=VALUE")
+    for day, value in counts:
+        if not 0.0 < day <= horizon_d:
+            raise ScenarioError(
+                f"a count on day {day:g} cannot update a forecast from the first fraction (day 0) to day {horizon_d:g}",
+                "days count from the first fraction; the count before it is the baseline (--alc without a day)",
+            )
+        if not (np.isfinite(value) and value >= 0.0):
+            raise ScenarioError(f"a count of {value:g} on day {day:g} is not a count")
+    return tuple(sorted((float(day), float(value)) for day, value in counts))
+
+
+def _surprises(prior: AlcForecast, counts: Sequence[tuple[float, float]]) -> str:
+    words = []
+    for day, value in counts:
+        here = counts_at(prior.day, prior.counts, day)
+        above, below = float(np.mean(here >= value)), float(np.mean(here <= value))
+        if min(above, below) < SURPRISE:
+            side = "above" if above < below else "below"
+            span = band(here)
+            words.append(f"{value:g} on day {day:g} lies {side} the forecast of {span.p05:.2f} to {span.p95:.2f}")
+    return "; " + ", ".join(words) if words else "; no single count is odd, their course is"
