@@ -201,6 +201,11 @@ def write_structures(
     path: str | os.PathLike[str], structures: Sequence[Structure], study: Study, *, decimals: int = 3
 ) -> Path:
     """Write an RTSTRUCT. Names may hold any character (UTF-8 is declared when one is beyond ASCII)."""
+    return _save(structures_dataset(structures, study, decimals=decimals), path)
+
+
+def structures_dataset(structures: Sequence[Structure], study: Study, *, decimals: int = 3) -> Dataset:
+    """An RTSTRUCT as a pydicom data set."""
     study = study.filled()
     ds = _dataset("RTSTRUCT", study, study.structure_uid, unicode=not all(s.name.isascii() for s in structures))
     ds.FrameOfReferenceUID, ds.PositionReferenceIndicator = study.frame_uid, ""
@@ -236,7 +241,7 @@ def write_structures(
         for n, s in enumerate(structures, start=1)
     ]
     ds.ApprovalStatus = "UNAPPROVED"
-    return _save(ds, path)
+    return ds
 
 
 def write_plan(
@@ -333,6 +338,41 @@ def write_dose(
     UnsupportedGeometryError
         The grid is oblique, or uneven along an axis that would lie in the plane.
     """
+    ds = dose_dataset(
+        grid,
+        study,
+        plan_uid=plan_uid,
+        ion=ion,
+        dose_uid=dose_uid,
+        dose_type=dose_type,
+        units=units,
+        summation=summation,
+        comment=comment,
+        bits=bits,
+        position=position,
+        beam=beam,
+        dvhs=dvhs,
+    )
+    return _save(ds, path)
+
+
+def dose_dataset(
+    grid: DoseGrid,
+    study: Study,
+    *,
+    plan_uid: str = "",
+    ion: bool = False,
+    dose_uid: str = "",
+    dose_type: str = "PHYSICAL",
+    units: str = "GY",
+    summation: str = "",
+    comment: str = "",
+    bits: int = 32,
+    position: str = "HFS",
+    beam: int | None = None,
+    dvhs: Mapping[int, DVH] | None = None,
+) -> Dataset:
+    """An RTDOSE as a pydicom data set; parameters as in `write_dose`."""
     study = study.filled()
     if bits not in (16, 32):
         raise UnsupportedDoseError(f"{bits} bits a voxel cannot be written", "use 16 or 32")
@@ -369,7 +409,7 @@ def write_dose(
     pixels = stored.astype("<u2" if bits == 16 else "<u4").tobytes()
     ds.PixelData = pixels + b"\0" * (len(pixels) % 2)
     ds["PixelData"].VR = "OW"
-    return _save(ds, path)
+    return ds
 
 
 def _dataset(role: str, study: Study, instance: str, *, unicode: bool = False) -> Dataset:
