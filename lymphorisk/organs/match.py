@@ -22,21 +22,21 @@ from lymphorisk.organs.organ import NETWORKS, Organ
 from lymphorisk.organs.table import load
 from lymphorisk.plan.structures import Structure
 
-EMPTY_ROI = rule("LR101", "info", "Empty ROI", "An ROI holds no closed contour; it is not used.")
+EMPTY_ROI = rule("LR151", "info", "Empty ROI", "An ROI holds no closed contour; it is not used.")
 NOT_USED = rule(
-    "LR102", "info", "ROI not used", "An ROI has the name of a planning structure or variant, not of an organ."
+    "LR152", "info", "ROI not used", "An ROI has the name of a planning structure or variant, not of an organ."
 )
-VAGUE_ROI = rule("LR103", "warning", "Vague ROI name", "An ROI name may mean an organ, but not surely; it is not used.")
+VAGUE_ROI = rule("LR153", "warning", "Vague ROI name", "An ROI name may mean an organ, but not surely; it is not used.")
 SIMILAR_ROI = rule(
-    "LR104", "info", "Similar ROI name", "An ROI name resembles an organ's; similar names are never used silently."
+    "LR154", "info", "Similar ROI name", "An ROI name resembles an organ's; similar names are never used silently."
 )
-TWO_ROIS = rule("LR105", "warning", "Two ROIs for one organ", "Several ROIs claim an organ; the better match is used.")
+TWO_ROIS = rule("LR155", "warning", "Two ROIs for one organ", "Several ROIs claim an organ; the better match is used.")
 STAND_IN = rule(
-    "LR106", "warning", "Organ by a stand-in", "An organ is not contoured; a wider or smaller contour stands in."
+    "LR156", "warning", "Organ by a stand-in", "An organ is not contoured; a wider or smaller contour stands in."
 )
-IMPLAUSIBLE = rule("LR107", "warning", "Implausible volume", "The volume of a structure lies outside the adult range.")
+IMPLAUSIBLE = rule("LR157", "warning", "Implausible volume", "The volume of a structure lies outside the adult range.")
 DERIVED = rule(
-    "LR108", "info", "Organ made of parts", "An organ is not contoured as a whole; it is the union of its parts."
+    "LR158", "info", "Organ made of parts", "An organ is not contoured as a whole; it is the union of its parts."
 )
 
 RUNGS = ("override", "exact", "normalised", "reverse order", "alias", "ROI type", "recipe")
