@@ -79,14 +79,29 @@ def _cover(share: Mapping[str, float], available: Collection[str]) -> tuple[Cove
     tops = [n for n in share if load()[n].part_of not in share and not load()[n].stands_for]
     covered = [item for top in tops for item in _within(top, share, available)]
     for name in share:
-        left = 1.0 - sum(item.share for item in covered)
-        if load()[name].stands_for and name in available and left > SHARE_TOLERANCE:
+        whole = load()[name].stands_for
+        if not whole or name not in available:
+            continue
+        beside = [c.share for c in covered if whole not in share or c.stand_in or _lies_in(c.organ, whole)]
+        left = share.get(whole, 1.0) - sum(beside)
+        if left > SHARE_TOLERANCE:
             covered.append(Covered(name, min(share[name], left), stand_in=True))
     return tuple(covered)
 
 
+def _lies_in(name: str, whole: str) -> bool:
+    while name and name != whole:
+        name = load()[name].part_of
+    return name == whole
+
+
 def _within(name: str, share: Mapping[str, float], available: Collection[str]) -> list[Covered]:
-    parts = [item for child in _children().get(name, ()) if child in share for item in _within(child, share, available)]
+    parts: list[Covered] = []
+    for child in _children().get(name, ()):
+        # Testes and ovaries are the whole gonads each: no more than the whole is ever covered.
+        room = share[name] - sum(item.share for item in parts)
+        if child in share and room > SHARE_TOLERANCE:
+            parts += [Covered(i.organ, min(i.share, room)) for i in _within(child, share, available)]
     complete = sum(item.share for item in parts) >= share[name] - SHARE_TOLERANCE
     if name in available and not (load()[name].by_parts and complete):
         return [Covered(name, share[name])]

@@ -164,9 +164,9 @@ def organ_of(name: str) -> tuple[str, str] | None:
     True
     """
     index = _index()
-    if name in index["exact"]:
-        return name, "exact"
     squashed, shuffled = names.squash(name), names.shuffled(name)
+    if name in index["exact"] and squashed not in _vague_names():
+        return name, "exact"
     if not squashed or (names.planning_reason(name) and "minus" not in shuffled) or squashed in _vague_names():
         return None
     for rung, keys in (
