@@ -356,7 +356,7 @@ def ensemble_id(course: Course, baseline_alc: float, people: Population, *rest: 
             digest.update(phase.distribution(pool).share.tobytes())
         digest.update(repr((sorted(phase.surrogate), phase.modality)).encode())
     digest.update(repr((course.chemo, course.drugs, baseline_alc, rest)).encode())
-    digest.update(repr((dict(people.value), dict(people.low), dict(people.high))).encode())
+    digest.update(repr((dict(people.value), dict(people.low), dict(people.high), people.survival)).encode())
     if people.posterior is not None:
         digest.update(repr(people.posterior.names).encode())
         digest.update(people.posterior.z.tobytes())

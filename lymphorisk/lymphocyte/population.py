@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.errors import ParameterError
+from lymphorisk.lymphocyte.survival import SURVIVAL_SETS
 from lymphorisk.plan.grid import read_only
 
 #: Standard normal deviate of the ends of a central 90 % range.
@@ -65,12 +66,14 @@ class Posterior:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Population:
-    """Numbers of the topic ``lymphocyte`` with their ranges, and the posterior where there is one."""
+    """Numbers of the topic ``lymphocyte`` with their ranges, the posterior where there is one, and the
+    named survival set the kill is computed with."""
 
     value: Mapping[str, float]
     low: Mapping[str, float]
     high: Mapping[str, float]
     posterior: Posterior | None = None
+    survival: str = "combined"
 
     @property
     def ranged(self) -> tuple[str, ...]:
@@ -78,8 +81,22 @@ class Population:
         return tuple(name for name in self.value if self.low[name] < self.high[name])
 
 
-def population(table: Mapping[str, Ranged], posterior: Posterior | None = None) -> Population:
-    """A population from ranged numbers, such as ``parameters.load("lymphocyte")``."""
+def population(
+    table: Mapping[str, Ranged], posterior: Posterior | None = None, survival: str = "combined"
+) -> Population:
+    """A population from ranged numbers, such as ``parameters.load("lymphocyte")``.
+
+    Parameters
+    ----------
+    table : mapping of str to Ranged
+        Value and range of every parameter by name.
+    posterior : Posterior, optional
+        Joint draws of the calibration; they belong to the ``combined`` set.
+    survival : str
+        One of `survival.SURVIVAL_SETS`.
+    """
+    if survival not in SURVIVAL_SETS:
+        raise ParameterError(f"no survival set {survival!r}", f"use one of {', '.join(SURVIVAL_SETS)}")
     value = {name: p.number for name, p in table.items()}
     low = {name: p.number if p.low is None else p.low for name, p in table.items()}
     high = {name: p.number if p.high is None else p.high for name, p in table.items()}
@@ -88,7 +105,7 @@ def population(table: Mapping[str, Ranged], posterior: Posterior | None = None) 
             raise ParameterError(f"parameter {name}: {value[name]:g} with range {low[name]:g} to {high[name]:g}")
     if posterior is not None and (unknown := set(posterior.names) - set(value)):
         raise ParameterError(f"the posterior moves {sorted(unknown)[0]!r}, which is not a parameter")
-    return Population(MappingProxyType(value), MappingProxyType(low), MappingProxyType(high), posterior)
+    return Population(MappingProxyType(value), MappingProxyType(low), MappingProxyType(high), posterior, survival)
 
 
 def uniforms(seed: int, name: str, draws: int) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ from lymphorisk.lymphocyte.drugs import chemo_parameter
 from lymphorisk.lymphocyte.pools import COMPARTMENTS, POOL_OF, POOLS, PoolSystem, compartment_shares, pool_system
 from lymphorisk.lymphocyte.population import Draws, Population, in_range
 from lymphorisk.lymphocyte.recovery import LN2, Fate, quick_share
-from lymphorisk.lymphocyte.survival import kills
+from lymphorisk.lymphocyte.survival import kills, survival_sets
 from lymphorisk.lymphocyte.trajectory import Calendar, blood_count
 from lymphorisk.units import HOURS_PER_DAY
 
@@ -56,7 +56,8 @@ def fate_of(draws: Draws, people: Population) -> Fate:
     """Clearance and recovery of the draws."""
     v = draws.values
     dead_fast = LN2 * HOURS_PER_DAY / v["clearance.fast_half_time"]
-    dead_slow = LN2 * HOURS_PER_DAY / v["clearance.slow_half_time"]
+    slow_clearance = "clearance.tbi_slow_half_time" if people.survival == "tbi" else "clearance.slow_half_time"
+    dead_slow = LN2 * HOURS_PER_DAY / v[slow_clearance]
     speed = draws.patient("recovery", people.value["spread.recovery"])
     # The order slow < quick < clearance is what makes more dose never better; draws that cross it are cut.
     quick = np.minimum(LN2 / (v["recovery.half_time"] * speed), 0.5 * np.minimum(dead_fast, dead_slow))
@@ -75,14 +76,18 @@ def system_of(draws: Draws, people: Population, age_y: float | NDArray[np.float6
     return pool_system(*compartment_shares(draws.values, age))
 
 
-def survival_terms(draws: Draws) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Weights, alphas, betas of the combined set for each draw, each of shape (n, 2)."""
-    resistant = np.minimum(draws.values["survival.combined.resistant_share"], SHARE_MAX)
+def survival_terms(
+    draws: Draws, people: Population
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Weights, alphas, betas of the population's survival set for each draw, each of shape (n, terms)."""
+    v = draws.values
+    if people.survival != "combined":
+        form = survival_sets(people.value)[people.survival]
+        weights, alphas, betas = (np.tile(t, (draws.size, 1)) for t in (form.weights, form.alphas, form.betas))
+        return weights, alphas, betas
+    resistant = np.minimum(v["survival.combined.resistant_share"], SHARE_MAX)
     weights = np.stack([1.0 - resistant, resistant], axis=1)
-    alphas = np.stack(
-        [1.0 / draws.values["survival.combined.d0_sensitive"], 1.0 / draws.values["survival.combined.d0_resistant"]],
-        axis=1,
-    )
+    alphas = 1.0 / np.stack([v["survival.combined.d0_sensitive"], v["survival.combined.d0_resistant"]], axis=1)
     return weights, alphas, np.zeros_like(alphas)
 
 
@@ -92,7 +97,7 @@ def pool_log_kill(phase: PhaseExposure, draws: Draws, people: Population) -> NDA
     Dose kills K_0 by the survival of the draw; the patient's sensitivity and, for a surrogate, its
     distance from the truth multiply -ln(1 - K_0).
     """
-    terms = survival_terms(draws)
+    terms = survival_terms(draws, people)
     factor = draws.values["rbe.proton"] if phase.modality == "proton" else None
     sensitivity = draws.patient("sensitivity", people.value["spread.sensitivity"])
     out = np.empty((draws.size, len(POOLS)))

@@ -1,0 +1,134 @@
+"""Laws of the count over time."""
+
+from __future__ import annotations
+
+import runpy
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lymphorisk.dvh.curve import diluted, uniform
+from lymphorisk.lymphocyte import Course, forecast
+from lymphorisk.lymphocyte.course import mapped
+from lymphorisk.lymphocyte.pools import POOLS
+from lymphorisk.lymphocyte.population import draw
+from lymphorisk.lymphocyte.realisation import PATIENT_DIMENSIONS, realise
+from lymphorisk.lymphocyte.recovery import ALIVE
+from lymphorisk.lymphocyte.trajectory import _advance, _kill, blood_count
+
+C = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "lymphocyte" / "courses.py")))
+PEOPLE = C.people()
+DRAWS = draw(PEOPLE, 64, 5, PATIENT_DIMENSIONS)
+
+
+def ratio(course: Course, days: np.ndarray) -> np.ndarray:
+    return realise(course, DRAWS, PEOPLE).ratio(days)
+
+
+def test_zero_dose_keeps_the_baseline_for_ten_years() -> None:
+    days = np.linspace(0.0, 3652.0, 400)
+    nothing = C.course(list(range(35)), uniform(0.0))
+    assert np.abs(ratio(nothing, days) - 1.0).max() < 1e-9
+
+
+def test_zero_dose_forecast_is_the_baseline_in_every_quantile() -> None:
+    f = forecast(C.course(list(range(30)), uniform(0.0)), 1.4, PEOPLE, horizon_d=365)
+    for q in f.quantiles.values():
+        assert q == pytest.approx(np.full(len(f.day), 1.4), rel=1e-9)
+    assert f.organ_share == {}
+
+
+doses = st.floats(0.0, 8.0)
+shares = st.floats(0.01, 1.0)
+calendars = st.lists(st.floats(0.0, 60.0), min_size=1, max_size=12).map(sorted)
+pool_names = st.sampled_from(POOLS)
+
+
+@settings(max_examples=60, deadline=None)
+@given(times=calendars, dose=doses, more=st.floats(0.0, 4.0), pool=pool_names, base=doses, share=shares)
+def test_more_dose_anywhere_never_raises_the_count_at_any_time(times, dose, more, pool, base, share) -> None:
+    """Stronger than the nadir: every draw, every day, every pool."""
+    days = np.linspace(0.0, 200.0, 81)
+    rest = {p: diluted(uniform(base), share) for p in POOLS if p != "blood"}
+    blood = uniform(0.2 * base)
+    given_course = C.course(times, blood, **rest)
+    step = {pool: lambda _: diluted(uniform(dose), share)}
+    up = {pool: lambda _: diluted(uniform(dose + more), share)}
+    less, most = ratio(mapped(given_course, step), days), ratio(mapped(given_course, up), days)
+    assert np.all(most <= less + 1e-12)
+
+
+@settings(max_examples=30, deadline=None)
+@given(times=calendars, dose=doses, share=shares)
+def test_a_further_fraction_never_raises_the_count(times, dose, share) -> None:
+    days = np.linspace(0.0, 200.0, 81)
+    organs = {p: diluted(uniform(dose), share) for p in POOLS if p != "blood"}
+    blood = uniform(0.1 * dose)
+    assert np.all(
+        ratio(C.course(times, blood, **organs), days)
+        <= ratio(C.course(times[:-1] or times, blood, **organs), days) + 1e-12
+    )
+
+
+@settings(max_examples=30, deadline=None)
+@given(times=calendars, dose=doses, chemo=st.sampled_from(["none", "temozolomide", "platinum"]))
+def test_counts_stay_between_zero_and_baseline(times, dose, chemo) -> None:
+    organs = {p: uniform(dose) for p in POOLS if p != "blood"}
+    got = ratio(C.course(times, uniform(dose), chemo, **organs), np.linspace(0.0, 400.0, 101))
+    assert np.all(got >= 0.0)
+    assert np.all(got <= 1.0 + 1e-12)
+
+
+def test_pools_never_go_negative() -> None:
+    """Cells alive in every compartment, through a course that kills nearly everything."""
+    r = realise(C.whole_body(12.0, [0.0]), DRAWS, PEOPLE)
+    from lymphorisk.lymphocyte.recovery import CLASSES, fate_modes
+
+    modes = fate_modes(r.fate, 0.0 * r.loss_rate)
+    state = np.zeros((DRAWS.size, r.system.share.shape[1], len(CLASSES)))
+    state[:, -1, 0] = 1.0
+    for dt in (0.0, 0.01, 0.3, 1.0, 5.0, 50.0):
+        state = _kill(_advance(state, dt, r.system, modes), r.kill[:, 0], r.system, r.fate, modes)
+        alive = (r.system.from_modes @ (state @ modes.left)) @ ALIVE
+        assert alive.min() >= -1e-15
+
+
+def test_splitting_time_steps_changes_nothing() -> None:
+    """Fractions that kill nothing, put between the real ones, cut every step in pieces."""
+    course = C.upper_abdomen()
+    r = realise(replace(course, chemo="platinum"), DRAWS, PEOPLE)
+    days = np.arange(0.0, 366.0)
+    times = np.concatenate([r.calendar.times_d, np.linspace(0.05, 300.0, 57)])
+    kind = np.concatenate([r.calendar.kind, np.ones(57, dtype=np.intp)])
+    order = np.argsort(times, kind="stable")
+    kill = np.concatenate([r.kill, np.zeros_like(r.kill)], axis=1)
+    split = blood_count(
+        days, replace(r.calendar, times_d=times[order], kind=kind[order]), kill, r.system, r.fate, r.loss_rate
+    )
+    assert np.abs(split - r.ratio(days)).max() < 1e-12
+
+
+def test_asking_for_more_days_changes_nothing() -> None:
+    course = C.upper_abdomen()
+    few, many = np.array([0.0, 40.0, 365.0]), np.linspace(0.0, 365.0, 731)
+    assert ratio(course, few) == pytest.approx(ratio(course, many)[:, [0, 80, 730]], abs=1e-13)
+
+
+def test_phases_given_apart_or_in_one_are_the_same() -> None:
+    days = np.arange(100.0)
+    whole = C.upper_abdomen(20)
+    phase = whole.phases[0]
+    two = Course((replace(phase, times_d=phase.times_d[:7].copy()), replace(phase, times_d=phase.times_d[7:].copy())))
+    assert ratio(two, days) == pytest.approx(ratio(whole, days), abs=1e-13)
+
+
+def test_organ_shares_of_the_loss_sum_to_one_and_are_not_negative() -> None:
+    for course in (C.upper_abdomen(), C.brain(chemo="temozolomide"), C.whole_body(1.0, [0.0, 1.0])):
+        share = forecast(course, 1.3, PEOPLE, age_y=60.0).organ_share
+        assert sum(share.values()) == pytest.approx(1.0, abs=1e-12)
+        assert min(share.values()) >= 0.0
