@@ -1,1 +1,25 @@
-"""."""
+"""The learned voice: load a stored model by hash, ask it, and let it give its reasons."""
+
+from __future__ import annotations
+
+from lymphorisk.predict.applicability import Domain, TrainingRange
+from lymphorisk.predict.booster import Predictor, load
+from lymphorisk.predict.calibration import Calibration
+from lymphorisk.predict.conformal import ConformalSets
+from lymphorisk.predict.explain import Contribution, Explanation, Group, explain
+from lymphorisk.predict.prediction import Prediction, predict
+
+__all__ = [
+    "Calibration",
+    "ConformalSets",
+    "Contribution",
+    "Domain",
+    "Explanation",
+    "Group",
+    "Prediction",
+    "Predictor",
+    "TrainingRange",
+    "explain",
+    "load",
+    "predict",
+]

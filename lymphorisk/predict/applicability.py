@@ -1,0 +1,115 @@
+"""Whether the model has seen patients like this one: range of every feature, and distance to the nearest neighbours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Neighbours whose mean distance is judged: enough to be steady, few enough to be local.
+NEIGHBOURS = 10
+#: A patient farther from its neighbours than this share of the training patients are from theirs is outside.
+INSIDE_SHARE = 0.99
+#: Training patients whose own distances set the limit: a percentile of 400 is steady to about half a percent.
+JUDGED = 400
+#: Below this share of known features the model answers from too little.
+KNOWN_SHARE = 0.3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainingRange:
+    """What the training patients looked like.
+
+    Attributes
+    ----------
+    low, high : ndarray, shape (n,)
+        Smallest and largest value of each feature.
+    scale : ndarray, shape (n,)
+        Interquartile range, 0 for flags and constants (they take no part in distances).
+    patients : ndarray, shape (m, n)
+        A sample of training patients, NaN where missing.
+    """
+
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    patients: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """Whether a patient lies where the model was trained.
+
+    Attributes
+    ----------
+    inside : bool
+        When False the learned voice steps back and the mechanistic one leads.
+    reasons : tuple of str
+        Why not.
+    distance : float
+        Mean distance to the nearest training patients over the limit; above 1 is outside. NaN when not computable.
+    known_share : float
+        Share of the model's features that are known.
+    """
+
+    inside: bool
+    reasons: tuple[str, ...]
+    distance: float
+    known_share: float
+
+
+def _neighbour_distance(
+    rows: NDArray[np.float64], patients: NDArray[np.float64], skip_self: bool
+) -> NDArray[np.float64]:
+    known = np.isfinite(patients).astype(np.float64)
+    filled = np.where(known > 0, patients, 0.0)
+    out = np.empty(len(rows))
+    for i, row in enumerate(rows):
+        mine = np.isfinite(row)
+        joint = known @ mine.astype(np.float64)
+        square = ((filled - np.where(mine, row, 0.0)) ** 2 * known * mine).sum(axis=1)
+        mean = np.where(joint >= 0.5 * max(mine.sum(), 1), square / np.maximum(joint, 1.0), np.inf)
+        first = 1 if skip_self else 0
+        nearest = np.sort(mean)[first : first + NEIGHBOURS]
+        out[i] = float(np.sqrt(nearest).mean()) if len(nearest) else np.inf
+    return out
+
+
+def domain(row: NDArray[np.float64], seen: TrainingRange, labels: tuple[str, ...]) -> Domain:
+    """Judge one patient.
+
+    Parameters
+    ----------
+    row : ndarray, shape (n,)
+        Features in the model's order, NaN where missing.
+    seen : TrainingRange
+        Of the training patients.
+    labels : tuple of str
+        How to call each feature.
+    """
+    reasons = []
+    known = np.isfinite(row)
+    for i in np.flatnonzero(known):
+        if not seen.low[i] <= row[i] <= seen.high[i]:
+            reasons.append(
+                f"{labels[i]} = {row[i]:.3g} outside the training range {seen.low[i]:.3g} to {seen.high[i]:.3g}"
+            )
+    share = float(known.mean())
+    if share < KNOWN_SHARE:
+        reasons.append(f"only {share:.0%} of the model's features are known")
+    used = known & (seen.scale > 0)
+    distance = float("nan")
+    if used.sum() >= 2:
+        patients = seen.patients[:, used] / seen.scale[used]
+        step = max(len(patients) // JUDGED, 1)
+        own = _neighbour_distance(patients[::step], patients, skip_self=True)
+        own = own[np.isfinite(own)]
+        here = _neighbour_distance((row[used] / seen.scale[used])[None, :], patients, skip_self=False)[0]
+        limit = float(np.quantile(own, INSIDE_SHARE)) if len(own) else float("nan")
+        distance = float(here / limit) if limit > 0 else float("inf")
+        if not distance <= 1.0:
+            reasons.append(
+                "no training patient is similar enough (distance to the nearest neighbours beyond the limit)"
+            )
+    return Domain(not reasons, tuple(reasons), distance, share)

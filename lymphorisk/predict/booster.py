@@ -1,0 +1,257 @@
+"""A stored model: read, checked file by file against its card, and asked.
+
+A model is a folder: ``card.toml`` (what it is, its features, its scores, the SHA-256 of every other file),
+``booster-<outcome>.ubj``, ``spread.npz`` (boosters of resampled training patients), ``calibration.json`` and
+``background.npz``. Nothing in it is executable: no pickle is read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lymphorisk.errors import PredictorFileError
+from lymphorisk.features import VERSION, FeatureVector, feature
+from lymphorisk.predict.applicability import TrainingRange
+from lymphorisk.predict.calibration import Calibration
+from lymphorisk.predict.conformal import ConformalSets
+
+CARD = "card.toml"
+CALIBRATION = "calibration.json"
+BACKGROUND = "background.npz"
+SPREAD = "spread.npz"
+NADIR = "nadir"
+#: Trees summed at once in single precision; sums over blocks are in double, so that rounding stays below 1e-6.
+BLOCK = 4
+ID_LENGTH = 12
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Predictor:
+    """A model that passed its checks.
+
+    Attributes
+    ----------
+    name : str
+        Model name.
+    identity : str
+        First characters of the SHA-256 of the card, which holds the hash of every other file.
+    trained_on : str
+        ``simulated patients`` or what the clinic calls its cohort.
+    features : tuple of str
+        Feature names in the model's order.
+    boosters : mapping of str to Booster
+        By outcome: ``g3``, ``g4``, and ``nadir`` (quantiles of ln ALC).
+    spread : mapping of str to tuple of bytes
+        Boosters of resampled training patients, as UBJ, by outcome.
+    calibration : mapping of str to Calibration
+    conformal : mapping of str to ConformalSets
+    nadir_levels : tuple of float
+        Quantile levels of the nadir model.
+    nadir_widening : float
+        Conformal widening of the outer nadir quantiles. [ln ALC]
+    seen : TrainingRange
+        What the training patients looked like.
+    background : ndarray, shape (m, n)
+        Reference patients of the probability-scale explanation.
+    card : mapping
+        The card as read.
+    """
+
+    name: str
+    identity: str
+    trained_on: str
+    features: tuple[str, ...]
+    boosters: Mapping[str, Any]
+    spread: Mapping[str, tuple[bytes, ...]]
+    calibration: Mapping[str, Calibration]
+    conformal: Mapping[str, ConformalSets]
+    nadir_levels: tuple[float, ...]
+    nadir_widening: float
+    seen: TrainingRange
+    background: NDArray[np.float64]
+    card: Mapping[str, Any]
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """Outcomes with a probability."""
+        return tuple(o for o in self.boosters if o != NADIR)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """How a physicist writes each feature."""
+        return tuple(feature(name).label for name in self.features)
+
+
+def booster_from(raw: bytes) -> Any:
+    """An XGBoost booster from its UBJ bytes."""
+    import xgboost
+
+    booster = xgboost.Booster()
+    booster.load_model(bytearray(raw))
+    booster.set_param({"nthread": 1})
+    return booster
+
+
+def verified(path: Path) -> tuple[Mapping[str, Any], dict[str, bytes], str]:
+    """Card, files and identity of a model folder, after every hash was compared.
+
+    Raises
+    ------
+    PredictorFileError
+        A file is missing, altered or not listed, or the card cannot be read.
+    """
+    if not (path / CARD).is_file():
+        raise PredictorFileError(
+            f"no model at {path.name}: {CARD} is missing", "name a folder made by lymphorisk train"
+        )
+    raw = (path / CARD).read_bytes()
+    try:
+        card = tomllib.loads(raw.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise PredictorFileError(f"{path.name}/{CARD} cannot be read: {error}") from error
+    listed: dict[str, str] = card.get("sha256", {})
+    if not listed:
+        raise PredictorFileError(f"{path.name}/{CARD} lists no files", "the model was not written by lymphorisk train")
+    present = {p.name for p in path.iterdir() if p.is_file()} - {CARD}
+    if strange := sorted(present - set(listed)):
+        raise PredictorFileError(f"{path.name}/{strange[0]} is not listed in the card", "remove it")
+    files = {}
+    for name, expected in listed.items():
+        if name not in present:
+            raise PredictorFileError(f"{path.name}/{name} is missing", "restore the model folder")
+        files[name] = (path / name).read_bytes()
+        if hashlib.sha256(files[name]).hexdigest() != expected:
+            raise PredictorFileError(
+                f"{path.name}/{name} was altered: its SHA-256 is not the card's", "restore the model folder"
+            )
+    return card, files, hashlib.sha256(raw).hexdigest()[:ID_LENGTH]
+
+
+def _arrays(raw: bytes) -> dict[str, NDArray[Any]]:
+    with np.load(io.BytesIO(raw), allow_pickle=False) as stored:
+        return {key: stored[key] for key in stored.files}
+
+
+def load(path: str | Path) -> Predictor:
+    """Read a model folder.
+
+    Raises
+    ------
+    PredictorFileError
+        Missing, altered or foreign files, or a feature schema other than this program's.
+    """
+    path = Path(path)
+    card, files, identity = verified(path)
+    if card["features"]["schema"] != VERSION:
+        raise PredictorFileError(
+            f"model {path.name} was trained on feature schema {card['features']['schema']}, this program has {VERSION}",
+            "train it again with this version",
+        )
+    features = tuple(card["features"]["names"])
+    for name in features:
+        try:
+            feature(name)
+        except KeyError as error:
+            raise PredictorFileError(f"model {path.name} asks for an unknown feature {name!r}") from error
+    settings = json.loads(files[CALIBRATION])
+    background = _arrays(files[BACKGROUND])
+    spread: dict[str, list[bytes]] = {}
+    if SPREAD in files:
+        for key, raw in sorted(_arrays(files[SPREAD]).items()):
+            spread.setdefault(key.rsplit("-", 1)[0], []).append(raw.tobytes())
+    boosters = {
+        name.removeprefix("booster-").removesuffix(".ubj"): booster_from(raw)
+        for name, raw in files.items()
+        if name.startswith("booster-") and name.endswith(".ubj")
+    }
+    return Predictor(
+        name=str(card["model"]["name"]),
+        identity=identity,
+        trained_on=str(card["model"]["trained_on"]),
+        features=features,
+        boosters=MappingProxyType(boosters),
+        spread=MappingProxyType({k: tuple(v) for k, v in spread.items()}),
+        calibration=MappingProxyType({k: Calibration(**v) for k, v in settings["calibration"].items()}),
+        conformal=MappingProxyType({k: ConformalSets(**v) for k, v in settings["conformal"].items()}),
+        nadir_levels=tuple(settings["nadir"]["levels"]),
+        nadir_widening=float(settings["nadir"]["widening"]),
+        seen=TrainingRange(
+            background["low"].astype(np.float64),
+            background["high"].astype(np.float64),
+            background["scale"].astype(np.float64),
+            background["patients"].astype(np.float64),
+        ),
+        background=background["background"].astype(np.float64),
+        card=MappingProxyType(card),
+    )
+
+
+def row_of(predictor: Predictor, vector: FeatureVector) -> NDArray[np.float64]:
+    """The model's features of one patient, in its order."""
+    if vector.version != VERSION:
+        raise PredictorFileError(f"features of schema {vector.version}, model of {VERSION}")
+    place = {name: i for i, name in enumerate(vector.names)}
+    return np.array([vector.values[place[name]] for name in predictor.features])
+
+
+def contributions(booster: Any, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """TreeSHAP contributions and, last, the base; each row sums to the margin.
+
+    Path-dependent TreeSHAP of XGBoost, summed over blocks of trees in double precision (one pass in single precision
+    errs by 3e-6 over 150 trees). Models here have a base score of one half, log-odds 0, so blocks simply add.
+
+    References
+    ----------
+    Lundberg SM et al. From local explanations to global understanding with explainable AI for trees.
+    Nat Mach Intell 2020;2:56-67.
+    """
+    import xgboost
+
+    matrix = xgboost.DMatrix(rows, nthread=1)
+    total = np.zeros((len(rows), rows.shape[1] + 1))
+    for first in range(0, booster.num_boosted_rounds(), BLOCK):
+        block = booster[first : min(first + BLOCK, booster.num_boosted_rounds())]
+        total += block.predict(matrix, pred_contribs=True, validate_features=False)
+    return total
+
+
+def margins(booster: Any, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Raw log-odds, summed over blocks of trees in double precision; shape (n,)."""
+    import xgboost
+
+    matrix = xgboost.DMatrix(rows, nthread=1)
+    total = np.zeros(len(rows))
+    for first in range(0, booster.num_boosted_rounds(), BLOCK):
+        last = min(first + BLOCK, booster.num_boosted_rounds())
+        total += booster.predict(matrix, output_margin=True, iteration_range=(first, last), validate_features=False)
+    return total
+
+
+def resampled_margins(predictor: Predictor, outcome: str, row: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Raw log-odds of one patient by every resampled model, in single precision; shape (b,)."""
+    import xgboost
+
+    matrix = xgboost.DMatrix(row[None, :], nthread=1)
+    resampled = (booster_from(raw) for raw in predictor.spread.get(outcome, ()))
+    return np.array([float(b.predict(matrix, output_margin=True, validate_features=False)[0]) for b in resampled])
+
+
+def resampled_contributions(predictor: Predictor, outcome: str, row: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Contributions of one patient's features in every resampled model, in single precision; shape (b, n)."""
+    import xgboost
+
+    matrix = xgboost.DMatrix(row[None, :], nthread=1)
+    resampled = (booster_from(raw) for raw in predictor.spread.get(outcome, ()))
+    each = [b.predict(matrix, pred_contribs=True, validate_features=False)[0, :-1] for b in resampled]
+    return np.array(each, dtype=np.float64).reshape(len(each), len(row))

@@ -1,0 +1,166 @@
+"""What the learned model says of one patient, and how sure it may be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lymphorisk.features import FeatureVector
+from lymphorisk.findings import Finding, finding, rule
+from lymphorisk.predict.applicability import Domain, domain
+from lymphorisk.predict.booster import NADIR, Predictor, margins, resampled_margins, row_of
+from lymphorisk.predict.calibration import sigmoid
+
+OUT_OF_DOMAIN = rule(
+    "LR401",
+    "warning",
+    "Outside the learned model's domain",
+    "A feature lies outside the training range or no training patient is similar: the mechanistic forecast leads.",
+)
+NO_BASELINE = rule(
+    "LR402",
+    "warning",
+    "No baseline count",
+    "The baseline ALC is the strongest predictor of all; without it the learned model steps back.",
+)
+SIMULATED = rule(
+    "LR403",
+    "info",
+    "Trained on simulated patients",
+    "No public cohort joins plan dose and serial counts; the shipped model learned from simulated patients only.",
+)
+FEW_FEATURES = rule(
+    "LR404",
+    "warning",
+    "Features are missing",
+    "Organs without a contour of their own are missing to the learned model; it was trained with gaps, but knows less.",
+)
+
+#: Outer quantiles of the resampled models that make the interval of a probability.
+SPREAD_LEVELS = (0.05, 0.95)
+#: Above this share of missing features the reader is told.
+MANY_MISSING = 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """Calibrated probabilities of the learned model.
+
+    Attributes
+    ----------
+    p : mapping of str to float
+        Probability by outcome (``g3``: nadir below 0.5, ``g4``: below 0.2).
+    interval : mapping of str to tuple of float
+        5th to 95th percentile over models of resampled training patients: what the training set leaves open, not
+        what biology does.
+    sets : mapping of str to tuple of str
+        Class-conditional conformal set of each outcome.
+    nadir : mapping of float to float
+        Quantiles of the ALC nadir by level. [10^9/L]
+    domain : Domain
+        Whether the model has seen such patients.
+    trained_on : str
+        What it learned from.
+    model : str
+        Name and identity of the model.
+    missing : tuple of str
+        The model's features that are missing.
+    findings : tuple of Finding
+    """
+
+    p: Mapping[str, float]
+    interval: Mapping[str, tuple[float, float]]
+    sets: Mapping[str, tuple[str, ...]]
+    nadir: Mapping[float, float]
+    domain: Domain
+    trained_on: str
+    model: str
+    missing: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def in_domain(self) -> bool:
+        """Whether the model has seen such patients."""
+        return self.domain.inside
+
+    @property
+    def g3(self) -> float | None:
+        """Probability of a nadir below 0.5."""
+        return self.p.get("g3")
+
+    @property
+    def g4(self) -> float | None:
+        """Probability of a nadir below 0.2."""
+        return self.p.get("g4")
+
+
+def predict(predictor: Predictor, vector: FeatureVector) -> Prediction:
+    """Ask the model.
+
+    Parameters
+    ----------
+    predictor : Predictor
+        From `load`.
+    vector : FeatureVector
+        From `lymphorisk.features.feature_vector`.
+    """
+    row = row_of(predictor, vector)
+    rows = row[None, :]
+    p: dict[str, float] = {}
+    interval: dict[str, tuple[float, float]] = {}
+    for outcome in predictor.outcomes:
+        line = predictor.calibration[outcome]
+        p[outcome] = float(sigmoid(line.log_odds(margins(predictor.boosters[outcome], rows)))[0])
+        if outcome in predictor.spread:
+            other = sigmoid(line.log_odds(resampled_margins(predictor, outcome, row)))
+            low, high = np.quantile(np.append(other, p[outcome]), SPREAD_LEVELS)
+            interval[outcome] = (min(float(low), p[outcome]), max(float(high), p[outcome]))
+    if "g3" in p and "g4" in p:
+        p["g4"] = min(p["g4"], p["g3"])
+        if "g4" in interval:
+            interval["g4"] = (min(interval["g4"][0], p["g4"]), interval["g4"][1])
+    sets = {o: predictor.conformal[o].of(p[o]) for o in p if o in predictor.conformal}
+    seen = domain(row, predictor.seen, predictor.labels)
+    missing = tuple(n for n, v in zip(predictor.features, row, strict=True) if not np.isfinite(v))
+    findings = []
+    if predictor.trained_on == "simulated patients":
+        findings.append(finding(SIMULATED, f"{predictor.name} learned from simulated patients", "learned model"))
+    if "alc" in missing:
+        reason = "baseline ALC is missing"
+        seen = Domain(False, (reason, *seen.reasons), seen.distance, seen.known_share)
+        findings.append(finding(NO_BASELINE, reason, "learned model", "give the count before treatment (--alc)"))
+    if not seen.inside:
+        findings.append(finding(OUT_OF_DOMAIN, "; ".join(seen.reasons), "learned model"))
+    if len(missing) > MANY_MISSING * len(row):
+        what = f"{len(missing)} of {len(row)} features are missing"
+        findings.append(
+            finding(FEW_FEATURES, what, "learned model", "contour or map the organs that are not contoured")
+        )
+    return Prediction(
+        p=p,
+        interval=interval,
+        sets=sets,
+        nadir=_nadir(predictor, rows),
+        domain=seen,
+        trained_on=predictor.trained_on,
+        model=f"{predictor.name} {predictor.identity}",
+        missing=missing,
+        findings=tuple(findings),
+    )
+
+
+def _nadir(predictor: Predictor, rows: NDArray[np.float64]) -> dict[float, float]:
+    """Quantiles of the nadir, sorted so that they never cross, the outer ones widened to their coverage."""
+    if NADIR not in predictor.boosters:
+        return {}
+    import xgboost
+
+    raw = predictor.boosters[NADIR].predict(xgboost.DMatrix(rows, nthread=1), validate_features=False).ravel()
+    levels = np.array(predictor.nadir_levels)
+    ordered = np.sort(raw.astype(np.float64))
+    ordered[0] -= predictor.nadir_widening
+    ordered[-1] += predictor.nadir_widening
+    return {float(q): float(np.exp(v)) for q, v in zip(levels, np.sort(ordered), strict=True)}

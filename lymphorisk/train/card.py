@@ -1,0 +1,201 @@
+"""The model card: what the model is, what it learned from, how well it does, and where it must not be used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lymphorisk.features import VERSION, feature
+from lymphorisk.train.fit import Fitted
+from lymphorisk.train.samplesize import sample_size
+
+#: What published models of lymphopenia honestly reach on other hospitals' patients.
+PUBLISHED_C = 0.70
+SIMULATED = "simulated patients"
+
+
+def tripod_items(model: Fitted, trained_on: str, window: str, aggregation: str) -> list[dict[str, str]]:
+    """The items of TRIPOD+AI that a card can answer, each in a sentence.
+
+    References
+    ----------
+    Collins GS et al. TRIPOD+AI statement. BMJ 2024;385:e078378.
+    """
+    cohort = model.cohort
+    simulated = trained_on == SIMULATED
+    source = (
+        "No patients. Every row is a simulated patient: phantom anatomy, beams of geometry, blood dose, and a count "
+        "drawn from this program's mechanistic model with between-patient spread and counting noise."
+        if simulated
+        else f"Cohort file {cohort.name} given by the user; SHA-256 {cohort.sha256[:16]}."
+    )
+    n, groups = len(cohort), len(set(cohort.group.tolist()))
+    rows: list[tuple[str, str, str]] = [
+        ("1", "Title", "Development and internal validation of a model of severe lymphopenia under radiotherapy."),
+        ("3a", "Context", "Decision support for planners who weigh dose to lymphoid organs and blood."),
+        ("4", "Objective", "Probability of grade 3 or more and of grade 4 lymphopenia, and quantiles of the nadir."),
+        ("5a", "Source of data", source),
+        ("6", "Participants", f"{groups} patients in {n} rows."),
+        ("7", "Data preparation", "Missing features stay missing; no imputation; checks LR411 to LR421 passed."),
+        ("8", "Outcome", f"ALC nadir below 0.5 (g3) and 0.2 x10^9/L (g4), CTCAE 5.0; {window}; {aggregation}."),
+        ("9", "Predictors", f"{len(cohort.names)} features of schema {VERSION}, all known before treatment."),
+        ("10", "Sample size", "; ".join(_sample_size(model))),
+        (
+            "11",
+            "Missing data",
+            "Missing values follow the branch that fitted best; shares missing are listed below.",
+        ),
+        (
+            "12a",
+            "Analysis",
+            "Gradient-boosted trees (XGBoost) with monotone constraints; nested cross-validation grouped by patient; "
+            "logistic calibration on patients left out; class-conditional conformal sets.",
+        ),
+        ("12e", "Performance", "AUC, Brier, scaled Brier, calibration in the large, slope, curve, decision curve."),
+        ("13", "Class imbalance", "No resampling and no class weights: they would spoil calibration."),
+        ("14", "Fairness", "Scores by sex, baseline count, fractions, site and centre where known."),
+        (
+            "15",
+            "Model output",
+            "Calibrated probability, spread over resampled models, conformal set, domain check.",
+        ),
+        ("17", "Ethics", "Not applicable: no patients." if simulated else "To be stated by whoever holds the cohort."),
+        (
+            "18",
+            "Open science",
+            "Code, features, card and hashes are public; the cohort is re-made by one command."
+            if simulated
+            else "Code, features, card and hashes are with the model; the cohort is not stored in it.",
+        ),
+        ("22", "Model specification", "booster-*.ubj, calibration.json; features in order in this card."),
+        ("25", "Limitations", _limits(simulated)),
+        (
+            "26",
+            "Usability",
+            "Read beside the mechanistic and published voices; out of domain it steps back.",
+        ),
+    ]
+    return [{"item": item, "about": about, "answer": answer} for item, about, answer in rows]
+
+
+def _limits(simulated: bool) -> str:
+    if simulated:
+        return (
+            "It can be no better than the mechanistic model that made its patients; high scores here say that the "
+            "generator is learnable, nothing more. It has not been validated on patients. Explanations describe the "
+            "model, not causes."
+        )
+    return (
+        "Internally validated only; expect less elsewhere. Explanations describe the model, not causes. Recalibrate "
+        "before use in another hospital."
+    )
+
+
+def _sample_size(model: Fitted) -> list[str]:
+    out = []
+    for outcome, done in model.outcomes.items():
+        event = model.cohort.outcomes[outcome][done.patients]
+        wanted = sample_size(float(event.mean()), PUBLISHED_C, len(model.cohort.names))
+        enough = "met" if len(event) >= wanted.n else "NOT met"
+        out.append(
+            f"{outcome}: {len(event)} patients, {int(event.sum())} events; Riley's criteria for "
+            f"{wanted.parameters} parameters at c {PUBLISHED_C:g} ask for {wanted.n} ({wanted.events} events): {enough}"
+        )
+    return out
+
+
+SUMMARY = ("n", "events", "auc", "brier", "scaled_brier", "in_the_large", "slope")
+
+
+def _summary(evaluation: Mapping[str, Any]) -> dict[str, Any]:
+    out: dict[str, Any] = {"kind": evaluation["kind"], "patients": evaluation["patients"]}
+    for outcome, e in evaluation["outcomes"].items():
+        table: dict[str, Any] = {k: e[k] for k in SUMMARY}
+        table["auc_interval"] = list(e["interval"]["auc"])
+        for key in ("rank_stability", "depth", "trees"):
+            if key in e:
+                table[key] = e[key]
+        if "conformal" in e:
+            table["conformal"] = e["conformal"]
+        if "logistic" in e:
+            table["logistic"] = {k: e["logistic"][k] for k in ("auc", "brier", "slope")}
+            table["against_logistic"] = e["against_logistic"]
+        if "held_out" in e:
+            table["held_out"] = {k: {s: v[s] for s in SUMMARY} for k, v in e["held_out"].items()}
+        out[outcome] = table
+    if "nadir" in evaluation:
+        out["nadir"] = evaluation["nadir"]
+    return out
+
+
+def card_of(
+    model: Fitted,
+    *,
+    name: str,
+    version: str,
+    trained_on: str,
+    evaluation: Mapping[str, Any],
+    window: str,
+    aggregation: str,
+    extra: Mapping[str, Any],
+    sha256: Mapping[str, str],
+    program: str,
+) -> dict[str, Any]:
+    """The card as data; `toml_text` makes the file.
+
+    Parameters
+    ----------
+    evaluation : mapping
+        From `evaluation_of`.
+    window, aggregation : str
+        The rest of the outcome key.
+    extra : mapping
+        Further tables: the incidence check of a simulated cohort, a test cohort's scores.
+    sha256 : mapping of str to str
+        Hash of every other file of the model.
+    program : str
+        Version of this program.
+    """
+    cohort = model.cohort
+    adds = {o: e["against_logistic"]["adds"] for o, e in evaluation["outcomes"].items()}
+    simpler = [o for o, better in adds.items() if not better]
+    verdict = (
+        "The boosted model adds to a logistic model on the same features."
+        if not simpler
+        else f"For {', '.join(simpler)} the boosted model does not add to a logistic model on the same features; "
+        "the logistic model ships beside it (logistic.json)."
+    )
+    return {
+        "model": {
+            "name": name,
+            "version": version,
+            "trained_on": trained_on,
+            "statement": f"trained on {trained_on}",
+            "program": program,
+            "seed": model.settings.seed,
+            "against_logistic": verdict,
+            "intended_use": "A second voice beside the mechanistic forecast and the published models, for review by "
+            "medical physicists. Not a medical device; no treatment decision rests on it alone.",
+        },
+        "cohort": {
+            "name": cohort.name,
+            "sha256": cohort.sha256,
+            "rows": len(cohort),
+            "patients": len(set(cohort.group.tolist())),
+            "findings": [f"{f.code} {f.what}" for f in cohort.findings],
+        },
+        "outcome": {
+            "g3": {"threshold": "ALC < 0.5 x10^9/L", "window": window, "aggregation": aggregation},
+            "g4": {"threshold": "ALC < 0.2 x10^9/L", "window": window, "aggregation": aggregation},
+        },
+        "features": {"schema": VERSION, "names": list(cohort.names)},
+        "evaluation": {"internal": _summary(evaluation)},
+        **extra,
+        "missing": {k: float(v) for k, v in evaluation["missing"].items()},
+        "sha256": dict(sha256),
+        "feature": [
+            {"name": f.name, "unit": f.unit, "label": f.label, "monotone": f.monotone, "low": f.low, "high": f.high}
+            for f in (feature(n) for n in cohort.names)
+        ],
+        "tripod": tripod_items(model, trained_on, window, aggregation),
+    }

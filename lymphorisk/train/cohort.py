@@ -1,0 +1,238 @@
+"""Cohort files: read, checked, and turned into features and outcomes."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lymphorisk.errors import CohortError
+from lymphorisk.features import NAMES
+from lymphorisk.findings import Finding
+from lymphorisk.plan.grid import read_only
+from lymphorisk.train.checks import Table, check, group_ids, raise_errors
+from lymphorisk.train.schema import CENTRE, GRADE_BELOW, ID, MISSING, OUTCOMES, TEXT_COLUMNS
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cohort:
+    """Patients with features and outcomes.
+
+    Attributes
+    ----------
+    name : str
+        What the cohort is called in the card.
+    features : ndarray, shape (n, f)
+        In the order of `names`, NaN where missing.
+    names : tuple of str
+        Feature names.
+    outcomes : mapping of str to ndarray, shape (n,)
+        0 or 1 by outcome; NaN where not known.
+    nadir_alc : ndarray or None, shape (n,)
+        Lowest count. [10^9/L]
+    group : ndarray of int, shape (n,)
+        Same number for rows that must stay in one fold.
+    subgroups : mapping of str to ndarray of str, shape (n,)
+        Labels for the subgroup table and for leaving one out: ``site``, ``centre``, ``technique``.
+    findings : tuple of Finding
+        What reading noticed.
+    sha256 : str
+        Of the file's bytes, or of the simulated numbers.
+    """
+
+    name: str
+    features: NDArray[np.float64]
+    names: tuple[str, ...]
+    outcomes: Mapping[str, NDArray[np.float64]]
+    nadir_alc: NDArray[np.float64] | None
+    group: NDArray[np.int64]
+    subgroups: Mapping[str, NDArray[np.str_]]
+    findings: tuple[Finding, ...] = ()
+    sha256: str = ""
+
+    def __post_init__(self) -> None:
+        n = len(self.features)
+        if self.features.shape != (n, len(self.names)) or self.group.shape != (n,):
+            raise CohortError("features, names and groups of a cohort do not fit")
+        read_only(self.features)
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def rows(self, keep: NDArray[np.bool_] | NDArray[np.int64]) -> Cohort:
+        """The patients of `keep`."""
+        return Cohort(
+            self.name,
+            self.features[keep].copy(),
+            self.names,
+            MappingProxyType({k: v[keep] for k, v in self.outcomes.items()}),
+            None if self.nadir_alc is None else self.nadir_alc[keep],
+            self.group[keep],
+            MappingProxyType({k: v[keep] for k, v in self.subgroups.items()}),
+            self.findings,
+            self.sha256,
+        )
+
+    def column(self, name: str) -> NDArray[np.float64]:
+        """One feature of all patients."""
+        return self.features[:, self.names.index(name)]
+
+    def using(self, names: Sequence[str]) -> Cohort:
+        """Only these features, in this order."""
+        places = [self.names.index(n) for n in names]
+        return Cohort(
+            self.name,
+            self.features[:, places].copy(),
+            tuple(names),
+            self.outcomes,
+            self.nadir_alc,
+            self.group,
+            self.subgroups,
+            self.findings,
+            self.sha256,
+        )
+
+
+def read_table(path: Path) -> Table:
+    """A cohort file as text columns.
+
+    Raises
+    ------
+    CohortError
+        The file is missing, empty, ragged, has two columns of one name, or is neither CSV nor Parquet.
+    """
+    if not path.is_file():
+        raise CohortError(f"no cohort file {path.name}")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if path.suffix.lower() in (".parquet", ".pq"):
+        return Table(_parquet(path), digest)
+    if path.suffix.lower() not in (".csv", ".txt"):
+        raise CohortError(f"{path.name} is neither CSV nor Parquet", "lymphorisk train --schema shows the columns")
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            rows = [r for r in csv.reader(stream) if any(cell.strip() for cell in r)]
+    except UnicodeDecodeError as error:
+        raise CohortError(f"{path.name} is not UTF-8 text: {error.reason}") from error
+    if len(rows) < 2:
+        raise CohortError(f"{path.name} holds no patients")
+    header = [name.strip() for name in rows[0]]
+    if doubled := {n for n in header if header.count(n) > 1}:
+        raise CohortError(f"{path.name}: column {sorted(doubled)[0]!r} stands there twice")
+    for number, row in enumerate(rows[1:], start=2):
+        if len(row) != len(header):
+            raise CohortError(f"{path.name} row {number}: {len(row)} cells for {len(header)} columns")
+    return Table({name: [row[i].strip() for row in rows[1:]] for i, name in enumerate(header)}, digest)
+
+
+def _parquet(path: Path) -> dict[str, list[str]]:
+    try:
+        from pyarrow import ArrowInvalid
+        from pyarrow.parquet import read_table as read_parquet
+    except ImportError as error:
+        raise CohortError("reading Parquet needs pyarrow", "pip install lymphorisk[cohort], or give a CSV") from error
+    try:
+        stored = read_parquet(path)
+    except (ArrowInvalid, OSError) as error:
+        raise CohortError(f"{path.name} is not a Parquet file") from error
+    return {
+        name: ["" if v is None else str(int(v)) if isinstance(v, bool) else str(v) for v in stored[name].to_pylist()]
+        for name in stored.column_names
+    }
+
+
+def read_cohort(path: str | Path, *, ignore: Sequence[str] = (), name: str = "") -> Cohort:
+    """Read and check a cohort file.
+
+    Parameters
+    ----------
+    path : path
+        CSV or Parquet, columns as in `schema_text`.
+    ignore : sequence of str
+        Columns to leave out, for example those known only after treatment.
+    name : str
+        What to call the cohort; the file's stem by default.
+
+    Raises
+    ------
+    CohortError
+        All faults found, each by name.
+    """
+    path = Path(path)
+    table = read_table(path)
+    table = Table({k: v for k, v in table.columns.items() if k not in set(ignore)}, table.sha256)
+    findings = check(table)
+    raise_errors(findings)
+    return cohort_of(table, findings, name or path.stem)
+
+
+def numbers(cells: Sequence[str]) -> NDArray[np.float64]:
+    """Cells as numbers, NaN where missing."""
+    return np.array([np.nan if c.strip().lower() in MISSING else float(c) for c in cells])
+
+
+def cohort_of(table: Table, findings: tuple[Finding, ...], name: str) -> Cohort:
+    """A checked table as features and outcomes; features nobody has are dropped."""
+    known: dict[str, NDArray[np.float64]] = {
+        column: numbers(cells)
+        for column, cells in table.columns.items()
+        if column in NAMES and column not in TEXT_COLUMNS
+    }
+    for column in TEXT_COLUMNS:
+        if column in table.columns:
+            known |= _flags(column, table.columns[column])
+    rows = len(table.columns[ID])
+    used = tuple(n for n in NAMES if n in known and np.isfinite(known[n]).any())
+    outcomes: dict[str, NDArray[np.float64]] = {}
+    nadir = numbers(table.columns["nadir_alc"]) if "nadir_alc" in table.columns else None
+    for grade, below in GRADE_BELOW.items():
+        if grade in table.columns:
+            outcomes[grade] = numbers(table.columns[grade])
+        elif nadir is not None:
+            outcomes[grade] = np.where(np.isfinite(nadir), (nadir < below).astype(np.float64), np.nan)
+    subgroups = {
+        column: np.array([c or "not known" for c in table.columns[column]])
+        for column in (CENTRE, "site", "modality", "technique")
+        if column in table.columns
+    }
+    return Cohort(
+        name,
+        np.column_stack([known[n] for n in used]) if used else np.empty((rows, 0)),
+        used,
+        MappingProxyType(outcomes),
+        nadir,
+        group_ids(table),
+        MappingProxyType(subgroups),
+        findings,
+        table.sha256,
+    )
+
+
+def _flags(column: str, cells: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+    """0/1 features of a text column."""
+    text = [c.strip() for c in cells]
+    known = np.array([t.lower() not in MISSING for t in text])
+
+    def flag(*values: str) -> NDArray[np.float64]:
+        return np.where(known, np.array([float(t in values) for t in text]), np.nan)
+
+    if column == "sex":
+        return {"sex_female": flag("F")}
+    if column == "modality":
+        return {"modality_proton": flag("proton", "ion")}
+    if column == "chemo":
+        return {
+            "chemo": np.where(known, 1.0 - flag("none"), np.nan),
+            "chemo_temozolomide": flag("temozolomide"),
+            "chemo_platinum": flag("platinum"),
+        }
+    present = sorted({t for t, k in zip(text, known, strict=True) if k})
+    return {f"site_{site}": flag(site) for site in TEXT_COLUMNS["site"] if site in present}
+
+
+__all__ = ["OUTCOMES", "Cohort", "cohort_of", "numbers", "read_cohort", "read_table"]

@@ -1,0 +1,228 @@
+"""Judge predicted probabilities against what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lymphorisk.predict.booster import Predictor, margins
+from lymphorisk.predict.calibration import fitted, sigmoid
+from lymphorisk.predict.conformal import ConformalSets
+from lymphorisk.train.cohort import Cohort
+from lymphorisk.train.fit import Fitted, group_weights
+from lymphorisk.train.scores import (
+    auc,
+    brier,
+    calibration_curve,
+    decision_curve,
+    log_odds,
+    roc,
+    scaled_brier,
+)
+
+#: Resamples of patients behind every interval.
+RESAMPLES = 400
+#: Thresholds of the decision curve.
+THRESHOLDS = np.round(np.arange(0.05, 0.96, 0.05), 2)
+#: A subgroup smaller than this has no scores worth printing.
+SUBGROUP_MIN = 20
+DIGITS = 4
+
+
+def scores(p: NDArray[np.float64], event: NDArray[np.float64]) -> dict[str, float | int]:
+    """Discrimination and calibration in numbers.
+
+    ``in_the_large`` is mean predicted minus observed; ``slope`` is Cox's.
+    """
+    both = 0 < event.sum() < len(event)
+    line = fitted(log_odds(p), event) if both else None
+    return {
+        "n": len(event),
+        "events": int(event.sum()),
+        "auc": round(auc(p, event), DIGITS),
+        "brier": round(brier(p, event), DIGITS),
+        "scaled_brier": round(scaled_brier(p, event), DIGITS),
+        "in_the_large": round(float(p.mean() - event.mean()), DIGITS),
+        "slope": round(line.slope, DIGITS) if line else float("nan"),
+        "intercept": round(line.intercept, DIGITS) if line else float("nan"),
+    }
+
+
+def intervals(
+    p: NDArray[np.float64], event: NDArray[np.float64], group: NDArray[np.int64], seed: int
+) -> dict[str, tuple[float, float]]:
+    """95 % bootstrap intervals of AUC and Brier score, resampling patients."""
+    rng = np.random.default_rng(seed)
+    drawn: list[tuple[float, float]] = []
+    for _ in range(RESAMPLES):
+        w = group_weights(group, rng).astype(np.int64)
+        i = np.repeat(np.arange(len(p)), w)
+        drawn.append((auc(p[i], event[i]), brier(p[i], event[i])))
+    out = np.nanquantile(np.array(drawn), (0.025, 0.975), axis=0).round(DIGITS)
+    return {"auc": (float(out[0, 0]), float(out[1, 0])), "brier": (float(out[0, 1]), float(out[1, 1]))}
+
+
+def against(
+    p: NDArray[np.float64],
+    other: NDArray[np.float64],
+    event: NDArray[np.float64],
+    group: NDArray[np.int64],
+    seed: int,
+) -> dict[str, Any]:
+    """What the model adds to a simpler one: paired bootstrap of the differences in AUC and Brier score."""
+    rng = np.random.default_rng(seed)
+    drawn = []
+    for _ in range(RESAMPLES):
+        i = np.repeat(np.arange(len(p)), group_weights(group, rng).astype(np.int64))
+        drawn.append((auc(p[i], event[i]) - auc(other[i], event[i]), brier(other[i], event[i]) - brier(p[i], event[i])))
+    low, high = np.nanquantile(np.array(drawn), (0.025, 0.975), axis=0)
+    gain_auc = auc(p, event) - auc(other, event)
+    gain_brier = brier(other, event) - brier(p, event)
+    return {
+        "auc_gain": round(gain_auc, DIGITS),
+        "auc_gain_interval": [round(float(low[0]), DIGITS), round(float(high[0]), DIGITS)],
+        "brier_gain": round(gain_brier, 5),
+        "brier_gain_interval": [round(float(low[1]), 5), round(float(high[1]), 5)],
+        "adds": bool(low[0] > 0 and low[1] > 0),
+    }
+
+
+def coverage(p: NDArray[np.float64], event: NDArray[np.float64], sets: ConformalSets) -> dict[str, float]:
+    """How often the conformal set holds the truth, for events and for the others, and how often it decides."""
+    holds_event = p >= sets.event_at_least
+    holds_other = p <= sets.no_event_at_most
+    return {
+        "level": sets.level,
+        "events": round(float(holds_event[event > 0.5].mean()), DIGITS) if (event > 0.5).any() else float("nan"),
+        "non_events": round(float(holds_other[event <= 0.5].mean()), DIGITS) if (event <= 0.5).any() else float("nan"),
+        "decided": round(float((holds_event != holds_other).mean()), DIGITS),
+    }
+
+
+def subgroup_labels(cohort: Cohort, patients: NDArray[np.int64]) -> dict[str, NDArray[np.str_]]:
+    """Labels by site, centre, technique, sex, baseline tertile and fractions."""
+    out = {name: labels[patients] for name, labels in cohort.subgroups.items()}
+
+    def have(name: str) -> bool:
+        return name in cohort.names
+
+    if have("sex_female"):
+        female = cohort.column("sex_female")[patients]
+        out["sex"] = np.where(np.isfinite(female), np.where(female > 0.5, "F", "M"), "not known")
+    if have("alc"):
+        alc = cohort.column("alc")[patients]
+        cuts = np.nanquantile(alc, (1 / 3, 2 / 3))
+        label = np.array([f"below {cuts[0]:.2f}", f"to {cuts[1]:.2f}", f"above {cuts[1]:.2f}"])
+        out["baseline ALC"] = np.where(np.isfinite(alc), label[np.searchsorted(cuts, alc).clip(0, 2)], "not known")
+    if have("fractions"):
+        n = cohort.column("fractions")[patients]
+        label = np.array(["1 to 5", "6 to 20", "more than 20"])
+        out["fractions"] = np.where(np.isfinite(n), label[np.searchsorted((5, 20), n).clip(0, 2)], "not known")
+    return out
+
+
+def judged(
+    p: NDArray[np.float64],
+    event: NDArray[np.float64],
+    group: NDArray[np.int64],
+    labels: Mapping[str, NDArray[np.str_]],
+    sets: ConformalSets | None,
+    seed: int,
+) -> dict[str, Any]:
+    """The whole judgement of one outcome: scores, intervals, curves, subgroups."""
+    result: dict[str, Any] = {**scores(p, event), "interval": intervals(p, event, group, seed)}
+    if sets is not None:
+        result["conformal"] = coverage(p, event, sets)
+    result["roc"] = [[round(v, DIGITS) for v in row] for row in roc(p, event)]
+    result["calibration_curve"] = [[round(v, DIGITS) for v in row] for row in calibration_curve(p, event)]
+    result["decision_curve"] = [[round(v, DIGITS) for v in row] for row in decision_curve(p, event, THRESHOLDS)]
+    result["subgroups"] = {
+        name: {
+            str(value): scores(p[members], event[members])
+            for value in np.unique(label)
+            if (members := label == value).sum() >= SUBGROUP_MIN
+        }
+        for name, label in labels.items()
+    }
+    return result
+
+
+def missingness(cohort: Cohort) -> dict[str, float]:
+    """Share of patients in whom each feature is missing, where any is."""
+    share = 1.0 - np.isfinite(cohort.features).mean(axis=0)
+    return {n: round(float(s), DIGITS) for n, s in zip(cohort.names, share, strict=True) if s > 0}
+
+
+def evaluation_of(fitted_model: Fitted) -> dict[str, Any]:
+    """Internal validation: patients judged by models that had not seen them."""
+    cohort, seed = fitted_model.cohort, fitted_model.settings.seed
+    outcomes: dict[str, Any] = {}
+    for outcome, done in fitted_model.outcomes.items():
+        event = cohort.outcomes[outcome][done.patients]
+        group = cohort.group[done.patients]
+        labels = subgroup_labels(cohort, done.patients)
+        result = judged(done.left_out_p, event, group, labels, done.conformal, seed)
+        result["logistic"] = scores(done.left_out_logistic, event)
+        result["against_logistic"] = against(done.left_out_p, done.left_out_logistic, event, group, seed)
+        result["rank_stability"] = round(done.rank_stability, DIGITS)
+        result["trees"] = done.shape.rounds
+        result["depth"] = done.shape.depth
+        if held := fitted_model.held_out.get(outcome):
+            labels_of = cohort.subgroups[fitted_model.held_out_by]
+            known = np.isfinite(cohort.outcomes[outcome])
+            result["held_out_by"] = fitted_model.held_out_by
+            result["held_out"] = {
+                label: scores(p, cohort.outcomes[outcome][known & (labels_of == label)]) for label, p in held.items()
+            }
+        outcomes[outcome] = result
+    out: dict[str, Any] = {
+        "kind": f"nested {fitted_model.settings.outer}-fold cross-validation, grouped by patient",
+        "cohort": cohort.name,
+        "patients": len(np.unique(cohort.group)),
+        "rows": len(cohort),
+        "outcomes": outcomes,
+        "missing": missingness(cohort),
+    }
+    if fitted_model.nadir is not None:
+        out["nadir"] = {
+            "coverage": round(fitted_model.nadir.coverage, DIGITS),
+            "widening_factor": round(float(np.exp(fitted_model.nadir.widening)), DIGITS),
+        }
+    return out
+
+
+def probabilities(predictor: Predictor, cohort: Cohort, outcome: str) -> NDArray[np.float64]:
+    """Calibrated probabilities of a stored model for a cohort; features the cohort lacks are missing."""
+    rows = np.full((len(cohort), len(predictor.features)), np.nan)
+    for i, name in enumerate(predictor.features):
+        if name in cohort.names:
+            rows[:, i] = cohort.column(name)
+    return sigmoid(predictor.calibration[outcome].log_odds(margins(predictor.boosters[outcome], rows)))
+
+
+def external(predictor: Predictor, cohort: Cohort, seed: int = 1) -> dict[str, Any]:
+    """External validation of a stored model on a cohort it has not seen."""
+    outcomes = {}
+    for outcome in predictor.outcomes:
+        if outcome not in cohort.outcomes:
+            continue
+        known = np.flatnonzero(np.isfinite(cohort.outcomes[outcome]))
+        event = cohort.outcomes[outcome][known]
+        if not 0 < event.sum() < len(event):
+            continue
+        p = probabilities(predictor, cohort, outcome)[known]
+        labels = subgroup_labels(cohort, known)
+        outcomes[outcome] = judged(p, event, cohort.group[known], labels, predictor.conformal.get(outcome), seed)
+    return {
+        "kind": "external validation",
+        "model": f"{predictor.name} {predictor.identity}",
+        "cohort": cohort.name,
+        "patients": len(np.unique(cohort.group)),
+        "rows": len(cohort),
+        "outcomes": outcomes,
+        "missing": missingness(cohort),
+        "absent_features": [n for n in predictor.features if n not in cohort.names],
+    }

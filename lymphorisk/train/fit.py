@@ -1,0 +1,425 @@
+"""Fit monotone boosters, judge them by nested patient-grouped cross-validation, calibrate, and measure their spread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lymphorisk.features import feature
+from lymphorisk.predict.booster import margins
+from lymphorisk.predict.calibration import Calibration, fitted, sigmoid
+from lymphorisk.predict.conformal import ConformalSets, conformal_sets
+from lymphorisk.train.cohort import Cohort
+from lymphorisk.train.logistic import Logistic, fit_logistic
+from lymphorisk.train.scores import kendall
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Hyperparameters of one booster."""
+
+    depth: int
+    learning_rate: float
+    min_child_weight: float
+    l2: float
+    rounds: int
+    subsample: float = 0.8
+    columns: float = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to train.
+
+    Attributes
+    ----------
+    outer, inner : int
+        Folds of the nested cross-validation.
+    choices : tuple of Shape
+        Hyperparameters the inner folds choose from; `rounds` is the most they may use.
+    inner_patients : int
+        The inner folds choose on at most this many patients.
+    resampled : int
+        Boosters of resampled patients kept for the spread.
+    resampled_rounds : int
+        Their trees.
+    nadir_rounds : int
+        Trees of each nadir quantile.
+    level : float
+        Coverage of the conformal sets and of the outer nadir quantiles.
+    seed : int
+    threads : int
+    """
+
+    outer: int = 5
+    inner: int = 3
+    choices: tuple[Shape, ...] = (
+        Shape(2, 0.10, 5.0, 2.0, 300),
+        Shape(3, 0.08, 10.0, 2.0, 300),
+        Shape(4, 0.06, 20.0, 5.0, 300),
+    )
+    inner_patients: int = 4000
+    resampled: int = 20
+    resampled_rounds: int = 60
+    nadir_rounds: int = 120
+    nadir_levels: tuple[float, ...] = (0.05, 0.25, 0.5, 0.75, 0.95)
+    level: float = 0.9
+    seed: int = 20261
+    threads: int = 2
+
+
+#: Trees without gain on the inner folds before growth stops.
+PATIENCE = 20
+#: A booster smaller than this is hardly a model.
+MIN_ROUNDS = 20
+
+
+def grouped_folds(group: NDArray[np.int64], folds: int, seed: int) -> NDArray[np.int64]:
+    """Fold number of each row; rows of one group share a fold.
+
+    Examples
+    --------
+    >>> f = grouped_folds(np.array([0, 0, 1, 1, 2, 3]), 2, 1)
+    >>> bool(f[0] == f[1] and f[2] == f[3])
+    True
+    """
+    groups = np.unique(group)
+    order = np.random.default_rng(seed).permutation(len(groups))
+    fold_of = np.empty(len(groups), dtype=np.int64)
+    fold_of[order] = np.arange(len(groups)) % folds
+    return fold_of[np.searchsorted(groups, group)]
+
+
+def monotone(names: tuple[str, ...], sign: int = 1) -> str:
+    """The constraints of the schema as XGBoost writes them; `sign` -1 for an outcome that falls with risk."""
+    return "(" + ",".join(str(sign * feature(n).monotone) for n in names) + ")"
+
+
+def grow(
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    names: tuple[str, ...],
+    shape: Shape,
+    settings: Settings,
+    *,
+    weight: NDArray[np.float64] | None = None,
+    seed: int = 0,
+    stop: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
+) -> Any:
+    """One booster of P(event); with `stop` it stops growing when that set no longer gains."""
+    import xgboost
+
+    parameters = {
+        "objective": "binary:logistic",
+        "eval_metric": "logloss",
+        "base_score": 0.5,
+        "tree_method": "hist",
+        "max_depth": shape.depth,
+        "eta": shape.learning_rate,
+        "min_child_weight": shape.min_child_weight,
+        "lambda": shape.l2,
+        "subsample": shape.subsample,
+        "colsample_bytree": shape.columns,
+        "monotone_constraints": monotone(names),
+        "nthread": settings.threads,
+        "seed": settings.seed + seed,
+    }
+    train = xgboost.DMatrix(x, label=y, weight=weight)
+    if stop is None:
+        return xgboost.train(parameters, train, shape.rounds)
+    watched = xgboost.DMatrix(stop[0], label=stop[1])
+    return xgboost.train(
+        parameters,
+        train,
+        shape.rounds,
+        evals=[(watched, "stop")],
+        early_stopping_rounds=PATIENCE,
+        verbose_eval=False,
+    )
+
+
+def choose(
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    group: NDArray[np.int64],
+    names: tuple[str, ...],
+    settings: Settings,
+) -> tuple[Shape, NDArray[np.float64], NDArray[np.float64]]:
+    """The shape of least log-loss over the inner folds; its margins on patients left out, and their events."""
+    rng = np.random.default_rng(settings.seed)
+    groups = np.unique(group)
+    if len(x) > settings.inner_patients:
+        kept = rng.choice(groups, size=int(len(groups) * settings.inner_patients / len(x)), replace=False)
+        inside = np.isin(group, kept)
+        x, y, group = x[inside], y[inside], group[inside]
+    fold = grouped_folds(group, settings.inner, settings.seed + 1)
+    best: tuple[float, Shape, NDArray[np.float64]] | None = None
+    for shape in settings.choices:
+        margin = np.zeros(len(y))
+        rounds = []
+        for k in range(settings.inner):
+            test = fold == k
+            booster = grow(x[~test], y[~test], names, shape, settings, seed=k, stop=(x[test], y[test]))
+            used = booster.best_iteration + 1
+            rounds.append(used)
+            margin[test] = margins(booster[:used], x[test])
+        p = np.clip(sigmoid(margin), 1e-9, 1.0 - 1e-9)
+        loss = float(-np.mean(y * np.log(p) + (1.0 - y) * np.log1p(-p)))
+        if best is None or loss < best[0]:
+            best = (loss, replace(shape, rounds=max(int(np.median(rounds)), MIN_ROUNDS)), margin)
+    assert best is not None
+    return best[1], best[2], y
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FittedOutcome:
+    """One outcome after training.
+
+    Attributes
+    ----------
+    booster : Booster
+        Fitted to all patients.
+    shape : Shape
+    calibration : Calibration
+        From margins of patients left out.
+    conformal : ConformalSets
+    left_out_p : ndarray, shape (n,)
+        Calibrated probability of each patient by a model and a calibration line that had not seen them.
+    left_out_logistic : ndarray, shape (n,)
+        The same of the logistic model on the same features.
+    logistic : Logistic
+    resampled : tuple of bytes
+        Boosters of resampled patients (UBJ).
+    rank_stability : float
+        Mean Kendall tau between the organ ranking of the model and of each resampled one.
+    patients : ndarray of int
+        Rows with a known outcome, to which the `left_out` arrays belong.
+    """
+
+    outcome: str
+    booster: Any
+    shape: Shape
+    calibration: Calibration
+    conformal: ConformalSets
+    left_out_p: NDArray[np.float64]
+    left_out_logistic: NDArray[np.float64]
+    logistic: Logistic
+    resampled: tuple[bytes, ...]
+    rank_stability: float
+    patients: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """All outcomes of a cohort after training."""
+
+    cohort: Cohort
+    settings: Settings
+    outcomes: Mapping[str, FittedOutcome]
+    nadir: FittedNadir | None = None
+    held_out_by: str = ""
+    held_out: Mapping[str, Mapping[str, NDArray[np.float64]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FittedNadir:
+    """Quantiles of ln(nadir): the booster, the widening that makes the outer pair cover, and what it covered."""
+
+    booster: Any
+    widening: float
+    coverage: float
+
+
+def fit_outcome(cohort: Cohort, outcome: str, settings: Settings, progress: Progress) -> FittedOutcome:
+    """Train, cross-validate and calibrate one outcome."""
+    known = np.flatnonzero(np.isfinite(cohort.outcomes[outcome]))
+    x, y, group = cohort.features[known], cohort.outcomes[outcome][known], cohort.group[known]
+    names = cohort.names
+    fold = grouped_folds(group, settings.outer, settings.seed + 2)
+    raw = np.zeros(len(y))
+    p = np.zeros(len(y))
+    simple = np.zeros(len(y))
+    for k in range(settings.outer):
+        test = fold == k
+        shape, inner_margin, inner_y = choose(x[~test], y[~test], group[~test], names, settings)
+        booster = grow(x[~test], y[~test], names, shape, settings, seed=100 + k)
+        raw[test] = margins(booster, x[test])
+        p[test] = sigmoid(fitted(inner_margin, inner_y).log_odds(raw[test]))
+        simple[test] = fit_logistic(x[~test], y[~test]).probability(x[test])
+        progress(f"{outcome}: fold {k + 1} of {settings.outer}, depth {shape.depth}, {shape.rounds} trees")
+    shape, _, _ = choose(x, y, group, names, settings)
+    booster = grow(x, y, names, shape, settings, seed=200)
+    line = fitted(raw, y)
+    resampled, tau = _resample(x, y, group, names, booster, shape, settings)
+    progress(f"{outcome}: {len(resampled)} resampled models, organ ranks agree with Kendall tau {tau:.2f}")
+    return FittedOutcome(
+        outcome,
+        booster,
+        shape,
+        line,
+        conformal_sets(sigmoid(line.log_odds(raw)), y, settings.level),
+        p,
+        simple,
+        fit_logistic(x, y),
+        resampled,
+        tau,
+        known,
+    )
+
+
+def group_weights(group: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float64]:
+    """How often each row is drawn when groups are resampled with replacement."""
+    groups, place = np.unique(group, return_inverse=True)
+    drawn = np.bincount(rng.integers(0, len(groups), len(groups)), minlength=len(groups))
+    return drawn[place].astype(np.float64)
+
+
+#: Patients on whom organ ranks are compared: means over 500 are steady.
+RANKED = 500
+
+
+def organ_importance(booster: Any, x: NDArray[np.float64], names: tuple[str, ...]) -> NDArray[np.float64]:
+    """Mean absolute sum of contributions of each organ group."""
+    import xgboost
+
+    each = booster.predict(xgboost.DMatrix(x), pred_contribs=True, validate_features=False)[:, :-1]
+    organs = [feature(n).organ for n in names]
+    return np.array(
+        [np.abs(each[:, [o == organ for o in organs]].sum(axis=1)).mean() for organ in dict.fromkeys(organs)]
+    )
+
+
+def _resample(
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    group: NDArray[np.int64],
+    names: tuple[str, ...],
+    booster: Any,
+    shape: Shape,
+    settings: Settings,
+) -> tuple[tuple[bytes, ...], float]:
+    rounds = min(settings.resampled_rounds, shape.rounds)
+    small = replace(
+        shape,
+        rounds=rounds,
+        learning_rate=min(shape.learning_rate * shape.rounds / rounds, 0.4),
+        depth=min(shape.depth, 3),
+    )
+    rng = np.random.default_rng(settings.seed + 3)
+    shown = x[rng.permutation(len(x))[:RANKED]]
+    mine = organ_importance(booster, shown, names)
+    out, taus = [], []
+    for b in range(settings.resampled):
+        weight = group_weights(group, rng)
+        drawn = weight > 0
+        other = grow(x[drawn], y[drawn], names, small, settings, weight=weight[drawn], seed=300 + b)
+        taus.append(kendall(mine, organ_importance(other, shown, names)))
+        out.append(bytes(other.save_raw("ubj")))
+    return tuple(out), float(np.mean(taus)) if taus else float("nan")
+
+
+#: A count of zero is written as this, half of what analysers resolve. [10^9/L]
+COUNT_FLOOR = 0.005
+
+
+def fit_nadir(cohort: Cohort, settings: Settings, progress: Progress) -> FittedNadir | None:
+    """Quantiles of ln(nadir), monotone the other way round; the outer pair conformalised on patients left out.
+
+    References
+    ----------
+    Romano Y, Patterson E, Candes E. Conformalized quantile regression. NeurIPS 2019.
+    """
+    if cohort.nadir_alc is None:
+        return None
+    import xgboost
+
+    known = np.flatnonzero(np.isfinite(cohort.nadir_alc))
+    x, group = cohort.features[known], cohort.group[known]
+    y = np.log(np.maximum(cohort.nadir_alc[known], COUNT_FLOOR))
+    parameters = {
+        "objective": "reg:quantileerror",
+        "quantile_alpha": np.array(settings.nadir_levels),
+        "base_score": float(np.median(y)),
+        "tree_method": "hist",
+        "max_depth": 3,
+        "eta": 0.12,
+        "min_child_weight": 5.0,
+        "lambda": 2.0,
+        "subsample": 0.8,
+        "colsample_bytree": 0.6,
+        "monotone_constraints": monotone(cohort.names, -1),
+        "nthread": settings.threads,
+        "seed": settings.seed,
+    }
+    fold = grouped_folds(group, settings.outer, settings.seed + 2)
+    outer = np.zeros((len(y), 2))
+    for k in range(settings.outer):
+        test = fold == k
+        booster = xgboost.train(parameters, xgboost.DMatrix(x[~test], label=y[~test]), settings.nadir_rounds)
+        said = np.sort(booster.predict(xgboost.DMatrix(x[test])), axis=1)
+        outer[test] = said[:, [0, -1]]
+    miss = np.maximum(outer[:, 0] - y, y - outer[:, 1])
+    wanted = settings.nadir_levels[-1] - settings.nadir_levels[0]
+    rank = min(int(np.ceil((len(y) + 1) * wanted)), len(y))
+    widening = max(float(np.sort(miss)[rank - 1]), 0.0)
+    coverage = float((miss <= widening).mean())
+    booster = xgboost.train(parameters, xgboost.DMatrix(x, label=y), settings.nadir_rounds)
+    progress(f"nadir: outer quantiles widened by a factor {np.exp(widening):.2f}, cover {coverage:.0%}")
+    return FittedNadir(booster, widening, coverage)
+
+
+def leave_out(
+    cohort: Cohort, by: str, outcome: str, shape: Shape, settings: Settings
+) -> dict[str, NDArray[np.float64]]:
+    """Probabilities of each subgroup by a model that saw none of it (calibrated on the others' folds)."""
+    labels = cohort.subgroups[by]
+    known = np.isfinite(cohort.outcomes[outcome])
+    out = {}
+    for label in np.unique(labels):
+        test = known & (labels == label)
+        train = known & (labels != label)
+        x, y, group = cohort.features[train], cohort.outcomes[outcome][train], cohort.group[train]
+        if min(y.sum(), len(y) - y.sum()) < settings.outer or not test.any():
+            continue
+        fold = grouped_folds(group, settings.inner, settings.seed + 4)
+        margin = np.zeros(len(y))
+        for k in range(settings.inner):
+            held = fold == k
+            margin[held] = margins(grow(x[~held], y[~held], cohort.names, shape, settings, seed=400 + k), x[held])
+        booster = grow(x, y, cohort.names, shape, settings, seed=500)
+        out[str(label)] = sigmoid(fitted(margin, y).log_odds(margins(booster, cohort.features[test])))
+    return out
+
+
+def fit(
+    cohort: Cohort, settings: Settings, *, hold_out: str | None = None, progress: Progress = lambda _: None
+) -> Fitted:
+    """Train every outcome of a cohort that has both classes.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    settings : Settings
+    hold_out : str or None
+        Subgroup whose members are left out one by one in a second validation (``site``, ``centre``).
+    progress : callable
+        Told each step.
+    """
+    done: dict[str, FittedOutcome] = {}
+    held_out: dict[str, dict[str, NDArray[np.float64]]] = {}
+    for outcome, event in cohort.outcomes.items():
+        events = int(np.nansum(event))
+        if min(events, int(np.isfinite(event).sum()) - events) < settings.outer:
+            progress(f"{outcome}: {events} events, too few to train")
+            continue
+        done[outcome] = fit_outcome(cohort, outcome, settings, progress)
+        if hold_out is not None and hold_out in cohort.subgroups:
+            held_out[outcome] = leave_out(cohort, hold_out, outcome, done[outcome].shape, settings)
+            progress(f"{outcome}: held out each {hold_out} in turn")
+    return Fitted(cohort, settings, done, fit_nadir(cohort, settings, progress), hold_out or "", held_out)
