@@ -13,7 +13,7 @@ from lymphorisk.dicom import checks, rtdose, rtplan, rtstruct
 from lymphorisk.dicom.ct import read_ct
 from lymphorisk.dicom.dvhs import read_dvhs
 from lymphorisk.dicom.export import Export, InputFile
-from lymphorisk.dicom.link import Candidates, DosePart, Linked, PhaseLink, link
+from lymphorisk.dicom.link import WHOLE, Candidates, DosePart, Linked, PhaseLink, link
 from lymphorisk.dicom.patient import read_identity, read_patient
 from lymphorisk.dicom.reader import RT_ROLES, DicomFile, Found, find
 from lymphorisk.dvh.curve import DVH
@@ -186,6 +186,7 @@ def _phase(linked: PhaseLink, beam_on_s: BeamTimes | None, findings: list[Findin
     prescription = own[0] if len(own) == 1 else None
     if prescription is None and plan is not None and (not several or len(own) == len(plan.groups)):
         prescription = plan.prescription_gy
+    grid = _of_all_fractions(grid, linked, prescription, findings)
     label = plan.label if plan is not None else ""
     if several and len(linked.groups) == 1:
         label = f"{label} group {linked.groups[0].number}"
@@ -198,6 +199,32 @@ def _phase(linked: PhaseLink, beam_on_s: BeamTimes | None, findings: list[Findin
         rbe_in_dose=_rbe(linked.parts, modality, findings),
         prescription_gy=prescription,
     )
+
+
+def _of_all_fractions(
+    grid: DoseGrid, linked: PhaseLink, prescription_gy: float | None, findings: list[Finding]
+) -> DoseGrid:
+    """A FRACTION dose that fits the prescription only when taken times the fractions.
+
+    The standard means the whole fraction group; some systems write the dose of one fraction.
+    """
+    n = linked.fractions
+    if n == 1 or not prescription_gy or any(part.header.summation != "FRACTION" for part in linked.parts):
+        return grid
+    ratio = float(grid.dose_zyx.max()) / prescription_gy
+    low, high = checks.PRESCRIPTION_LOW, checks.PRESCRIPTION_HIGH
+    if low <= ratio <= high or not low <= n * ratio <= high:
+        return grid
+    findings.append(
+        finding(
+            checks.SUMMED,
+            f"the FRACTION dose reaches {100 * ratio:.1f} % of the prescription: taken as one fraction, times {n}",
+            "RTDOSE",
+            "export the plan dose (DoseSummationType PLAN) to be sure",
+            severity="warning",
+        )
+    )
+    return replace(grid, dose_zyx=grid.dose_zyx * np.float32(n))
 
 
 def _timed(beams: tuple[Beam, ...], times: BeamTimes | None) -> tuple[Beam, ...]:
@@ -269,9 +296,9 @@ def _in_frame(
 
 
 def _tps_dvhs(linked: Linked, structures: tuple[Structure, ...]) -> tuple[tuple[DVH, ...], list[Finding]]:
-    if len(linked.phases) != 1 or len(linked.phases[0].parts) != 1:
-        return (), []
     phase = linked.phases[0]
+    if len(linked.phases) != 1 or len(phase.parts) != 1 or phase.parts[0].header.summation not in WHOLE:
+        return (), []
     names = {s.number: s.name for s in structures}
     prescription = phase.plan.prescription_gy if phase.plan is not None else None
     return read_dvhs(phase.parts[0].header.file, names, prescription)

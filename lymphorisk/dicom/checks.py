@@ -93,6 +93,19 @@ GROUPS_MERGED = rule(
 )
 SEVERAL_DOSES = rule("LR030", "warning", "several doses of a plan", "More than one dose fits the plan; one was chosen.")
 
+FRACTION_DOSE = rule(
+    "LR031", "info", "unusual dose per fraction", "Prescribed dose and number of fractions give an unusual fraction."
+)
+NOMINAL_RATE = rule(
+    "LR032",
+    "info",
+    "beam-on time not believed",
+    "The meterset rate of a particle beam is a placeholder; it was not used.",
+)
+
+#: Dose per fraction outside this is rare enough to look twice: single fractions of 34 Gy to a lung
+#: tumour are the top of common use, 0.1 Gy to a spleen the bottom. [Gy]
+FRACTION_LOW_GY, FRACTION_HIGH_GY = 0.1, 34.0
 #: A dose maximum below or above these multiples of the prescription needs an explanation: hot spots
 #: of stereotactic plans reach twice the prescription, and no plan stays below nine tenths.
 PRESCRIPTION_LOW, PRESCRIPTION_HIGH = 0.9, 2.2
@@ -141,6 +154,10 @@ def check_phase(phase: Phase) -> list[Finding]:
     """Findings on dose against prescription."""
     if phase.dose is None or not phase.prescription_gy:
         return []
+    per_fraction = phase.prescription_gy / phase.fractions
+    if not FRACTION_LOW_GY <= per_fraction <= FRACTION_HIGH_GY:
+        what = f"{phase.prescription_gy:g} Gy in {phase.fractions} fractions: {per_fraction:.3g} Gy each"
+        return [finding(FRACTION_DOSE, what, f"phase {phase.label!r}", "check the number of fractions")]
     top = float(phase.dose.dose_zyx.max())
     ratio = top / phase.prescription_gy
     if PRESCRIPTION_LOW <= ratio <= PRESCRIPTION_HIGH:

@@ -118,7 +118,7 @@ def _require(have: Candidates) -> None:
         ]
         raise LinkError(
             f"{' and '.join(missing)} missing: the export holds {', '.join(there)} only",
-            "export the dose grid (plan dose) with the plan and its structure set",
+            "give the folder that holds the plan, its structure set and its dose grid; export what is missing",
         )
 
 
@@ -348,6 +348,7 @@ def _group_phase(
         raise LinkError(f"fraction group {group.number} has {len(mine)} doses", "leave the one that counts")
     if mine:
         factor = float(n) if mine[0].summation in PER_SESSION else 1.0
+        # PS3.3 C.8.8.3: FRACTION is the dose of a whole fraction group, FRACTION_SESSION of one session.
         how = f"times {n} fractions" if mine[0].summation in PER_SESSION else "of the whole fraction group"
         found.append(finding(checks.SUMMED, f"a {mine[0].summation} dose {how}", f"fraction group {group.number}"))
         return PhaseLink(plan, (group,), n, (DosePart(mine[0], factor),), own)

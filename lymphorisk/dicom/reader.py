@@ -38,6 +38,8 @@ EXPLICIT_BIG = "1.2.840.10008.1.2.2"
 NATIVE = (IMPLICIT_LITTLE, EXPLICIT_LITTLE, DEFLATED, EXPLICIT_BIG, "")
 
 PREAMBLE = 128
+#: What the first element of a file without preamble may be: up to SOP Instance UID, a short value.
+MAX_FIRST_ELEMENT, MAX_FIRST_LENGTH = 0x0018, 128
 #: Files a search looks at before it gives up: a large study has a few thousand.
 MAX_FILES = 100_000
 #: Bytes a zip or a deflated file may unfold to: the largest exports met are below 1 GB. [bytes]
@@ -100,10 +102,10 @@ def find(path: str | os.PathLike[str]) -> Found:
             raise DicomReadError("there is no such file or folder", "check the path of the export")
         if not where.is_file():
             raise DicomReadError("the export is neither a file nor a folder", "give a folder, a zip or a DICOM file")
-        if zipfile.is_zipfile(where):
-            return _collect(_unzip(where))
         whole = _map(where)
         opened = open_file(whole, folder="")
+        if opened is None and zipfile.is_zipfile(where):
+            return _collect(_unzip(where))
     except OSError as error:
         raise DicomReadError(f"the export cannot be read: {error.strerror}", "check the permissions") from error
     if opened is None:
@@ -161,22 +163,19 @@ def _dataset_start(whole: Buffer) -> int | None:
         return PREAMBLE + 4
     if len(whole) < 16:
         return None
-    # Without a preamble a file starts with group 2 or group 8, whose first elements are short.
-    group, element = whole[0:2], whole[2:4]
-    if group in (b"\x02\x00", b"\x08\x00") and element in (
-        b"\x00\x00",
-        b"\x01\x00",
-        b"\x05\x00",
-        b"\x08\x00",
-        b"\x12\x00",
-        b"\x16\x00",
-        b"\x02\x00",
-        b"\x10\x00",
-    ):
-        return 0
-    if group == b"\x00\x08" and element in (b"\x00\x00", b"\x00\x05", b"\x00\x08", b"\x00\x12", b"\x00\x16"):
-        return 0
-    return None
+    # Without a preamble a file starts with group 2 or group 8, and its first element is short.
+    group = whole[0:2]
+    big = group == b"\x00\x08"
+    if big:
+        element = int.from_bytes(whole[2:4], "big")
+    elif group in (b"\x02\x00", b"\x08\x00"):
+        element = int.from_bytes(whole[2:4], "little")
+    else:
+        return None
+    explicit = _is_explicit(whole, 0)
+    span = slice(6, 8) if explicit else slice(4, 8)
+    length = int.from_bytes(whole[span], "big" if big else "little")
+    return 0 if element <= MAX_FIRST_ELEMENT and length <= MAX_FIRST_LENGTH else None
 
 
 def _meta_end(whole: Buffer, start: int) -> int:

@@ -118,8 +118,20 @@ def check_usable(header: DoseHeader) -> None:
         )
 
 
-def read_grid(file: DicomFile, factor: float = 1.0) -> tuple[DoseGrid, list[Finding]]:
-    """The dose grid of an RTDOSE, times `factor`.
+@dataclass(frozen=True, slots=True, eq=False)
+class Placement:
+    """Where the voxels of a dose lie: local coordinates as in `DoseGrid`, frames in file order."""
+
+    origin_mm: NDArray[np.float64]
+    directions: NDArray[np.float64]
+    x_mm: NDArray[np.float64]
+    y_mm: NDArray[np.float64]
+    frame_z_mm: NDArray[np.float64]
+    findings: tuple[Finding, ...]
+
+
+def read_placement(root: Item) -> Placement:
+    """Position, direction and spacing of a dose grid.
 
     Frame offsets may be relative or absolute, ascending or descending, even or not; rows and columns
     may have different spacing; the grid may be turned to any of the eight patient positions.
@@ -127,36 +139,60 @@ def read_grid(file: DicomFile, factor: float = 1.0) -> tuple[DoseGrid, list[Find
     Raises
     ------
     DicomReadError
+        Numbers that cannot be read.
+    UnsupportedGeometryError
+        Positions, directions or spacings are missing or impossible.
+    """
+    rows, columns = root.short(tags.ROWS), root.short(tags.COLUMNS)
+    if not rows or not columns:
+        raise root.error("rows or columns of the dose grid are missing")
+    found: list[Finding] = []
+    origin, directions = _placement(root)
+    x, y = _in_plane(root, rows, columns)
+    offsets = _offsets(root, _frames(root), origin, directions, found)
+    if np.any(np.diff(np.sort(offsets)) < POSITION_TOLERANCE):
+        raise UnsupportedGeometryError("RTDOSE: two dose planes lie at one position", "export the dose again")
+    return Placement(origin, directions, x, y, offsets, tuple(found))
+
+
+def read_grid(file: DicomFile, factor: float = 1.0) -> tuple[DoseGrid, list[Finding]]:
+    """The dose grid of an RTDOSE, times `factor`.
+
+    Raises
+    ------
+    DicomReadError
         The file is truncated or contradicts itself.
     UnsupportedDoseError
-        The scaling is not a positive number.
+        The scaling is not a positive number, or the dose is impossible.
     UnsupportedGeometryError
         Positions, directions or spacings are missing or impossible.
     """
     root = file.root
-    found: list[Finding] = []
-    rows, columns = root.short(tags.ROWS), root.short(tags.COLUMNS)
-    if not rows or not columns:
-        raise root.error("rows or columns of the dose grid are missing")
-    frames, scaling = _frames(root), _scaling(root)
-    origin, directions = _placement(root)
-    x, y = _in_plane(root, rows, columns)
-    offsets = _offsets(root, frames, origin, directions, found)
-    values = stored_values(file, frames, rows, columns)
+    place = read_placement(root)
+    found = list(place.findings)
+    scaling = _scaling(root)
+    values = stored_values(file, len(place.frame_z_mm), len(place.y_mm), len(place.x_mm))
     dose = np.multiply(values, scaling * factor, dtype=np.float32, casting="unsafe")
     del values
-    if not np.isfinite(top := float(dose.max())) or top > MAX_DOSE:
+    lowest, top = float(dose.min()), float(dose.max())
+    if not np.isfinite(top) or top > MAX_DOSE:
         raise UnsupportedDoseError(f"RTDOSE: a dose maximum of {top:g} Gy is impossible", "check Dose Grid Scaling")
-    if float(dose.min()) < 0.0:
-        found.append(finding(checks.NEGATIVE_DOSE, f"lowest {float(dose.min()):.3g} Gy", "RTDOSE"))
+    if lowest < 0.0:
+        found.append(finding(checks.NEGATIVE_DOSE, f"lowest {lowest:.3g} Gy", "RTDOSE"))
         np.maximum(dose, 0.0, out=dose)
-    order = np.argsort(offsets, kind="stable")
+    order = np.argsort(place.frame_z_mm, kind="stable")
     if np.any(np.diff(order) != 1):
         dose = np.ascontiguousarray(dose[order])
-        offsets = offsets[order]
-    if np.any(np.diff(offsets) < POSITION_TOLERANCE):
-        raise UnsupportedGeometryError("RTDOSE: two dose planes lie at one position", "export the dose again")
-    return DoseGrid(dose, origin, directions, x, y, offsets, root.code(tags.FRAME_OF_REFERENCE_UID)), found
+    grid = DoseGrid(
+        dose,
+        place.origin_mm,
+        place.directions,
+        place.x_mm,
+        place.y_mm,
+        place.frame_z_mm[order],
+        root.code(tags.FRAME_OF_REFERENCE_UID),
+    )
+    return grid, found
 
 
 def _frames(root: Item) -> int:

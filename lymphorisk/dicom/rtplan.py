@@ -15,6 +15,8 @@ from lymphorisk.units import SECONDS_PER_MINUTE
 MODALITIES = {"PHOTON": "photon", "ELECTRON": "electron", "PROTON": "proton", "ION": "ion", "NEUTRON": "ion"}
 NOT_TREATMENT = frozenset(("SETUP", "OPEN_PORTFILM", "TRMT_PORTFILM"))
 MAX_LABEL = 64
+#: A particle field is delivered in a minute or two; some systems export a placeholder for its rate. [s]
+MAX_ION_BEAM_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +82,17 @@ def read_plan(file: DicomFile) -> PlanFile:
         number = item.integer(tags.BEAM_NUMBER)
         if number is None or number in beams:
             raise item.error(f"beam number {number} is missing or used twice")
-        if item.code(tags.TREATMENT_DELIVERY_TYPE) in NOT_TREATMENT:
+        # A CBCT beam is often exported as TREATMENT; what delivers nothing beside beams that do is no treatment.
+        idle = bool(metersets) and not metersets.get(number)
+        if idle or item.code(tags.TREATMENT_DELIVERY_TYPE) in NOT_TREATMENT:
             setup.add(number)
             continue
-        beams[number] = _beam(item, number, metersets.get(number), ion)
+        beams[number] = _beam(item, number, metersets.get(number), ion, found)
     if setup:
-        found.append(finding(checks.SETUP_BEAM, f"{len(setup)} setup or imaging beams left out", file.role))
-    for number, beam in beams.items():
-        if beam.meterset is None and groups:
-            found.append(finding(checks.NO_METERSET, "no meterset in its fraction group", f"beam {number}"))
+        listed = ", ".join(map(str, sorted(setup)))
+        found.append(finding(checks.SETUP_BEAM, f"beam {listed} left out: setup, imaging or no meterset", file.role))
+    if beams and not metersets:
+        found.append(finding(checks.NO_METERSET, "no beam has a meterset", file.role))
     structure = root.items(tags.REFERENCED_STRUCTURE_SET_SEQUENCE)
     label, _ = root.text(tags.RT_PLAN_LABEL)
     positions = {i.code(tags.PATIENT_POSITION) for i in root.items(tags.PATIENT_SETUP_SEQUENCE)} - {""}
@@ -155,10 +159,17 @@ def _prescription(root: Item) -> float | None:
     return max(volumes or points, default=None)
 
 
-def _beam(item: Item, number: int, meterset: float | None, ion: bool) -> Beam:
+def _beam(item: Item, number: int, meterset: float | None, ion: bool, found: list[Finding]) -> Beam:
     radiation = item.code(tags.RADIATION_TYPE)
     control = item.items(tags.ION_CONTROL_POINT_SEQUENCE if ion else tags.CONTROL_POINT_SEQUENCE)
     on_s = _beam_on(item, control, meterset)
+    if ion and on_s is not None and on_s > MAX_ION_BEAM_S:
+        found.append(
+            finding(
+                checks.NOMINAL_RATE, f"the stated rate would take {on_s / SECONDS_PER_MINUTE:.0f} min", f"beam {number}"
+            )
+        )
+        on_s = None
     name, _ = item.text(tags.BEAM_NAME)
     return Beam(
         number=number,

@@ -30,6 +30,8 @@ LONG_VRS = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"
 BINARY_VRS = {b"US": "u2", b"SS": "i2", b"UL": "u4", b"SL": "i4", b"FL": "f4", b"FD": "f8", b"UV": "u8", b"SV": "i8"}
 #: Deeper than any RT object nests (a plan reaches 6); a hostile file ends here instead of in the stack.
 MAX_DEPTH = 32
+#: Up to here splitting is faster than numpy's parser of text.
+FEW_NUMBERS = 16
 #: Bytes that end a text value: padding, and what broken writers pad with.
 PADDING = b" \0\t\r\n"
 #: Turns the separators and paddings of decimal strings into blanks.
@@ -181,13 +183,16 @@ def decimals(raw: bytes, item: Item, tag: int) -> NDArray[np.float64]:
     DicomReadError
         Something in it is not a number.
     """
-    text = raw.translate(BLANKS)
-    if not text.strip():
+    stripped = raw.strip(PADDING)
+    if not stripped:
         return np.empty(0)
+    text, count = stripped.translate(BLANKS), stripped.count(b"\\") + 1
     try:
-        values = np.array(text.split(), dtype=np.float64) if len(text) < 64 else np.fromstring(text, sep=" ")
+        values = np.array(text.split(), dtype=np.float64) if count < FEW_NUMBERS else np.fromstring(text, sep=" ")
     except (ValueError, DeprecationWarning) as error:
         raise item.error(f"element {label(tag)} holds something that is not a number") from error
+    if len(values) != count:
+        raise item.error(f"element {label(tag)} holds something that is not a number")
     return values
 
 
