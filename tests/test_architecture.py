@@ -14,6 +14,7 @@ ORDER: tuple[frozenset[str], ...] = (
     frozenset({"__main__"}),
     frozenset({"cli"}),
     frozenset({"report", "qa", "train"}),
+    frozenset({"regimen"}),
     frozenset({"analysis"}),
     frozenset({"dicom", "predict", "organs", "scenario"}),
     frozenset({"literature"}),

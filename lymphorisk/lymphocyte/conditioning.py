@@ -1,29 +1,38 @@
 r"""The host's lymphocyte count under radiation and drugs, before and after an infusion of cells.
 
-Living host cells y (share of the patient's own baseline) follow, between fractions,
+All living host lymphocytes Y (share of the patient's own baseline) follow, between fractions,
 
-.. math:: \dot y = -h(t)\,y + (r\,y + s)(1 - y)
+.. math:: \dot Y = -h(t)\,Y + (r\,Y + s)(1 - Y)
 
 with the drugs' hazard ``h(t) = a_F C_F(t) + k_E (a_C E_C + a_B E_B)``: F-ara-A in plasma, and effects of
 cyclophosphamide and bendamustine that unfold with one half-time. A step with a constant hazard is solved in
-closed form (a Riccati equation), so the step size only meets the shape of h. A fraction takes the share
-``K_host`` of the recirculating cells at once; ``K_blood`` of the blood's cells are dead but still counted and
-leave the blood half fast, half slowly. The count is ``baseline (y + dead)``.
+closed form (a Riccati equation), so the step size only meets the shape of h. Where the cells are follows the
+exchange of `pools`: drugs and recovery act alike everywhere, so the places z (shares of Y) move by the
+exchange alone, exactly. A fraction of a plan kills in every compartment what it kills in `realisation` (the same
+distributions, survival set and spread); a whole-body fraction kills ``1 - exp(-d / D0)`` everywhere. Killed cells
+travel, are still counted, and leave half fast, half slowly, with the half-times of the set that killed them. The
+count is the baseline times the blood's living and dead cells over those of the baseline.
 
 Assumed and not shown: kill of two drugs, or of drugs and radiation, multiplies; recovery after drugs is as fast
-as after radiation. What is not seen: the infused cells, steroids, infection.
+as after radiation, and faster here (r, seen between bridging radiation and lymphodepletion) than after courses
+of chemoradiation (`recovery`). What is not seen: the infused cells, steroids, infection.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.errors import ScenarioError
-from lymphorisk.lymphocyte.pharmacokinetics import FludarabineKinetics, cumulative_exposure, decayed_share
+from lymphorisk.lymphocyte.conditioning_counts import SAME_TIME_D, HostTrajectories
+from lymphorisk.lymphocyte.course import PhaseExposure
+from lymphorisk.lymphocyte.pharmacokinetics import FludarabineKinetics, cumulative_exposure
+from lymphorisk.lymphocyte.pools import COMPARTMENTS, POOL_OF, PoolSystem
+from lymphorisk.lymphocyte.population import Draws, Population
+from lymphorisk.lymphocyte.realisation import pool_log_kill, unexplained
 from lymphorisk.plan.conditioning import Regimen
 from lymphorisk.units import HOURS_PER_DAY
 
@@ -35,14 +44,17 @@ FINE_STEP_D = 1.0 / 12.0
 COARSE_STEP_D = 0.5
 #: Drug effects and dead cells have faded to below a tenth of a percent this long after the last event. [d]
 FINE_TAIL_D = 6.0
-#: Two times closer than a second are one. [d]
-SAME_TIME_D = 1e-5
 #: Keeps the closed form from dividing zero by zero where no rate acts; far below any rate. [1/d]
 RATE_FLOOR = 1e-14
-#: The bands of a forecast: 95, 90, 80 and 50 percent, and the median.
-QUANTILES = (0.025, 0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95, 0.975)
-#: Names of `QUANTILES`, in order.
-QUANTILE_NAMES = ("p025", "p05", "p10", "p25", "p50", "p75", "p90", "p95", "p975")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clearance:
+    """How killed cells leave: a share fast, the rest slowly; half-times of shape (n,). [h]"""
+
+    fast_share: float
+    fast_h: Array
+    slow_h: Array
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,29 +67,33 @@ class HostDraws:
         Count before everything. [10^9/L]
     kill : mapping of str to ndarray
         Natural-log kill per unit exposure by drug: per mg h/L F-ara-A, per mg/m2 of the others.
+    effect_h : ndarray
+        Half-time with which cyclophosphamide and bendamustine act. [h]
     recovery, source : ndarray
         r and s. [1/d]
     d0_gy : ndarray
-        Dose that leaves 1/e of the lymphocytes. [Gy]
-    fast_h, slow_h : ndarray
-        Half-times of dead cells in blood. [h]
-    fast_share : float
-        Share of the dead that leaves fast.
-    effect_h : ndarray
-        Half-time with which cyclophosphamide and bendamustine act. [h]
+        Dose of a whole-body fraction that leaves 1/e of the lymphocytes. [Gy]
+    whole_body, plan : Clearance
+        After whole-body fractions and after fractions of a plan.
     fludarabine : FludarabineKinetics
+    pools : PoolSystem
+        Where lymphocytes live and how they travel.
+    lymphocytes, people : Draws, Population
+        The draws and ranges the fractions of a plan kill with.
     """
 
     baseline: Array
     kill: Mapping[str, Array]
+    effect_h: Array
     recovery: Array
     source: Array
     d0_gy: Array
-    fast_h: Array
-    slow_h: Array
-    fast_share: float
-    effect_h: Array
+    whole_body: Clearance
+    plan: Clearance
     fludarabine: FludarabineKinetics
+    pools: PoolSystem
+    lymphocytes: Draws
+    people: Population
 
     @property
     def n(self) -> int:
@@ -93,43 +109,47 @@ class FractionKill:
     ----------
     day : float
         From infusion. [d]
-    host : ndarray, shape (n,)
-        Share of the recirculating host lymphocytes hit.
-    blood : ndarray, shape (n,)
-        Share of the blood's lymphocytes hit; they stay countable for a while.
+    share : ndarray, shape (n, c)
+        Share of the living cells killed in each compartment of `pools`.
     blood_gy : float
         Mean blood dose of the fraction. [Gy]
+    clearance : Clearance
+        How the killed cells leave.
     """
 
     day: float
-    host: Array
-    blood: Array
+    share: Array
     blood_gy: float
+    clearance: Clearance
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class HostTrajectories:
-    """Counts of every draw: `alc` has shape (n, t) on `day` (t,). [10^9/L], [d]"""
-
-    day: Array
-    alc: Array
-
-    def at(self, day: float) -> Array:
-        """Count of every draw on a day, shape (n,). [10^9/L]"""
-        k = int(np.clip(np.searchsorted(self.day, day), 1, len(self.day) - 1))
-        w = (day - self.day[k - 1]) / (self.day[k] - self.day[k - 1])
-        w = float(np.clip(w, 0.0, 1.0))
-        return (1.0 - w) * self.alc[:, k - 1] + w * self.alc[:, k]
-
-    def bands(self) -> Mapping[str, Array]:
-        """Quantiles by name (`QUANTILE_NAMES`), each of shape (t,). [10^9/L]"""
-        return dict(zip(QUANTILE_NAMES, np.quantile(self.alc, QUANTILES, axis=0), strict=True))
+def whole_body_kills(days: Sequence[float], dose_gy: float, draws: HostDraws) -> tuple[FractionKill, ...]:
+    """Fractions in which every cell sees the same dose: ``K = 1 - exp(-d / D0)``."""
+    share = np.repeat(-np.expm1(-dose_gy / draws.d0_gy)[:, None], len(COMPARTMENTS), axis=1)
+    return tuple(FractionKill(day, share, dose_gy, draws.whole_body) for day in days)
 
 
-def whole_body_kill(day: float, dose_gy: float, draws: HostDraws) -> FractionKill:
-    """Every cell sees the same dose: ``K = 1 - exp(-d / D0)``."""
-    kill = -np.expm1(-dose_gy / draws.d0_gy)
-    return FractionKill(day, kill, kill, dose_gy)
+def plan_kills(
+    exposure: PhaseExposure, days: Sequence[float], draws: HostDraws, dose_factor: float = 1.0
+) -> tuple[FractionKill, ...]:
+    """Fractions of a plan, by the dose distribution of every pool and of the blood, as in `realisation`.
+
+    Parameters
+    ----------
+    exposure : PhaseExposure
+        Doses of one fraction; its own calendar is not read.
+    days : sequence of float
+        When the fractions are given, from infusion. [d]
+    dose_factor : float
+        Factor on every dose of the fraction (a what-if of the same field).
+    """
+    if dose_factor != 1.0:
+        pools = {name: d.scaled(dose_factor) for name, d in exposure.pools.items()}
+        exposure = replace(exposure, blood=exposure.blood.scaled(dose_factor), pools=pools)
+    log_kill = pool_log_kill(exposure, draws.lymphocytes, draws.people)
+    log_kill = log_kill + unexplained(exposure, draws.lymphocytes)[:, None]
+    share = -np.expm1(-log_kill)[:, POOL_OF]
+    return tuple(FractionKill(day, share, exposure.blood.mean_gy, draws.plan) for day in days)
 
 
 def time_grid(event_days: Sequence[float], start_d: float, end_d: float, extra: Sequence[float] = ()) -> Array:
@@ -140,7 +160,7 @@ def time_grid(event_days: Sequence[float], start_d: float, end_d: float, extra: 
     parts += [np.arange(day, min(day + FINE_TAIL_D, end_d), FINE_STEP_D) for day in sorted(set(event_days))]
     t = np.unique(np.concatenate(parts))
     t = t[(t >= start_d) & (t <= end_d)]
-    return t[np.concatenate([[True], np.diff(t) > SAME_TIME_D])]
+    return np.asarray(t[np.concatenate([[True], np.diff(t) > SAME_TIME_D])])
 
 
 def drug_log_kill(regimen: Regimen, draws: HostDraws, day: Array, mg: Mapping[int, float], bsa_m2: float) -> Array:
@@ -162,12 +182,12 @@ def drug_log_kill(regimen: Regimen, draws: HostDraws, day: Array, mg: Mapping[in
         if dose.drug == "fludarabine":
             exposure = mg[i] * cumulative_exposure(draws.fludarabine, since_h[acting])
         else:
-            exposure = mg[i] / bsa_m2 * _unfolding(draws.effect_h, since_h[acting])
+            exposure = mg[i] / bsa_m2 * _unfolded(draws.effect_h, since_h[acting])
         total[:, acting] += draws.kill[dose.drug][:, None] * exposure
     return total
 
 
-def _unfolding(half_time_h: Array, since_h: Array) -> Array:
+def _unfolded(half_time_h: Array, since_h: Array) -> Array:
     return np.asarray(-np.expm1(-np.log(2.0) * since_h[None, :] / half_time_h[:, None]))
 
 
@@ -199,7 +219,6 @@ def trajectories(
     start_d: float,
     end_d: float,
     days: Sequence[float] = (),
-    on_step: Callable[[int], None] | None = None,
 ) -> HostTrajectories:
     """The host count of every draw from `start_d` to `end_d`.
 
@@ -214,99 +233,94 @@ def trajectories(
     days : sequence of float
         Further days the grid must hold. [d]
     """
-    events = [d.day for d in regimen.drugs] + [f.day for f in fractions]
+    given = sorted((f for f in fractions if start_d <= f.day <= end_d), key=lambda f: f.day)
+    events = [d.day for d in regimen.drugs] + [f.day for f in given]
     t = time_grid(events, start_d, end_d, [*days, *events])
     log_kill = drug_log_kill(regimen, draws, t, mg, bsa_m2)
-    at = {int(np.searchsorted(t, f.day - SAME_TIME_D)): [] for f in fractions if start_d <= f.day <= end_d}
-    for f in fractions:
-        if start_d <= f.day <= end_d:
-            at[int(np.searchsorted(t, f.day - SAME_TIME_D))].append(f)
-    n = draws.n
-    alc = np.empty((n, len(t)))
-    live, fast, slow = np.ones(n), np.zeros(n), np.zeros(n)
-    ln2 = np.log(2.0) * HOURS_PER_DAY
+    at: dict[int, list[FractionKill]] = {}
+    for f in given:
+        at.setdefault(int(np.searchsorted(t, f.day - SAME_TIME_D)), []).append(f)
+    host = _Host(draws)
+    alc = np.empty((draws.n, len(t)))
     for k in range(len(t)):
         if k:
             step = float(t[k] - t[k - 1])
-            live = grow(live, (log_kill[:, k] - log_kill[:, k - 1]) / step, draws.recovery, draws.source, step)
-            fast = fast * np.exp(-ln2 * step / draws.fast_h)
-            slow = slow * np.exp(-ln2 * step / draws.slow_h)
+            host.advance(step, (log_kill[:, k] - log_kill[:, k - 1]) / step)
         for f in at.get(k, ()):
-            dead = live * f.blood
-            fast = fast + draws.fast_share * dead
-            slow = slow + (1.0 - draws.fast_share) * dead
-            live = live * (1.0 - f.host)
-        alc[:, k] = draws.baseline * (live + fast + slow)
-        if on_step is not None:
-            on_step(k)
+            host.irradiate(f)
+        alc[:, k] = draws.baseline * host.count()
     return HostTrajectories(t, alc)
 
 
-def days_below(trajectories: HostTrajectories, threshold: float, from_d: float, to_d: float) -> Array:
-    """Days each draw's count is below a threshold between two days, shape (n,). [d]
+class _Host:
+    """The state of all draws: total living, their places and the dead as modes of the exchange."""
 
-    The curve is linear between grid points, so crossings are met between them.
-    """
-    inside = (trajectories.day >= from_d - SAME_TIME_D) & (trajectories.day <= to_d + SAME_TIME_D)
-    day, alc = trajectories.day[inside], trajectories.alc[:, inside]
-    if len(day) < 2:
-        return np.zeros(len(trajectories.alc))
-    low = np.minimum(alc[:, 1:], alc[:, :-1])
-    high = np.maximum(alc[:, 1:], alc[:, :-1])
-    span = np.maximum(high - low, np.finfo(float).tiny)
-    share = np.where(high > low, np.clip((threshold - low) / span, 0.0, 1.0), (low < threshold).astype(float))
-    return np.asarray(share @ np.diff(day))
+    def __init__(self, draws: HostDraws) -> None:
+        self.draws, self.pools = draws, draws.pools
+        self.total = np.ones(draws.n)
+        self.places = np.zeros((draws.n, self.pools.share.shape[1]))
+        self.places[:, -1] = 1.0
+        self.moved = False
+        self.dead: dict[int, tuple[Clearance, Array, Array]] = {}
+        self.seen = self.pools.from_modes[:, 0, :] / self.pools.share[:, :1]
+        self.decay: dict[tuple[float, int], tuple[Array, Array]] = {}
+        self.move: dict[float, Array] = {}
+
+    def advance(self, step: float, hazard: Array) -> None:
+        d = self.draws
+        before = self.total
+        self.total = grow(self.total, hazard, d.recovery, d.source, step)
+        if not self.dead:
+            return
+        key = round(step, STEP_DIGITS)
+        if key not in self.move:
+            self.move[key] = np.exp(self.pools.eigenvalue * step)
+        for name, (clearance, fast, slow) in self.dead.items():
+            go_fast, go_slow = self._leaving(key, step, name, clearance)
+            self.dead[name] = (clearance, fast * go_fast, slow * go_slow)
+        if self.moved:
+            # inflow comes in baseline proportions and so evens out the places
+            inflow = d.source * np.maximum(1.0 / np.sqrt(before * self.total) - 1.0, 0.0)
+            steady = self.places[:, -1].copy()
+            self.places = self.places * self.move[key] * np.exp(-inflow * step)[:, None]
+            self.places[:, -1] = steady
+
+    def _leaving(self, key: float, step: float, name: int, clearance: Clearance) -> tuple[Array, Array]:
+        """Decay of the dead in every mode over a step: they travel and are cleared."""
+        if (key, name) not in self.decay:
+            rate = np.log(2.0) * HOURS_PER_DAY * step
+            move = self.move[key]
+            self.decay[key, name] = (
+                move * np.exp(-rate / clearance.fast_h)[:, None],
+                move * np.exp(-rate / clearance.slow_h)[:, None],
+            )
+        return self.decay[key, name]
+
+    def irradiate(self, fraction: FractionKill) -> None:
+        living = self.total[:, None] * _times(self.pools.from_modes, self.places)
+        killed = living * fraction.share
+        modes = _times(self.pools.to_modes, killed)
+        c = fraction.clearance
+        _, fast, slow = self.dead.get(id(c), (c, 0.0 * modes, 0.0 * modes))
+        self.dead[id(c)] = (c, fast + c.fast_share * modes, slow + (1.0 - c.fast_share) * modes)
+        left = living - killed
+        self.total = np.maximum(left.sum(axis=1), LIVE_MIN)
+        if self.moved or np.ptp(fraction.share, axis=1).max() > 0.0:
+            self.moved = True
+            self.places = _times(self.pools.to_modes, left / self.total[:, None])
+
+    def count(self) -> Array:
+        alive = self.total * np.einsum("nc,nc->n", self.seen, self.places) if self.moved else self.total
+        for _, fast, slow in self.dead.values():
+            alive = alive + np.einsum("nc,nc->n", self.seen, fast + slow)
+        return np.asarray(alive)
 
 
-def nadir(trajectories: HostTrajectories) -> tuple[Array, Array]:
-    """Lowest count of every draw and its day, each of shape (n,). [10^9/L], [d]"""
-    k = trajectories.alc.argmin(axis=1)
-    return trajectories.alc[np.arange(len(k)), k], trajectories.day[k]
+#: Steps that agree to this many digits share their decays. [d]
+STEP_DIGITS = 9
+#: Below this share of the baseline no lymphocyte is left (one cell of 5e11); keeps the places defined.
+LIVE_MIN = 2e-12
 
 
-def latin_hypercube(n: int, names: Sequence[str], seed: int) -> Mapping[str, Array]:
-    """Uniform draws, one in each n-th of the axis, paired at random, by name; the same for the same seed and names.
-
-    A single draw is the middle of every axis: the central forecast.
-    """
-    if n < 1:
-        raise ScenarioError(f"an ensemble has at least one draw, not {n}")
-    if n == 1:
-        return {name: np.full(1, 0.5) for name in names}
-    rng = np.random.default_rng(seed)
-    return {name: (rng.permutation(n) + rng.random(n)) / n for name in names}
-
-
-def between(u: Array, value: float, low: float | None, high: float | None) -> Array:
-    """Uniform draws `u` on a stated range whose middle draw is the value: flat on each side of it."""
-    if low is None or high is None:
-        return np.full_like(u, value)
-    return np.where(u < 0.5, low + 2 * u * (value - low), value + (2 * u - 1.0) * (high - value))
-
-
-def correlated(shared: Array, own: Array, correlation: float) -> Array:
-    """Uniform draws that share a part: normal scores with this correlation between any two."""
-    from scipy.special import ndtr, ndtri
-
-    z = np.sqrt(correlation) * ndtri(shared) + np.sqrt(1.0 - correlation) * ndtri(own)
-    return np.asarray(ndtr(z))
-
-
-__all__ = [
-    "QUANTILES",
-    "QUANTILE_NAMES",
-    "FractionKill",
-    "HostDraws",
-    "HostTrajectories",
-    "between",
-    "correlated",
-    "days_below",
-    "decayed_share",
-    "drug_log_kill",
-    "grow",
-    "latin_hypercube",
-    "nadir",
-    "time_grid",
-    "trajectories",
-    "whole_body_kill",
-]
+def _times(matrix: Array, vector: Array) -> Array:
+    return np.asarray((matrix @ vector[:, :, None])[:, :, 0])

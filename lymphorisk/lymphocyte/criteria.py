@@ -53,6 +53,7 @@ METRICS: Mapping[str, Metric] = {
         Metric("fraction_to_infusion_d", "last fraction to infusion", "d"),
         Metric("fractions_to_day_30", "bridging fractions from lymphodepletion to day 30", "1"),
         Metric("lymphodepletion_to_infusion_d", "last lymphodepleting dose to infusion", "d"),
+        Metric("drug_to_infusion_d", "last lymphodepleting drug dose to infusion", "d"),
         Metric("wbc", "white count in the week before infusion", "10^9/L"),
     )
 }
@@ -196,14 +197,18 @@ def judge_all(
 
 
 def joint_probability(criteria: tuple[Criterion, ...], metrics: Mapping[str, Value]) -> float | None:
-    """Share of the ensemble that meets all criteria at once; None when one cannot be said."""
+    """Share of the ensemble that meets at once all criteria that can be judged; None when none can."""
     together: NDArray[np.bool_] | None = None
+    judged = False
     for c in criteria:
         value = metrics.get(c.metric, Unknown(""))
         if isinstance(value, Unknown):
-            return None
+            continue
+        judged = True
         if isinstance(value, NotApplicable):
             continue
         ok = meets(c, np.atleast_1d(np.asarray(value, dtype=float)))
         together = ok if together is None else together & ok
+    if not judged:
+        return None
     return 1.0 if together is None else float(together.mean())

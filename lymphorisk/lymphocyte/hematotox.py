@@ -77,7 +77,9 @@ class Labs:
             if value is not None and not low <= value <= high:
                 raise ScenarioError(f"{name} = {value:g} is outside {low:g} to {high:g}", f"the unit is {unit}")
         if self.anc is not None and 0.0 < self.anc < ANC_SLIP:
-            raise ScenarioError(f"anc = {self.anc:g} /uL looks like 10^9/L", "1.2 x10^9/L is 1200 /uL (anc_10e9_l = 1.2)")
+            raise ScenarioError(
+                f"anc = {self.anc:g} /uL looks like 10^9/L", "1.2 x10^9/L is 1200 /uL (anc_10e9_l = 1.2)"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.errors import ScenarioError
-from lymphorisk.units import HOURS_PER_DAY, SECONDS_PER_MINUTE
+from lymphorisk.units import SECONDS_PER_MINUTE
 
 ML_PER_MIN_TO_L_PER_H = SECONDS_PER_MINUTE / 1000.0
 #: Below this difference of two rates [1/h] partial fractions lose more than half the digits of a double.
@@ -106,7 +106,7 @@ def clearance_l_h(model: FludarabinePopulation, weight_kg: float, egfr_ml_min: f
     """
     if weight_kg <= 0.0 or egfr_ml_min < 0.0:
         raise ScenarioError("fludarabine clearance needs a weight above zero and an eGFR not below zero")
-    scale = (weight_kg / model.weight_ref_kg) ** model.exponent
+    scale = float((weight_kg / model.weight_ref_kg) ** model.exponent)
     return (model.cl_base_l_h + model.cl_per_egfr * egfr_ml_min * ML_PER_MIN_TO_L_PER_H) * scale
 
 
@@ -171,7 +171,7 @@ def cumulative_exposure(kinetics: FludarabineKinetics, since_start_h: Array) -> 
     # amount given so far minus what of it is still to be eliminated, per exponential
     left = np.exp(-rate * (t - running)) * -np.expm1(-rate * running) / rate
     done = (running - left) / (rate * length)
-    return kinetics.active_mass * np.einsum("ntk,nk->nt", done, kinetics.weight_per_l)
+    return np.asarray(kinetics.active_mass * np.einsum("ntk,nk->nt", done, kinetics.weight_per_l))
 
 
 def total_auc(kinetics: FludarabineKinetics, phosphate_mg: float) -> Array:
@@ -184,12 +184,7 @@ def total_auc(kinetics: FludarabineKinetics, phosphate_mg: float) -> Array:
 
 def half_life_h(kinetics: FludarabineKinetics) -> Array:
     """Terminal half-life, shape (n,). [h]"""
-    return np.log(2.0) / kinetics.rate_per_h.min(axis=1)
-
-
-def decayed_share(half_time_h: float, since_h: Array) -> Array:
-    """Share of an effect with this half-time that has acted, 0 before it starts."""
-    return -np.expm1(-np.log(2.0) * np.maximum(since_h, 0.0) / half_time_h)
+    return np.asarray(np.log(2.0) / kinetics.rate_per_h.min(axis=1))
 
 
 def cockcroft_gault_ml_min(
@@ -204,11 +199,8 @@ def cockcroft_gault_ml_min(
     """
     top, bottom, female = constants
     if creatinine_mg_dl <= 0.0 or age_y >= top:
-        raise ScenarioError("creatinine must be above zero and the age below 140", "creatinine in mg/dL (88.4 umol/L = 1)")
+        raise ScenarioError(
+            "creatinine must be above zero and the age below 140", "creatinine in mg/dL (88.4 umol/L = 1)"
+        )
     value = (top - age_y) * weight_kg / (bottom * creatinine_mg_dl)
     return value * (female if sex == "F" else 1.0)
-
-
-def hours(days: Array) -> Array:
-    """Days in hours."""
-    return days * HOURS_PER_DAY

@@ -18,6 +18,6 @@ parameters and hand plain numbers down.
 
 from __future__ import annotations
 
-from lymphorisk.parameters.store import KNOWN, Parameter, Source, load, set_id, sources, topics
+from lymphorisk.parameters.store import KNOWN, Parameter, Source, load, read_file, set_id, sources, topics
 
-__all__ = ["KNOWN", "Parameter", "Source", "load", "set_id", "sources", "topics"]
+__all__ = ["KNOWN", "Parameter", "Source", "load", "read_file", "set_id", "sources", "topics"]

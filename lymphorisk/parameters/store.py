@@ -117,7 +117,27 @@ def load(topic: str) -> Mapping[str, Parameter]:
     path = DATA / f"{topic}.toml"
     if topic not in topics():
         raise ParameterError(f"no parameter topic {topic!r}", f"there are: {', '.join(topics())}")
-    table = tomllib.loads(path.read_text(encoding="utf-8"))
+    return MappingProxyType(_parameters(topic, tomllib.loads(path.read_text(encoding="utf-8"))))
+
+
+def read_file(path: Path, topic: str) -> Mapping[str, Parameter]:
+    """A user's own entries of a topic, in the format of the topic's file.
+
+    A source that is not in ``sources.toml`` is taken as the citation itself.
+
+    Raises
+    ------
+    ParameterError
+        The file cannot be read or breaks the rules of this package.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ParameterError(f"cannot read {path.name}: {error}", "see docs/conditioning.md for the format") from error
+    return MappingProxyType(_parameters(topic, table, free_sources=True))
+
+
+def _parameters(topic: str, table: Mapping[str, Any], free_sources: bool = False) -> dict[str, Parameter]:
     out: dict[str, Parameter] = {}
 
     def walk(prefix: str, node: Mapping[str, Any]) -> None:
@@ -126,19 +146,21 @@ def load(topic: str) -> Mapping[str, Parameter]:
             if not isinstance(entry, dict):
                 raise ParameterError(f"parameter {topic}.{name} is not a table")
             if "value" in entry:
-                out[name] = _parameter(topic, name, entry, sources())
+                cited = str(entry.get("source", ""))
+                known = {**sources(), cited: Source(cited, cited, "")} if free_sources else sources()
+                out[name] = _parameter(topic, name, entry, known)
             else:
                 walk(name, entry)
 
     walk("", table)
-    return MappingProxyType(out)
+    return out
 
 
 @cache
 def set_id() -> str:
     """Identity of the whole parameter set: a hash over every file's bytes, stamped in every result."""
     digest = hashlib.sha256()
-    for path in sorted(DATA.iterdir()):
+    for path in sorted(DATA.rglob("*")):
         if path.suffix in {".toml", ".csv", ".npz"}:
             digest.update(path.name.encode())
             digest.update(path.read_bytes())

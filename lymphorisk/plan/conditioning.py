@@ -13,6 +13,7 @@ from lymphorisk.errors import ScenarioError
 
 DRUGS = ("fludarabine", "cyclophosphamide", "bendamustine")
 DOSE_UNITS = ("mg/m2", "mg/kg", "mg")
+ROLES = ("bridging", "lymphodepletion")
 #: A dose above this is a slip of units (the largest labelled single dose is 900 mg/m2). [mg/m2]
 DOSE_MAX_MG_PER_M2 = 5000.0
 #: A dose above this is a slip of units (60 mg/kg is the largest labelled one). [mg/kg]
@@ -76,7 +77,9 @@ class DrugDose:
         size = {"mg/m2": bsa_m2, "mg/kg": weight_kg, "mg": 1.0}[self.unit]
         if size is None:
             missing = "height and weight" if self.unit == "mg/m2" else "weight"
-            raise ScenarioError(f"{self.drug} in {self.unit} needs the patient's {missing}", "give height_cm, weight_kg")
+            raise ScenarioError(
+                f"{self.drug} in {self.unit} needs the patient's {missing}", "give height_cm, weight_kg"
+            )
         return self.amount * size
 
 
@@ -94,12 +97,18 @@ class RadiationCourse:
         Dose of one fraction when the whole body gets it evenly; None when a plan gives the doses. [Gy]
     plan : str
         Name of the plan (scenario or export) that gives the doses; empty for whole-body dose.
+    role : str
+        One of `ROLES`: bridging to the infusion, or part of the lymphodepletion itself.
+    dose_factor : float
+        Factor on the plan's doses: the same field with more or less dose (a what-if).
     """
 
     label: str
     days: tuple[float, ...]
     whole_body_gy: float | None = None
     plan: str = ""
+    role: str = "bridging"
+    dose_factor: float = 1.0
 
     def __post_init__(self) -> None:
         if not self.days:
@@ -109,6 +118,12 @@ class RadiationCourse:
                 f"radiation {self.label!r} needs either a whole-body dose or a plan, and not both",
                 "give gy_per_fraction for whole-body radiation, plan = for everything else",
             )
+        if list(self.days) != sorted(self.days):
+            raise ScenarioError(f"radiation {self.label!r}: the days of its fractions must rise")
+        if self.role not in ROLES:
+            raise ScenarioError(f"radiation {self.label!r}: role {self.role!r} is not one of {', '.join(ROLES)}")
+        if self.dose_factor < 0.0:
+            raise ScenarioError(f"radiation {self.label!r}: a dose cannot be {self.dose_factor:g} times itself")
         if self.whole_body_gy is not None and not 0.0 <= self.whole_body_gy <= FRACTION_MAX_GY:
             raise ScenarioError(f"radiation {self.label!r}: {self.whole_body_gy:g} Gy in one fraction")
 
@@ -184,17 +199,28 @@ class Regimen:
     evidence: tuple[Evidence, ...] = field(default=())
 
     def __post_init__(self) -> None:
-        if not self.infusion_days or self.infusion_days[0] != 0.0 or list(self.infusion_days) != sorted(
-            self.infusion_days
+        if (
+            not self.infusion_days
+            or self.infusion_days[0] != 0.0
+            or list(self.infusion_days) != sorted(self.infusion_days)
         ):
             raise ScenarioError(f"regimen {self.name!r}: infusion days must start with 0 and rise")
         if self.leukapheresis_day is not None and self.leukapheresis_day >= 0.0:
-            raise ScenarioError(f"regimen {self.name!r}: leukapheresis is before infusion, not on day {self.leukapheresis_day:g}")
+            raise ScenarioError(
+                f"regimen {self.name!r}: leukapheresis is before infusion, not on day {self.leukapheresis_day:g}"
+            )
 
     @property
-    def drug_days(self) -> tuple[float, ...]:
-        """Days with a drug dose above zero, rising. [d]"""
-        return tuple(sorted({d.day for d in self.drugs if d.amount > 0.0}))
+    def depletion_days(self) -> tuple[float, ...]:
+        """Days of drug doses above zero and of radiation given as lymphodepletion, rising. [d]"""
+        drugs = {d.day for d in self.drugs if d.amount > 0.0}
+        fields = {day for r in self.radiation if r.role == "lymphodepletion" for day in r.days}
+        return tuple(sorted(drugs | fields))
+
+    @property
+    def bridging_days(self) -> tuple[float, ...]:
+        """Times of the bridging fractions, rising. [d]"""
+        return tuple(sorted(day for r in self.radiation if r.role == "bridging" for day in r.days))
 
     @property
     def fraction_days(self) -> tuple[float, ...]:
@@ -203,7 +229,7 @@ class Regimen:
 
 
 def delayed(regimen: Regimen, days: float) -> Regimen:
-    """The same drugs and radiation with the infusion `days` later (the calendar moves back). [d]
+    """The same drugs and radiation with the infusion `days` later: the calendar moves back. [d]
 
     Examples
     --------

@@ -1,0 +1,240 @@
+"""The chain of a conditioning forecast: regimens and a patient -> host counts, criteria, findings, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lymphorisk import __version__, parameters
+from lymphorisk.errors import ScenarioError
+from lymphorisk.findings import Finding, finding
+from lymphorisk.lymphocyte.conditioning import FractionKill, HostDraws, trajectories
+from lymphorisk.lymphocyte.conditioning_counts import HostTrajectories
+from lymphorisk.lymphocyte.conditioning_draws import host_draws
+from lymphorisk.lymphocyte.criteria import Criterion, Decision, Judgement, Value, joint_probability, judge_all
+from lymphorisk.lymphocyte.hematotox import Hematotox, hematotox
+from lymphorisk.parameters import Parameter
+from lymphorisk.plan.conditioning import Regimen
+from lymphorisk.regimen.checks import NO_BASELINE, label_criteria, regimen_findings, waiver_criteria
+from lymphorisk.regimen.exposure import PlanExposure, fraction_kills
+from lymphorisk.regimen.metrics import metrics_of
+from lymphorisk.regimen.read import PatientFacts
+from lymphorisk.regimen.settings import (
+    Band,
+    Body,
+    Choices,
+    bands_of,
+    body_of,
+    criteria_of,
+    cutoffs,
+    drug_population,
+    fludarabine_population,
+    lymphocyte_population,
+    table,
+)
+
+Array = NDArray[np.float64]
+
+#: Days of a flat baseline before the first treatment, so that the plot shows where the fall starts. [d]
+LEAD_D = 2.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Setup:
+    """Everything a forecast needs beside the regimen: the same for all regimens of one comparison."""
+
+    facts: PatientFacts
+    body: Body
+    drugs: Mapping[str, Parameter]
+    criteria: tuple[Criterion, ...]
+    decision: Decision
+    draws: HostDraws
+    choices: Choices
+    baseline_alc: float
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RegimenForecast:
+    """One regimen, forecast.
+
+    Attributes
+    ----------
+    regimen : Regimen
+    day : ndarray, shape (t,)
+        From infusion. [d]
+    bands : mapping of str to ndarray, each of shape (t,)
+        Quantiles p025 ... p975 of the host count. [10^9/L]
+    metrics : mapping of str to Value
+        One value a draw, a plain number, or why not.
+    judgements : tuple of Judgement
+    joint : float or None
+        Share of the ensemble that meets at once all criteria that can be judged (the waiver apart).
+    window_days : tuple of float or None
+        Days on which the product may be infused, on this calendar. [d]
+    fractions : tuple of (day, mean blood dose)
+        Every fraction. [d], [Gy]
+    findings : tuple of Finding
+    """
+
+    regimen: Regimen
+    day: Array
+    bands: Mapping[str, Array]
+    metrics: Mapping[str, Value]
+    judgements: tuple[Judgement, ...]
+    joint: float | None
+    window_days: tuple[float, float] | None
+    fractions: tuple[tuple[float, float], ...]
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparison:
+    """Regimens side by side for one patient, on one axis and with paired draws."""
+
+    forecasts: tuple[RegimenForecast, ...]
+    body: Body
+    baseline_alc: float
+    bands: tuple[Band, ...]
+    hematotox: Hematotox | None
+    decision: Decision
+    host_until_d: float
+    findings: tuple[Finding, ...]
+    inputs: tuple[tuple[str, str, str], ...]
+    parameter_set: str
+    choices: Choices
+    version: str = __version__
+
+
+def setup(facts: PatientFacts, choices: Choices) -> Setup:
+    """Parameters, criteria and draws for one patient."""
+    drugs = table("drugs", choices.drugs)
+    criteria, decision = criteria_of(table("criteria", choices.criteria))
+    body = body_of(
+        facts.patient,
+        drugs,
+        bsa_m2=facts.bsa_m2,
+        egfr_ml_min=facts.egfr_ml_min,
+        creatinine_mg_dl=facts.creatinine_mg_dl,
+    )
+    findings: list[Finding] = []
+    alc, spread = facts.patient.alc, 0.0
+    if alc is None:
+        alc = parameters.load("body")["baseline_alc"].number
+        findings.append(
+            finding(NO_BASELINE, f"baseline {alc:g} x10^9/L, spread as between patients", hint="give --alc")
+        )
+    if choices.cohort or facts.patient.alc is None:
+        spread = drugs["forecast.baseline_sd_ln"].number
+    draws = host_draws(
+        lymphocyte_population(),
+        drug_population(drugs),
+        fludarabine_population(drugs),
+        baseline_alc=alc,
+        weight_kg=body.weight_kg,
+        egfr_ml_min=body.egfr_ml_min,
+        age_y=facts.patient.age_y,
+        baseline_sd_ln=spread,
+        draws=choices.draws,
+        seed=choices.seed,
+        vary=() if choices.draws == 1 else ("parameters", "patients"),
+    )
+    return Setup(facts, body, drugs, criteria, decision, draws, choices, alc, tuple(findings))
+
+
+def forecast(regimen: Regimen, plans: Mapping[str, PlanExposure], on: Setup) -> RegimenForecast:
+    """The host's count under one regimen, with its criteria and findings."""
+    host, fractions, metrics, window = _run(regimen, plans, on)
+    notes = [f for r in regimen.radiation if r.plan for f in plans[r.plan].findings]
+    required = (*on.criteria, *label_criteria(regimen))
+    return RegimenForecast(
+        regimen=regimen,
+        day=host.day,
+        bands=host.bands(),
+        metrics=metrics,
+        judgements=judge_all((*required, *waiver_criteria(regimen)), metrics, on.decision),
+        joint=joint_probability(required, metrics),
+        window_days=window,
+        fractions=tuple(sorted((f.day, f.blood_gy) for f in fractions)),
+        findings=(*regimen_findings(regimen, fractions, on.body, on.drugs, on.facts.wbc), *notes),
+    )
+
+
+def _run(
+    regimen: Regimen, plans: Mapping[str, PlanExposure], on: Setup
+) -> tuple[HostTrajectories, list[FractionKill], dict[str, Value], tuple[float, float] | None]:
+    fractions = [f for r in regimen.radiation for f in fraction_kills(r, plans.get(r.plan), on.draws)]
+    mg = {i: d.mg(on.body.bsa_m2, on.body.weight_kg) for i, d in enumerate(regimen.drugs)}
+    window = window_days(regimen)
+    events = [*regimen.depletion_days, *regimen.fraction_days]
+    if regimen.leukapheresis_day is not None:
+        events.append(regimen.leukapheresis_day)
+    start = min([0.0, *events]) - LEAD_D
+    end = on.choices.end_day
+    if end <= max([0.0, *regimen.infusion_days]):
+        raise ScenarioError(f"a forecast to day {end:g} ends before the last infusion", "give a later day")
+    host = trajectories(
+        regimen,
+        on.draws,
+        fractions,
+        mg=mg,
+        bsa_m2=on.body.bsa_m2,
+        start_d=start,
+        end_d=end,
+        days=[d for d in (0.0, *regimen.infusion_days, *(window or ())) if start < d < end],
+    )
+    flu = sum(mg[i] for i, d in enumerate(regimen.drugs) if d.drug == "fludarabine")
+    metrics = metrics_of(regimen, host, fractions, on.draws.fludarabine, flu, on.facts.wbc, window)
+    return host, fractions, metrics, window
+
+
+def metrics_only(regimen: Regimen, plans: Mapping[str, PlanExposure], on: Setup) -> dict[str, Value]:
+    """The metrics of a regimen without bands: what a search needs."""
+    return _run(regimen, plans, on)[2]
+
+
+def window_days(regimen: Regimen) -> tuple[float, float] | None:
+    """First and last day on which the product may be infused after this regimen's drugs. [d]"""
+    days = [d.day for d in regimen.drugs if d.amount > 0.0]
+    if regimen.window is None or not days:
+        return None
+    return max(days) + regimen.window.low_d, max(days) + regimen.window.high_d
+
+
+def compare(
+    regimens: Sequence[tuple[Regimen, Mapping[str, PlanExposure]]],
+    facts: PatientFacts,
+    choices: Choices | None = None,
+) -> Comparison:
+    """Regimens side by side for one patient.
+
+    Raises
+    ------
+    ScenarioError
+        No regimen, or two of one name.
+    """
+    if not regimens:
+        raise ScenarioError("nothing to compare", "give a regimen file or --product")
+    names = [r.name for r, _ in regimens]
+    if len(set(names)) != len(names):
+        raise ScenarioError(
+            f"two regimens are called {next(n for n in names if names.count(n) > 1)!r}", "name them apart"
+        )
+    on = setup(facts, choices or Choices())
+    inputs = dict.fromkeys(i for _, plans in regimens for p in plans.values() for i in p.inputs)
+    return Comparison(
+        forecasts=tuple(forecast(r, plans, on) for r, plans in regimens),
+        body=on.body,
+        baseline_alc=on.baseline_alc,
+        bands=bands_of(on.drugs),
+        hematotox=None if facts.labs is None else hematotox(facts.labs, cutoffs()),
+        decision=on.decision,
+        host_until_d=on.drugs["forecast.host_until"].number,
+        findings=on.findings,
+        inputs=tuple(inputs),
+        parameter_set=parameters.set_id(),
+        choices=on.choices,
+    )

@@ -1,0 +1,115 @@
+"""The numbers of a forecast that criteria and tables speak of, one value a draw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from lymphorisk.lymphocyte.conditioning import FractionKill
+from lymphorisk.lymphocyte.conditioning_counts import HostTrajectories, days_below, nadir
+from lymphorisk.lymphocyte.criteria import NotApplicable, Unknown, Value
+from lymphorisk.lymphocyte.pharmacokinetics import FludarabineKinetics, total_auc
+from lymphorisk.plan.conditioning import Regimen
+
+THRESHOLDS = {"0_1": 0.1, "0_2": 0.2, "0_5": 0.5}
+DAY_30, DAY_90 = 30.0, 90.0
+NO_RADIATION = NotApplicable("no radiation")
+NO_BRIDGING = NotApplicable("no bridging radiation")
+NO_DEPLETION = NotApplicable("no lymphodepletion")
+
+
+def metrics_of(
+    regimen: Regimen,
+    forecast: HostTrajectories,
+    fractions: Sequence[FractionKill],
+    kinetics: FludarabineKinetics,
+    fludarabine_mg: float,
+    wbc: float | None,
+    window_days: tuple[float, float] | None,
+) -> dict[str, Value]:
+    """All metrics of `criteria.METRICS` that this forecast can give, and why for those it cannot.
+
+    Parameters
+    ----------
+    fludarabine_mg : float
+        Fludarabine phosphate of the whole regimen. [mg]
+    window_days : tuple of float, or None
+        First and last day on which the product may be infused, on this calendar. [d]
+    """
+    lowest, lowest_day = nadir(forecast)
+    start, end = float(forecast.day[0]), float(forecast.day[-1])
+    out: dict[str, Value] = {
+        "alc_at_infusion": forecast.at(0.0),
+        "alc_nadir": lowest,
+        "nadir_day": lowest_day,
+        "alc_max_in_window": _highest(forecast, window_days),
+        "alc_at_last_infusion": forecast.at(regimen.infusion_days[-1])
+        if len(regimen.infusion_days) > 1
+        else NotApplicable("one infusion"),
+        "alc_at_apheresis": Unknown("no day of leukapheresis")
+        if regimen.leukapheresis_day is None
+        else forecast.at(regimen.leukapheresis_day),
+        "alc_at_lymphodepletion": NO_DEPLETION
+        if not regimen.depletion_days
+        else forecast.at(regimen.depletion_days[0]),
+        "fludarabine_auc": total_auc(kinetics, fludarabine_mg)
+        if fludarabine_mg > 0.0
+        else NotApplicable("no fludarabine"),
+        "wbc": Unknown("no white count given; a lymphocyte count does not stand for it") if wbc is None else wbc,
+    }
+    for name, threshold in THRESHOLDS.items():
+        out[f"days_below_{name}_before"] = days_below(forecast, threshold, start, 0.0)
+        out[f"days_below_{name}_after"] = days_below(forecast, threshold, 0.0, end)
+    short = Unknown(f"the forecast ends on day {end:g}")
+    out["days_below_0_2_beyond_day_30"] = (
+        days_below(forecast, THRESHOLDS["0_2"], DAY_30, end) if end > DAY_30 else short
+    )
+    out["alc_day_30"] = forecast.at(DAY_30) if end >= DAY_30 else short
+    out["alc_day_90"] = forecast.at(DAY_90) if end >= DAY_90 else short
+    return out | _calendar(regimen, fractions)
+
+
+def _highest(forecast: HostTrajectories, window: tuple[float, float] | None) -> Value:
+    if window is None:
+        return Unknown("no product window")
+    low, high = window
+    inside = (forecast.day >= low) & (forecast.day <= high)
+    ends = np.stack([forecast.at(low), forecast.at(high)], axis=1)
+    counts = np.concatenate([ends, forecast.alc[:, inside]], axis=1)
+    return np.asarray(counts.max(axis=1))
+
+
+def _calendar(regimen: Regimen, fractions: Sequence[FractionKill]) -> dict[str, Value]:
+    """What the calendar alone says: gaps, and the dose of fractions the infused cells see."""
+    every, bridging, depletion = regimen.fraction_days, regimen.bridging_days, regimen.depletion_days
+    drugs = sorted(d.day for d in regimen.drugs if d.amount > 0.0)
+    before = [day for day in every if day < 0.0]
+    out: dict[str, Value] = {
+        "fraction_to_infusion_d": -before[-1] if before else NO_RADIATION,
+        "blood_gy_after_infusion": float(sum(f.blood_gy for f in fractions if f.day >= 0.0)),
+        "lymphodepletion_to_infusion_d": _gap(depletion, 0.0) if depletion else NO_DEPLETION,
+        "drug_to_infusion_d": _gap(drugs, 0.0)
+        if drugs
+        else Unknown("no drug dose: the window counts from the last one"),
+    }
+    if depletion and bridging:
+        until = [day for day in bridging if day < depletion[-1]] or list(bridging)
+        out["fraction_to_lymphodepletion_d"] = depletion[0] - until[-1]
+    else:
+        out["fraction_to_lymphodepletion_d"] = NO_BRIDGING if not bridging else NO_DEPLETION
+    begin = depletion[0] if depletion else 0.0
+    out["fractions_to_day_30"] = float(sum(begin <= day <= DAY_30 for day in bridging))
+    if regimen.leukapheresis_day is None:
+        out["fraction_to_apheresis_d"] = Unknown("no day of leukapheresis") if every else NO_RADIATION
+    else:
+        prior = [day for day in every if day <= regimen.leukapheresis_day]
+        out["fraction_to_apheresis_d"] = (
+            regimen.leukapheresis_day - prior[-1] if prior else NotApplicable("no fraction before leukapheresis")
+        )
+    return out
+
+
+def _gap(days: Sequence[float], to: float) -> Value:
+    before = [day for day in days if day <= to]
+    return to - before[-1] if before else Unknown("lymphodepletion comes after infusion")

@@ -1,0 +1,113 @@
+"""Regimens by product or published arm, from the parameter topic ``products``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
+
+from lymphorisk import parameters
+from lymphorisk.errors import ParameterError, ScenarioError
+from lymphorisk.parameters import Parameter
+from lymphorisk.plan.conditioning import (
+    DRUGS,
+    DrugDose,
+    Evidence,
+    InfusionWindow,
+    RadiationCourse,
+    Regimen,
+)
+
+FROM_START = "d of lymphodepletion"
+
+
+@cache
+def products() -> Mapping[str, Regimen]:
+    """All built-in regimens by id, each on the calendar of its infusion."""
+    groups: dict[str, dict[str, Parameter]] = {}
+    for name, parameter in parameters.load("products").items():
+        product, _, what = name.partition(".")
+        groups.setdefault(product, {})[what] = parameter
+    return MappingProxyType({product: _regimen(product, entries) for product, entries in groups.items()})
+
+
+def product(name: str) -> Regimen:
+    """The regimen of a product.
+
+    Raises
+    ------
+    ScenarioError
+        No such product, or a name several regimens answer to.
+
+    Examples
+    --------
+    >>> product("axi-cel").drugs[0].amount
+    30.0
+    """
+    key = name.strip().lower().replace("-", "_").replace(" ", "_")
+    table = products()
+    if key in table:
+        return table[key]
+    near = [k for k in table if k.startswith(key.removesuffix("_cel"))]
+    if near:
+        raise ScenarioError(f"{name!r} has several regimens", f"use one of {', '.join(near)}")
+    raise ScenarioError(f"product {name!r} is not on record", f"there are: {', '.join(table)}")
+
+
+def _numbers(p: Parameter) -> tuple[float, ...]:
+    return p.value if isinstance(p.value, tuple) else (p.value,)
+
+
+def _regimen(name: str, entries: Mapping[str, Parameter]) -> Regimen:
+    infusion = entries["infusion_days"]
+    title, _, rest = infusion.note.partition(" | ")
+    indication, _, kind = rest.partition(" | ")
+    window = _window(entries)
+    doses = [d for drug in DRUGS if drug in entries for d in _doses(name, drug, entries, window)]
+    radiation: tuple[RadiationCourse, ...] = ()
+    if "whole_body" in entries:
+        gy, days = _numbers(entries["whole_body"]), _numbers(entries["whole_body_days"])
+        if len(set(gy)) != 1:
+            raise ParameterError(f"products.{name}: whole-body fractions of different doses are not modelled")
+        radiation = (RadiationCourse("whole body", tuple(days), gy[0], role="lymphodepletion"),)
+    return Regimen(
+        name=name,
+        drugs=tuple(sorted(doses, key=lambda d: (d.day, d.drug))),
+        radiation=radiation,
+        infusion_days=_numbers(infusion),
+        product=name,
+        title=title,
+        indication=f"{indication} ({kind})",
+        window=window,
+        evidence=tuple(Evidence(f"{what}: {p.place}", p.source, p.known) for what, p in entries.items()),
+    )
+
+
+def _window(entries: Mapping[str, Parameter]) -> InfusionWindow | None:
+    if "window" not in entries:
+        return None
+    low, high = _numbers(entries["window"])
+    repeat, waiver = entries.get("repeat_after"), entries.get("waiver_wbc")
+    return InfusionWindow(
+        low,
+        high,
+        None if repeat is None else repeat.number,
+        None if waiver is None else waiver.number,
+        entries["window"].known,
+    )
+
+
+def _doses(
+    name: str, drug: str, entries: Mapping[str, Parameter], window: InfusionWindow | None
+) -> tuple[DrugDose, ...]:
+    amounts, calendar = _numbers(entries[drug]), entries[f"{drug}_days"]
+    days = _numbers(calendar)
+    if len(days) != len(amounts):
+        raise ParameterError(f"products.{name}.{drug}: {len(amounts)} doses on {len(days)} days")
+    if calendar.unit == FROM_START:
+        if window is None:
+            raise ParameterError(f"products.{name}: a calendar from the start needs a window to place the infusion")
+        last = max(max(_numbers(entries[f"{d}_days"])) for d in DRUGS if f"{d}_days" in entries)
+        days = tuple(day - last - window.low_d for day in days)
+    unit = entries[drug].unit
+    return tuple(DrugDose(drug, amount, unit, day) for amount, day in zip(amounts, days, strict=True))

@@ -1,0 +1,213 @@
+"""What a conditioning forecast may be told, and the parameters as plain numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from lymphorisk import parameters
+from lymphorisk.errors import ParameterError, ScenarioError
+from lymphorisk.lymphocyte.criteria import Criterion, Decision
+from lymphorisk.lymphocyte.hematotox import Cutoffs
+from lymphorisk.lymphocyte.pharmacokinetics import FludarabinePopulation, bsa_mosteller, cockcroft_gault_ml_min
+from lymphorisk.lymphocyte.population import Population, population
+from lymphorisk.parameters import Parameter
+from lymphorisk.plan import Patient
+
+DRUG_TOPIC_MODEL = ("kill", "recovery", "radiation")
+ADULT_AGE_Y = 18.0
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """Choices of a forecast; every one is repeated in the result.
+
+    Attributes
+    ----------
+    draws, seed : int
+    end_day : float
+        Last day of the forecast, from infusion. [d]
+    cohort : bool
+        Spread the baseline as between patients, instead of taking it as this patient's count.
+    drugs, criteria : Path or None
+        Files whose entries replace those of the topics ``drugs`` and ``criteria``.
+    """
+
+    draws: int = 512
+    seed: int = 20260101
+    end_day: float = 90.0
+    cohort: bool = False
+    drugs: Path | None = None
+    criteria: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """Body and kidney as the drug model used them, and which of it is assumed.
+
+    Attributes
+    ----------
+    weight_kg, bsa_m2, egfr_ml_min : float
+        [kg], [m2], [mL/min/1.73m2]
+    assumed : tuple of str
+        What was not given.
+    """
+
+    weight_kg: float
+    bsa_m2: float
+    egfr_ml_min: float
+    assumed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """A published band of fludarabine exposure: reference, not a target of this program."""
+
+    low: float
+    high: float | None
+    source: str
+    place: str
+    note: str
+
+
+def table(topic: str, replacement: Path | None = None) -> Mapping[str, Parameter]:
+    """A topic, with the entries of a file in place of its own."""
+    base = dict(parameters.load(topic))
+    if replacement is None:
+        return base
+    own = parameters.read_file(replacement, topic)
+    if topic == "criteria":
+        return {**{k: v for k, v in base.items() if k.startswith("decision.")}, **own}
+    for name, p in own.items():
+        if name not in base:
+            raise ParameterError(
+                f"{replacement.name}: {name} is not a parameter of {topic}", "see `lymphorisk parameters`"
+            )
+        if p.unit != base[name].unit:
+            raise ParameterError(f"{replacement.name}: {name} is in {p.unit}, the model wants {base[name].unit}")
+    return {**base, **own}
+
+
+@cache
+def lymphocyte_population() -> Population:
+    """Pools, traffic and kill of the topic ``lymphocyte``."""
+    return population({k: p for k, p in parameters.load("lymphocyte").items() if not isinstance(p.value, tuple)})
+
+
+def drug_population(drugs: Mapping[str, Parameter]) -> Population:
+    """Ranges of the drug, recovery and whole-body kinetics."""
+    return population({k: p for k, p in drugs.items() if k.split(".")[0] in DRUG_TOPIC_MODEL})
+
+
+def fludarabine_population(drugs: Mapping[str, Parameter]) -> FludarabinePopulation:
+    """The kinetics of fludarabine."""
+    n = {k.removeprefix("fludarabine."): p.number for k, p in drugs.items() if k.startswith("fludarabine.")}
+    return FludarabinePopulation(
+        cl_base_l_h=n["cl_base"],
+        cl_per_egfr=n["cl_per_egfr"],
+        v1_l=n["v1"],
+        v2_l=n["v2"],
+        v3_l=n["v3"],
+        q12_l_h=n["q12"],
+        q13_l_h=n["q13"],
+        weight_ref_kg=n["weight_ref"],
+        exponent=n["exponent"],
+        cv_clearance=n["cv_clearance"],
+        cv_volume=n["cv_volume"],
+        active_mass=n["active_mass"],
+        infusion_h=n["infusion"],
+    )
+
+
+def criteria_of(criteria: Mapping[str, Parameter]) -> tuple[tuple[Criterion, ...], Decision]:
+    """Criteria in their order and the shares that decide."""
+    decision = Decision(criteria["decision.met_from"].number, criteria["decision.not_met_to"].number)
+    out = []
+    for name, p in criteria.items():
+        metric, _, comparator = name.partition(".")
+        if metric != "decision":
+            out.append(Criterion(metric, comparator, p.number, p.known, p.source, p.place, p.note))
+    return tuple(out), decision
+
+
+def bands_of(drugs: Mapping[str, Parameter], no_upper: float = 1000.0) -> tuple[Band, ...]:
+    """Published exposure bands; an upper end of `no_upper` is none. [mg h/L]"""
+    out = []
+    for name, p in drugs.items():
+        if name.startswith("auc_band.") and isinstance(p.value, tuple):
+            low, high = p.value
+            out.append(Band(low, None if high >= no_upper else high, p.source, p.place, p.note))
+    return tuple(out)
+
+
+def cutoffs() -> Cutoffs:
+    """Cut-offs of CAR-HEMATOTOX."""
+    p = parameters.load("hematotox")
+    value = {k: v.value if isinstance(v.value, tuple) else (v.value,) for k, v in p.items()}
+    return Cutoffs(
+        platelets=(value["platelets"][0], value["platelets"][1]),
+        anc=value["anc"][0],
+        hemoglobin=value["hemoglobin"][0],
+        crp=value["crp"][0],
+        ferritin=(value["ferritin"][0], value["ferritin"][1]),
+        high=value["high"][0],
+    )
+
+
+def body_of(
+    patient: Patient,
+    drugs: Mapping[str, Parameter],
+    *,
+    bsa_m2: float | None = None,
+    egfr_ml_min: float | None = None,
+    creatinine_mg_dl: float | None = None,
+) -> Body:
+    """Weight, body surface and kidney function; what is not given is assumed and said.
+
+    Raises
+    ------
+    ScenarioError
+        A creatinine without what its formula needs, or of a child.
+    """
+    assumed: list[str] = []
+    weight = patient.weight_kg
+    if weight is None:
+        weight = drugs["body.weight"].number
+        assumed.append(f"weight {weight:g} kg")
+    if bsa_m2 is None:
+        if patient.height_cm is not None and patient.weight_kg is not None:
+            bsa_m2 = bsa_mosteller(patient.height_cm, patient.weight_kg, drugs["egfr.bsa_divisor"].number)
+        else:
+            bsa_m2 = drugs["body.bsa"].number
+            assumed.append(f"body surface {bsa_m2:g} m2")
+    if egfr_ml_min is None and creatinine_mg_dl is not None:
+        egfr_ml_min = _egfr(patient, drugs, bsa_m2, creatinine_mg_dl)
+    if egfr_ml_min is None:
+        egfr_ml_min = drugs["egfr.assumed"].number
+        assumed.append(f"eGFR {egfr_ml_min:g} mL/min/1.73m2")
+    if not 0.0 <= egfr_ml_min <= EGFR_MAX or not BSA_MIN <= bsa_m2 <= BSA_MAX:
+        raise ScenarioError(
+            f"eGFR {egfr_ml_min:g} mL/min/1.73m2 or body surface {bsa_m2:g} m2 is out of reach", "check the units"
+        )
+    return Body(weight, bsa_m2, egfr_ml_min, tuple(assumed))
+
+
+EGFR_MAX = 250.0
+BSA_MIN, BSA_MAX = 0.2, 4.0
+
+
+def _egfr(patient: Patient, drugs: Mapping[str, Parameter], bsa_m2: float, creatinine: float) -> float:
+    if patient.sex is None or patient.age_y is None or patient.weight_kg is None:
+        raise ScenarioError("eGFR from creatinine needs sex, age and weight", "give them, or egfr_ml_min itself")
+    if patient.age_y < ADULT_AGE_Y:
+        raise ScenarioError("eGFR from creatinine is for adults here", "give egfr_ml_min (Schwartz) for a child")
+    constants = drugs["egfr.cockcroft_gault"].value
+    assert isinstance(constants, tuple)
+    absolute = cockcroft_gault_ml_min(
+        patient.sex, patient.age_y, patient.weight_kg, creatinine, (constants[0], constants[1], constants[2])
+    )
+    normalised = absolute * drugs["egfr.bsa_reference"].number / bsa_m2
+    over = max(patient.age_y - drugs["egfr.cap_age"].number, 0.0)
+    return min(normalised, drugs["egfr.cap"].number - over * drugs["egfr.cap_fall_per_y"].number)
