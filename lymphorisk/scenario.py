@@ -32,7 +32,7 @@ from typing import Any
 
 import numpy as np
 
-from lymphorisk.dvh import DoseDistribution, uniform
+from lymphorisk.dvh import DoseDistribution, summed, uniform
 from lymphorisk.errors import ScenarioError
 from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.plan import MODALITIES, Beam, Patient, Phase, every_day, weekdays
@@ -114,7 +114,7 @@ class Scenario:
         of the next. None when a phase does not give the organ.
         """
         parts = [doses[organ] for doses in self.organ_doses if organ in doses]
-        return _added(parts) if len(parts) == len(self.organ_doses) else None
+        return summed(parts) if len(parts) == len(self.organ_doses) else None
 
 
 def read_scenario(path: str | Path) -> Scenario:
@@ -222,19 +222,6 @@ def _distribution(dose: np.ndarray[Any, Any], share: np.ndarray[Any, Any]) -> Do
         parts.append(float(share[-1]))
     total = np.array(parts)
     return DoseDistribution(np.array(mids), total / total.sum())
-
-
-def _added(parts: Sequence[DoseDistribution]) -> DoseDistribution:
-    if len(parts) == 1:
-        return parts[0]
-    edges = np.unique(np.concatenate([np.concatenate([[0.0], np.cumsum(p.share)]) for p in parts]).clip(0.0, 1.0))
-    mid = 0.5 * (edges[1:] + edges[:-1])
-    dose = sum(
-        (p.dose_gy[np.minimum(np.searchsorted(np.cumsum(p.share), mid), len(p.share) - 1)] for p in parts),
-        np.zeros(len(mid)),
-    )
-    width = np.diff(edges)
-    return DoseDistribution(dose, width / width.sum())
 
 
 def _toml(path: Path) -> Mapping[str, Any]:

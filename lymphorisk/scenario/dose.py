@@ -1,0 +1,90 @@
+"""Organ doses as a scenario writes them: a mean, or a cumulative DVH."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lymphorisk.dvh import DoseDistribution, uniform
+from lymphorisk.errors import ScenarioError
+from lymphorisk.scenario.fields import known, number, numbers, table_of
+from lymphorisk.units import CGY_PER_GY
+
+ORGAN_KEYS = ("mean_gy", "dvh_dose_gy", "dvh_volume")
+#: No course delivers more to any organ; a larger number is in cGy. [Gy]
+DOSE_MAX_GY = 200.0
+#: A cumulative DVH written with a few digits starts at one within this.
+START_TOLERANCE = 1e-6
+#: Wide bins of a written DVH are divided to this, so that a few points mean straight lines and not steps. [Gy]
+DVH_STEP_GY = 0.1
+
+
+def organ_dose(value: Any, where: str) -> DoseDistribution:
+    """Dose of one organ from its table."""
+    table = table_of(value, where)
+    known(table, ORGAN_KEYS, where)
+    mean = number(table, "mean_gy", where)
+    dose, volume = numbers(table, "dvh_dose_gy", where), numbers(table, "dvh_volume", where)
+    if mean is not None and (dose or volume):
+        raise ScenarioError(f"{where}: mean_gy and a DVH are both given", "the DVH says it all: remove mean_gy")
+    if mean is None:
+        if dose is None or volume is None:
+            raise ScenarioError(f"{where}: no dose", "give mean_gy, or dvh_dose_gy and dvh_volume")
+        return from_cumulative(dose, volume, where)
+    if not 0.0 <= mean <= DOSE_MAX_GY:
+        hint = f"doses are in Gy: {mean:g} cGy are {mean / CGY_PER_GY:g} Gy" if mean > 0 else ""
+        raise ScenarioError(f"{where}: mean_gy = {mean:g} is not between 0 and {DOSE_MAX_GY:g} Gy", hint)
+    return uniform(mean)
+
+
+def from_cumulative(dose_gy: Sequence[float], volume: Sequence[float], where: str = "DVH") -> DoseDistribution:
+    """A distribution from a cumulative DVH, straight between the points.
+
+    Parameters
+    ----------
+    dose_gy : sequence of float, shape (n,)
+        Increasing doses. [Gy]
+    volume : sequence of float, shape (n,)
+        Share of the volume at or above each dose; starts at 1, never rises. What is left at the last dose gets it.
+
+    Examples
+    --------
+    >>> d = from_cumulative([0.0, 0.1], [1.0, 0.75])
+    >>> d.dose_gy.tolist(), d.share.tolist()
+    ([0.05, 0.1], [0.25, 0.75])
+    """
+    dose, share = np.array(dose_gy, dtype=np.float64), np.array(volume, dtype=np.float64)
+    if dose.shape != share.shape or dose.ndim != 1 or len(dose) == 0:
+        raise ScenarioError(f"{where}: {len(dose)} doses and {len(share)} volumes do not fit")
+    if not (np.all(np.isfinite(dose)) and np.all(np.isfinite(share))):
+        raise ScenarioError(f"{where}: a dose or volume is not a number")
+    if dose[0] < 0 or np.any(np.diff(dose) <= 0):
+        raise ScenarioError(f"{where}: doses must rise from 0 or more")
+    if dose[-1] > DOSE_MAX_GY:
+        raise ScenarioError(f"{where}: {dose[-1]:g} Gy is more than any course gives", "doses are in Gy, not cGy")
+    if abs(share[0] - 1.0) > START_TOLERANCE:
+        hint = "volumes are shares of one, not percent" if share[0] > 1 else "add the lowest dose with volume 1.0"
+        raise ScenarioError(f"{where}: a cumulative DVH starts at volume 1.0, this one at {share[0]:g}", hint)
+    if np.any(share < 0) or np.any(np.diff(share) > 0):
+        raise ScenarioError(f"{where}: a cumulative DVH never rises and never falls below 0")
+    return _distribution(dose, share / share[0])
+
+
+def _distribution(dose: NDArray[np.float64], share: NDArray[np.float64]) -> DoseDistribution:
+    mids: list[float] = []
+    parts: list[float] = []
+    for low, high, part in zip(dose[:-1], dose[1:], -np.diff(share), strict=True):
+        pieces = max(1, math.ceil((high - low) / DVH_STEP_GY - START_TOLERANCE))
+        edges = np.linspace(low, high, pieces + 1)
+        if part > 0:
+            mids += (0.5 * (edges[1:] + edges[:-1])).tolist()
+            parts += [float(part) / pieces] * pieces
+    if share[-1] > 0:
+        mids.append(float(dose[-1]))
+        parts.append(float(share[-1]))
+    total = np.array(parts)
+    return DoseDistribution(np.array(mids), total / total.sum())
