@@ -1,1 +1,1 @@
-"""."""
+"""Dose to circulating blood."""
