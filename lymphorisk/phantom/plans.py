@@ -28,6 +28,8 @@ from lymphorisk.units import CGY_PER_GY, SECONDS_PER_MINUTE
 FINE_MM = 5.0
 #: Voxel of a simulated patient: a spleen still has 140 of them. [mm]
 COARSE_MM = 10.0
+#: Voxels nearer than this to the body touch it, over a corner at most (the root of 3). [voxel]
+TOUCHING = 1.75
 TBI = "whole_body"
 ARCS = 2
 PHOTON_ENERGY = "6"
@@ -215,7 +217,8 @@ def with_phase(
         modulation=modulation,
         keep_fields=keep_fields,
     )
-    beams, members = _beams(numbers, site, name, modality, relative, prescribed / count)
+    used = sum(len(p.beams) for p in plan.phases)
+    beams, members = _beams(numbers, site, name, modality, relative, prescribed / count, used)
     first_day = 0
     if plan.phases and plan.phases[-1].days is not None:
         first_day = int(plan.phases[-1].days[-1]) + 1
@@ -302,28 +305,38 @@ def drawn_structures(
 
 
 def dose_grid(grid: Voxels, dose_zyx: NDArray[np.float32], frame_of_reference: str = "") -> DoseGrid:
-    """Voxel doses as a dose grid. [Gy]"""
+    """Voxel doses as a dose grid. [Gy]
+
+    The voxels that touch the body from outside take their nearest neighbour's dose, so that interpolation at the
+    skin does not mix with air.
+    """
+    from scipy.ndimage import distance_transform_edt
+
+    air = np.ones(grid.shape, dtype=bool)
+    air.reshape(-1)[grid.owned["Body"]] = False
+    away, index = distance_transform_edt(air, return_indices=True)
+    dose_zyx = np.where(away < TOUCHING, dose_zyx[tuple(index)], np.float32(0))
     origin = np.array([grid.x_mm[0], grid.y_mm[0], grid.z_mm[0]])
     x, y, z = (c - c[0] for c in (grid.x_mm, grid.y_mm, grid.z_mm))
     return DoseGrid(dose_zyx, origin, np.eye(len(origin)), x, y, z, frame_of_reference=frame_of_reference)
 
 
 def _beams(
-    numbers: Numbers, site: str, technique: str, modality: str, relative: TechniqueDose, fraction_gy: float
+    numbers: Numbers, site: str, technique: str, modality: str, relative: TechniqueDose, fraction_gy: float, used: int
 ) -> tuple[tuple[Beam, ...], list[list[int]]]:
     """Beams of one fraction with monitor units and beam-on times; fields of an arc are one beam."""
     fields = relative.fields
     arc = "arc" in technique
     groups = [list(range(a, len(fields), ARCS)) for a in range(ARCS)] if arc else [[i] for i in range(len(fields))]
     static = number(numbers, f"technique.{technique}.modulation") == 1.0
-    kind = "ARC" if arc else "STATIC" if static or modality == "proton" else "DYNAMIC"
+    kind = "MODULATED" if modality == "proton" else "ARC" if arc else "STATIC" if static else "DYNAMIC"
     beams = []
     for index, group in enumerate(groups):
         own = [fields[i] for i in group]
         meterset, on = _timing(numbers, site, technique, modality, own, fraction_gy)
         beams.append(
             Beam(
-                number=index + 1,
+                number=used + index + 1,
                 name=f"Arc {index + 1}" if arc else f"G{own[0].gantry_deg:03.0f}",
                 modality=modality,
                 meterset=meterset,

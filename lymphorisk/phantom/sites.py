@@ -46,8 +46,8 @@ LYMPHOID = (
     "LN_Mediastinals",
     "LN_Paraaortic",
     "LN_Pelvics",
-    "LN_Inguinal_L",
-    "LN_Inguinal_R",
+    "LN_Inguinofem_L",
+    "LN_Inguinofem_R",
     "Spleen",
 )
 SITES: Mapping[str, Site] = {
