@@ -10,7 +10,7 @@ from typing import Any
 from lymphorisk.errors import ScenarioError
 from lymphorisk.plan import MODALITIES, Beam, Phase, every_day, weekdays
 from lymphorisk.plan.schedule import DAYS_PER_WEEK, WORKING_DAYS
-from lymphorisk.scenario.fields import known, numbers, table_of, text, whole
+from lymphorisk.scenario.fields import known, number, numbers, table_of, text, whole
 from lymphorisk.units import HOURS_PER_DAY
 
 SCHEDULES = ("weekdays", "daily", "bid")
@@ -34,8 +34,8 @@ def phase_tables(plan: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         if key in common:
             raise ScenarioError(f"[plan]: {key} stands beside [[plan.phase]]", f"give {key} in each phase")
     out: list[Mapping[str, Any]] = []
-    for number, phase in enumerate(given, 1):
-        known(table_of(phase, f"phase {number}"), PHASE_KEYS, f"phase {number}")
+    for i, phase in enumerate(given, 1):
+        known(table_of(phase, f"phase {i}"), PHASE_KEYS, f"phase {i}")
         out.append({**common, **phase})
     return out
 
@@ -45,9 +45,9 @@ def last_day_of(phases: Sequence[Phase]) -> float | None:
     return max(day for phase in phases for day in phase.days or (0.0,)) if phases else None
 
 
-def phase_from(table: Mapping[str, Any], number: int, of: int, last_day: float | None) -> Phase:
+def phase_from(table: Mapping[str, Any], place: int, of: int, last_day: float | None) -> Phase:
     """A phase from its table."""
-    where = "[plan]" if of == 1 else f"phase {number}"
+    where = "[plan]" if of == 1 else f"phase {place}"
     modality = text(table, "modality", where, "photon")
     if modality not in MODALITIES:
         raise ScenarioError(f"{where}: modality {modality!r} is unknown", f"use one of {', '.join(MODALITIES)}")
@@ -57,7 +57,7 @@ def phase_from(table: Mapping[str, Any], number: int, of: int, last_day: float |
         raise ScenarioError(f"{where}: rbe = {rbe:g} is not above 0")
     beams, starts = _beams(table, where, modality)
     return Phase(
-        label=text(table, "label", where, "") or (f"phase {number}" if of > 1 else "scenario"),
+        label=text(table, "label", where, "") or (f"phase {place}" if of > 1 else "scenario"),
         fractions=len(days),
         beams=beams,
         modality=modality,

@@ -1,0 +1,16 @@
+"""A plan given by organ doses in a TOML file instead of DICOM, and patients in TOML."""
+
+from __future__ import annotations
+
+from lymphorisk.scenario.dose import from_cumulative
+from lymphorisk.scenario.read import EVERYWHERE, Scenario, patient_from, read_patient, read_scenario, scenario_from
+
+__all__ = [
+    "EVERYWHERE",
+    "Scenario",
+    "from_cumulative",
+    "patient_from",
+    "read_patient",
+    "read_scenario",
+    "scenario_from",
+]
