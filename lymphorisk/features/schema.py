@@ -3,6 +3,9 @@
 The order is part of the version: a stored model names its features and is refused when the schema has moved on.
 Site is text in a cohort and one 0/1 feature a site here; the model trained on simulated patients does not use it,
 because there the organ doses carry what differs between sites.
+
+Of the body only what a scan's length does not change is a feature: integral dose and absolute volume, never the mean
+dose of however much body was scanned.
 """
 
 from __future__ import annotations
@@ -103,9 +106,8 @@ FEATURES: tuple[Feature, ...] = (
     Feature("blood_mean", "Gy", "Blood Mean[Gy] of the course", "Blood", "blood", +1, 0.0, 30.0),
     Feature("blood_kill", "%", "Blood lymphocytes killed per fraction", "Blood", "blood", +1, 0.0, 100.0),
     Feature("edic", "Gy", "EDIC", "Blood", "blood", +1, 0.0, 30.0),
-    _mean("Body", "body"),
     Feature("body_integral", "Gy.L", "Body integral dose", "Body", "mean dose", +1, 0.0, 3000.0),
-    *_volumes("Body", "body", (5.0,)),
+    Feature("body_v5", "L", "Body V5Gy", "Body", "volume at dose", +1, 0.0, 200.0, 5.0),
     _mean("Spleen", "spleen"),
     *_volumes("Spleen", "spleen", (5.0, 10.0, 20.0)),
     _mean("BoneMarrow", "marrow"),

@@ -123,7 +123,7 @@ def feature_vector(
         Physical dose of the whole course by TG-263 name; ``BoneMarrow`` is weighted by active marrow and
         ``LymphNodes`` by the pool's shares by whoever calls. [Gy]
     organ_volumes_cm3 : mapping of str to float
-        Volumes by the same names, and ``PTV``. [cm3]
+        Volumes by the same names (of the body, what its dose distribution is of), and ``PTV``. [cm3]
     surrogates : set of str
         Organs whose dose is borrowed from another structure: missing here, because a borrowed dose is no
         evidence about the organ.
@@ -189,9 +189,10 @@ def feature_vector(
                 continue
             if isinstance(distribution, str):
                 reasons[f.name] = distribution
-            elif f.name == "body_integral":
-                litres = (volumes.get("Body", volumes.get("External", math.nan))) / CM3_PER_L
-                put(f.name, distribution.mean_gy * litres, "Body: volume not known")
+            elif organ == "Body":
+                litres = volumes.get("Body", volumes.get("External", math.nan)) / CM3_PER_L
+                amount = distribution.mean_gy if f.at_gy is None else volume_at(distribution, f.at_gy) / 100
+                put(f.name, amount * litres, "Body: volume not known")
             elif f.at_gy is not None:
                 values[f.name] = volume_at(distribution, f.at_gy)
             else:
