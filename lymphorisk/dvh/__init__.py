@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lymphorisk.dvh.curve import DVH, DoseDistribution, NotContoured, OutsideGrid, diluted, mixture, uniform
+from lymphorisk.dvh.curve import DVH, DoseDistribution, NotContoured, OutsideGrid, diluted, mixture, summed, uniform
 from lymphorisk.dvh.engine import exact, exact_with_findings
 from lymphorisk.dvh.regions import Difference, Intersection, Region, Union
 
@@ -19,5 +19,6 @@ __all__ = [
     "exact",
     "exact_with_findings",
     "mixture",
+    "summed",
     "uniform",
 ]

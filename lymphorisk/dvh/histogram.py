@@ -16,6 +16,10 @@ from lymphorisk.units import MM3_PER_CM3
 
 #: A region whose covered dose is the same everywhere still needs an edge above it. [bins]
 BINS_ABOVE_MAX = 2
+#: Ramps begin and end on a grid this much finer than the bins.
+FINE = 4
+#: Single-precision pixels add up to their sum within this.
+ROUNDING = 1e-6
 
 Array = NDArray[np.float64]
 
@@ -26,40 +30,37 @@ class Accumulator:
     def __init__(self, bin_gy: float, highest_gy: float) -> None:
         self.bin_gy = bin_gy
         self.bins = int(np.ceil(highest_gy / bin_gy)) + BINS_ABOVE_MAX
-        self._highest = highest_gy / bin_gy
-        self._second = np.zeros(self.bins + 2)
+        self._highest = highest_gy
+        self._size = (self.bins + 1) * FINE + 1
+        self._second = np.zeros(self._size)
         self.volume = 0.0
         self.dose_volume = 0.0
         self.low = np.inf
         self.high = -np.inf
 
-    def add(self, dose_gy: NDArray[np.float32], span_gy: NDArray[np.float32], volume: NDArray[np.floating]) -> None:
+    def add(self, dose_gy: NDArray[np.float32], span_gy: NDArray[np.float32], volume: NDArray[np.float32]) -> None:
         """Add volumes at doses, each spread evenly over its span."""
         if not len(dose_gy):
             return
-        scale = np.float32(1.0 / self.bin_gy)
-        at = dose_gy * scale
-        half = span_gy * (np.float32(0.5) * scale)
-        # symmetric, so that the mean stays; not beyond what the grid holds
-        half = np.minimum(half, np.minimum(at, np.float32(self._highest) - at))
-        self.low = min(self.low, float((at - half).min()) * self.bin_gy)
-        self.high = max(self.high, float((at + half).max()) * self.bin_gy)
-        volume = volume.astype(np.float64)
-        self.volume += float(volume.sum())
-        self.dose_volume += float(volume @ dose_gy)
-        half = np.maximum(half, np.float32(0.5))
-        at = np.maximum(at, half)
-        slope = volume / (2 * half)
-        for edge, change in ((at - half, -slope), (at + half, slope)):
-            index = edge.astype(np.intp)
-            part = change * (edge - index)
-            self._second += np.bincount(index, change - part, self.bins + 2)
-            self._second[1:] += np.bincount(index, part, self.bins + 1)[: self.bins + 1]
+        weight = volume.astype(np.float64)
+        self.volume += float(weight.sum())
+        self.dose_volume += float(weight @ dose_gy)
+        # the spread is symmetric, so that the mean stays, and not beyond what the grid holds
+        half = np.minimum(span_gy * np.float32(0.5), np.minimum(dose_gy, np.float32(self._highest) - dose_gy))
+        low, high = dose_gy - half, dose_gy + half
+        self.low = min(self.low, float(low.min()))
+        self.high = max(self.high, float(high.max()))
+        scale = np.float32(FINE / self.bin_gy)
+        first = (low * scale + np.float32(0.5)).astype(np.int32)
+        after = np.maximum((high * scale + np.float32(0.5)).astype(np.int32), first + 1)
+        weight /= after - first
+        self._second -= np.bincount(first, weight, self._size)
+        self._second += np.bincount(after, weight, self._size)
 
     def dvh(self, name: str, total: float, end_caps: str) -> DVH:
         """The curve. Volumes are taken in mm3 and given in cm3."""
-        slope = np.cumsum(self._second)
-        curve = self.volume + np.concatenate([[0.0], np.cumsum(slope[: self.bins])])
+        fine = self.volume + np.cumsum(np.cumsum(self._second))
+        curve = np.concatenate([[self.volume], fine[FINE - 1 :: FINE][: self.bins]])
         curve = np.minimum.accumulate(np.clip(curve, 0, self.volume))
         curve[-1] = 0.0
         # no volume above the highest dose met: drop the empty tail
@@ -67,6 +68,7 @@ class Accumulator:
         curve = curve[: last + 1].copy()
         curve[-1] = 0.0
         mean = self.dose_volume / self.volume
+        covered = self.volume / total
         return DVH(
             name=name,
             dose_gy=np.asarray(np.arange(last + 1) * self.bin_gy, np.float64),
@@ -74,7 +76,7 @@ class Accumulator:
             mean_gy=mean,
             min_gy=min(self.low, mean),
             max_gy=max(self.high, mean),
-            coverage=min(self.volume / total, 1.0),
-            total_cm3=total / MM3_PER_CM3,
+            coverage=covered if covered < 1 - ROUNDING else 1.0,
+            total_cm3=max(total, self.volume) / MM3_PER_CM3,
             end_caps=end_caps,
         )

@@ -18,6 +18,8 @@ from lymphorisk.plan.grid import DoseGrid
 AXIS_TOLERANCE = 1e-5
 #: Points this far outside the grid still count as on its border: rounding of decimal strings. [mm]
 BORDER_MM = 1e-6
+#: Points this close to a grid point are on it, in spacings: rounding of decimal strings, and no dose changes by more.
+ON_GRID = 5e-4
 
 Array = NDArray[np.float64]
 Dose = NDArray[np.float32]
@@ -92,38 +94,40 @@ def _locate(coordinates: Array, at: Array) -> tuple[NDArray[np.intp], NDArray[np
         return np.zeros(at.shape, np.intp), np.zeros(at.shape, np.float32)
     lower = np.clip(np.searchsorted(coordinates, at, side="right") - 1, 0, len(coordinates) - 2)
     step = coordinates[lower + 1] - coordinates[lower]
-    fraction = np.clip((at - coordinates[lower]) / step, -0.5, 1 + 0.5)
+    fraction = (at - coordinates[lower]) / step
+    # nothing lies further out: any value will do, and a grid point is the cheapest
+    fraction = np.where(fraction < -0.5 - ON_GRID, 0, np.where(fraction > 1 + 0.5 + ON_GRID, 1, fraction))
+    whole = np.round(fraction)
+    fraction = np.where(np.abs(fraction - whole) < ON_GRID, whole, fraction)
     return lower, np.asarray(fraction, np.float32)
 
 
 class AxialSampler:
-    """Dose of an axial grid at the pixel centres of a lattice, one plane at a time."""
+    """Dose of an axial grid at the pixel centres of a lattice."""
 
     def __init__(self, dose: AxialDose, lattice: Lattice) -> None:
         self._dose = dose
         self._i, self._fx = _locate(dose.x_mm, lattice.x_mm)
         self._j, self._fy = _locate(dose.y_mm, lattice.y_mm)
-        x, y = lattice.x_mm, lattice.y_mm
-        in_x, in_y = _within(dose.x_mm, x), _within(dose.y_mm, y)
+        in_x, in_y = _within(dose.x_mm, lattice.x_mm), _within(dose.y_mm, lattice.y_mm)
         self._inside = None if in_x.all() and in_y.all() else in_y[:, None] & in_x[None, :]
         self.z_reach = reach(dose.z_mm)
 
-    def inside(self, z_mm: float) -> NDArray[np.bool_] | None:
-        """Pixels that lie within the grid; None when all do."""
-        return self._inside
+    def inside(self, z_mm: Array) -> NDArray[np.bool_] | None:
+        """Pixels within the grid, broadcasting to (n, ny, nx); None when all are."""
+        return None if self._inside is None else self._inside[None]
 
-    def at(self, z_mm: float) -> Dose:
-        """Dose at the pixel centres at patient z, shape (ny, nx). [Gy]"""
-        k, f = _locate(self._dose.z_mm, np.array([z_mm]))
-        volume, low, fraction = self._dose.dose_zyx, int(k[0]), f[0]
-        j0, j1 = int(self._j[0]), int(self._j[-1]) + 2
-        i0, i1 = int(self._i[0]), int(self._i[-1]) + 2
-        plane = volume[low, j0:j1, i0:i1]
-        if fraction != 0:
-            plane = plane + (volume[low + 1, j0:j1, i0:i1] - plane) * fraction
-        plane = _interpolate(plane, self._j - j0, self._fy, 0)
-        plane = _interpolate(plane, self._i - i0, self._fx, 1)
-        return np.clip(plane, 0, np.float32(self._dose.max_gy))
+    def at(self, z_mm: Array) -> Dose:
+        """Dose at the pixel centres at patient heights z (n,), shape (n, ny, nx). [Gy]"""
+        k, fz = _locate(self._dose.z_mm, z_mm)
+        rows = slice(int(self._j[0]), int(self._j[-1]) + 2)
+        columns = slice(int(self._i[0]), int(self._i[-1]) + 2)
+        box = self._dose.dose_zyx[:, rows, columns]
+        dose = _interpolate(box, k, fz, 0)
+        dose = _interpolate(dose, self._j - rows.start, self._fy, 1)
+        dose = _interpolate(dose, self._i - columns.start, self._fx, 2)
+        beyond = any(f.min() < 0 or f.max() > 1 for f in (fz, self._fy, self._fx))
+        return np.clip(dose, 0, np.float32(self._dose.max_gy)) if beyond else dose
 
 
 def _within(coordinates: Array, at: Array) -> NDArray[np.bool_]:
@@ -131,16 +135,28 @@ def _within(coordinates: Array, at: Array) -> NDArray[np.bool_]:
     return (at > low - BORDER_MM) & (at < high + BORDER_MM)
 
 
-def _interpolate(plane: Dose, lower: NDArray[np.intp], fraction: Dose, axis: int) -> Dose:
-    base = plane.take(lower, axis=axis)
-    if not fraction.any():
-        return base
-    f = fraction[:, None] if axis == 0 else fraction[None, :]
-    return base + (plane.take(lower + 1, axis=axis) - base) * f
+def _interpolate(dose: Dose, lower: NDArray[np.intp], fraction: Dose, axis: int) -> Dose:
+    """Linear interpolation along one axis; a plain slice when the wanted points are grid points in a row."""
+    if not (fraction % 1).any():
+        at = lower + fraction.astype(np.intp)
+        if len(at) == 1 or (np.diff(at) == 1).all():
+            return dose[(slice(None),) * axis + (slice(int(at[0]), int(at[-1]) + 1),)]
+        return dose.take(at, axis=axis)
+    shape = [1, 1, 1]
+    shape[axis] = -1
+    # `take` copies a view whole: hand it no more than it needs
+    first = int(lower[0])
+    dose = np.ascontiguousarray(dose[(slice(None),) * axis + (slice(first, int(lower[-1]) + 2),)])
+    base = dose.take(lower - first, axis=axis)
+    rise = dose.take(lower - first + 1, axis=axis)
+    rise -= base
+    rise *= fraction.reshape(shape)
+    rise += base
+    return rise
 
 
 class ObliqueSampler:
-    """Dose of a turned grid at the pixel centres of a lattice, one plane at a time."""
+    """Dose of a turned grid at the pixel centres of a lattice."""
 
     def __init__(self, dose: ObliqueDose, lattice: Lattice) -> None:
         self._dose = dose
@@ -149,17 +165,19 @@ class ObliqueSampler:
         self._up = dose.grid.directions[:, 2]
         self.z_reach = (float(dose.z_mm[0]), float(dose.z_mm[1]))
 
-    def inside(self, z_mm: float) -> NDArray[np.bool_] | None:
-        """Pixels that lie within the grid; None when all do."""
-        points, grid = self._flat + self._up * z_mm, self._dose.grid
+    def inside(self, z_mm: Array) -> NDArray[np.bool_] | None:
+        """Pixels within the grid, shape (n, ny, nx); None when all are."""
+        points, grid = self._points(z_mm), self._dose.grid
         inside = _within(grid.x_mm, points[..., 0]) & _within(grid.y_mm, points[..., 1])
         inside &= _within(grid.z_mm, points[..., 2])
         return None if inside.all() else inside
 
-    def at(self, z_mm: float) -> Dose:
-        """Dose at the pixel centres at patient z, shape (ny, nx). [Gy]"""
-        points = self._flat + self._up * z_mm
-        return np.clip(trilinear(self._dose.grid, points), 0, np.float32(self._dose.max_gy))
+    def at(self, z_mm: Array) -> Dose:
+        """Dose at the pixel centres at patient heights z (n,), shape (n, ny, nx). [Gy]"""
+        return np.clip(trilinear(self._dose.grid, self._points(z_mm)), 0, np.float32(self._dose.max_gy))
+
+    def _points(self, z_mm: Array) -> Array:
+        return np.asarray(self._flat[None] + z_mm[:, None, None, None] * self._up)
 
 
 def trilinear(grid: DoseGrid, local_mm: Array) -> Dose:

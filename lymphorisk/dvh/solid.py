@@ -28,8 +28,8 @@ from numpy.typing import NDArray
 from lymphorisk.dvh.coverage import Lattice, coverage
 from lymphorisk.dvh.stack import Stack
 
-#: Planes closer than this share of the radius are not interpolated: volume is then right to 0.1 %.
-FINE_SPACING = 0.06
+#: Planes closer than this share of the radius are not interpolated: volume is then right to 0.25 %.
+FINE_SPACING = 0.1
 #: Share of a plane that may differ from the next before the interval is interpolated all the same.
 CHANGED_SHARE = 0.3
 #: Thickness of an interpolated slab. [pixels]
