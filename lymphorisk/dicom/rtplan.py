@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lymphorisk.dicom import checks, tags
 from lymphorisk.dicom.reader import DicomFile
@@ -254,12 +254,12 @@ def phases_of(plan: PlanFile) -> tuple[Phase, ...]:
 
 def beams_of(plan: PlanFile, group: FractionGroup) -> tuple[Beam, ...]:
     """Treatment beams of a fraction group, in its order; all beams when it lists none."""
-    from dataclasses import replace
-
     listed = [n for n in group.metersets if n in plan.beams]
     out: list[Beam] = []
     for number in listed:
         beam = plan.beams[number]
         meterset = group.metersets[number]
-        out.append(beam if meterset == beam.meterset else replace(beam, meterset=meterset))
+        if meterset and beam.meterset and meterset != beam.meterset and beam.on_s is not None:
+            beam = replace(beam, on_s=beam.on_s * meterset / beam.meterset)
+        out.append(replace(beam, meterset=meterset))
     return tuple(out) if listed else tuple(plan.beams.values())

@@ -381,7 +381,6 @@ def dose_dataset(
     ds.FrameOfReferenceUID = grid.frame_of_reference or study.frame_uid
     ds.PositionReferenceIndicator = ""
     ds.SliceThickness = None
-    ds.InstanceNumber = 1
     ds.ImagePositionPatient = [_ds(v) for v in origin]
     ds.ImageOrientationPatient = [_ds(v) for v in ORIENTATIONS[position]]
     ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
@@ -444,7 +443,7 @@ def _dataset(role: str, study: Study, instance: str, *, unicode: bool = False) -
         ds.PatientWeight = _ds(patient.weight_kg)
     ds.StudyInstanceUID = study.study_uid
     ds.SeriesInstanceUID = uid(study.seed, "series", role)
-    ds.StudyID, ds.SeriesNumber = "1", 1
+    ds.StudyID, ds.SeriesNumber, ds.InstanceNumber = "1", 1, 1
     return ds
 
 
