@@ -43,6 +43,15 @@ class Ranged(Protocol):
     def high(self) -> float | None: ...
 
 
+class JointDraws(Protocol):
+    """Anything that carries joint draws: a `Posterior`, or what the parameter store read."""
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+    @property
+    def z(self) -> NDArray[np.float64]: ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Posterior:
     """Draws of the calibration in standard-normal coordinates of the ranges.
@@ -72,7 +81,7 @@ class Population:
     value: Mapping[str, float]
     low: Mapping[str, float]
     high: Mapping[str, float]
-    posterior: Posterior | None = None
+    posterior: JointDraws | None = None
     survival: str = "combined"
 
     @property
@@ -82,7 +91,7 @@ class Population:
 
 
 def population(
-    table: Mapping[str, Ranged], posterior: Posterior | None = None, survival: str = "combined"
+    table: Mapping[str, Ranged], posterior: JointDraws | None = None, survival: str = "combined"
 ) -> Population:
     """A population from ranged numbers, such as ``parameters.load("lymphocyte")``.
 
@@ -90,7 +99,7 @@ def population(
     ----------
     table : mapping of str to Ranged
         Value and range of every parameter by name.
-    posterior : Posterior, optional
+    posterior : JointDraws, optional
         Joint draws of the calibration; they belong to the ``combined`` set.
     survival : str
         One of `survival.SURVIVAL_SETS`.
@@ -149,7 +158,7 @@ class Draws:
     values: Mapping[str, NDArray[np.float64]]
     z: Mapping[str, NDArray[np.float64]]
 
-    def patient(self, name: str, sd_ln: float) -> NDArray[np.float64]:
+    def patient(self, name: str, sd_ln: float | NDArray[np.float64]) -> NDArray[np.float64]:
         """Log-normal factor of the patient's dimension `name`, shape (n,)."""
         return np.exp(sd_ln * self.z[f"patient.{name}"])
 

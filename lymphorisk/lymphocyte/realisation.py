@@ -99,7 +99,7 @@ def pool_log_kill(phase: PhaseExposure, draws: Draws, people: Population) -> NDA
     """
     terms = survival_terms(draws, people)
     factor = draws.values["rbe.proton"] if phase.modality == "proton" else None
-    sensitivity = draws.patient("sensitivity", people.value["spread.sensitivity"])
+    sensitivity = draws.patient("sensitivity", draws.values["spread.sensitivity"])
     out = np.empty((draws.size, len(POOLS)))
     for i, pool in enumerate(POOLS):
         killed = kills(phase.distribution(pool), *terms, dose_factor=factor)

@@ -18,6 +18,18 @@ parameters and hand plain numbers down.
 
 from __future__ import annotations
 
+from lymphorisk.parameters.posterior import PosteriorDraws, posterior
 from lymphorisk.parameters.store import KNOWN, Parameter, Source, load, read_file, set_id, sources, topics
 
-__all__ = ["KNOWN", "Parameter", "Source", "load", "read_file", "set_id", "sources", "topics"]
+__all__ = [
+    "KNOWN",
+    "Parameter",
+    "PosteriorDraws",
+    "Source",
+    "load",
+    "posterior",
+    "read_file",
+    "set_id",
+    "sources",
+    "topics",
+]
