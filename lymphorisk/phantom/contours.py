@@ -90,8 +90,8 @@ def zero_lines(
         if len(crossed) == EDGES:
             # a saddle: the middle of the cell decides which corners are joined
             middle = field[j : j + 2, i : i + 2].mean() <= 0.0
-            turn = 1 if middle == bool(inside[j, i]) else 0
-            crossed = crossed[-turn:] + crossed[:-turn] if not turn else crossed[1:] + crossed[:1]
+            if middle != bool(inside[j, i]):
+                crossed = crossed[1:] + crossed[:1]
         for a, b in zip(crossed[::2], crossed[1::2], strict=True):
             joined.setdefault(a, []).append(b)
             joined.setdefault(b, []).append(a)

@@ -94,6 +94,7 @@ def phantom_plan(
     margin_mm: float | None = None,
     field_margin_mm: float | None = None,
     size: float = 1.0,
+    offset_mm: Triple = (0.0, 0.0, 0.0),
     spacing_mm: float = COARSE_MM,
     whole_body: bool = True,
     names: Iterable[str] | None = None,
@@ -121,6 +122,8 @@ def phantom_plan(
         GTV to PTV and PTV to field edge. [mm]
     size : float
         Diameter of the tumour over the usual one.
+    offset_mm : tuple of float
+        Displacement of the tumour. [mm]
     spacing_mm : float
         Voxel. [mm]
     whole_body : bool
@@ -144,7 +147,7 @@ def phantom_plan(
             shift_mm=shift_mm,
             rng=rng,
         )
-    aim = target(body, site, margin_mm=margin_mm, size=size)
+    aim = target(body, site, margin_mm=margin_mm, size=size, offset_mm=offset_mm)
     z_range = None
     if not whole_body and site != TBI:
         (_, _, low), (_, _, high) = aim.ptv.bounds()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lymphorisk.errors import ScenarioError
 from lymphorisk.phantom.anatomy import Anatomy, drawn_solid, number
-from lymphorisk.phantom.shapes import Common, Shape, Together
+from lymphorisk.phantom.shapes import Common, Shape, Together, Triple
 
 #: Depth of the skin left out of a superficial target, and of dose reports near it. [mm]
 SKIN_MM = 5.0
@@ -27,8 +27,6 @@ class Site:
         Organ the subclinical spread stays in; empty for none.
     photon, proton : str
         Usual technique (a name of the parameters' ``technique``); empty where there is none.
-    sbrt : bool
-        Few fractions, flattening-filter-free.
     """
 
     patient_site: str
@@ -92,7 +90,14 @@ def site_of(name: str) -> Site:
     return SITES[name]
 
 
-def target(body: Anatomy, name: str, *, margin_mm: float | None = None, size: float = 1.0) -> Target:
+def target(
+    body: Anatomy,
+    name: str,
+    *,
+    margin_mm: float | None = None,
+    size: float = 1.0,
+    offset_mm: Triple = (0.0, 0.0, 0.0),
+) -> Target:
     """Gross tumour and planning target of a site in a body.
 
     Parameters
@@ -101,22 +106,33 @@ def target(body: Anatomy, name: str, *, margin_mm: float | None = None, size: fl
         GTV (or organ) to PTV; the site's usual one without it. [mm]
     size : float
         Diameter of the gross tumour over the usual one.
+    offset_mm : tuple of float
+        Displacement of the gross tumour from its usual place (x, y, z). [mm]
+
+    Notes
+    -----
+    PTV = (GTV + margin, kept inside `Site.within`) with the site's elective nodes and organs grown by their own
+    margin, all kept `SKIN_MM` under the skin. For whole-body irradiation it is the body.
     """
     site = site_of(name)
-    margin = number(body.numbers, f"site.{name}.ptv_margin") if margin_mm is None else margin_mm
-    tumour = drawn_solid(body.numbers, f"site.{name}.gtv")
+    if site.organs == ("Body",):
+        return Target(None, body.shapes["Body"])
+    prefix = f"site.{name}"
+    margin = number(body.numbers, f"{prefix}.ptv_margin") if margin_mm is None else margin_mm
+    place = body.head_place if f"{prefix}.gtv.head" in body.numbers else body.trunk_place
+    parts: list[Shape] = []
+    tumour = drawn_solid(body.numbers, f"{prefix}.gtv")
     gtv: Shape | None = None
     if tumour is not None:
-        in_head = "gtv.head" in {n.removeprefix(f"site.{name}.") for n in body.numbers}
-        gtv = tumour.placed(*(body.head_place if in_head else body.trunk_place)).resized(size)
-    missing = [o for o in site.organs if o not in body.shapes]
-    if missing:
-        raise ScenarioError(f"a {body.sex} phantom has no {missing[0]} to treat")
-    parts = tuple(body.shapes[o].grown(margin) for o in site.organs)
-    if gtv is not None:
+        gtv = tumour.placed(*place).resized(size).placed((1.0, 1.0, 1.0), offset_mm)
         spread = gtv.grown(margin)
-        parts += (Common((spread, body.shapes[site.within])) if site.within else spread,)
-    whole = parts[0] if len(parts) == 1 else Together(parts)
-    if name == "whole_body":
-        return Target(None, body.shapes["Body"])
+        parts.append(Common((spread, body.shapes[site.within])) if site.within else spread)
+    nodes = drawn_solid(body.numbers, f"{prefix}.elective")
+    if nodes is not None:
+        parts.append(nodes.placed(*place).grown(number(body.numbers, f"{prefix}.elective_margin")))
+    for organ in site.organs:
+        if organ not in body.shapes:
+            raise ScenarioError(f"a {body.sex} phantom has no {organ} to treat")
+        parts.append(body.shapes[organ].grown(margin))
+    whole = parts[0] if len(parts) == 1 else Together(tuple(parts))
     return Target(gtv, Common((whole, body.shapes["Body"].grown(-SKIN_MM))))
