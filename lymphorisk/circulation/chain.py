@@ -232,7 +232,7 @@ class Solved:
     missed: float
 
 
-def solve(c: Chain, s: NDArray[Any], transits: Transits | None = None) -> Solved:
+def solve(c: Chain, s: NDArray[Any], transits: Transits | None = None, *, moments: bool = True) -> Solved:
     """Exact transform, untouched share and spread of the dose of one fraction.
 
     ``E[exp(sD)] = pi^T prod_b { exp(G_b Q) exp(T_b (Q + s R_b)) } 1``
@@ -245,83 +245,94 @@ def solve(c: Chain, s: NDArray[Any], transits: Transits | None = None) -> Solved
         Arguments of the transform, with Re s <= 0. [1/Gy]
     transits : Transits or None
         Transit matrices to share between calls on one network.
+    moments : bool
+        Also the untouched share and the standard deviation (else NaN).
     """
     transits = transits or Transits(c.network, c.stages)
     s = np.asarray(s)
-    real = not np.iscomplexobj(s)
-    q = len(s)
-    lanes = len(c.share)
+    q, extra = len(s), EXTRA if moments else 0
     start = c.start
-    # columns: the q transforms, the untouched, second and first order in s about the mean rate
-    x = np.repeat(start[:, :, None], q + 3, axis=2).astype(np.float64 if real else np.complex128)
-    x[:, :, q + 1 :] = 0.0
-    spent = np.zeros((q, len(c.on_s), lanes), dtype=x.dtype)
+    # columns: the q transforms, the untouched, second and first order in s about the mean rate, the start itself
+    x = np.repeat(start[:, :, None], q + extra, axis=2).astype(np.result_type(s, np.float64))
+    x[:, :, q + 1 : q + extra - 1] = 0.0
+    spent = np.zeros((q, len(c.on_s), len(c.share)), dtype=x.dtype)
     missed = 0.0
     occupancy = c.network.volume_share[c.compartment] * c.share
+    steps: dict[bytes, _Step] = {}
     for b, on in enumerate(c.on_s):
         x = pass_gap(c, transits, x, float(c.gap_s[b]))
         dose = c.dose_gy[b]
-        centred = dose - float(occupancy @ dose)
-        if np.ptp(dose) == 0:
-            centred = np.zeros_like(dose)
+        centred = np.zeros_like(dose) if np.ptp(dose) == 0 else dose - float(occupancy @ dose)
         if on == 0:
-            x = _instant(x, start, dose, centred, s, spent[:, b])
-        else:
-            x, left = _beam(c, x, dose, centred, s, float(on), spent[:, b])
-            missed += left
+            x = _instant(x, dose, centred, s, spent[:, b])
+            continue
+        key = dose.tobytes() + on.tobytes()
+        if key not in steps:
+            steps[key] = _step(c, (dose / on)[:, None] * s[None, :], centred / on, dose == dose.min(), extra)
+        x, left = _beam(c, x, steps[key], float(on), spent[:, b])
+        missed += left
     whole = x.sum(axis=(0, 1))
-    variance = 2 * float(np.real(whole[q + 1])) - float(np.real(whole[q + 2])) ** 2
+    sd = float("nan")
+    if moments:
+        sd = float(np.sqrt(max(2 * float(np.real(whole[q + 1])) - float(np.real(whole[q + 2])) ** 2, 0.0)))
     return Solved(
         transform=np.asarray(whole[:q], dtype=np.complex128),
         spent=np.asarray(spent, dtype=np.complex128),
-        untouched=float(np.real(whole[q])),
-        sd_gy=float(np.sqrt(max(variance, 0.0))),
+        untouched=float(np.real(whole[q])) if moments else float("nan"),
+        sd_gy=sd,
         missed=missed,
     )
 
 
-def _instant(
-    x: NDArray[Any],
-    start: Real,
-    dose: Real,
-    centred: Real,
-    s: NDArray[Any],
-    spent: NDArray[Any],
-) -> NDArray[Any]:
+def _instant(x: NDArray[Any], dose: Real, centred: Real, s: NDArray[Any], spent: NDArray[Any]) -> NDArray[Any]:
     """A beam without duration: every lane takes its dose where it is."""
     q = len(s)
     out = x.copy()
     factor = np.exp(dose[:, None] * s[None, :])
     spent[:] = ((1 - factor) * x[:, :, :q].sum(axis=0)).T
     out[:, :, :q] *= factor
-    out[:, :, q] *= (dose == dose.min())[None, :]
-    out[:, :, q + 1] += centred * x[:, :, q + 2] + centred**2 / 2 * start
-    out[:, :, q + 2] += centred * start
+    if x.shape[2] > q:
+        start = x[:, :, q + 3]
+        out[:, :, q] *= (dose == dose.min())[None, :]
+        out[:, :, q + 1] += centred * x[:, :, q + 2] + centred**2 / 2 * start
+        out[:, :, q + 2] += centred * start
     return out
 
 
-def _beam(
-    c: Chain,
-    x: NDArray[Any],
-    dose: Real,
-    centred: Real,
-    s: NDArray[Any],
-    on: float,
-    spent: NDArray[Any],
-) -> tuple[NDArray[Any], float]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Step:
+    """One jump of the uniformized chain, all columns at once.
+
+    Attributes
+    ----------
+    matrix : sparse array
+        Acts on the columns one below the other.
+    push : ndarray, shape (l, q)
+        Dose rate times s. [1/s]
+    rate : float
+        Jumps a second. [1/s]
+    growth : float
+        Bound on the norm of the transforms' part of the matrix.
+    mask : ndarray of bool, shape (l,)
+        Lanes at the least dose rate.
+    """
+
+    matrix: Any
+    push: NDArray[Any]
+    rate: float
+    growth: float
+    mask: NDArray[np.bool_]
+
+
+def _beam(c: Chain, x: NDArray[Any], step: _Step, on: float, spent: NDArray[Any]) -> tuple[NDArray[Any], float]:
     """One beam by uniformization: a Poisson sum over powers of one sparse step."""
-    q = len(s)
-    m, lanes = c.stages, len(c.share)
-    push = (dose / on)[:, None] * s[None, :]
-    spared = dose == dose.min()
-    step, top, growth = _step(c, push, centred / on, spared)
-    first, weight, tail, missed = poisson_weights(top * on, growth)
+    m, lanes, columns = x.shape
+    q = step.push.shape[1]
+    first, weight, tail, missed = poisson_weights(step.rate * on, step.growth)
     states = m * lanes
-    columns = q + 3
-    y = np.zeros(states * (columns + 1), dtype=x.dtype)
-    y[: states * columns] = x.transpose(2, 0, 1).reshape(-1)
-    y[states * columns :] = c.start.reshape(-1)
-    y[states * q : states * (q + 1)] *= np.tile(spared, m)
+    y = np.ascontiguousarray(x.transpose(2, 0, 1)).reshape(-1)
+    if columns > q:
+        y[states * q : states * (q + 1)] *= np.tile(step.mask, m)
     total = np.zeros_like(y)
     stayed = np.zeros_like(y)
     block = np.empty((BLOCK, len(y)), dtype=x.dtype)
@@ -329,47 +340,42 @@ def _beam(
         end = min(begin + BLOCK, len(weight))
         for row in range(end - begin):
             if begin + row:
-                y = step @ y
+                y = step.matrix @ y
             block[row] = y
         if end > first:
             total += weight[begin:end] @ block[: end - begin]
         if q:
             stayed += tail[begin:end] @ block[: end - begin]
-    staying = stayed.reshape(columns + 1, m, lanes)[:q].sum(axis=1)
-    spent[:] = -(push.T * staying) / top
-    return total.reshape(columns + 1, m, lanes)[:columns].transpose(1, 2, 0), missed
+    staying = stayed.reshape(columns, m, lanes)[:q].sum(axis=1)
+    spent[:] = -(step.push.T * staying) / step.rate
+    return total.reshape(columns, m, lanes).transpose(1, 2, 0), missed
 
 
-def _step(c: Chain, push: NDArray[Any], kick: Real, spared: NDArray[np.bool_]) -> tuple[Any, float, float]:
-    """One jump of all columns at once (sparse, acting on column vectors), its rate [1/s] and its growth.
-
-    Columns: the transforms, the untouched, second and first order about the mean, and the stationary start.
-    """
+def _step(c: Chain, push: NDArray[Any], kick: Real, mask: NDArray[np.bool_], extra: int) -> _Step:
+    """One jump of all columns; `kick` is the dose rate about its mean, for the moments. [Gy/s]"""
     from scipy import sparse
 
-    m = c.stages
+    m, q = c.stages, push.shape[1]
     rate = c.exit_rate
     top = float(rate.max())
-    if push.size:
+    growth = 1.0
+    if q:
         top = max(top, float(np.max(rate[:, None] - np.real(push))))
-    flow = sparse.kron(sparse.eye_array(m, k=-1), sparse.diags_array(rate / top))
+        growth = float(np.max(np.abs(1 - rate[:, None] / top + push / top) + rate[:, None] / top))
     corner = sparse.csr_array(([1.0], ([0], [m - 1])), shape=(m, m))
+    flow = sparse.kron(sparse.eye_array(m, k=-1), sparse.diags_array(rate / top))
     flow = sparse.csr_array(flow + sparse.kron(corner, sparse.csr_array(c.into / top)))
     stay = np.tile(1 - rate / top, m)
     plain = flow + sparse.diags_array(stay)
-    mask = sparse.diags_array(np.tile(spared, m).astype(np.float64))
-    q = push.shape[1]
-    count = q + EXTRA
-    rows: list[list[Any]] = [[None] * count for _ in range(count)]
+    rows: list[list[Any]] = [[None] * (q + extra) for _ in range(q + extra)]
     for j in range(q):
         rows[j][j] = flow + sparse.diags_array(stay + np.tile(push[:, j], m) / top)
-    rows[q][q] = mask @ plain @ mask
-    kicked = sparse.diags_array(np.tile(kick, m) / top)
-    for j in range(q + 1, count):
-        rows[j][j] = plain
-        if j + 1 < count:
-            rows[j][j + 1] = kicked
-    growth = 1.0
-    if push.size:
-        growth = float(np.max(np.abs(1 - rate[:, None] / top + push / top) + rate[:, None] / top))
-    return sparse.block_array(rows, format="csr"), top, growth
+    if extra:
+        spared = sparse.diags_array(np.tile(mask, m).astype(np.float64))
+        rows[q][q] = spared @ plain @ spared
+        kicked = sparse.diags_array(np.tile(kick, m) / top)
+        for j in range(q + 1, q + extra):
+            rows[j][j] = plain
+            if j + 1 < q + extra:
+                rows[j][j + 1] = kicked
+    return _Step(sparse.block_array(rows, format="csr"), push, top, growth, mask)

@@ -13,7 +13,7 @@ course from powers of the transform (`summary`).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -40,6 +40,9 @@ STEPS = 80
 HERMITE_TOLERANCE = 1e-11
 #: Most Gauss-Hermite nodes; reached when a single fraction gives the blood tens of Gy.
 HERMITE_NODES = 180
+
+#: Most lanes of the per-visit bound; more cannot be told apart within the variance budget of `lanes.adapted`.
+PER_VISIT_LANES = 64
 
 UNCOVERED = rule(
     "LR201",
@@ -150,7 +153,7 @@ class Nodes:
     weight: Real
 
 
-def exponential_sum(form: SurvivalForm, top_gy: float) -> Nodes:
+def exponential_sum(form: SurvivalForm, dose_gy: Real, share: Real) -> Nodes:
     """The form as exponentials.
 
     A quadratic term is the mean of exponentials over a standard normal Z (Hubbard 1959, Stratonovich 1957),
@@ -160,33 +163,38 @@ def exponential_sum(form: SurvivalForm, top_gy: float) -> Nodes:
     ----------
     form : SurvivalForm
         What to write as exponentials.
-    top_gy : float
-        Largest dose at which the sum must be right within `HERMITE_TOLERANCE`. [Gy]
+    dose_gy, share : ndarray, shape (k,)
+        Doses at which the sum must be right on average within `HERMITE_TOLERANCE`. [Gy]
     """
     s: list[complex] = []
     weight: list[float] = []
     for w, a, b in zip(form.weights, form.alphas, form.betas, strict=True):
-        z, v = hermite(np.sqrt(2 * b) * top_gy)
+        z, v = hermite(np.sqrt(2 * b) * dose_gy, share)
         s += [complex(-a, float(np.sqrt(2 * b)) * float(x)) for x in z]
         weight += [w * float(x) for x in v]
     return Nodes(np.array(s), np.array(weight))
 
 
-def hermite(phase: float) -> tuple[Real, Real]:
-    """Non-negative nodes and weights for E[exp(i phase Z)]; as many as `HERMITE_TOLERANCE` needs."""
+def hermite(phase: Real, share: Real) -> tuple[Real, Real]:
+    """Non-negative nodes and weights for E[exp(i phase Z)], as many as the phases need.
+
+    The error of n nodes is at most ``n! / (2n)! phase^(2n)``, averaged here over the share at each phase.
+    """
     from scipy.special import gammaln, roots_hermitenorm
 
-    if phase == 0:
+    if not np.any(phase > 0):
         return np.zeros(1), np.ones(1)
-    n = np.arange(2, HERMITE_NODES + 1)
-    # remainder of Gauss-Hermite: n! / (2n)! times the 2n-th derivative
-    log_error = gammaln(n + 1) - gammaln(2 * n + 1) + 2 * n * np.log(phase)
-    good = np.flatnonzero(log_error < np.log(HERMITE_TOLERANCE))
-    count = int(n[good[0]]) if len(good) else HERMITE_NODES
+    count = HERMITE_NODES
+    log_phase = np.log(phase[phase > 0])
+    weight = share[phase > 0]
+    for n in range(2, HERMITE_NODES, 2):
+        log_error = gammaln(n + 1) - gammaln(2 * n + 1) + 2 * n * log_phase
+        if float(weight @ np.exp(np.minimum(log_error, 0.0))) < HERMITE_TOLERANCE:
+            count = n
+            break
     z, w = roots_hermitenorm(count)
-    w = w / w.sum()
-    keep = z >= -np.finfo(float).eps
-    return z[keep], np.where(z[keep] > np.finfo(float).eps, 2 * w[keep], w[keep])
+    half = count // 2
+    return z[half:], 2 * w[half:] / w.sum()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -223,19 +231,26 @@ class _Fraction:
 def _solve_fraction(
     c: Chain, survival: Mapping[str, SurvivalForm], bin_gy: float, steps: int, transits: Transits
 ) -> _Fraction:
-    top = float(least_gy(c).sum()) + range_gy(c)
-    nodes = {name: exponential_sum(form, top) for name, form in survival.items()}
-    s = np.concatenate([n.s for n in nodes.values()]) if nodes else np.zeros(0, dtype=np.complex128)
-    solved = solve(c, s, transits)
+    """The exact numbers and the histogram; quadratic survival needs the histogram to know how many nodes."""
+    linear = sorted({-a for form in survival.values() for a, b in zip(form.alphas, form.betas, strict=True) if b == 0})
+    solved = solve(c, np.array(linear), transits)
+    h = histogram(c, solved.untouched, bin_gy, steps, transits)
+    x: Real = h.offset_gy + h.bin_gy * np.arange(len(h.mass), dtype=np.float64)
+    nodes = {name: exponential_sum(form, x, h.mass) for name, form in survival.items()}
+    bent = sorted({s for n in nodes.values() for s in n.s if s.imag != 0}, key=lambda s: (s.real, s.imag))
+    value = dict(zip([complex(s) for s in linear], range(len(linear)), strict=True))
+    transform, spent = solved.transform, solved.spent
+    if bent:
+        more = solve(c, np.array(bent), transits, moments=False)
+        value |= {s: len(linear) + i for i, s in enumerate(bent)}
+        transform, spent = np.concatenate([transform, more.transform]), np.concatenate([spent, more.spent])
     surviving: dict[str, float] = {}
     killed: dict[str, Real] = {}
-    at = 0
     for name, n in nodes.items():
-        part = slice(at, at + len(n.s))
-        at += len(n.s)
-        surviving[name] = float(np.real(n.weight @ solved.transform[part]))
-        killed[name] = np.real(np.tensordot(n.weight, solved.spent[part], axes=1))
-    h = histogram(c, solved.untouched, bin_gy, steps, transits)
+        rows = [value[s] for s in n.s]
+        surviving[name] = float(np.real(n.weight @ transform[rows]))
+        killed[name] = np.real(np.tensordot(n.weight, spent[rows], axes=1))
+    top = float(least_gy(c).sum()) + range_gy(c)
     return _Fraction(c, solved, h, surviving, killed, mean_gy(c), top)
 
 
@@ -320,7 +335,7 @@ def blood_dose(
         by_organ=total.dose_gy,
         attribution=parts,
         course_attribution=total,
-        bounds=_bounds(network, phases[0], used[0], survival, stages, bin_gy, steps, transits, solved[0])
+        bounds=_bounds(network, phases[0], used[0], survival, stages, 2 * bin_gy, steps // 2, transits, solved[0])
         if bounds
         else {},
         error=tuple(f.error(survival) for f in solved),
@@ -341,11 +356,9 @@ def _bounds(
     transits: Transits,
     solved: _Fraction,
 ) -> Mapping[str, BloodSummary]:
-    from dataclasses import replace
-
     out: dict[str, BloodSummary] = {}
     mixed = replace(given, lanes={name: well_mixed(lane) for name, lane in given.lanes.items()})
-    for name, phase in (("well_mixed", mixed), ("per_visit", given)):
+    for name, phase in (("well_mixed", mixed), ("per_visit", adapted(network, given, PER_VISIT_LANES))):
         same = all(len(phase.lanes[key].share) == len(used.lanes[key].share) for key in phase.lanes)
         f = solved if same else _solve_fraction(chain(network, phase, stages), survival, bin_gy, steps, transits)
         out[name] = f.summary()
