@@ -1,5 +1,43 @@
-"""lymphorisk: from the exported radiotherapy plan to blood dose, lymphocyte count and risk, with reasons."""
+"""lymphorisk: from the exported radiotherapy plan to blood dose, lymphocyte count and risk, with reasons.
+
+>>> from lymphorisk import Patient, analyze
+>>> result = analyze("export/", patient=Patient(sex="F", age_y=61, alc=1.4))  # doctest: +SKIP
+>>> result.alc.nadir.median  # doctest: +SKIP
+"""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from lymphorisk.analysis import Analysis, Options, analyze
+    from lymphorisk.dicom import read_export
+    from lymphorisk.errors import LymphoriskError
+    from lymphorisk.plan import Patient
+    from lymphorisk.scenario import read_scenario
+
+__all__ = ["Analysis", "LymphoriskError", "Options", "Patient", "__version__", "analyze", "read_export", "read_scenario"]
+
+_ROOMS = {
+    "Analysis": "analysis",
+    "LymphoriskError": "errors",
+    "Options": "analysis",
+    "Patient": "plan",
+    "analyze": "analysis",
+    "read_export": "dicom",
+    "read_scenario": "scenario",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ROOMS:
+        raise AttributeError(f"module 'lymphorisk' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"lymphorisk.{_ROOMS[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+try:
+    from lymphorisk.analysis.chain import analyze
+except ImportError: pass
+from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.result import (
     Analysis,
     Assumption,
@@ -18,8 +22,10 @@ __all__ = [
     "Assumption",
     "BeamSummary",
     "Declined",
+    "Options",
     "OrganDose",
     "PhaseSummary",
     "Provenance",
     "Risk",
+    "analyze",
 ]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from lymphorisk.dvh import DVH, DoseDistribution
     from lymphorisk.findings import Finding
     from lymphorisk.literature import Estimate
-    from lymphorisk.lymphocyte import AlcForecast
+    from lymphorisk.lymphocyte import AlcForecast, Course
     from lymphorisk.plan import Patient
     from lymphorisk.predict import Explanation, Prediction
 
@@ -146,12 +146,18 @@ class Analysis:
         As used; `patient_sources` says where each fact came from (``given``, ``plan file``, ``assumed``).
     organs : mapping of str to OrganDose
         By TG-263 name, in the order of the organ table.
+    targets : tuple of OrganDose
+        GTV, CTV, ITV and PTV structures.
     unmatched : tuple of str
         ROI names no organ claimed.
     blood : BloodDose
+    network : str
+        Title of the blood network.
     edic : mapping of str to float or Declined
         ``edic_gy``, ``edric_gy``, ``edic_esophagus_gy``. [Gy]
     forecast : AlcForecast
+    course : Course
+        What the lymphocytes meet; enough to run the forecast again.
     risk : Risk
     explanation : Explanation or Declined
         Of the learned voice.
@@ -167,10 +173,13 @@ class Analysis:
     patient: Patient
     patient_sources: Mapping[str, str]
     organs: Mapping[str, OrganDose]
+    targets: tuple[OrganDose, ...]
     unmatched: tuple[str, ...]
     blood: BloodDose
+    network: str
     edic: Mapping[str, float | Declined]
     forecast: AlcForecast
+    course: Course
     risk: Risk
     explanation: Explanation | Declined
     attribution: Mapping[str, float]

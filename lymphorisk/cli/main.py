@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "inspect": ("inspect", "inspect", "What an export holds, how it links, which ROI became which organ."),
     "dvh": ("dvh", "dvh", "Dose-volume histograms and metrics."),
     "blood": ("blood", "blood", "Dose to circulating blood, one fraction and the course; EDIC."),
+    "conditioning": ("conditioning", "conditioning", "Depth and duration around a CAR-T infusion, regimens compared."),
     "demo": ("demo", "demo", "Analyse a built-in plan: first success without data."),
     "doctor": ("doctor", "doctor", "Check the installation."),
     "parameters": ("parameters", "parameters", "Every number the models rest on, with source and range."),

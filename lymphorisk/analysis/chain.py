@@ -1,0 +1,212 @@
+"""The one chain, from a source to an `Analysis`; it reads like the methods section of a paper."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from pathlib import Path
+
+from lymphorisk import __version__, parameters
+from lymphorisk.analysis.blood import Circulation, circulation
+from lymphorisk.analysis.doses import BodyNumbers, Doses, organ_doses
+from lymphorisk.analysis.edic import edic_family
+from lymphorisk.analysis.options import Options
+from lymphorisk.analysis.result import Analysis, Assumption, Declined, Provenance, Risk
+from lymphorisk.analysis.risk import learned_voice, literature_voice, row_of, voices_differ
+from lymphorisk.analysis.source import Source, open_source
+from lymphorisk.circulation import MODELS
+from lymphorisk.circulation.flow import BloodDose
+from lymphorisk.dicom import Export
+from lymphorisk.findings import Finding
+from lymphorisk.lymphocyte import AlcForecast, Course, PhaseExposure, forecast, population, survival_sets
+from lymphorisk.plan import Patient
+from lymphorisk.scenario import Scenario
+
+
+def analyze(
+    source: str | Path | Export | Scenario, patient: Patient | None = None, options: Options | None = None
+) -> Analysis:
+    """Analyse one course: organ doses, blood dose, lymphocyte count, risk and its reasons.
+
+    Parameters
+    ----------
+    source : path, Export or Scenario
+        A folder or zip a planning system exported, a scenario TOML, or either already read.
+    patient : Patient, optional
+        What is known of the patient; it wins over what the files say.
+    options : Options, optional
+        Choices; the defaults are the documented ones.
+
+    Returns
+    -------
+    Analysis
+
+    Raises
+    ------
+    InputError
+        A file that cannot be used, with a hint.
+    UndecidableError
+        The data cannot answer the question.
+    """
+    options = options or Options()
+    course = open_source(source, options)
+    who, told = known_patient(patient or Patient(), course.patient)
+    compartments = options.network or course.network or "32"
+    body = body_numbers(who)
+
+    doses = organ_doses(course, options, compartments, body)
+    flow = circulation(course, doses, who, options, compartments)
+    blood = blood_dose_of(flow, course, options)
+    exposure = exposure_of(flow, doses, blood, who)
+    count = forecast_of(exposure, who, options)
+    edic = edic_family(doses, course.plan.fractions, body)
+    row = row_of(doses, blood, edic, flow, who, options.survival)
+    learned, explanation, model = learned_voice(row, options)
+    literature = literature_voice(doses, blood, edic, flow, who)
+
+    mechanistic = {f"g{g}": count.grade_probability[g] for g in ("2", "3", "4")}
+    risk = Risk(mechanistic, learned, literature, voices_differ(mechanistic, learned, literature))
+    findings = [
+        *course.findings,
+        *doses.findings,
+        *flow.findings,
+        *blood.findings,
+        *count.findings,
+        *(() if isinstance(learned, Declined) else learned.findings),
+    ]
+    return Analysis(
+        label=course.plan.label,
+        phases=flow.summaries,
+        patient=who,
+        patient_sources=told,
+        organs=doses.organs,
+        targets=doses.targets,
+        unmatched=doses.unmatched,
+        blood=blood,
+        network=flow.network_title,
+        edic=edic,
+        forecast=count,
+        course=exposure,
+        risk=risk,
+        explanation=explanation,
+        attribution=count.organ_share,
+        findings=distinct(findings),
+        assumptions=assumed(),
+        provenance=Provenance(
+            version=__version__,
+            parameter_set=parameters.set_id(),
+            model_name=model[0],
+            model_sha256=model[1],
+            inputs=course.inputs,
+            seed=options.seed,
+            draws=options.draws,
+            options=shown(options),
+            packages={name: version(name) for name in ("numpy", "pydicom", "scipy")},
+        ),
+    )
+
+
+def known_patient(given: Patient, read: Patient) -> tuple[Patient, Mapping[str, str]]:
+    """The patient as used, and where each fact came from: ``given``, ``plan file`` or ``not known``."""
+    facts, told = {}, {}
+    for name, value in asdict(given).items():
+        from_file = getattr(read, name)
+        facts[name] = value if value is not None else from_file
+        told[name] = "given" if value is not None else "not known" if from_file is None else "plan file"
+    return Patient(**facts), told
+
+
+def body_numbers(patient: Patient) -> BodyNumbers:
+    """Body volume from the weight, else the reference body's."""
+    numbers = parameters.load("body")
+    if patient.weight_kg is None:
+        volume = numbers["volume"].number
+    else:
+        volume = patient.weight_kg / numbers["density"].number
+    return BodyNumbers(
+        volume, numbers["min_coverage"].number, numbers["undecidable_coverage"].number, patient.weight_kg is not None
+    )
+
+
+def blood_dose_of(flow: Circulation, source: Source, options: Options) -> BloodDose:
+    """Blood dose of a fraction and of the course by the chosen engine."""
+    chosen = {
+        name: value
+        for name, value in (
+            ("stages", options.stages if options.stages is not None else source.stages),
+            ("lanes", options.lanes if options.lanes is not None else source.lanes),
+        )
+        if value is not None
+    }
+    if options.blood_engine == "montecarlo":
+        chosen["seed"] = options.seed
+    return MODELS[options.blood_engine](flow.network, flow.phases, survival_of(), **chosen)
+
+
+def survival_of() -> Mapping[str, object]:
+    """All lymphocyte survival models by name."""
+    people = population(parameters.load("lymphocyte"))
+    return survival_sets(people.value)
+
+
+def exposure_of(flow: Circulation, doses: Doses, blood: BloodDose, patient: Patient) -> Course:
+    """What the lymphocytes meet, fraction by fraction."""
+    import numpy as np
+
+    phases = []
+    for i, summary in enumerate(flow.summaries):
+        phases.append(
+            PhaseExposure(
+                times_d=np.array(summary.days),
+                blood=blood.fraction[i].distribution(),
+                pools={pool: parts[i] for pool, parts in doses.pools.items()},
+                surrogate=doses.surrogates,
+                modality=summary.modality,
+            )
+        )
+    return Course(tuple(phases), chemo=patient.chemo or "none")
+
+
+def forecast_of(course: Course, patient: Patient, options: Options) -> AlcForecast:
+    """The count over time with bands."""
+    baseline = patient.alc if patient.alc is not None else parameters.load("body")["baseline_alc"].number
+    people = population(parameters.load("lymphocyte"), parameters.posterior())
+    return forecast(
+        course,
+        baseline,
+        replace(people, survival=options.survival),
+        age_y=patient.age_y,
+        lln=patient.lln,
+        baseline_known=patient.alc is not None,
+        chemo_known=patient.chemo is not None,
+        seed=options.seed,
+        draws=options.draws,
+        horizon_d=max(options.horizon_d, course.last_fraction_d + 1),
+    )
+
+
+def distinct(findings: list[Finding]) -> tuple[Finding, ...]:
+    """Findings once each, errors first, in the order they were met."""
+    order = {"error": 0, "warning": 1, "info": 2}
+    return tuple(sorted(dict.fromkeys(findings), key=lambda f: order[f.severity]))
+
+
+def assumed() -> tuple[Assumption, ...]:
+    """Every number of the models that has no source."""
+    out = []
+    for topic in ("body", "delivery", "lymphocyte", "circulation"):
+        for name, p in parameters.load(topic).items():
+            if p.known == "assumed":
+                value = (
+                    f"{p.number:g} {p.unit}" if not isinstance(p.value, tuple) else f"{len(p.value)} values {p.unit}"
+                )
+                out.append(Assumption(f"{topic}.{name}", value.removesuffix(" 1"), p.place))
+    return tuple(out)
+
+
+def shown(options: Options) -> Mapping[str, object]:
+    """Options as plain values without paths."""
+    plain = asdict(options)
+    plain["model"] = None if options.model is None else options.model.name
+    return plain

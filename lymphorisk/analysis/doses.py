@@ -1,0 +1,380 @@
+"""From a plan to the dose of every organ that matters, contoured or not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lymphorisk.analysis.options import Options
+from lymphorisk.analysis.result import OrganDose
+from lymphorisk.analysis.source import Source
+from lymphorisk.dvh import DVH, DoseDistribution, NotContoured, OutsideGrid, diluted, mixture, summed, uniform
+from lymphorisk.dvh.engine import exact_with_findings
+from lymphorisk.dvh.grid_distribution import grid_distribution
+from lymphorisk.dvh.regions import Region
+from lymphorisk.errors import MissingOrganError, UndecidableError
+from lymphorisk.findings import Finding, finding, rule
+from lymphorisk.organs import Covered, blood_cover, check_volume, match, pool_cover
+from lymphorisk.plan import Phase
+from lymphorisk.plan.dose_sum import sum_doses
+from lymphorisk.units import ML_PER_L
+
+SURROGATE = rule(
+    "LR110",
+    "warning",
+    "organ by surrogate",
+    "The organ is not contoured: the body's dose, diluted over the whole body, stands in. The forecast's band widens.",
+)
+PARTLY_COVERED = rule(
+    "LR111",
+    "warning",
+    "structure partly outside the dose grid",
+    "Part of the structure lies outside the dose grid; there the lowest dose met inside is used. Metrics are bounds.",
+)
+UNDECIDABLE_COVERAGE = rule(
+    "LR112",
+    "error",
+    "coverage too small",
+    "Too much of the structure lies outside the dose grid to decide its dose; the models take a surrogate.",
+)
+NO_BODY = rule(
+    "LR113",
+    "warning",
+    "no body contour",
+    "No BODY or External was found: the whole dose grid, air included, stands in for the body.",
+)
+NO_LYMPHOID = rule(
+    "LR114",
+    "warning",
+    "no lymphoid organ contoured",
+    "Spleen, marrow, nodes and bowel are all surrogates: the answer rests on the body's dose alone and is weak.",
+)
+NOT_LISTED = rule(
+    "LR116",
+    "warning",
+    "scenario without body dose",
+    "The scenario lists no Body or '*' dose: whatever it does not list gets no dose, which is what it says.",
+)
+PARTS_ONLY = rule(
+    "LR115",
+    "info",
+    "organ by parts",
+    "Only parts of the organ are contoured; the rest of it has the body's diluted dose.",
+)
+
+#: The organ that names each lymphocyte pool in the result.
+POOL_ORGAN = {
+    "spleen": "Spleen",
+    "nodes": "LN",
+    "marrow": "BoneMarrow",
+    "gut": "Bowel",
+    "thymus": "Glnd_Thymus",
+    "lung": "Lungs",
+}
+#: Blood-filled organs that are reported even when a surrogate stands in.
+BLOOD_ORGANS = ("Heart", "Lungs", "A_Aorta", "A_Pulmonary", "V_Venacava_S", "V_Venacava_I", "Liver", "Kidneys", "Brain")
+LYMPHOID = ("spleen", "nodes", "marrow", "gut")
+#: A pool with less than this share contoured counts as a surrogate.
+POOL_SHARE = 0.5
+#: Covered shares closer to one than this are whole: rounding of areas.
+WHOLE = 1e-6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Doses:
+    """Every organ's dose and what stands behind it.
+
+    Attributes
+    ----------
+    organs : mapping of str to OrganDose
+        By TG-263 name: contoured organs, and the surrogates of those that matter.
+    targets : tuple of OrganDose
+        GTV, CTV, ITV, PTV structures.
+    body : tuple of DoseDistribution
+        By phase: the body's dose of one fraction diluted over the whole body, the surrogate. [Gy]
+    pools : mapping of str to tuple of DoseDistribution
+        Dose of one fraction of each lymphocyte pool, by phase. [Gy]
+    surrogates : frozenset of str
+        Pools of which less than half is contoured.
+    compartments : mapping of str to tuple of (str, float)
+        Organs standing for each blood compartment, with the share each one covers.
+    unmatched : tuple of str
+    findings : tuple of Finding
+    """
+
+    organs: Mapping[str, OrganDose]
+    targets: tuple[OrganDose, ...]
+    body: tuple[DoseDistribution, ...]
+    pools: Mapping[str, tuple[DoseDistribution, ...]]
+    surrogates: frozenset[str]
+    compartments: Mapping[str, tuple[tuple[str, float], ...]]
+    unmatched: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+    def of(self, name: str) -> OrganDose | None:
+        """A contoured or given organ; None for a surrogate or an unknown one."""
+        organ = self.organs.get(name)
+        return None if organ is None or organ.source == "surrogate" else organ
+
+
+@dataclass(frozen=True, slots=True)
+class BodyNumbers:
+    """Body volume [L], whether it comes from the patient's weight, and limits of covered shares."""
+
+    volume_l: float
+    min_coverage: float
+    undecidable_coverage: float
+    from_weight: bool = False
+
+
+def organ_doses(source: Source, options: Options, network: str, body: BodyNumbers) -> Doses:
+    """Doses of all organs of a source.
+
+    Raises
+    ------
+    MissingOrganError
+        An organ that matters is not contoured and the options refuse surrogates.
+    """
+    if source.given is not None:
+        found = _given(source)
+    else:
+        found = _contoured(source, options, body)
+    whole = _body(source, found, body)
+    return _completed(source, found, whole, options, network)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    organs: dict[str, OrganDose]
+    targets: tuple[OrganDose, ...]
+    unmatched: tuple[str, ...]
+    findings: list[Finding]
+    undecidable: frozenset[str] = frozenset()
+
+
+def _per_fraction(distribution: DoseDistribution, phase: Phase) -> DoseDistribution:
+    return distribution.scaled(1.0 / (phase.fractions * phase.rbe_in_dose))
+
+
+def _given(source: Source) -> _Found:
+    assert source.given is not None
+    phases = source.plan.phases
+    names = list(dict.fromkeys(name for phase in source.given for name in phase if name != "*"))
+    organs = {}
+    for name in names:
+        parts = [phase.get(name, phase.get("*", uniform(0.0))) for phase in source.given]
+        organs[name] = OrganDose(
+            tg263=name,
+            source="scenario",
+            roi_names=(),
+            how="given",
+            course=summed(parts),
+            per_fraction=tuple(_per_fraction(d, p) for d, p in zip(parts, phases, strict=True)),
+        )
+    return _Found(organs, (), (), [])
+
+
+def _contoured(source: Source, options: Options, body: BodyNumbers) -> _Found:
+    plan = source.plan
+    matching = match(plan.structures, options.organs)
+    findings = list(matching.findings)
+    doses = []
+    for phase in plan.phases:
+        if phase.dose is None:
+            raise UndecidableError(f"phase {phase.label!r} has no dose", "export the RTDOSE of every phase")
+        doses.append(phase.dose)
+    targets = {f"{i}": t for i, t in enumerate(matching.targets)}
+    regions: list[Region] = [m.region for m in matching.organs.values()] + [t.structure for t in targets.values()]
+    course, notes = exact_with_findings(regions, sum_doses(doses), end_caps=options.end_caps)
+    findings += notes
+    by_phase = (
+        [course]
+        if len(doses) == 1
+        else [exact_with_findings(regions, dose, end_caps=options.end_caps)[0] for dose in doses]
+    )
+    organs: dict[str, OrganDose] = {}
+    undecidable: set[str] = set()
+    for i, (name, m) in enumerate(matching.organs.items()):
+        curves = [phase[i] for phase in by_phase]
+        organ = _organ(
+            name, m.roi_names, m.how, course[i], curves, plan.phases, "derived" if m.rung == "recipe" else "roi"
+        )
+        if isinstance(organ, NotContoured):
+            continue
+        if organ is None:
+            undecidable.add(name)
+            findings.append(finding(UNDECIDABLE_COVERAGE, f"{name} lies wholly outside the dose grid", name))
+            continue
+        organs[name] = organ
+        if name == "Body":
+            continue
+        if organ.volume_cm3 is not None and (odd := check_volume(name, organ.volume_cm3)):
+            findings.append(odd)
+        if organ.coverage < body.undecidable_coverage:
+            undecidable.add(name)
+            findings.append(
+                finding(
+                    UNDECIDABLE_COVERAGE,
+                    f"only {100 * organ.coverage:.0f} % of {name} lies in the dose grid",
+                    name,
+                    "export a dose grid that covers the organ",
+                )
+            )
+        elif organ.coverage < body.min_coverage:
+            findings.append(
+                finding(PARTLY_COVERED, f"{100 * organ.coverage:.1f} % of {name} lies in the dose grid", name)
+            )
+    found_targets = []
+    for i, target in enumerate(targets.values(), start=len(matching.organs)):
+        curves = [phase[i] for phase in by_phase]
+        organ = _organ(target.kind, (target.structure.name,), "target", course[i], curves, plan.phases, "roi")
+        if isinstance(organ, OrganDose):
+            found_targets.append(organ)
+    unmatched = tuple(u.name for u in matching.unmatched)
+    return _Found(organs, tuple(found_targets), unmatched, findings, frozenset(undecidable))
+
+
+def _organ(
+    name: str,
+    roi_names: tuple[str, ...],
+    how: str,
+    course: DVH | NotContoured | OutsideGrid,
+    by_phase: Sequence[DVH | NotContoured | OutsideGrid],
+    phases: tuple[Phase, ...],
+    kind: str,
+) -> OrganDose | NotContoured | None:
+    """The organ's dose; None when it lies outside the grid. Of the body, only what is inside counts."""
+    if isinstance(course, NotContoured):
+        return course
+    if isinstance(course, OutsideGrid):
+        return None
+    parts = []
+    for dvh, phase in zip(by_phase, phases, strict=True):
+        if not isinstance(dvh, DVH):
+            return None
+        parts.append(_per_fraction(dvh.distribution() if name == "Body" else _whole(dvh), phase))
+    return OrganDose(
+        tg263=name,
+        source=kind,
+        roi_names=roi_names,
+        how=how,
+        course=_whole(course),
+        per_fraction=tuple(parts),
+        dvh=course,
+        volume_cm3=course.total_cm3,
+        coverage=min(course.coverage, 1.0) if course.coverage < 1.0 - WHOLE else 1.0,
+    )
+
+
+def _whole(dvh: DVH) -> DoseDistribution:
+    """Dose of the whole structure: what lies outside the grid has the lowest dose met inside."""
+    inside = dvh.distribution()
+    if dvh.coverage >= 1.0 - WHOLE:
+        return inside
+    return mixture([(dvh.coverage, inside), (1.0 - dvh.coverage, uniform(float(inside.dose_gy[0])))])
+
+
+def _body(source: Source, found: _Found, body: BodyNumbers) -> tuple[DoseDistribution, ...]:
+    """By phase: the dose of one fraction over the whole body."""
+    phases = source.plan.phases
+    if source.given is not None:
+        if not all({"*", "Body"} & set(given) for given in source.given):
+            found.findings.append(finding(NOT_LISTED, "no Body dose", "scenario", "add [organs.Body]"))
+        everywhere = [given.get("*", given.get("Body", uniform(0.0))) for given in source.given]
+        return tuple(_per_fraction(d, p) for d, p in zip(everywhere, phases, strict=True))
+    contoured = found.organs.get("Body")
+    if contoured is not None and contoured.dvh is not None:
+        share = min(contoured.dvh.covered_cm3 / ML_PER_L / body.volume_l, 1.0)
+        return tuple(diluted(d, share) for d in contoured.per_fraction)
+    found.findings.append(finding(NO_BODY, "no BODY or External contour", "RTSTRUCT", "contour the body"))
+    out = []
+    for phase in phases:
+        assert phase.dose is not None
+        distribution, litres = grid_distribution(phase.dose)
+        out.append(diluted(_per_fraction(distribution, phase), min(litres / body.volume_l, 1.0)))
+    return tuple(out)
+
+
+def _completed(
+    source: Source, found: _Found, whole: tuple[DoseDistribution, ...], options: Options, network: str
+) -> Doses:
+    organs = dict(found.organs)
+    usable = {name for name in organs if name not in found.undecidable}
+    findings = found.findings
+    pools: dict[str, tuple[DoseDistribution, ...]] = {"elsewhere": whole}
+    surrogates = set()
+    cover = pool_cover(usable)
+    for pool, name in POOL_ORGAN.items():
+        covered = cover.get(pool, ())
+        pools[pool] = tuple(_mixed(covered, organs, whole[i], i) for i in range(len(whole)))
+        share = sum(c.share for c in covered)
+        if share < POOL_SHARE:
+            surrogates.add(pool)
+        if name in usable:
+            continue
+        organs[name] = _pool_organ(name, covered, organs, pools[pool], source)
+        if covered:
+            what = f"{name}: {', '.join(c.organ for c in covered)} stand for {100 * share:.0f} % of it"
+            findings.append(finding(PARTS_ONLY, what, name))
+        else:
+            findings.append(_surrogate(name, options))
+    for name in BLOOD_ORGANS:
+        if name not in organs or name in found.undecidable:
+            organs[name] = _pool_organ(name, (), organs, whole, source)
+            findings.append(_surrogate(name, options))
+    if all(not cover.get(pool) for pool in LYMPHOID) and source.given is None:
+        findings.append(
+            finding(
+                NO_LYMPHOID, "none of spleen, marrow, nodes, bowel", "RTSTRUCT", "contour them, or map with --organ"
+            )
+        )
+    compartments = {
+        compartment: tuple((c.organ, c.share) for c in covered)
+        for compartment, covered in blood_cover(usable, network).items()
+    }
+    return Doses(
+        organs=organs,
+        targets=found.targets,
+        body=whole,
+        pools=pools,
+        surrogates=frozenset(surrogates),
+        compartments=compartments,
+        unmatched=found.unmatched,
+        findings=tuple(findings),
+    )
+
+
+def _surrogate(name: str, options: Options) -> Finding:
+    if options.missing == "refuse":
+        raise MissingOrganError(
+            f"{name} is not contoured (or not decidable) and surrogates are refused",
+            f"contour it, map it with --organ {name}=ROI, or allow surrogates with --missing surrogate",
+        )
+    return finding(SURROGATE, f"{name} has the body's diluted dose", name, f"contour it or map it: --organ {name}=ROI")
+
+
+def _mixed(
+    covered: tuple[Covered, ...], organs: Mapping[str, OrganDose], rest: DoseDistribution, phase: int
+) -> DoseDistribution:
+    parts = [(c.share, organs[c.organ].per_fraction[phase]) for c in covered]
+    left = 1.0 - sum(share for share, _ in parts)
+    if left < WHOLE:
+        total = 1.0 - left
+        return mixture([(share / total, d) for share, d in parts])
+    return mixture([*parts, (left, rest)])
+
+
+def _pool_organ(
+    name: str,
+    covered: tuple[Covered, ...],
+    organs: Mapping[str, OrganDose],
+    per_fraction: tuple[DoseDistribution, ...],
+    source: Source,
+) -> OrganDose:
+    phases = source.plan.phases
+    course = summed([d.scaled(p.fractions * p.rbe_in_dose) for d, p in zip(per_fraction, phases, strict=True)])
+    names = tuple(dict.fromkeys(roi for c in covered for roi in organs[c.organ].roi_names))
+    if covered:
+        how = "parts: " + ", ".join(f"{c.organ} {100 * c.share:.0f} %" for c in covered)
+        return OrganDose(name, "derived", names, how, course, per_fraction)
+    return OrganDose(name, "surrogate", (), "the body's dose diluted over the whole body", course, per_fraction)

@@ -1,0 +1,150 @@
+"""The three voices: what the mechanism, the published models and the trained predictor say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lymphorisk import parameters
+from lymphorisk.analysis.blood import Circulation
+from lymphorisk.analysis.doses import Doses
+from lymphorisk.analysis.options import Options
+from lymphorisk.analysis.result import Declined
+from lymphorisk.circulation.flow import BloodDose
+from lymphorisk.features import FeatureVector, feature_vector
+from lymphorisk.literature import Case, Estimate, estimate_all
+from lymphorisk.plan import Patient
+
+if TYPE_CHECKING:
+    from lymphorisk.predict import Explanation, Prediction
+
+#: Probabilities that differ by more than this are called apart.
+APART = 0.2
+
+
+def row_of(
+    doses: Doses,
+    blood: BloodDose,
+    edic: Mapping[str, float | Declined],
+    flow: Circulation,
+    patient: Patient,
+    survival: str,
+) -> FeatureVector:
+    """The plan and the patient as the predictor sees them; surrogates count as missing."""
+    physical = {}
+    for name, organ in doses.organs.items():
+        rbe = flow.summaries[0].rbe_in_dose
+        physical[name] = organ.course.scaled(1.0 / rbe)
+    surrogates = {name for name, organ in doses.organs.items() if organ.source == "surrogate"}
+    volumes = {name: o.volume_cm3 for name, o in doses.organs.items() if o.volume_cm3 is not None}
+    if targets := [t.volume_cm3 for t in doses.targets if t.tg263 == "PTV" and t.volume_cm3 is not None]:
+        volumes["PTV"] = max(targets)
+    fractions = sum(s.fractions for s in flow.summaries)
+    killed = sum(
+        s.fractions * (1.0 - b.surviving[survival]) for s, b in zip(flow.summaries, blood.fraction, strict=True)
+    )
+    prescriptions = [s.prescription_gy for s in flow.summaries]
+    return feature_vector(
+        patient=patient,
+        fractions=fractions,
+        modality=flow.summaries[0].modality,
+        organ_doses=physical,
+        organ_volumes_cm3=volumes,
+        surrogates=surrogates,
+        prescription_gy=None if None in prescriptions else sum(p for p in prescriptions if p is not None),
+        blood_mean_gy=blood.course.mean_gy,
+        blood_kill_percent=100.0 * killed / fractions,
+        edic_gy=number(edic["edic_gy"]),
+    )
+
+
+def number(value: float | Declined) -> float | None:
+    """The number, or None where there is none."""
+    return None if isinstance(value, Declined) else value
+
+
+def shipped_models() -> Path | None:
+    """Folder of the shipped predictors: inside an installed package, else beside a checkout."""
+    here = Path(__file__).parent.parent
+    for folder in (here / "_models", here.parent / "models"):
+        if folder.is_dir():
+            return folder
+    return None
+
+
+def shipped_model() -> Path | None:
+    """The newest shipped predictor."""
+    folder = shipped_models()
+    found = sorted(p.parent for p in folder.glob("*/card.toml")) if folder else []
+    return found[-1] if found else None
+
+
+def learned_voice(
+    row: FeatureVector, options: Options
+) -> tuple[Prediction | Declined, Explanation | Declined, tuple[str, str]]:
+    """Prediction, explanation, and the model's name and SHA-256."""
+    from lymphorisk import predict
+
+    path = options.model or shipped_model()
+    if path is None:
+        reason = Declined("no trained predictor is installed")
+        return reason, reason, ("", "")
+    predictor = _loaded(path)
+    prediction = predict.predict(predictor, row)
+    explanation = predict.explain(predictor, row)
+    return prediction, explanation, (predictor.name, predictor.identity)
+
+
+@cache
+def _loaded(path: Path):  # type: ignore[no-untyped-def]
+    from lymphorisk import predict
+
+    return predict.load(path)
+
+
+def literature_voice(
+    doses: Doses, blood: BloodDose, edic: Mapping[str, float | Declined], flow: Circulation, patient: Patient
+) -> tuple[Estimate, ...]:
+    """Every published model's estimate, or why it declines."""
+    brain = doses.of("Brain")
+    case = Case(
+        site=patient.site,
+        modality=flow.summaries[0].modality,
+        sex=patient.sex,
+        chemo=patient.chemo,
+        alc=patient.alc,
+        lln=patient.lln,
+        fractions=sum(s.fractions for s in flow.summaries),
+        brain_mean_gy=None if brain is None else brain.course.mean_gy,
+        blood_mean_gy=blood.course.mean_gy,
+        edic_gy=number(edic["edic_gy"]),
+        edic_esophagus_gy=number(edic["edic_esophagus_gy"]),
+    )
+    numbers = {name: p.number for name, p in parameters.load("literature").items()}
+    return estimate_all(case, numbers)
+
+
+def voices_differ(
+    mechanistic: Mapping[str, float], learned: Prediction | Declined, literature: tuple[Estimate, ...]
+) -> str:
+    """One sentence on how far the voices differ; empty when only one speaks."""
+    spoken = [("mechanism", mechanistic["g3"])]
+    if not isinstance(learned, Declined) and learned.in_domain and learned.g3 is not None:
+        spoken.append(("trained predictor", learned.g3))
+    spoken += [
+        (e.name, e.p)
+        for e in literature
+        if not isinstance(e.p, Declined) and e.outcome.threshold.strip("< ").startswith("0.5")
+    ]
+    if len(spoken) == 1:
+        return ""
+    low, high = min(spoken, key=lambda s: s[1]), max(spoken, key=lambda s: s[1])
+    gap = high[1] - low[1]
+    if gap <= APART:
+        return f"The voices on grade 3 or worse lie within {100 * gap:.0f} points of each other."
+    return (
+        f"The voices on grade 3 or worse differ by {100 * gap:.0f} points: "
+        f"{low[0]} {100 * low[1]:.0f} %, {high[0]} {100 * high[1]:.0f} %."
+    )

@@ -1,0 +1,116 @@
+"""What an analysis starts from: an export or a scenario, as one object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lymphorisk.analysis.options import Options
+from lymphorisk.dicom import Export, read_export
+from lymphorisk.dvh import DVH, DoseDistribution
+from lymphorisk.errors import InputError, ScenarioError
+from lymphorisk.findings import Finding, finding, rule
+from lymphorisk.plan import Patient, TreatmentPlan
+from lymphorisk.scenario import Scenario, read_scenario
+
+WHAT_IF = rule(
+    "LR250",
+    "info",
+    "What-if",
+    "A number of the plan was replaced on request; the result is not that of the plan as exported.",
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """A course to analyse.
+
+    Attributes
+    ----------
+    plan : TreatmentPlan
+        With dose grids and structures, or (scenario) without.
+    given : tuple of mapping, or None
+        A scenario's organ doses by phase: TG-263 name -> course dose of that phase. [Gy]
+    patient : Patient
+        Facts the files hold.
+    findings, inputs : tuple
+        From reading.
+    tps_dvhs : tuple of DVH
+        The planning system's own, when exported.
+    network, stages, lanes : str or None, int or None, int or None
+        A scenario's choices.
+    """
+
+    plan: TreatmentPlan
+    given: tuple[Mapping[str, DoseDistribution], ...] | None
+    patient: Patient
+    findings: tuple[Finding, ...]
+    inputs: tuple[tuple[str, str, str], ...]
+    tps_dvhs: tuple[DVH, ...] = ()
+    network: str | None = None
+    stages: int | None = None
+    lanes: int | None = None
+
+
+def open_source(source: str | Path | Export | Scenario, options: Options) -> Source:
+    """The source behind a path (folder, zip, DICOMDIR, scenario TOML) or an object already read."""
+    if isinstance(source, str | Path):
+        source = _read(Path(source), options)
+    made = _from_scenario(source) if isinstance(source, Scenario) else _from_export(source)
+    return _with_fractions(made, options)
+
+
+def _read(path: Path, options: Options) -> Export | Scenario:
+    if not path.exists():
+        raise InputError(f"{path.name!r} does not exist", "give a folder, a zip or a scenario TOML")
+    if path.suffix.lower() == ".toml":
+        return read_scenario(path)
+    return read_export(
+        path,
+        link_by=options.link_by,
+        sum_doses=options.sum_doses,
+        plan=options.plan,
+        fractions=options.fractions,
+    )
+
+
+def _from_export(export: Export) -> Source:
+    return Source(
+        plan=export.plan,
+        given=None,
+        patient=export.patient,
+        findings=export.findings,
+        inputs=tuple((f.role, f.sop_uid, f.sha256) for f in export.inputs),
+        tps_dvhs=export.tps_dvhs,
+    )
+
+
+def _from_scenario(scenario: Scenario) -> Source:
+    return Source(
+        plan=TreatmentPlan(scenario.label, scenario.phases, ()),
+        given=scenario.organ_doses,
+        patient=scenario.patient,
+        findings=scenario.findings,
+        inputs=(("scenario", "", scenario.sha256),),
+        network=scenario.network,
+        stages=scenario.stages,
+        lanes=scenario.lanes,
+    )
+
+
+def _with_fractions(source: Source, options: Options) -> Source:
+    wanted = options.fractions
+    if wanted is None or wanted == source.plan.fractions:
+        return source
+    if len(source.plan.phases) > 1:
+        raise ScenarioError(
+            f"--fractions {wanted} for a course of {len(source.plan.phases)} phases is ambiguous",
+            "analyse the phases one by one",
+        )
+    phase = source.plan.phases[0]
+    note = finding(
+        WHAT_IF, f"{wanted} fractions instead of {phase.fractions}, the same total dose", f"phase {phase.label!r}"
+    )
+    plan = replace(source.plan, phases=(replace(phase, fractions=wanted, days=None),))
+    return replace(source, plan=plan, findings=(*source.findings, note))

@@ -1,0 +1,61 @@
+"""`lymphorisk analyze`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lymphorisk.cli.options import (
+    BLOOD,
+    EXPORT,
+    FORECAST,
+    JSON,
+    PATIENT,
+    PLAN,
+    SHOW_PHI,
+    options_of,
+    patient_of,
+    with_options,
+)
+from lymphorisk.cli.output import message, working, write_whole
+
+
+@click.command()
+@EXPORT
+@with_options(PATIENT, PLAN, BLOOD, FORECAST)
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the report (one HTML file).")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the JSON result to a file as well.")
+@JSON
+@SHOW_PHI
+def analyze(export: Path, report: Path | None, out: Path | None, as_json: bool, show_phi: bool, **given: Any) -> None:
+    """Organ doses, blood dose, lymphocyte forecast and risk of a plan, with reasons.
+
+    EXPORT is a folder a planning system exported (searched through), a zip, or a scenario TOML.
+    """
+    with working("analysing"):
+        from lymphorisk.analysis import analyze as run
+        from lymphorisk.report import html, json_, text
+
+        result = run(export, patient_of(given), options_of(given))
+    identity = identity_of(export, given) if show_phi else None
+    if report is not None:
+        write_whole(report, html.render(result, identity=identity))
+        message(f"report: {report}")
+    if out is not None:
+        write_whole(out, json_.render(result, identity=identity))
+    click.echo(json_.render(result, identity=identity) if as_json else text.render(result, identity=identity), nl=False)
+
+
+def identity_of(export: Path, given: dict[str, Any]) -> tuple[str, str] | None:
+    """The patient's name and ID, read only because it was asked for."""
+    if export.suffix.lower() == ".toml":
+        return None
+    from lymphorisk.dicom import read_export
+
+    options = options_of(given)
+    phi = read_export(
+        export, link_by=options.link_by, sum_doses=options.sum_doses, plan=options.plan, fractions=options.fractions
+    ).phi
+    return phi.name, phi.id

@@ -1,0 +1,206 @@
+"""`lymphorisk conditioning`: regimens around an infusion of cells, compared."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lymphorisk.cli.options import BLOOD, PATIENT, PLAN, with_options
+
+if TYPE_CHECKING:
+    from lymphorisk.plan.conditioning import Regimen
+    from lymphorisk.regimen import PatientFacts, PlanExposure, RegimenFile, SearchResult
+
+TOML = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command("conditioning")
+@click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path), metavar="REGIMEN.toml... [EXPORT]")
+@click.option("--product", "products", multiple=True, help="Add the regimen of a product, such as axi-cel.")
+@click.option("--list-products", is_flag=True, help="List the regimens on record and stop.")
+@click.option(
+    "--first-day",
+    type=float,
+    help="Day of EXPORT's first fraction from infusion, such as -21: adds it to every regimen that names no plan.",
+)
+@with_options(PATIENT, PLAN, BLOOD)
+@click.option("--egfr", type=float, help="eGFR in mL/min/1.73m2.")
+@click.option("--creatinine", type=float, help="Creatinine in mg/dL, when eGFR is not given (adults).")
+@click.option("--bsa", type=float, help="Body surface in m2; from height and weight otherwise.")
+@click.option("--wbc", type=float, help="White count in the week before infusion, 10^9/L.")
+@click.option("--lab", "labs", multiple=True, metavar="KEY=VALUE", help="For CAR-HEMATOTOX, such as crp_mg_l=8.")
+@click.option("--delay", type=float, default=0.0, help="Infusion this many days later than planned.")
+@click.option("--cohort", is_flag=True, help="Spread the baseline as between patients of a cohort.")
+@click.option("--criteria", type=TOML, help="Own planner criteria in place of the built-in ones.")
+@click.option("--drugs", type=TOML, help="Own drug parameters in place of the built-in ones.")
+@click.option(
+    "--search", "searching", is_flag=True, help="List the schedules of the free knobs that meet the criteria."
+)
+@click.option(
+    "--survival", default="combined", show_default=True, help="Lymphocyte survival model of a plan's fractions."
+)
+@click.option("--draws", type=click.IntRange(1, 65536), default=512, show_default=True, help="Ensemble size.")
+@click.option("--seed", type=int, default=20260101, show_default=True, help="Seed of the ensemble.")
+@click.option("--to-day", type=float, default=90.0, show_default=True, help="Last day forecast, from infusion.")
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write one self-contained HTML page.")
+@click.option("--json", "as_json", is_flag=True, help="Versioned JSON on stdout.")
+def conditioning(**given: Any) -> None:
+    """Depth and duration of lymphopenia around an infusion of cells, regimens compared.
+
+    REGIMEN.toml files hold drugs, radiation and their days; --product adds a built-in one. Radiation comes from
+    its own plan: an export or a scenario. The forecast is of the host's count, with bands; planner criteria are
+    MET, NOT MET or CANNOT SAY and carry their evidence. Not a dosing tool.
+    """
+    from lymphorisk.cli.output import write_whole
+    from lymphorisk.regimen import Choices, compare
+
+    if given["list_products"]:
+        _list_products()
+        return
+    files, facts = _read(given)
+    choices = Choices(
+        draws=given["draws"],
+        seed=given["seed"],
+        end_day=given["to_day"],
+        cohort=given["cohort"],
+        survival=given["survival"],
+        drugs=given["drugs"],
+        criteria=given["criteria"],
+    )
+    comparison = compare([(f.regimen, f.plans) for f in files], facts, choices)
+    found = _search(files, facts, choices) if given["searching"] else None
+    if given["report"] is not None:
+        from lymphorisk.report.conditioning_html import conditioning_html
+
+        write_whole(given["report"], conditioning_html(comparison, found))
+    if given["as_json"]:
+        from lymphorisk.report.conditioning import conditioning_json
+
+        click.echo(json.dumps(conditioning_json(comparison, found), allow_nan=False, indent=1))
+    else:
+        from lymphorisk.report.conditioning import conditioning_text
+
+        click.echo(conditioning_text(comparison, found), nl=False)
+
+
+def _list_products() -> None:
+    from lymphorisk.regimen import products
+    from lymphorisk.report.conditioning import aligned
+
+    rows = [[name, r.title, r.indication] for name, r in products().items()]
+    click.echo("\n".join(aligned(rows)))
+
+
+def _read(given: dict[str, Any]) -> tuple[list[RegimenFile], PatientFacts]:
+    from dataclasses import replace
+
+    from lymphorisk.cli.options import options_of, patient_of
+    from lymphorisk.errors import ScenarioError
+    from lymphorisk.lymphocyte.hematotox import labs_from
+    from lymphorisk.plan import Patient
+    from lymphorisk.plan.conditioning import delayed
+    from lymphorisk.regimen import (
+        PatientFacts,
+        RegimenFile,
+        conflict,
+        is_regimen,
+        merged,
+        product,
+        read_regimen,
+    )
+    from lymphorisk.scenario import Scenario
+
+    regimens = [p for p in given["paths"] if is_regimen(p)]
+    exports = [p for p in given["paths"] if p not in regimens]
+    if len(exports) > 1:
+        raise click.UsageError(f"{len(exports)} exports given; one at most, other plans go into the regimen files")
+    if not regimens and not given["products"]:
+        raise click.UsageError("give a REGIMEN.toml or --product (see --list-products)")
+    who, options = patient_of(given), options_of(given)
+    seen: dict[Path, PlanExposure] = {}
+
+    def load(source: Path | Scenario) -> PlanExposure:
+        from lymphorisk.regimen.plan import plan_exposure
+
+        if isinstance(source, Scenario):
+            return plan_exposure(source, who, options)
+        if source not in seen:
+            seen[source] = plan_exposure(source, who, options)
+        return seen[source]
+
+    export = exports[0] if exports else None
+    files = [read_regimen(p, load, export) for p in regimens]
+    for name in given["products"]:
+        files.append(RegimenFile(product(name), {}, PatientFacts(), ()))
+    if export is not None and export not in seen:
+        if given["first_day"] is None:
+            raise click.UsageError(
+                "no regimen uses EXPORT: give --first-day, or a [[conditioning.radiation]] without plan"
+            )
+        files = [_with_export(f, load(export), export.name, given["first_day"]) for f in files]
+    if given["delay"]:
+        files = [replace(f, regimen=delayed(f.regimen, given["delay"])) for f in files]
+    facts = PatientFacts(Patient())
+    for exposure in seen.values():
+        facts = merged(facts, PatientFacts(exposure.patient))
+    told = PatientFacts(Patient())
+    for f in files:
+        if differs := conflict(told, f.facts):
+            raise ScenarioError(
+                f"the regimens are compared for one patient, but {differs} differs in {f.regimen.name}",
+                "give the patient once, in one file or on the command line",
+            )
+        told = merged(told, f.facts)
+    facts = merged(facts, told)
+    pairs = dict(_pair(text) for text in given["labs"])
+    own = PatientFacts(
+        who, given["egfr"], given["creatinine"], given["bsa"], given["wbc"], labs_from(pairs) if pairs else None
+    )
+    return files, merged(facts, own)
+
+
+def _pair(text: str) -> tuple[str, float]:
+    key, _, value = text.partition("=")
+    try:
+        return key.strip(), float(value)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not KEY=VALUE, such as crp_mg_l=8", param_hint="--lab") from None
+
+
+def _with_export(file: RegimenFile, exposure: PlanExposure, name: str, first_day: float) -> RegimenFile:
+    from dataclasses import replace
+
+    from lymphorisk.plan.conditioning import RadiationCourse
+
+    if file.plans:
+        return file
+    days = tuple(first_day + day - exposure.days[0] for day in exposure.days)
+    course = RadiationCourse("bridging", days, plan=name)
+    regimen: Regimen = replace(file.regimen, radiation=(*file.regimen.radiation, course))
+    return replace(file, regimen=regimen, plans={name: exposure})
+
+
+def _search(files: list[RegimenFile], facts: PatientFacts, choices: Any) -> SearchResult:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from lymphorisk.regimen import search
+
+    free = [f for f in files if f.knobs]
+    if len(free) != 1:
+        raise click.UsageError(
+            f"--search needs exactly one regimen with [[conditioning.search]] tables, not {len(free)}"
+        )
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("schedules", total=None)
+        return search(
+            free[0].regimen,
+            free[0].plans,
+            free[0].knobs,
+            facts,
+            choices,
+            on_progress=lambda done, of: bar.update(task, completed=done, total=of),
+        )

@@ -1,0 +1,58 @@
+"""`lymphorisk demo`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from lymphorisk.cli.output import message, working, write_whole
+from lymphorisk.errors import InputError
+
+CASE = "pancreas"
+NEXT = """
+Next: lymphorisk inspect EXPORT      what your export holds and which ROI is which organ
+      lymphorisk analyze EXPORT --alc 1.4 --sex F --age 61 --site pancreas --report report.html
+"""
+
+
+def fixtures() -> Path | None:
+    """Folder of the built-in plans: inside an installed package, else in a checkout."""
+    here = Path(__file__).parent.parent
+    for folder in (here / "_fixtures" / "rtplans", here.parent / "fixtures" / "rtplans"):
+        if folder.is_dir():
+            return folder
+    return None
+
+
+def demo_plan(case: str = CASE) -> Path | None:
+    """Folder of a built-in plan."""
+    folder = fixtures()
+    path = None if folder is None else folder / case
+    return path if path is not None and path.is_dir() else None
+
+
+@click.command()
+@click.option("--case", default=CASE, show_default=True, help="Built-in plan.")
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the report (one HTML file).")
+def demo(case: str, report: Path | None) -> None:
+    """Analyse a built-in plan: first success without data."""
+    path = demo_plan(case)
+    if path is None:
+        folder = fixtures()
+        known = sorted(p.name for p in folder.iterdir() if p.is_dir()) if folder else []
+        raise InputError(f"no built-in plan {case!r}", f"there are: {', '.join(known) or 'none'}")
+    from lymphorisk.scenario import read_patient
+
+    with working("analysing the built-in plan"):
+        from lymphorisk.analysis import analyze
+        from lymphorisk.report import html, text
+
+        patient = read_patient(path / "case.toml") if (path / "case.toml").is_file() else None
+        result = analyze(path, patient)
+    if report is not None:
+        write_whole(report, html.render(result))
+    click.echo(text.render(result), nl=False)
+    message(NEXT)
+    if report is not None:
+        message(f"The report is {report.resolve()}")

@@ -1,0 +1,51 @@
+"""`lymphorisk dvh`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lymphorisk.cli.options import EXPORT, JSON, PLAN, options_of, with_options
+from lymphorisk.cli.output import message, working, write_whole
+
+
+@click.command()
+@EXPORT
+@click.option(
+    "--structure", "structures", multiple=True, metavar="NAME", help="ROI, TG-263 name, or Lungs-GTV; repeat."
+)
+@click.option("--metric", "metrics", multiple=True, metavar="METRIC", help='Such as "V20Gy[%]" or "D2cc[Gy]"; repeat.')
+@click.option("--engine", type=click.Choice(["exact", "dicompyler"]), default="exact", show_default=True)
+@click.option("--crosscheck", is_flag=True, help="Ours, dicompyler-core's and the planning system's side by side.")
+@click.option("--csv", "csv_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the curves as CSV.")
+@with_options(PLAN)
+@JSON
+def dvh(
+    export: Path,
+    structures: tuple[str, ...],
+    metrics: tuple[str, ...],
+    engine: str,
+    crosscheck: bool,
+    csv_file: Path | None,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Dose-volume histograms of the course dose, and metrics.
+
+    Metrics: D95%[Gy], D0.03cc[Gy], V20Gy[%], V20Gy[cc], CV20Gy[cc], DC0.1cc[Gy], Mean[Gy], Min[Gy], Max[Gy].
+    """
+    with working("computing DVHs"):
+        from lymphorisk.analysis.dvhs import structure_dvhs
+        from lymphorisk.dvh.metrics import parse
+        from lymphorisk.report import dvh as written
+        from lymphorisk.report.json_ import dumps
+
+        for text in metrics:
+            parse(text)
+        table = structure_dvhs(export, options_of(given), structures, engine, crosscheck)
+    if csv_file is not None:
+        write_whole(csv_file, written.to_csv(table))
+        message(f"curves: {csv_file}")
+    click.echo(dumps(written.to_dict(table, metrics)) if as_json else written.text(table, metrics), nl=False)

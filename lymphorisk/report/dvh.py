@@ -1,0 +1,173 @@
+"""DVHs as a table, as JSON and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from lymphorisk.analysis.dvhs import Crosscheck, Curve, DvhTable, StructureDvh
+from lymphorisk.dvh import DVH, NotContoured
+from lymphorisk.dvh.metrics import bounds, metric
+from lymphorisk.report.json_ import findings
+
+SCHEMA = "lymphorisk/dvh/1"
+#: Metrics of the table when none are asked for.
+USUAL = ("V5Gy[%]", "V20Gy[%]", "D2%[Gy]")
+#: Covered shares closer to one than this are whole.
+WHOLE = 1e-6
+#: Differences beyond these are marked in the cross-check: share of the larger mean dose scale [Gy], of the volume.
+MEAN_APART_GY = 0.2
+VOLUME_APART = 0.02
+
+
+def reason(curve: Curve) -> str:
+    """Why there is no DVH; empty when there is one."""
+    if isinstance(curve, DVH):
+        return ""
+    return curve.reason if isinstance(curve, NotContoured) else "the structure lies outside the dose grid"
+
+
+def values(curve: DVH, wanted: Sequence[str], prescription_gy: float | None) -> dict[str, Any]:
+    """Metrics by name; a structure partly outside the grid gives bounds instead of a number."""
+    out: dict[str, Any] = {}
+    for text in wanted:
+        if curve.coverage >= 1.0 - WHOLE:
+            out[text] = metric(curve, text, prescription_gy=prescription_gy)
+        else:
+            low, high = bounds(curve, text, prescription_gy=prescription_gy)
+            out[text] = {"low": low, "high": high}
+    return out
+
+
+def to_dict(table: DvhTable, wanted: Sequence[str] = ()) -> dict[str, Any]:
+    """The envelope `lymphorisk/dvh/1`."""
+    return {
+        "schema": SCHEMA,
+        "engine": table.engine,
+        "end_caps": table.end_caps,
+        "plan": {
+            "fractions": table.fractions,
+            "sop_uids": {role: list(uids) for role, uids in table.uids.items()},
+            "prescription_gy": table.prescription_gy,
+        },
+        "structures": [_structure(row, wanted, table.prescription_gy) for row in table.structures],
+        "crosscheck": [
+            {"number": c.number, "name": c.name}
+            | {who: _figures(curve) for who, curve in (("ours", c.ours), ("dicompyler", c.dicompyler), ("tps", c.tps))}
+            for c in table.crosscheck
+        ],
+        "findings": findings(table.findings),
+    }
+
+
+def _structure(row: StructureDvh, wanted: Sequence[str], prescription_gy: float | None) -> dict[str, Any]:
+    head: dict[str, Any] = {"number": row.number, "name": row.name}
+    curve = row.curve
+    if not isinstance(curve, DVH):
+        return head | {"tg263": row.tg263, "not_contoured": reason(curve)}
+    return head | {
+        "tg263": row.tg263,
+        "volume_cm3": curve.total_cm3,
+        "coverage": 1.0 if curve.coverage >= 1.0 - WHOLE else curve.coverage,
+        "mean_gy": curve.mean_gy,
+        "min_gy": curve.min_gy,
+        "max_gy": curve.max_gy,
+        "end_caps": curve.end_caps,
+        "dose_gy": curve.dose_gy,
+        "volume_cm3_cumulative": curve.volume_cm3,
+        "metrics": values(curve, wanted, prescription_gy),
+    }
+
+
+def _figures(curve: Curve | None) -> dict[str, Any]:
+    if curve is None:
+        return {"none": "not exported"}
+    if not isinstance(curve, DVH):
+        return {"none": reason(curve)}
+    return {
+        "volume_cm3": curve.total_cm3 or curve.covered_cm3,
+        "mean_gy": curve.mean_gy,
+        "d2_gy": metric(curve, "D2%[Gy]"),
+        "max_gy": curve.max_gy,
+    }
+
+
+def text(table: DvhTable, wanted: Sequence[str] = ()) -> str:
+    """One line a structure."""
+    shown = tuple(wanted) or USUAL
+    head = ("ROI", "organ", "cm3", "covered", "mean Gy", "min Gy", "max Gy", *shown)
+    rows = [_cells(row, shown, table.prescription_gy) for row in table.structures]
+    out = [
+        f"engine {table.engine}, end caps {table.end_caps}, {table.fractions} fractions",
+        "",
+        *_aligned([head, *rows]),
+    ]
+    if table.crosscheck:
+        out += ["", "cross-check: volume cm3 / mean Gy / D2% Gy", *_aligned(_crosschecked(table.crosscheck))]
+    noted = [f for f in table.findings if f.severity != "info"]
+    if noted:
+        out += ["", *(f"{f.code} {f.severity}: {f.what}" + (f" [{f.where}]" if f.where else "") for f in noted)]
+    return "\n".join(out) + "\n"
+
+
+def _cells(row: StructureDvh, shown: Sequence[str], prescription_gy: float | None) -> tuple[str, ...]:
+    curve = row.curve
+    if not isinstance(curve, DVH):
+        return (row.name, row.tg263, reason(curve))
+    numbers = values(curve, shown, prescription_gy)
+    return (
+        row.name,
+        row.tg263,
+        f"{curve.total_cm3:.2f}",
+        "all" if curve.coverage >= 1.0 - WHOLE else f"{100 * curve.coverage:.1f} %",
+        f"{curve.mean_gy:.3f}",
+        f"{curve.min_gy:.3f}",
+        f"{curve.max_gy:.3f}",
+        *(f"{v['low']:.3g} to {v['high']:.3g}" if isinstance(v, dict) else f"{v:.3f}" for v in numbers.values()),
+    )
+
+
+def _crosschecked(checks: Sequence[Crosscheck]) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [("ROI", "lymphorisk", "dicompyler-core", "planning system", "difference")]
+    for c in checks:
+        given = [_figures(curve) for curve in (c.ours, c.dicompyler, c.tps)]
+        cells = [g.get("none") or f"{g['volume_cm3']:.2f} / {g['mean_gy']:.3f} / {g['d2_gy']:.3f}" for g in given]
+        rows.append((c.name, *cells, _apart(given)))
+    return rows
+
+
+def _apart(given: list[dict[str, Any]]) -> str:
+    ours = given[0]
+    if "none" in ours:
+        return ""
+    notes = []
+    for who, other in zip(("dicompyler-core", "planning system"), given[1:], strict=True):
+        if "none" in other:
+            continue
+        volume = other["volume_cm3"] / ours["volume_cm3"] - 1.0
+        mean = other["mean_gy"] - ours["mean_gy"]
+        if abs(volume) > VOLUME_APART or abs(mean) > MEAN_APART_GY:
+            notes.append(f"{who}: volume {100 * volume:+.1f} %, mean {mean:+.2f} Gy")
+    return "; ".join(notes)
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    columns = max(len(r) for r in rows)
+    width = [
+        max((len(r[i]) for r in rows if len(r) > i and (len(r) == columns or i < 2)), default=0) for i in range(columns)
+    ]
+    return ["  ".join(cell.ljust(width[i]) for i, cell in enumerate(r)).rstrip() for r in rows]
+
+
+def to_csv(table: DvhTable) -> str:
+    """Long form: structure, organ, dose [Gy], cumulative volume [cm3]."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(("structure", "tg263", "dose_gy", "volume_cm3"))
+    for row in table.structures:
+        if isinstance(row.curve, DVH):
+            for dose, volume in zip(row.curve.dose_gy, row.curve.volume_cm3, strict=True):
+                writer.writerow((row.name, row.tg263, f"{dose:.4f}", f"{volume:.6g}"))
+    return out.getvalue()
