@@ -127,26 +127,25 @@ def _of_region(
     edges = edges[np.concatenate([[True], np.diff(edges) > SAME_HEIGHT_MM])]
     step = _thinnest(dose) * SLAB_SHARE
     slabs: list[tuple[float, float, Map]] = []
-    total = 0.0
+    collected = Accumulator(bin_gy, dose.max_gy)
     for low, high in pairwise(edges.tolist()):
         share = _share(region, solids, low, high)
         if share is None:
             continue
-        total += float(share.sum(dtype=np.float64)) * lattice.area_mm2 * (high - low)
         if high <= bottom or low >= top:
+            collected.missed += float(share.sum(dtype=np.float64)) * lattice.area_mm2 * (high - low)
             continue
         parts = max(int(np.ceil((high - low) / step - SAME_HEIGHT_MM)), 1)
         thick = (high - low) / parts
         slabs += [(low + (n + 0.5) * thick, thick, share) for n in range(parts)]
-    if total <= 0:
-        return NotContoured(f"the contours of {region.name} enclose no volume")
-    collected = Accumulator(bin_gy, dose.max_gy)
     together = max(BLOCK_PIXELS // (lattice.nx * lattice.ny), 1)
     for n in range(0, len(slabs), together):
         _collect(collected, probe, slabs[n : n + together], lattice.area_mm2)
     if collected.volume <= 0:
-        return OutsideGrid(0.0)
-    return collected.dvh(region.name, total, end_caps)
+        if collected.missed > 0:
+            return OutsideGrid(0.0)
+        return NotContoured(f"the contours of {region.name} enclose no volume")
+    return collected.dvh(region.name, end_caps)
 
 
 def _thinnest(dose: AxialDose | ObliqueDose) -> float:
@@ -209,14 +208,16 @@ def _collect(
     used = volume > 0
     inside = probe.inside(z)
     if inside is not None:
-        used &= inside[:, 1:-1, 1:-1]
+        beyond = used & ~inside[:, 1:-1, 1:-1]
+        collected.missed += float(volume[beyond].sum(dtype=np.float64))
+        used &= ~beyond
     inner = dose[1:-1]
     rise = (thick / (reach[2:] - reach[:-2])).astype(np.float32)[:, None, None]
     span = dose[2:, 1:-1, 1:-1] - dose[:-2, 1:-1, 1:-1]
-    span *= rise
+    span *= 2 * rise
     span *= span
     for change in (inner[:, 2:, 1:-1] - inner[:, :-2, 1:-1], inner[:, 1:-1, 2:] - inner[:, 1:-1, :-2]):
-        change *= np.float32(0.5)
         change *= change
         span += change
-    collected.add(inner[:, 1:-1, 1:-1][used], np.sqrt(span[used]), volume[used])
+    # differences above are over two pixels, or doubled
+    collected.add(inner[:, 1:-1, 1:-1][used], np.sqrt(span[used]) * np.float32(0.5), volume[used])

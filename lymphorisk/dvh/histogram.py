@@ -18,8 +18,6 @@ from lymphorisk.units import MM3_PER_CM3
 BINS_ABOVE_MAX = 2
 #: Ramps begin and end on a grid this much finer than the bins.
 FINE = 4
-#: Single-precision pixels add up to their sum within this.
-ROUNDING = 1e-6
 
 Array = NDArray[np.float64]
 
@@ -35,6 +33,7 @@ class Accumulator:
         self._second = np.zeros(self._size)
         self.volume = 0.0
         self.dose_volume = 0.0
+        self.missed = 0.0
         self.low = np.inf
         self.high = -np.inf
 
@@ -44,7 +43,7 @@ class Accumulator:
             return
         weight = volume.astype(np.float64)
         self.volume += float(weight.sum())
-        self.dose_volume += float(weight @ dose_gy)
+        self.dose_volume += float((weight * dose_gy).sum())
         # the spread is symmetric, so that the mean stays, and not beyond what the grid holds
         half = np.minimum(span_gy * np.float32(0.5), np.minimum(dose_gy, np.float32(self._highest) - dose_gy))
         low, high = dose_gy - half, dose_gy + half
@@ -57,7 +56,7 @@ class Accumulator:
         self._second -= np.bincount(first, weight, self._size)
         self._second += np.bincount(after, weight, self._size)
 
-    def dvh(self, name: str, total: float, end_caps: str) -> DVH:
+    def dvh(self, name: str, end_caps: str) -> DVH:
         """The curve. Volumes are taken in mm3 and given in cm3."""
         fine = self.volume + np.cumsum(np.cumsum(self._second))
         curve = np.concatenate([[self.volume], fine[FINE - 1 :: FINE][: self.bins]])
@@ -68,7 +67,7 @@ class Accumulator:
         curve = curve[: last + 1].copy()
         curve[-1] = 0.0
         mean = self.dose_volume / self.volume
-        covered = self.volume / total
+        total = self.volume + self.missed
         return DVH(
             name=name,
             dose_gy=np.asarray(np.arange(last + 1) * self.bin_gy, np.float64),
@@ -76,7 +75,7 @@ class Accumulator:
             mean_gy=mean,
             min_gy=min(self.low, mean),
             max_gy=max(self.high, mean),
-            coverage=covered if covered < 1 - ROUNDING else 1.0,
-            total_cm3=max(total, self.volume) / MM3_PER_CM3,
+            coverage=self.volume / total,
+            total_cm3=total / MM3_PER_CM3,
             end_caps=end_caps,
         )

@@ -141,6 +141,12 @@ def _interpolate(dose: Dose, lower: NDArray[np.intp], fraction: Dose, axis: int)
         at = lower + fraction.astype(np.intp)
         if len(at) == 1 or (np.diff(at) == 1).all():
             return dose[(slice(None),) * axis + (slice(int(at[0]), int(at[-1]) + 1),)]
+        first, last = int(at[0]), int(at[-1])
+        doubled = (int((at == first).sum()) - 1, int((at == last).sum()) - 1)
+        if len(at) == last - first + 1 + sum(doubled) and last > first:
+            around = [(0, 0)] * dose.ndim
+            around[axis] = doubled
+            return np.pad(dose[(slice(None),) * axis + (slice(first, last + 1),)], around, mode="edge")
         return dose.take(at, axis=axis)
     shape = [1, 1, 1]
     shape[axis] = -1
