@@ -32,7 +32,7 @@ from lymphorisk.lymphocyte.course import PhaseExposure
 from lymphorisk.lymphocyte.pharmacokinetics import FludarabineKinetics, cumulative_exposure
 from lymphorisk.lymphocyte.pools import COMPARTMENTS, POOL_OF, PoolSystem
 from lymphorisk.lymphocyte.population import Draws, Population
-from lymphorisk.lymphocyte.realisation import pool_log_kill, unexplained
+from lymphorisk.lymphocyte.realisation import log_kill_of_phase
 from lymphorisk.plan.conditioning import Regimen
 from lymphorisk.units import HOURS_PER_DAY
 
@@ -146,8 +146,7 @@ def plan_kills(
     if dose_factor != 1.0:
         pools = {name: d.scaled(dose_factor) for name, d in exposure.pools.items()}
         exposure = replace(exposure, blood=exposure.blood.scaled(dose_factor), pools=pools)
-    log_kill = pool_log_kill(exposure, draws.lymphocytes, draws.people)
-    log_kill = log_kill + unexplained(exposure, draws.lymphocytes)[:, None]
+    log_kill = log_kill_of_phase(exposure, draws.lymphocytes, draws.people)
     share = -np.expm1(-log_kill)[:, POOL_OF]
     return tuple(FractionKill(day, share, exposure.blood.mean_gy, draws.plan) for day in days)
 

@@ -53,7 +53,7 @@ METRICS: Mapping[str, Metric] = {
         Metric("fraction_to_infusion_d", "last fraction to infusion", "d"),
         Metric("fractions_to_day_30", "bridging fractions from lymphodepletion to day 30", "1"),
         Metric("lymphodepletion_to_infusion_d", "last lymphodepleting dose to infusion", "d"),
-        Metric("drug_to_infusion_d", "last lymphodepleting drug dose to infusion", "d"),
+        Metric("days_outside_window", "infusion outside the product's window", "d"),
         Metric("wbc", "white count in the week before infusion", "10^9/L"),
     )
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lymphorisk.regimen.chain import Comparison, RegimenForecast, compare
 from lymphorisk.regimen.exposure import PlanExposure
 from lymphorisk.regimen.products import product, products
-from lymphorisk.regimen.read import PatientFacts, RegimenFile, is_regimen, merged, read_regimen
+from lymphorisk.regimen.read import PatientFacts, RegimenFile, conflict, is_regimen, merged, read_regimen
 from lymphorisk.regimen.search import SearchResult, search
 from lymphorisk.regimen.settings import Choices
 
@@ -18,6 +18,7 @@ __all__ = [
     "RegimenForecast",
     "SearchResult",
     "compare",
+    "conflict",
     "is_regimen",
     "merged",
     "product",

@@ -130,7 +130,7 @@ def setup(facts: PatientFacts, choices: Choices) -> Setup:
     if choices.cohort or facts.patient.alc is None:
         spread = drugs["forecast.baseline_sd_ln"].number
     draws = host_draws(
-        lymphocyte_population(),
+        lymphocyte_population(choices.survival),
         drug_population(drugs),
         fludarabine_population(drugs),
         baseline_alc=alc,

@@ -126,7 +126,8 @@ def regimen_findings(
         names = ", ".join(dict.fromkeys(d.drug for d in regimen.drugs))
         out.append(finding(DRUG_ASSUMED, f"kill of {names} is assumed, see `lymphorisk parameters`", where))
     if any(c.role == "lymphodepletion" for c in regimen.radiation):
-        out.append(finding(EXTRAPOLATED, "radiation is part of the lymphodepletion", where))
+        what = "radiation is part of the lymphodepletion; the one comparison read found TBI 2 Gy + Flu 75 shallower"
+        out.append(finding(EXTRAPOLATED, f"{what} than Cy/Flu (PMID 33990415), whatever this forecast says", where))
     unsure = [e.what for e in regimen.evidence if e.known == "recalled"]
     if unsure:
         out.append(finding(RECALLED, f"recalled: {'; '.join(unsure)}", where, "check the current label"))
@@ -166,19 +167,15 @@ def window_findings(regimen: Regimen) -> list[Finding]:
 
 
 def label_criteria(regimen: Regimen) -> tuple[Criterion, ...]:
-    """The product's own rules on record: its window, and the delay after which to consider repeating."""
+    """The product's own window as a criterion."""
     window = regimen.window
     if window is None:
         return ()
     said = {e.what.partition(":")[0]: e for e in regimen.evidence}
     source = said["window"].source if "window" in said else "assumption"
-    known = window.known
-    place = f"window of {regimen.product or regimen.name}"
-    out = [
-        Criterion("drug_to_infusion_d", "at_least", window.low_d, known, source, place),
-        Criterion("drug_to_infusion_d", "at_most", window.high_d, known, source, place),
-    ]
-    return tuple(out)
+    span = f"{window.low_d:g}" if window.low_d == window.high_d else f"{window.low_d:g} to {window.high_d:g}"
+    place = f"{span} d after the last drug dose"
+    return (Criterion("days_outside_window", "at_most", 0.0, window.known, source, place),)
 
 
 def waiver_criteria(regimen: Regimen) -> tuple[Criterion, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from lymphorisk.errors import ScenarioError
 from lymphorisk.findings import Finding
 from lymphorisk.lymphocyte.conditioning import FractionKill, HostDraws, plan_kills, whole_body_kills
 from lymphorisk.lymphocyte.course import PhaseExposure
+from lymphorisk.plan import Patient
 from lymphorisk.plan.conditioning import RadiationCourse
 
 
@@ -23,12 +24,15 @@ class PlanExposure:
     phases : tuple of PhaseExposure
     findings : tuple of Finding
     inputs : tuple of (role, UID or file kind, SHA-256)
+    patient : Patient
+        Facts the plan's files hold.
     """
 
     label: str
     phases: tuple[PhaseExposure, ...]
     findings: tuple[Finding, ...] = ()
     inputs: tuple[tuple[str, str, str], ...] = ()
+    patient: Patient = field(default_factory=Patient)
 
     @property
     def events(self) -> tuple[tuple[float, int], ...]:

@@ -89,9 +89,7 @@ def _calendar(regimen: Regimen, fractions: Sequence[FractionKill]) -> dict[str, 
         "fraction_to_infusion_d": -before[-1] if before else NO_RADIATION,
         "blood_gy_after_infusion": float(sum(f.blood_gy for f in fractions if f.day >= 0.0)),
         "lymphodepletion_to_infusion_d": _gap(depletion, 0.0) if depletion else NO_DEPLETION,
-        "drug_to_infusion_d": _gap(drugs, 0.0)
-        if drugs
-        else Unknown("no drug dose: the window counts from the last one"),
+        "days_outside_window": _outside(regimen, drugs),
     }
     if depletion and bridging:
         until = [day for day in bridging if day < depletion[-1]] or list(bridging)
@@ -110,6 +108,16 @@ def _calendar(regimen: Regimen, fractions: Sequence[FractionKill]) -> dict[str, 
     return out
 
 
-def _gap(days: Sequence[float], to: float) -> Value:
+def _outside(regimen: Regimen, drugs: Sequence[float]) -> Value:
+    """How far the infusion lies outside the product's window. [d]"""
+    if regimen.window is None:
+        return Unknown("no product window")
+    gap = _gap(drugs, 0.0) if drugs else Unknown("no drug dose: the window counts from the last one")
+    if isinstance(gap, Unknown):
+        return gap
+    return max(regimen.window.low_d - gap, gap - regimen.window.high_d, 0.0)
+
+
+def _gap(days: Sequence[float], to: float) -> float | Unknown:
     before = [day for day in days if day <= to]
     return to - before[-1] if before else Unknown("lymphodepletion comes after infusion")

@@ -263,6 +263,19 @@ def merged(base: PatientFacts, over: PatientFacts) -> PatientFacts:
     return PatientFacts(patient, **rest)
 
 
+def conflict(one: PatientFacts, other: PatientFacts) -> str:
+    """The first fact the two give differently; empty when they agree."""
+    for name in Patient.__dataclass_fields__:
+        a, b = getattr(one.patient, name), getattr(other.patient, name)
+        if a is not None and b is not None and a != b:
+            return name
+    for name in (*OWN_PATIENT, "labs"):
+        a, b = getattr(one, name), getattr(other, name)
+        if a is not None and b is not None and a != b:
+            return name
+    return ""
+
+
 def _toml(path: Path) -> Mapping[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))

@@ -31,6 +31,8 @@ class Choices:
         Last day of the forecast, from infusion. [d]
     cohort : bool
         Spread the baseline as between patients, instead of taking it as this patient's count.
+    survival : str
+        Lymphocyte survival model of a plan's fractions; whole-body fractions keep the whole-body set.
     drugs, criteria : Path or None
         Files whose entries replace those of the topics ``drugs`` and ``criteria``.
     """
@@ -39,6 +41,7 @@ class Choices:
     seed: int = 20260101
     end_day: float = 90.0
     cohort: bool = False
+    survival: str = "combined"
     drugs: Path | None = None
     criteria: Path | None = None
 
@@ -91,9 +94,9 @@ def table(topic: str, replacement: Path | None = None) -> Mapping[str, Parameter
 
 
 @cache
-def lymphocyte_population() -> Population:
-    """Pools, traffic and kill of the topic ``lymphocyte``."""
-    return population({k: p for k, p in parameters.load("lymphocyte").items() if not isinstance(p.value, tuple)})
+def lymphocyte_population(survival: str = "combined") -> Population:
+    """Pools, traffic and kill of the topic ``lymphocyte``, as every other forecast uses them."""
+    return population(parameters.load("lymphocyte"), parameters.posterior(), survival)
 
 
 def drug_population(drugs: Mapping[str, Parameter]) -> Population:

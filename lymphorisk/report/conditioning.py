@@ -1,0 +1,426 @@
+"""The comparison of conditioning regimens as text and as JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from lymphorisk.findings import Finding
+from lymphorisk.lymphocyte.criteria import METRICS, Judgement, NotApplicable, Unknown, Value
+from lymphorisk.parameters import sources
+from lymphorisk.regimen.chain import Comparison, RegimenForecast
+from lymphorisk.regimen.search import Found, SearchResult
+
+SCHEMA = "lymphorisk/conditioning/1"
+INTENT = (
+    "Research and QA use. Not a dosing tool: nothing here says which regimen or dose to give. Planner criteria are a "
+    "person's own limits; no source found defines a count that makes lymphodepletion sufficient."
+)
+HOST = "Counts are the host's. From about day {day:g} after infusion a measured count holds the infused cells."
+KILL = (
+    "Kill by fludarabine, cyclophosphamide and bendamustine is assumed: their split is a prior, not data. Regimens of "
+    "the same drugs compare more surely than different drug classes. Plasma exposure says little about F-ara-ATP "
+    "inside the cells (R2 0.01 in CD4, 0.00 in CD8 cells)."
+)
+DURATION = "Days below a threshold rest on the recovery rate, the weakest number here: read them as ranges."
+BANDS = "Published exposure bands are retrospective, with exposure estimated and not measured: reference, not targets."
+#: Columns of the table: heading, metric.
+COLUMNS = (
+    ("ALC day 0", "alc_at_infusion"),
+    ("nadir", "alc_nadir"),
+    ("nadir day", "nadir_day"),
+    ("ALC day 30", "alc_day_30"),
+    ("Flu AUC", "fludarabine_auc"),
+)
+#: Columns of the table of durations.
+DAYS = (
+    ("<0.1 before", "days_below_0_1_before"),
+    ("<0.1 after", "days_below_0_1_after"),
+    ("<0.2 before", "days_below_0_2_before"),
+    ("<0.2 after", "days_below_0_2_after"),
+    ("<0.5 before", "days_below_0_5_before"),
+    ("<0.5 after", "days_below_0_5_after"),
+)
+#: Regimens side by side in a block of criteria on a terminal.
+BLOCK = 4
+OUTER = (0.05, 0.95)
+DIGITS = 6
+
+
+def ordered(comparison: Comparison) -> tuple[RegimenForecast, ...]:
+    """Regimens from the lowest to the highest median count at infusion."""
+    return tuple(sorted(comparison.forecasts, key=lambda f: float(np.median(np.asarray(f.metrics["alc_at_infusion"])))))
+
+
+def spread(value: Value) -> tuple[float, float, float] | None:
+    """Median, 5th and 95th percentile; None when there is no number."""
+    if isinstance(value, Unknown | NotApplicable):
+        return None
+    values = np.atleast_1d(np.asarray(value, dtype=float))
+    low, high = np.quantile(values, OUTER)
+    return float(np.median(values)), float(low), float(high)
+
+
+def shown(metric: str, value: Value) -> str:
+    """A metric as a short text: median and 90 % range."""
+    if isinstance(value, Unknown | NotApplicable):
+        return "-"
+    middle, low, high = spread(value) or (math.nan, math.nan, math.nan)
+    unit = METRICS[metric].unit
+    form = _count if unit == "10^9/L" else _plain
+    return form(middle) if low == high else f"{form(middle)} ({form(low)}-{form(high)})"
+
+
+def _count(x: float) -> str:
+    return f"{x:.2f}" if x >= 0.1 else f"{x:.3f}" if x >= 0.001 else f"{x:.1e}"
+
+
+def _plain(x: float) -> str:
+    return f"{x:.1f}" if abs(x) < 100 else f"{x:.0f}"
+
+
+def conditioning_text(comparison: Comparison, search: SearchResult | None = None) -> str:
+    """The comparison for a terminal."""
+    lines = ["Host lymphocyte count around infusion (x10^9/L; median, 90 % range)", ""]
+    lines += [patient_line(comparison), ""]
+    regimens = ordered(comparison)
+    for title, columns in (("", COLUMNS), ("Days below, before and after day 0", DAYS)):
+        rows = [["regimen", *(head for head, _ in columns)]]
+        rows += [[f.regimen.name, *(shown(m, f.metrics[m]) for _, m in columns)] for f in regimens]
+        lines += [*([title] if title else []), *aligned(rows), ""]
+    for f in regimens:
+        lines += [regimen_title(f), *(f"  {line}" for line in given(f))]
+    lines += ["", "Planner criteria: state and share of the ensemble that meets each"]
+    for first in range(0, len(regimens), BLOCK):
+        lines += [*aligned(criteria_rows(regimens[first : first + BLOCK])), ""]
+    lines += ["Evidence", *(f"  {line}" for line in evidence_lines(regimens))]
+    lines += ["", "Fludarabine exposure, published bands (AUC of F-ara-A, mg h/L)"]
+    lines += [f"  {line}" for line in band_lines(comparison)]
+    if comparison.hematotox is not None:
+        lines += ["", *hematotox_lines(comparison)]
+    if search is not None:
+        lines += ["", *search_lines(search)]
+    lines += ["", "Findings", *(f"  {line}" for line in finding_lines(all_findings(comparison)))]
+    lines += ["", *notes(comparison)]
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def notes(comparison: Comparison) -> list[str]:
+    """What every reader must know."""
+    return [HOST.format(day=comparison.host_until_d), KILL, DURATION, BANDS, INTENT]
+
+
+def patient_line(comparison: Comparison) -> str:
+    """Baseline, body and kidney as used."""
+    b = comparison.body
+    text = (
+        f"baseline {comparison.baseline_alc:g}, weight {b.weight_kg:g} kg, body surface {b.bsa_m2:.2f} m2, "
+        f"eGFR {b.egfr_ml_min:.0f} mL/min/1.73m2"
+    )
+    return text + (f" (assumed: {', '.join(b.assumed)})" if b.assumed else "")
+
+
+def regimen_title(f: RegimenForecast) -> str:
+    """Name, product, indication."""
+    r = f.regimen
+    return r.name + (f": {r.title}, {r.indication}" if r.title else "")
+
+
+def given(f: RegimenForecast) -> list[str]:
+    """What is given when, one line a drug or field, and the product's window."""
+    lines = []
+    doses: dict[tuple[str, float, str], list[float]] = {}
+    for d in f.regimen.drugs:
+        doses.setdefault((d.drug, d.amount, d.unit), []).append(d.day)
+    lines += [f"{drug} {amount:g} {unit} on days {_days(days)}" for (drug, amount, unit), days in doses.items()]
+    for r in f.regimen.radiation:
+        what = f"{r.whole_body_gy:g} Gy whole body" if r.whole_body_gy is not None else f"plan {r.plan}"
+        what += f" x {r.dose_factor:g}" if r.dose_factor != 1.0 else ""
+        lines.append(f"{r.label}: {what}, {len(r.days)} fractions on days {_days(r.days)} ({r.role})")
+    if f.window_days is not None:
+        low, high = f.window_days
+        known = f.regimen.window.known if f.regimen.window is not None else ""
+        lines.append(
+            f"product window: day {low:g} to {high:g} here ({known}); infusion day {_days(f.regimen.infusion_days)}"
+        )
+    return lines
+
+
+def _days(days: Sequence[float]) -> str:
+    return ", ".join(f"{d:g}" for d in days)
+
+
+def tally(f: RegimenForecast) -> str:
+    """How many criteria are in each state."""
+    states = [j.state for j in f.judgements]
+    return f"{states.count('MET')} met, {states.count('NOT MET')} not, {states.count('CANNOT SAY')} cannot say"
+
+
+def criteria_rows(regimens: Sequence[RegimenForecast]) -> list[list[str]]:
+    """A row a criterion, a column a regimen."""
+    labels = list(dict.fromkeys(j.criterion.label for f in regimens for j in f.judgements))
+    rows = [["", *(f.regimen.name for f in regimens)]]
+    for label in labels:
+        by_regimen = [next((j for j in f.judgements if j.criterion.label == label), None) for f in regimens]
+        rows.append([label, *(state_text(j) for j in by_regimen)])
+    joint = ["" if f.joint is None else f"{100 * f.joint:.0f} %" for f in regimens]
+    return [*rows, ["all that can be judged, at once", *joint]]
+
+
+def state_text(j: Judgement | None) -> str:
+    """State and share of the ensemble."""
+    if j is None:
+        return "-"
+    return j.state + ("" if j.probability is None or j.value is None else f" {100 * j.probability:.0f} %")
+
+
+def evidence_lines(regimens: Sequence[RegimenForecast]) -> list[str]:
+    """What stands behind each criterion, and why some cannot be said."""
+    out: dict[str, None] = {}
+    for f in regimens:
+        for j in f.judgements:
+            c = j.criterion
+            whose = f" ({f.regimen.name})" if c.metric in {"days_outside_window", "wbc"} else ""
+            note = f". {c.note}" if c.note else ""
+            out[f"{c.label}{whose}: {c.known}; {c.source}, {c.place}{note}"] = None
+    for f in regimens:
+        for j in f.judgements:
+            if j.state == "CANNOT SAY" and j.probability is None:
+                out[f"cannot say for {f.regimen.name}: {j.criterion.label}: {j.reason}"] = None
+    return list(out)
+
+
+def band_lines(comparison: Comparison) -> list[str]:
+    """Published exposure bands with their source, and where each regimen falls."""
+    lines = []
+    for band in comparison.bands:
+        ends = f">= {band.low:g}" if band.high is None else f"{band.low:g} to {band.high:g}"
+        source = sources().get(band.source)
+        lines.append(f"{ends}: {band.note} {band.place} [{source.citation if source else band.source}]")
+    for f in ordered(comparison):
+        auc = f.metrics["fludarabine_auc"]
+        if isinstance(auc, Unknown | NotApplicable):
+            continue
+        values = np.atleast_1d(np.asarray(auc, dtype=float))
+        parts = []
+        for band in comparison.bands:
+            parts.append(f"below {band.low:g} {100 * np.mean(values < band.low):.0f} %")
+            if band.high is not None:
+                parts.append(f"above {band.high:g} {100 * np.mean(values > band.high):.0f} %")
+        lines.append(f"{f.regimen.name}: {shown('fludarabine_auc', auc)}; {', '.join(dict.fromkeys(parts))}")
+    return lines
+
+
+def hematotox_lines(comparison: Comparison) -> list[str]:
+    """The CAR-HEMATOTOX score."""
+    h = comparison.hematotox
+    assert h is not None
+    score = f"{h.score}" if h.score is not None else f"{h.low} to {h.high} (missing: {', '.join(h.missing)})"
+    points = ", ".join(f"{name} {p}" for name, p in h.points.items())
+    return [
+        f"CAR-HEMATOTOX {score} of 7, risk group: {h.group} ({points})",
+        "  pooled validation AUC 0.89 (n=180), external 0.73 (n=245); lymphoma and myeloma, not acute leukaemia",
+    ]
+
+
+def search_lines(search: SearchResult, most: int = 15) -> list[str]:
+    """Schedules found, nearest first, and the frontier of depth against duration."""
+    met = search.meeting
+    lines = [
+        f"Search: {len(search.found)} schedules of {search.regimen.name} ({search.draws} draws), "
+        f"{len(met)} meet the criteria at the stated share"
+    ]
+    if not met:
+        lines.append("None does; listed by the share of the ensemble that meets all criteria at once:")
+    names = [k.label for k in search.knobs]
+    rows = [["", *names, "all met", "ALC day 0", "days <0.2 after", "window", "distance"]]
+    for i, f in enumerate((met or search.found)[:most], 1):
+        rows.append([f"{i}", *_found(f)])
+    lines += [f"  {line}" for line in aligned(rows)]
+    front = sorted((f for f in search.found if f.on_frontier), key=lambda f: f.depth)
+    lines.append("Frontier: no other schedule is both deeper at infusion and shorter below 0.2 after it")
+    rows = [["", *names, "all met", "ALC day 0", "days <0.2 after", "window", "distance"]]
+    rows += [["*", *_found(f)] for f in front[:most]]
+    return lines + [f"  {line}" for line in aligned(rows)]
+
+
+def _found(f: Found) -> list[str]:
+    joint = "-" if f.joint is None else f"{100 * f.joint:.0f} %"
+    window = "in" if f.in_window else "outside"
+    return [
+        *(f"{value:g}" for _, value in f.schedule.settings),
+        joint,
+        _count(f.depth),
+        _plain(f.duration),
+        window,
+        f"{f.schedule.distance:.2f}",
+    ]
+
+
+def all_findings(comparison: Comparison) -> tuple[Finding, ...]:
+    """Findings of the comparison and its regimens, once each, warnings first."""
+    found = [*comparison.findings, *(x for f in comparison.forecasts for x in f.findings)]
+    if comparison.hematotox is not None:
+        found += comparison.hematotox.findings
+    order = {"error": 0, "warning": 1, "info": 2}
+    return tuple(sorted(dict.fromkeys(found), key=lambda f: (order[f.severity], f.code)))
+
+
+def finding_lines(findings: Sequence[Finding]) -> list[str]:
+    """One line a finding."""
+    return [
+        f"{f.code} {f.severity}: {f.what}" + (f" [{f.where}]" if f.where else "") + (f" ({f.hint})" if f.hint else "")
+        for f in findings
+    ]
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows as lines with columns of equal width."""
+    if not rows:
+        return []
+    width = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(w) for cell, w in zip(row, width, strict=True)).rstrip() for row in rows]
+
+
+def conditioning_json(comparison: Comparison, search: SearchResult | None = None) -> dict[str, Any]:
+    """The comparison as plain data, schema `lymphorisk/conditioning/1`."""
+    out: dict[str, Any] = {
+        "schema": SCHEMA,
+        "baseline_alc": comparison.baseline_alc,
+        "body": {
+            "weight_kg": comparison.body.weight_kg,
+            "bsa_m2": rounded(comparison.body.bsa_m2),
+            "egfr_ml_min": rounded(comparison.body.egfr_ml_min),
+            "assumed": list(comparison.body.assumed),
+        },
+        "host_until_day": comparison.host_until_d,
+        "regimens": [_regimen_json(f) for f in ordered(comparison)],
+        "fludarabine_bands": [
+            {"low": b.low, "high": b.high, "source": b.source, "place": b.place, "note": b.note}
+            for b in comparison.bands
+        ],
+        "hematotox": None if comparison.hematotox is None else _hematotox_json(comparison),
+        "search": None if search is None else _search_json(search),
+        "findings": [_finding_json(f) for f in all_findings(comparison)],
+        "notes": notes(comparison),
+        "provenance": {
+            "version": comparison.version,
+            "parameter_set": comparison.parameter_set,
+            "draws": comparison.choices.draws,
+            "seed": comparison.choices.seed,
+            "inputs": [list(i) for i in comparison.inputs],
+            "drugs_file": None if comparison.choices.drugs is None else comparison.choices.drugs.name,
+            "criteria_file": None if comparison.choices.criteria is None else comparison.choices.criteria.name,
+        },
+    }
+    return out
+
+
+def _regimen_json(f: RegimenForecast) -> dict[str, Any]:
+    r = f.regimen
+    return {
+        "name": r.name,
+        "product": r.product,
+        "title": r.title,
+        "indication": r.indication,
+        "drugs": [{"name": d.drug, "amount": d.amount, "unit": d.unit, "day": d.day} for d in r.drugs],
+        "radiation": [
+            {
+                "label": c.label,
+                "role": c.role,
+                "days": list(c.days),
+                "whole_body_gy": c.whole_body_gy,
+                "plan": c.plan,
+                "dose_factor": c.dose_factor,
+            }
+            for c in r.radiation
+        ],
+        "fractions": [{"day": day, "blood_gy": rounded(gy)} for day, gy in f.fractions],
+        "infusion_days": list(r.infusion_days),
+        "leukapheresis_day": r.leukapheresis_day,
+        "window_days": None if f.window_days is None else list(f.window_days),
+        "alc": {"day": rounded(f.day), **{name: rounded(values) for name, values in f.bands.items()}},
+        "metrics": {name: _value_json(name, value) for name, value in f.metrics.items()},
+        "criteria": [
+            {
+                "label": j.criterion.label,
+                "metric": j.criterion.metric,
+                "comparator": j.criterion.comparator,
+                "limit": j.criterion.limit,
+                "state": j.state,
+                "probability": j.probability,
+                "median": rounded(j.value),
+                "p05": rounded(j.low),
+                "p95": rounded(j.high),
+                "reason": j.reason,
+                "evidence": {
+                    "known": j.criterion.known,
+                    "source": j.criterion.source,
+                    "place": j.criterion.place,
+                    "note": j.criterion.note,
+                },
+            }
+            for j in f.judgements
+        ],
+        "joint_probability": f.joint,
+        "evidence": [{"what": e.what, "source": e.source, "known": e.known} for e in r.evidence],
+        "findings": [_finding_json(x) for x in f.findings],
+    }
+
+
+def _value_json(name: str, value: Value) -> dict[str, Any]:
+    unit = METRICS[name].unit
+    if isinstance(value, Unknown | NotApplicable):
+        return {"unit": unit, "median": None, "reason": value.reason}
+    middle, low, high = spread(value) or (None, None, None)
+    return {"unit": unit, "median": rounded(middle), "p05": rounded(low), "p95": rounded(high)}
+
+
+def _hematotox_json(comparison: Comparison) -> dict[str, Any]:
+    h = comparison.hematotox
+    assert h is not None
+    return {
+        "score": h.score,
+        "low": h.low,
+        "high": h.high,
+        "group": h.group,
+        "points": dict(h.points),
+        "missing": list(h.missing),
+    }
+
+
+def _search_json(search: SearchResult) -> dict[str, Any]:
+    return {
+        "regimen": search.regimen.name,
+        "knobs": [{"label": k.label, "values": list(k.values), "start": k.start} for k in search.knobs],
+        "draws": search.draws,
+        "schedules": [
+            {
+                "settings": dict(f.schedule.settings),
+                "distance": rounded(f.schedule.distance),
+                "joint_probability": f.joint,
+                "meets": f.meets,
+                "in_window": f.in_window,
+                "alc_at_infusion": rounded(f.depth),
+                "days_below_0_2_after": rounded(f.duration),
+                "on_frontier": f.on_frontier,
+            }
+            for f in search.found
+        ],
+    }
+
+
+def _finding_json(f: Finding) -> Mapping[str, str]:
+    return {"code": f.code, "severity": f.severity, "what": f.what, "where": f.where, "hint": f.hint}
+
+
+def rounded(value: Any) -> Any:
+    """Numbers to six significant digits, so that the same input gives the same bytes everywhere."""
+    if value is None:
+        return None
+    if isinstance(value, np.ndarray):
+        return [rounded(v) for v in value.tolist()]
+    return float(f"{float(value):.{DIGITS}g}")
