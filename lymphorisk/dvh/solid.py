@@ -178,7 +178,7 @@ def _piece(
             missed[k : k + 2] -= 0.5 * planes.curvature(k, first, last) * gap**3 * HALF_OF_BULGE
     if end_caps == "half":
         slabs += _cap(planes, last, first, 1, spacing)
-    plane_of = {id(planes.maps[k]): k for k in np.flatnonzero(missed)}
+    plane_of = {id(planes.maps[k]): k for k in np.flatnonzero(missed).tolist()}
     return [(a, b, _rescaled(m, plane_of, missed, planes, b - a)) for a, b, m in _joined(slabs)]
 
 
