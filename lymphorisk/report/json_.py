@@ -1,0 +1,311 @@
+"""The result as JSON: keys as in the interface, the same bytes for the same result, no NaN."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lymphorisk.dvh import DVH
+from lymphorisk.findings import Finding
+from lymphorisk.report.wording import NOT_A_DEVICE, by_organ
+
+if TYPE_CHECKING:
+    from lymphorisk.analysis import Analysis, OrganDose
+    from lymphorisk.circulation import BloodDose, BloodSummary
+    from lymphorisk.literature import Estimate
+
+ANALYZE_SCHEMA = "lymphorisk/analyze/1"
+BLOOD_SCHEMA = "lymphorisk/blood/1"
+#: Digits kept: far beyond what any input carries, few enough that the last bits of a sum do not show.
+DIGITS = 9
+METRICS = ("V5Gy[%]", "V10Gy[%]", "V20Gy[%]", "D2%[Gy]")
+
+Identity = tuple[str, str]
+
+
+def render(analysis: Analysis, identity: Identity | None = None) -> str:
+    """The analysis as JSON text; `identity` (name, ID) is shown only because it was asked for."""
+    return dumps(to_dict(analysis, identity))
+
+
+def dumps(value: Mapping[str, Any]) -> str:
+    """JSON text, indented, lists of numbers on one line; numbers that are none become null."""
+    return _written(tidy(value), "") + "\n"
+
+
+def tidy(value: Any) -> Any:
+    """Plain Python values: floats of nine digits, NaN and infinity as None, arrays as lists."""
+    if isinstance(value, np.ndarray):
+        return [tidy(v) for v in value.tolist()]
+    if isinstance(value, np.generic):
+        return tidy(value.item())
+    if isinstance(value, float):
+        return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(k): tidy(v) for k, v in value.items()}
+    if isinstance(value, str) or value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, Sequence | set | frozenset):
+        return [tidy(v) for v in (sorted(value) if isinstance(value, set | frozenset) else value)]
+    if isinstance(value, Exact):
+        return value
+    raise TypeError(f"{type(value).__name__} has no place in a result")
+
+
+class Exact:
+    """A value whose floats are written to the last bit, because a program computes with them again."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+def _written(value: Any, indent: str) -> str:
+    if isinstance(value, Exact):
+        return json.dumps(value.value, ensure_ascii=False, allow_nan=False)
+    inner = indent + "  "
+    if isinstance(value, dict) and value:
+        rows = [f"{inner}{json.dumps(k, ensure_ascii=False)}: {_written(v, inner)}" for k, v in value.items()]
+        return "{\n" + ",\n".join(rows) + f"\n{indent}}}"
+    if isinstance(value, list) and any(isinstance(v, dict | list) for v in value):
+        return "[\n" + ",\n".join(inner + _written(v, inner) for v in value) + f"\n{indent}]"
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def to_dict(analysis: Analysis, identity: Identity | None = None) -> dict[str, Any]:
+    """The envelope of ``analyze --json``."""
+    out: dict[str, Any] = {"schema": ANALYZE_SCHEMA}
+    if identity is not None:
+        out["identity"] = {"name": identity[0], "id": identity[1]}
+    provenance = analysis.provenance
+    out |= {
+        "inputs": [{"role": role, "uid": uid, "sha256": sha} for role, uid, sha in provenance.inputs],
+        "plan": _plan(analysis),
+        "patient": _patient(analysis),
+        "organs": {name: _organ(organ) for name, organ in analysis.organs.items()},
+        "targets": [{"kind": t.tg263, **_organ(t)} for t in analysis.targets],
+        "unmatched": list(analysis.unmatched),
+        "blood": _blood(analysis.blood, analysis.edic),
+        "alc": analysis.forecast.to_dict(),
+        "risk": _risk(analysis),
+        "explanation": _explanation(analysis.explanation),
+        "physics_attribution": dict(analysis.attribution),
+        "findings": findings(analysis.findings),
+        "assumptions": [{"name": a.name, "value": a.value, "note": a.note} for a in analysis.assumptions],
+        "course": Exact(analysis.course.to_dict()),
+        "provenance": {
+            "version": provenance.version,
+            "parameter_set": provenance.parameter_set,
+            "model": provenance.model_name,
+            "model_sha256": provenance.model_sha256,
+            "seed": provenance.seed,
+            "draws": provenance.draws,
+            "options": dict(provenance.options),
+            "packages": dict(provenance.packages),
+        },
+        "note": NOT_A_DEVICE,
+    }
+    return out
+
+
+def blood_to_dict(blood: BloodDose, edic: Mapping[str, Any], noted: Sequence[Finding] | None = None) -> dict[str, Any]:
+    """The envelope of ``blood --json``."""
+    return {
+        "schema": BLOOD_SCHEMA,
+        **_blood(blood, edic),
+        "findings": findings(blood.findings if noted is None else noted),
+    }
+
+
+def findings(noted: Sequence[Finding]) -> list[dict[str, str]]:
+    """Findings with code, severity, what, where and hint."""
+    return [{"code": f.code, "severity": f.severity, "what": f.what, "where": f.where, "hint": f.hint} for f in noted]
+
+
+def reason_of(value: object) -> str | None:
+    """The reason of a value that declines to be a number; None for a value."""
+    reason = getattr(value, "reason", None)
+    return reason if isinstance(reason, str) else None
+
+
+def _plan(analysis: Analysis) -> dict[str, Any]:
+    return {
+        "label": analysis.label,
+        "fractions": analysis.fractions,
+        "phases": [
+            {
+                "label": p.label,
+                "fractions": p.fractions,
+                "modality": p.modality,
+                "rbe_in_dose": p.rbe_in_dose,
+                "prescription_gy": p.prescription_gy,
+                "days": list(p.days),
+                "schedule": p.schedule,
+                "beams": [
+                    {
+                        "number": b.number,
+                        "name": b.name,
+                        "on_s": b.on_s,
+                        "start_s": b.start_s,
+                        "time_source": b.time_source,
+                        "weight": b.weight,
+                    }
+                    for b in p.beams
+                ],
+            }
+            for p in analysis.phases
+        ],
+    }
+
+
+def _patient(analysis: Analysis) -> dict[str, Any]:
+    p = analysis.patient
+    return {
+        "sex": p.sex,
+        "age": p.age_y,
+        "height_cm": p.height_cm,
+        "weight_kg": p.weight_kg,
+        "alc": p.alc,
+        "lln": p.lln,
+        "site": p.site,
+        "chemo": p.chemo,
+        "sources": dict(analysis.patient_sources),
+    }
+
+
+def _organ(organ: OrganDose) -> dict[str, Any]:
+    dose = organ.course
+    out: dict[str, Any] = {
+        "roi": list(organ.roi_names),
+        "source": organ.source,
+        "how": organ.how,
+        "volume_cm3": organ.volume_cm3,
+        "coverage": organ.coverage,
+        "mean_gy": dose.mean_gy,
+        "min_gy": float(dose.dose_gy[0]) if organ.dvh is None else organ.dvh.min_gy,
+        "max_gy": float(dose.dose_gy[-1]) if organ.dvh is None else organ.dvh.max_gy,
+        "fraction_mean_gy": [d.mean_gy for d in organ.per_fraction],
+    }
+    if isinstance(organ.dvh, DVH):
+        out["metrics"] = {text: _metric(organ.dvh, text) for text in METRICS}
+    return out
+
+
+def _metric(dvh: DVH, text: str) -> float | None:
+    from lymphorisk.dvh.metrics import metric
+
+    value = metric(dvh, text)
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+
+
+def _blood(blood: BloodDose, edic: Mapping[str, Any]) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "engine": blood.engine,
+        "network": blood.network,
+        "fraction": _summary(blood.fraction[0]),
+        "course": _summary(blood.course),
+        "by_organ": by_organ(blood.by_organ),
+        "by_compartment": dict(blood.by_organ),
+        "edic": _edic(edic),
+        "stages": blood.stages,
+        "lanes": dict(blood.lanes),
+        "bounds": {name: _summary(s, curve=False) for name, s in blood.bounds.items()},
+    }
+    if len(blood.fraction) > 1:
+        out["fraction_by_phase"] = [_summary(s) for s in blood.fraction]
+    return out
+
+
+def _summary(s: BloodSummary, curve: bool = True) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "mean_gy": s.mean_gy,
+        "sd_gy": s.sd_gy,
+        "v_gt_0": s.v_gt_0,
+        "v_gt_0_07": s.v_gt_0_07,
+        "v_gt_0_125": s.v_gt_0_125,
+        "v_ge_0_5": s.v_ge_0_5,
+        "d2_gy": s.d2_gy,
+        "surviving": dict(s.surviving),
+    }
+    if curve:
+        out["dose_gy"] = s.dose_gy
+        out["volume_fraction_cumulative"] = s.volume_fraction_cumulative
+    return out
+
+
+def _edic(edic: Mapping[str, Any]) -> dict[str, Any]:
+    """Numbers, or null with the reason; `reason` repeats why EDIC itself has none."""
+    out: dict[str, Any] = {name: None if reason_of(value) else value for name, value in edic.items()}
+    reasons = {name: reason for name, value in edic.items() if (reason := reason_of(value))}
+    if "edic_gy" in reasons:
+        out["reason"] = reasons["edic_gy"]
+    return {**out, "reasons": reasons}
+
+
+def _risk(analysis: Analysis) -> dict[str, Any]:
+    risk = analysis.risk
+    return {
+        "mechanistic": dict(risk.mechanistic),
+        "learned": _learned(risk.learned),
+        "literature": [_estimate(e) for e in risk.literature],
+        "disagreement": risk.disagreement,
+    }
+
+
+def _learned(learned: Any) -> dict[str, Any]:
+    if reason := reason_of(learned):
+        return {"g3": None, "g4": None, "interval": None, "in_domain": None, "declined": reason}
+    return {
+        "g3": learned.g3,
+        "g4": learned.g4,
+        "interval": {name: list(ends) for name, ends in learned.interval.items()},
+        "in_domain": learned.in_domain,
+        "domain": {
+            "reasons": list(learned.domain.reasons),
+            "distance": learned.domain.distance,
+            "known_share": learned.domain.known_share,
+        },
+        "sets": {name: list(members) for name, members in learned.sets.items()},
+        "nadir": {f"{level:g}": value for level, value in learned.nadir.items()},
+        "trained_on": learned.trained_on,
+        "model": learned.model,
+        "missing": list(learned.missing),
+    }
+
+
+def _estimate(e: Estimate) -> dict[str, Any]:
+    out: dict[str, Any] = {"name": e.name, "outcome": e.outcome.key}
+    if reason := reason_of(e.p):
+        out["declined"] = reason
+    else:
+        out["p"] = e.p
+    return out | {"p_low": e.p_low, "p_high": e.p_high, "alc": e.alc, "citation": e.citation, "how": e.how}
+
+
+def _explanation(explanation: Any) -> dict[str, Any]:
+    if reason := reason_of(explanation):
+        return {"groups": [], "features": [], "base": None, "declined": reason}
+    return {
+        "outcome": explanation.outcome,
+        "base": explanation.base,
+        "log_odds": explanation.log_odds,
+        "p": explanation.p,
+        "groups": [{"group": g.name, "log_odds": g.log_odds, "low": g.low, "high": g.high} for g in explanation.organs],
+        "kinds": [{"group": g.name, "log_odds": g.log_odds, "low": g.low, "high": g.high} for g in explanation.kinds],
+        "features": [
+            {
+                "name": c.name,
+                "label": c.label,
+                "unit": c.unit,
+                "value": c.value,
+                "log_odds": c.log_odds,
+                **({"reason": "missing"} if not math.isfinite(c.value) else {}),
+            }
+            for c in explanation.features
+        ],
+        "sentences": list(explanation.sentences),
+        "note": explanation.note,
+    }

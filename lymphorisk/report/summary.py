@@ -1,0 +1,51 @@
+"""What stands at the top of every report: the numbers, without a verdict, and how weak they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lymphorisk.report.json_ import reason_of
+from lymphorisk.report.wording import POOL_LABELS, digits, percent
+
+if TYPE_CHECKING:
+    from lymphorisk.analysis import Analysis
+
+
+def headline(a: Analysis) -> list[str]:
+    """The answer in two sentences: count and risk."""
+    f = a.forecast
+    start = f"{digits(f.baseline_alc)}{'' if f.baseline_known else ' (a cohort median, not measured)'}"
+    count = (
+        f"The lymphocyte count is forecast to fall from {start} to {digits(f.nadir.median)} x10^9/L "
+        f"(90 % band {digits(f.nadir.p05)} to {digits(f.nadir.p95)}) about day {f.nadir.day.p50:.0f} of the course."
+    )
+    g = f.grade_probability
+    risk = (
+        f"Probability that the nadir reaches CTCAE {f.ctcae} grade 3 or worse (< 0.5): {percent(g.get('3'))}; "
+        f"grade 4 (< 0.2): {percent(g.get('4'))}."
+    )
+    return [count, risk]
+
+
+def weakness(a: Analysis) -> list[str]:
+    """What makes this answer weaker than it looks, most important first."""
+    out = []
+    if not a.forecast.baseline_known:
+        out.append("No baseline count was given: a cohort median stands in.")
+    if standing_in := a.course.surrogates:
+        named = ", ".join(POOL_LABELS.get(p, p).lower() for p in standing_in if p != "elsewhere")
+        if named:
+            out.append(f"Without a contour of their own: {named}. The body's diluted dose stands in.")
+    if any(b.time_source == "assumed" for p in a.phases for b in p.beams):
+        out.append("Beam-on times are assumed: they shape the blood dose histogram, not its mean.")
+    if any(p.schedule.endswith("assumed") for p in a.phases):
+        out.append("The calendar is assumed: one fraction a working day, without breaks.")
+    learned = a.risk.learned
+    if not reason_of(learned) and not learned.in_domain:  # type: ignore[union-attr]
+        out.append("The trained predictor has not seen such patients: the mechanistic forecast leads.")
+    errors = sum(f.severity == "error" for f in a.findings)
+    if errors:
+        out.append(
+            f"{errors} finding{'s' if errors > 1 else ''} of severity error: read them before using the numbers."
+        )
+    return out

@@ -1,0 +1,232 @@
+"""Drawing by hand: scales, ticks, lines, bands, bars and labels as inline SVG.
+
+Colours are CSS classes, so that a page decides them for light, dark and print. Every figure has a title
+and a description for people who do not see it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from html import escape
+
+#: Points closer than this in the drawing are one: half a pixel of a printed page.
+SAME_PX = 0.5
+TICK_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """From a value to a place: linear, or logarithmic."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+    log: bool = False
+
+    def __call__(self, value: float) -> float:
+        """The place of a value, held inside the scale.
+
+        Examples
+        --------
+        >>> Scale(0, 10, 100, 200)(5), Scale(0.1, 10, 0, 200, log=True)(1.0), Scale(0, 10, 0, 100)(99)
+        (150.0, 100.0, 100.0)
+        """
+        value = min(max(value, self.low), self.high)
+        if self.log:
+            share = math.log(value / self.low) / math.log(self.high / self.low)
+        else:
+            share = (value - self.low) / (self.high - self.low)
+        return self.start + share * (self.end - self.start)
+
+
+def nice_ticks(low: float, high: float, about: int = 6) -> list[float]:
+    """Round numbers from low to high, about so many.
+
+    Examples
+    --------
+    >>> nice_ticks(0, 10, 5), nice_ticks(0, 0.34, 4)
+    ([0.0, 2.0, 4.0, 6.0, 8.0, 10.0], [0.0, 0.1, 0.2, 0.3])
+    """
+    rough = (high - low) / max(about, 1)
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = power * min(TICK_STEPS, key=lambda s: abs(s * power - rough))
+    first = math.ceil(low / step - 1e-9)
+    last = math.floor(high / step + 1e-9)
+    return [round(i * step, 10) for i in range(first, last + 1)]
+
+
+def round_up(value: float, about: int = 6) -> float:
+    """The end of an axis that holds the value: the next tick.
+
+    Examples
+    --------
+    >>> round_up(9.3), round_up(0.0), round_up(50.4)
+    (10.0, 1.0, 60.0)
+    """
+    if value <= 0:
+        return 1.0
+    ticks = nice_ticks(0.0, value, about)
+    step = ticks[1] - ticks[0] if len(ticks) > 1 else value
+    return float(f"{math.ceil(value / step - 1e-9) * step:.10g}")
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """1, 2 and 5 of every decade.
+
+    Examples
+    --------
+    >>> log_ticks(0.05, 2.0)
+    [0.05, 0.1, 0.2, 0.5, 1.0, 2.0]
+    """
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    found = [float(f"{m}e{e}") for e in range(first, last + 1) for m in (1, 2, 5)]
+    return [v for v in found if low * (1 - 1e-9) <= v <= high * (1 + 1e-9)]
+
+
+def spread_apart(places: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Places moved as little as needed to stand `gap` apart between low and high, order kept.
+
+    Examples
+    --------
+    >>> spread_apart([10, 11, 50], 10, 0, 100)
+    [5.5, 15.5, 50.0]
+    """
+    order = sorted(range(len(places)), key=lambda i: places[i])
+    groups: list[tuple[float, list[int]]] = []
+    for i in order:
+        groups.append((float(places[i]), [i]))
+        while len(groups) > 1 and _edge(groups[-2], gap, 1) > _edge(groups[-1], gap, -1):
+            (a, left), (b, right) = groups[-2], groups[-1]
+            middle = (a * len(left) + b * len(right)) / (len(left) + len(right))
+            groups[-2:] = [(middle, left + right)]
+    out = [0.0] * len(places)
+    for middle, members in groups:
+        half = gap * (len(members) - 1) / 2
+        middle = min(max(middle, low + half), high - half)
+        for k, i in enumerate(members):
+            out[i] = middle - half + k * gap
+    return out
+
+
+def _edge(group: tuple[float, list[int]], gap: float, side: int) -> float:
+    return group[0] + side * gap * len(group[1]) / 2
+
+
+def thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Points of a line without those that a straight line between their neighbours already draws."""
+    kept: list[tuple[float, float]] = []
+    for point in points:
+        if len(kept) > 1 and _near(kept[-2], kept[-1], point):
+            kept[-1] = point
+        elif not kept or abs(point[0] - kept[-1][0]) + abs(point[1] - kept[-1][1]) >= SAME_PX or len(kept) == 1:
+            kept.append(point)
+    if points and kept[-1] != points[-1]:
+        kept.append(points[-1])
+    return kept
+
+
+def _near(a: tuple[float, float], b: tuple[float, float], c: tuple[float, float]) -> bool:
+    """Whether b lies within a fifth of a pixel of the line from a to c."""
+    length = math.hypot(c[0] - a[0], c[1] - a[1])
+    cross = abs((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]))
+    return length > 0 and length < 40 and cross / length < 0.2
+
+
+def px(value: float) -> str:
+    """A coordinate.
+
+    Examples
+    --------
+    >>> px(3.14159), px(2.0), px(-0.01)
+    ('3.1', '2', '0')
+    """
+    text = f"{value:.1f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def tick_label(value: float) -> str:
+    """
+    Examples
+    --------
+    >>> tick_label(0.5), tick_label(20.0), tick_label(0.1 + 0.2)
+    ('0.5', '20', '0.3')
+    """
+    return f"{value:.6g}"
+
+
+@dataclass(slots=True)
+class Drawing:
+    """A figure under construction: shapes are added, `svg` closes it."""
+
+    width: int
+    height: int
+    title: str
+    description: str
+    key: str
+    parts: list[str] = field(default_factory=list)
+
+    def text(self, x: float, y: float, content: str, kind: str = "label", anchor: str = "start", turn: int = 0) -> None:
+        """Text; `kind` is a CSS class, `anchor` start, middle or end."""
+        turned = f' transform="rotate({turn} {px(x)} {px(y)})"' if turn else ""
+        at = "" if anchor == "start" else f' text-anchor="{anchor}"'
+        self.parts.append(f'<text class="{kind}" x="{px(x)}" y="{px(y)}"{at}{turned}>{escape(content)}</text>')
+
+    def line(self, points: Sequence[tuple[float, float]], kind: str, dash: str = "") -> None:
+        """A line through points."""
+        drawn = "".join(f"{'M' if i == 0 else 'L'}{px(x)} {px(y)}" for i, (x, y) in enumerate(thinned(points)))
+        dashed = f' stroke-dasharray="{dash}"' if dash else ""
+        self.parts.append(f'<path class="{kind}" d="{drawn}"{dashed}/>')
+
+    def band(self, x: Sequence[float], low: Sequence[float], high: Sequence[float], kind: str) -> None:
+        """The area between two lines."""
+        there = thinned(list(zip(x, high, strict=True)))
+        back = thinned(list(zip(x, low, strict=True)))[::-1]
+        drawn = "L".join(f"{px(a)} {px(b)}" for a, b in [*there, *back])
+        self.parts.append(f'<path class="{kind}" d="M{drawn}Z"/>')
+
+    def rect(self, x: float, y: float, width: float, height: float, kind: str) -> None:
+        """A rectangle."""
+        self.parts.append(
+            f'<rect class="{kind}" x="{px(x)}" y="{px(y)}" width="{px(max(width, 0))}" height="{px(max(height, 0))}"/>'
+        )
+
+    def mark(self, x: float, y: float, shape: str, kind: str, size: float = 5.0) -> None:
+        """A marker: circle, square, diamond or triangle."""
+        if shape == "circle":
+            self.parts.append(f'<circle class="{kind}" cx="{px(x)}" cy="{px(y)}" r="{px(size)}"/>')
+            return
+        corners = {
+            "square": [(-1, -1), (1, -1), (1, 1), (-1, 1)],
+            "diamond": [(0, -1.3), (1.3, 0), (0, 1.3), (-1.3, 0)],
+            "triangle": [(0, -1.2), (1.1, 0.9), (-1.1, 0.9)],
+        }[shape]
+        drawn = " ".join(f"{px(x + size * a)},{px(y + size * b)}" for a, b in corners)
+        self.parts.append(f'<polygon class="{kind}" points="{drawn}"/>')
+
+    def x_axis(self, scale: Scale, y: float, top: float, ticks: Sequence[float], label: str) -> None:
+        """An axis at the bottom with grid lines up to `top`."""
+        for tick in ticks:
+            self.line([(scale(tick), y), (scale(tick), top)], "grid")
+            self.text(scale(tick), y + 16, tick_label(tick), "tick", "middle")
+        self.line([(scale.start, y), (scale.end, y)], "axis")
+        self.text((scale.start + scale.end) / 2, y + 34, label, "axis-label", "middle")
+
+    def y_axis(self, scale: Scale, x: float, right: float, ticks: Sequence[float], label: str) -> None:
+        """An axis at the left with grid lines to `right`; its label stands above it."""
+        for tick in ticks:
+            self.line([(x, scale(tick)), (right, scale(tick))], "grid")
+            self.text(x - 7, scale(tick) + 4, tick_label(tick), "tick", "end")
+        self.line([(x, scale.start), (x, scale.end)], "axis")
+        self.text(x, min(scale.start, scale.end) - 10, label, "axis-label")
+
+    def svg(self) -> str:
+        """The figure."""
+        head = (
+            f'<svg viewBox="0 0 {self.width} {self.height}" role="img" aria-labelledby="{self.key}-t {self.key}-d" '
+            f'preserveAspectRatio="xMidYMid meet"><title id="{self.key}-t">{escape(self.title)}</title>'
+            f'<desc id="{self.key}-d">{escape(self.description)}</desc>'
+        )
+        return head + "".join(self.parts) + "</svg>"

@@ -1,0 +1,123 @@
+"""How numbers and names are written in every report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from lymphorisk.organs import load
+
+#: Longest name shown; an ROI name holds up to 64 characters, a hostile one far more.
+NAME_MAX = 64
+POOL_LABELS = {
+    "blood": "Circulating blood",
+    "spleen": "Spleen",
+    "nodes": "Lymph nodes",
+    "marrow": "Bone marrow",
+    "gut": "Gut",
+    "thymus": "Thymus",
+    "lung": "Lung mucosa",
+    "elsewhere": "Other tissues",
+    "unexplained": "Unexplained loss",
+    "chemo": "Chemotherapy",
+    "drugs": "Drugs",
+}
+SOURCE_LABELS = {"roi": "contour", "derived": "derived", "surrogate": "surrogate", "scenario": "given"}
+GRADE_EDGES = {"2": 0.8, "3": 0.5, "4": 0.2}
+NOT_A_DEVICE = "Research and QA support, not a medical device."
+SIMULATED = "The trained predictor learned from simulated patients."
+
+
+def short(name: str, longest: int = NAME_MAX) -> str:
+    """A name in one line of bounded length.
+
+    Examples
+    --------
+    >>> short("a" * 100, 5)
+    'aaaa…'
+    """
+    one_line = " ".join(name.split())
+    return one_line if len(one_line) <= longest else one_line[: longest - 1] + "…"
+
+
+def digits(value: float | None, significant: int = 3) -> str:
+    """A number with so many significant digits, without an exponent; a dash when there is none.
+
+    Examples
+    --------
+    >>> digits(0.03141), digits(1234.5), digits(None), digits(0.0), digits(2.0)
+    ('0.0314', '1235', '–', '0', '2.00')
+    """
+    if value is None or not math.isfinite(value):
+        return "–"
+    if value == 0:
+        return "0"
+    places = significant - 1 - math.floor(math.log10(abs(value)))
+    rounded = round(value, places)
+    if rounded != 0:
+        places = significant - 1 - math.floor(math.log10(abs(rounded)))
+    return f"{rounded:.{max(places, 0)}f}"
+
+
+def percent(share: float | None) -> str:
+    """A share as percent, honest at both ends.
+
+    Examples
+    --------
+    >>> percent(0.842), percent(0.004), percent(0.9996), percent(0.0), percent(1.0), percent(0.034)
+    ('84 %', '< 1 %', '> 99 %', '0 %', '100 %', '3 %')
+    """
+    if share is None or not math.isfinite(share):
+        return "–"
+    value = 100.0 * share
+    if 0 < value < 1:
+        return "< 1 %"
+    if 99 < value < 100:
+        return "> 99 %"
+    return f"{value:.0f} %"
+
+
+def days(value: float | None) -> str:
+    """A time in days.
+
+    Examples
+    --------
+    >>> days(38.2), days(None)
+    ('38 d', '–')
+    """
+    return "–" if value is None or not math.isfinite(value) else f"{value:.0f} d"
+
+
+def plural(n: int, word: str) -> str:
+    """
+    Examples
+    --------
+    >>> plural(1, "fraction"), plural(3, "fraction")
+    ('1 fraction', '3 fractions')
+    """
+    return f"{n} {word}" if n == 1 else f"{n} {word}s"
+
+
+def organ_of_compartment(compartment: str) -> str:
+    """The organ that is the whole of a blood compartment, else the compartment in words.
+
+    Examples
+    --------
+    >>> organ_of_compartment("bronchial"), organ_of_compartment("left_heart"), organ_of_compartment("large_veins")
+    ('Lungs', 'Heart', 'large veins')
+    """
+    for organ in load().values():
+        if organ.part_of or organ.stands_for:
+            continue
+        if any(table.get(compartment) == 1.0 for table in organ.compartments.values()):
+            return organ.name
+    return compartment.replace("_", " ")
+
+
+def by_organ(compartments: Mapping[str, float]) -> dict[str, float]:
+    """Contributions of compartments summed by organ, largest first."""
+    out: dict[str, float] = {}
+    for compartment, value in compartments.items():
+        name = organ_of_compartment(compartment)
+        out[name] = out.get(name, 0.0) + value
+    return dict(sorted(out.items(), key=lambda item: (-item[1], item[0])))
