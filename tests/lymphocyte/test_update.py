@@ -1,0 +1,115 @@
+"""Learning from counts: on simulated patients, and what is refused."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from lymphorisk.errors import ScenarioError, UndecidableError
+from lymphorisk.lymphocyte import population
+from lymphorisk.lymphocyte.ensemble import assemble, forecast
+from lymphorisk.lymphocyte.population import draw
+from lymphorisk.lymphocyte.realisation import PATIENT_DIMENSIONS, realise
+from lymphorisk.lymphocyte.summary import band, summarise
+from lymphorisk.lymphocyte.update import update, weights_of
+from lymphorisk.parameters import load, posterior
+
+C = SimpleNamespace(**runpy.run_path(str(Path(__file__).parent / "courses.py")))
+PEOPLE = population(load("lymphocyte"), posterior())
+COURSE = C.upper_abdomen()
+BASELINE = 1.3
+
+
+def simulated(patients: int, counts_on: tuple[int, ...]) -> tuple[np.ndarray, ...]:
+    """Squared error of the forecast nadir before and after counts, and whether the 80 % band holds the truth."""
+    horizon = 80
+    prior = forecast(COURSE, BASELINE, PEOPLE, age_y=60.0, draws=8192, horizon_d=horizon, explain=False)
+    sd = draw(PEOPLE, 8192, 1, PATIENT_DIMENSIONS).values["counting.sd_ln"]
+    drawn = draw(PEOPLE, patients, 99, PATIENT_DIMENSIONS)
+    truth = realise(COURSE, drawn, PEOPLE, 60.0).ratio(prior.day) * BASELINE
+    noise = np.random.default_rng(7).standard_normal((patients, len(counts_on)))
+    before, after, held = [], [], []
+    nadirs = prior.counts.min(axis=1)
+    for i in range(patients):
+        measured = [
+            (float(d), float(truth[i, d] * np.exp(drawn.values["counting.sd_ln"][i] * noise[i, k])))
+            for k, d in enumerate(counts_on)
+        ]
+        weights, _ = weights_of(prior, measured, sd)
+        true_nadir = truth[i].min()
+        b = band(nadirs, weights)
+        before.append((nadirs.mean() - true_nadir) ** 2)
+        after.append((weights @ nadirs - true_nadir) ** 2)
+        held.append(b.p10 <= true_nadir <= b.p90)
+    return np.array(before), np.array(after), np.array(held)
+
+
+def test_the_first_week_halves_the_squared_error_of_the_nadir_and_the_band_stays_honest() -> None:
+    before, after, held = simulated(300, (7,))
+    assert after.mean() <= 0.5 * before.mean()
+    assert 0.75 <= held.mean() <= 0.85
+
+
+def test_two_weeks_teach_more_than_one() -> None:
+    _, one, _ = simulated(200, (7,))
+    _, two, held = simulated(200, (7, 14))
+    assert two.mean() < one.mean()
+    assert 0.75 <= held.mean() <= 0.87
+
+
+def test_a_low_count_lowers_the_forecast_and_narrows_it() -> None:
+    median = float(forecast(COURSE, BASELINE, PEOPLE, age_y=60.0, explain=False).median[7])
+    low = update(COURSE, BASELINE, PEOPLE, [(7.0, 0.75 * median)], age_y=60.0)
+    assert low.posterior.nadir.median < low.prior.nadir.median
+    width = [f.nadir.count.p90 / f.nadir.count.p10 for f in (low.prior, low.posterior)]
+    assert width[1] < width[0]
+    assert low.effective_draws >= 200
+    assert low.posterior.ensemble_id == low.prior.ensemble_id
+
+
+def test_order_of_the_counts_does_not_matter() -> None:
+    a = update(COURSE, BASELINE, PEOPLE, [(7, 0.9), (14, 0.6)], age_y=60.0)
+    b = update(COURSE, BASELINE, PEOPLE, [(14, 0.6), (7, 0.9)], age_y=60.0)
+    assert a.posterior.nadir == b.posterior.nadir
+
+
+def test_no_information_changes_nothing() -> None:
+    prior = forecast(COURSE, BASELINE, PEOPLE, age_y=60.0, explain=False)
+    weights, effective = weights_of(prior, [(7.0, 0.9)], np.full(prior.draws, 1e6))
+    assert effective == pytest.approx(prior.draws, rel=1e-6)
+    again = assemble(
+        prior.day, prior.counts, summarise(prior.day, prior.counts, weights), weights, organ_share={}, sensitivity={},
+        spread=None, baseline_alc=BASELINE, baseline_known=True, seed=1, horizon_d=365, lln=None, findings=(),
+        ensemble_id="",
+    )  # fmt: skip
+    assert again.nadir.median == pytest.approx(prior.nadir.median, rel=1e-3)
+
+
+def test_counts_that_contradict_the_model_are_refused_in_words() -> None:
+    with pytest.raises(UndecidableError, match="contradict the model") as caught:
+        update(COURSE, BASELINE, PEOPLE, [(7.0, 0.1), (14.0, 1.8)], age_y=60.0)
+    assert "0.1 on day 7 lies below" in caught.value.message
+    assert caught.value.exit_code == 4
+
+
+def test_a_count_of_zero_means_below_what_the_analyser_sees() -> None:
+    updated = update(COURSE, BASELINE, PEOPLE, [(35.0, 0.0)], age_y=60.0)
+    assert updated.posterior.nadir.p95 < updated.prior.nadir.median
+
+
+@pytest.mark.parametrize(
+    "counts", [[], [(0.0, 1.0)], [(-3.0, 1.0)], [(7.0, -1.0)], [(7.0, float("nan"))], [(900.0, 1.0)]]
+)
+def test_counts_that_are_none_are_refused(counts: list[tuple[float, float]]) -> None:
+    with pytest.raises(ScenarioError):
+        update(COURSE, BASELINE, PEOPLE, counts)
+
+
+def test_the_result_is_plain_numbers() -> None:
+    d = update(COURSE, BASELINE, PEOPLE, [(7, 0.9)], age_y=60.0).to_dict()
+    assert d["counts"] == [{"day": 7.0, "alc": 0.9}]
+    assert set(d) == {"counts", "prior", "posterior", "effective_draws", "learned"}
