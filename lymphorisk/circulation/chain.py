@@ -351,6 +351,12 @@ def _beam(c: Chain, x: NDArray[Any], step: _Step, on: float, spent: NDArray[Any]
     return total.reshape(columns, m, lanes).transpose(1, 2, 0), missed
 
 
+def one_step(c: Chain, push: NDArray[Any]) -> _Step:
+    """One jump of the transforms alone; `push` is dose rate times s, shape (l, q). [1/s]"""
+    lanes = len(c.share)
+    return _step(c, push, np.zeros(lanes), np.ones(lanes, dtype=np.bool_), 0)
+
+
 def _step(c: Chain, push: NDArray[Any], kick: Real, mask: NDArray[np.bool_], extra: int) -> _Step:
     """One jump of all columns; `kick` is the dose rate about its mean, for the moments. [Gy/s]"""
     from scipy import sparse

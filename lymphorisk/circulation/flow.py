@@ -268,7 +268,7 @@ def blood_dose(
     survival: Mapping[str, SurvivalForm],
     *,
     stages: int,
-    lanes: int,
+    lanes: int | None,
     bin_gy: float = BIN_GY,
     steps: int = STEPS,
     bounds: bool = True,
@@ -287,7 +287,7 @@ def blood_dose(
         Erlang stages of every compartment; 1 is the exponential network.
     lanes : int
         Most lanes a compartment may have; 1 is the well-mixed organ. Fewer are used where the blood cannot tell
-        (`lanes.adapted`).
+        (`lanes.adapted`). None uses every lane as given.
     bin_gy : float
         Resolution of the histogram. [Gy]
     steps : int

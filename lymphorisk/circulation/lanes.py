@@ -204,15 +204,18 @@ def spread_gy2(lane: LaneDose) -> float:
     return float(lane.share @ (total - lane.share @ total) ** 2)
 
 
-def adapted(network: Network, phase: PhaseBlood, lanes: int) -> PhaseBlood:
+def adapted(network: Network, phase: PhaseBlood, lanes: int | None) -> PhaseBlood:
     """The phase with as few lanes as the blood can tell apart, at most `lanes` a compartment.
 
     A visit of mean length tau in a fraction of beam-on time T sees about tau/T of a lane's dose. The variance that
     joining lanes of compartment i loses is then about ``v_i min(1, 2 tau_i / T) W_i`` with v_i its blood share and
     W_i the variance within the joined lanes; the numbers are chosen so that all losses stay near `VARIANCE_BUDGET`.
     The mean dose of every compartment and beam is kept; a spared lane is never joined with an irradiated one.
+    ``lanes=None`` joins none.
     """
     check_compartments(network, phase)
+    if lanes is None:
+        return phase
     if lanes < 1:
         raise ScenarioError(f"{lanes} lanes: an organ has at least one")
     on = float(phase.on_s.sum())

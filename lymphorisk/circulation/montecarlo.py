@@ -85,9 +85,7 @@ def particle_doses(c: Chain, particles: int, rng: np.random.Generator) -> Real:
 SAFE = 1e-12
 
 
-def _draw_lane(
-    where: NDArray[np.int64], lane_edge: Real, before: Real, rng: np.random.Generator
-) -> NDArray[np.int64]:
+def _draw_lane(where: NDArray[np.int64], lane_edge: Real, before: Real, rng: np.random.Generator) -> NDArray[np.int64]:
     draw = before[where] + rng.random(len(where)) * (1 - SAFE)
     return np.minimum(np.searchsorted(lane_edge, draw, side="right"), len(lane_edge) - 1)
 
@@ -98,7 +96,7 @@ def blood_dose(
     survival: Mapping[str, SurvivalForm],
     *,
     stages: int,
-    lanes: int,
+    lanes: int | None,
     seed: int = 0,
     particles: int = PARTICLES,
 ) -> BloodDose:
@@ -185,8 +183,9 @@ def histogram_of(dose: Real, c: Chain, bin_gy: float) -> Histogram:
     at = np.maximum((dose - offset) / bin_gy, 0.0)
     low = np.floor(at).astype(np.int64)
     part = at - low
-    mass = np.bincount(low, weights=1 - part, minlength=int(low.max()) + 2)
-    mass = (mass + np.bincount(low + 1, weights=part, minlength=len(mass))) / len(dose)
+    points = int(low.max()) + 2
+    below = np.bincount(low, weights=1 - part, minlength=points)
+    mass = (below + np.bincount(low + 1, weights=part, minlength=points)) / len(dose)
     untouched = float(np.mean(at <= SAFE))
     return Histogram(offset, bin_gy, read_only(mass), untouched, 0.0, 0.0, 0.0)  # type: ignore[arg-type]
 
