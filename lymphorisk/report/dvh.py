@@ -10,6 +10,7 @@ from typing import Any
 from lymphorisk.analysis.dvhs import Crosscheck, Curve, DvhTable, StructureDvh
 from lymphorisk.dvh import DVH, NotContoured
 from lymphorisk.dvh.metrics import bounds, metric
+from lymphorisk.errors import InputError
 from lymphorisk.report.json_ import findings
 
 SCHEMA = "lymphorisk/dvh/1"
@@ -30,14 +31,17 @@ def reason(curve: Curve) -> str:
 
 
 def values(curve: DVH, wanted: Sequence[str], prescription_gy: float | None) -> dict[str, Any]:
-    """Metrics by name; a structure partly outside the grid gives bounds instead of a number."""
+    """Metrics by name: a number, bounds when part lies outside the grid, or the reason there is none."""
     out: dict[str, Any] = {}
     for text in wanted:
-        if curve.coverage >= 1.0 - WHOLE:
-            out[text] = metric(curve, text, prescription_gy=prescription_gy)
-        else:
-            low, high = bounds(curve, text, prescription_gy=prescription_gy)
-            out[text] = {"low": low, "high": high}
+        try:
+            if curve.coverage >= 1.0 - WHOLE:
+                out[text] = metric(curve, text, prescription_gy=prescription_gy)
+            else:
+                low, high = bounds(curve, text, prescription_gy=prescription_gy)
+                out[text] = {"low": low, "high": high}
+        except InputError as error:
+            out[text] = {"reason": error.message}
     return out
 
 
@@ -125,8 +129,14 @@ def _cells(row: StructureDvh, shown: Sequence[str], prescription_gy: float | Non
         f"{curve.mean_gy:.3f}",
         f"{curve.min_gy:.3f}",
         f"{curve.max_gy:.3f}",
-        *(f"{v['low']:.3g} to {v['high']:.3g}" if isinstance(v, dict) else f"{v:.3f}" for v in numbers.values()),
+        *(_cell(v) for v in numbers.values()),
     )
+
+
+def _cell(value: float | dict[str, Any]) -> str:
+    if not isinstance(value, dict):
+        return f"{value:.3f}"
+    return "-" if "reason" in value else f"{value['low']:.3g} to {value['high']:.3g}"
 
 
 def _crosschecked(checks: Sequence[Crosscheck]) -> list[tuple[str, ...]]:

@@ -284,7 +284,7 @@ def blood_dvh_figure(a: Analysis) -> str:
         470,
         330,
         "Blood dose-volume histogram",
-        f"Mean of one fraction {digits(a.blood.fraction[0].mean_gy)} Gy, of the course {digits(a.blood.course.mean_gy)} Gy.",
+        f"Mean {digits(a.blood.fraction[0].mean_gy)} Gy a fraction, {digits(a.blood.course.mean_gy)} Gy a course.",
         "blood-dvh",
     )
     phases = [

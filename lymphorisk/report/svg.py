@@ -198,10 +198,10 @@ class Drawing:
         if shape == "circle":
             self.parts.append(f'<circle class="{kind}" cx="{px(x)}" cy="{px(y)}" r="{px(size)}"/>')
             return
-        corners = {
-            "square": [(-1, -1), (1, -1), (1, 1), (-1, 1)],
-            "diamond": [(0, -1.3), (1.3, 0), (0, 1.3), (-1.3, 0)],
-            "triangle": [(0, -1.2), (1.1, 0.9), (-1.1, 0.9)],
+        corners: list[tuple[float, float]] = {
+            "square": [(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)],
+            "diamond": [(0.0, -1.3), (1.3, 0.0), (0.0, 1.3), (-1.3, 0.0)],
+            "triangle": [(0.0, -1.2), (1.1, 0.9), (-1.1, 0.9)],
         }[shape]
         drawn = " ".join(f"{px(x + size * a)},{px(y + size * b)}" for a, b in corners)
         self.parts.append(f'<polygon class="{kind}" points="{drawn}"/>')
