@@ -320,6 +320,14 @@ def table(before: Sequence[Check], after: Sequence[Check], left_out: Mapping[str
     return "\n".join(lines)
 
 
+def write_draws(draws: NDArray[np.float64]) -> None:
+    """``lymphocyte_posterior.csv``, what `parameters.posterior` reads."""
+    with (DATA / "lymphocyte_posterior.csv").open("w", newline="", encoding="utf-8") as lines:
+        writer = csv.writer(lines, lineterminator="\n")
+        writer.writerow(FITTED)
+        writer.writerows([[f"{x:.{DIGITS}f}" for x in row] for row in draws.tolist()])
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Fit, leave each site out in turn, print the tables, write the draws."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -335,6 +343,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return pool.map(_work, tasks, chunksize=8)
 
         found = fit(rows, use, evaluate)
+        draws = posterior_draws(found)
+        if not options.dry:
+            write_draws(draws)
         left_out: dict[str, Check] = {}
         if not options.no_leave_out:
             for name in dict.fromkeys(group(rows[i]) for i in use):
@@ -345,7 +356,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out.write(table(before, after, left_out) + "\n\n")
     sd = np.sqrt(np.diag(found.covariance))
     out.write("| parameter | prior | posterior median | 90 % | sd of z |\n|---|---|---|---|---|\n")
-    draws = posterior_draws(found)
     for i, name in enumerate(FITTED):
         v, low, high = people.value[name], people.low[name], people.high[name]
         q = [float(in_range(np.array(x), v, low, high)) for x in np.quantile(draws[:, i], [0.05, 0.5, 0.95])]
@@ -353,11 +363,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     fit_rows = [c for c in after if c.role == "fit"]
     out.write(f"\nfit rows {len(fit_rows)}, chi2 {sum(c.deviation**2 for c in fit_rows):.1f}, ")
     out.write(f"before {sum(c.deviation**2 for c in before if c.role == 'fit'):.1f}\n")
-    if not options.dry:
-        with (DATA / "lymphocyte_posterior.csv").open("w", newline="", encoding="utf-8") as lines:
-            writer = csv.writer(lines, lineterminator="\n")
-            writer.writerow(FITTED)
-            writer.writerows([[f"{x:.{DIGITS}f}" for x in row] for row in draws.tolist()])
     return 0
 
 
