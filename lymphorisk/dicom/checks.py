@@ -102,6 +102,9 @@ NOMINAL_RATE = rule(
     "beam-on time not believed",
     "The meterset rate of a particle beam is a placeholder; it was not used.",
 )
+NO_ROI_TYPES = rule(
+    "LR033", "warning", "ROI types missing", "The structure set has no ROI observations; it may have been cut off."
+)
 
 #: Dose per fraction outside this is rare enough to look twice: single fractions of 34 Gy to a lung
 #: tumour are the top of common use, 0.1 Gy to a spleen the bottom. [Gy]

@@ -71,7 +71,7 @@ def read_header(file: DicomFile) -> DoseHeader:
         summation=root.code(tags.DOSE_SUMMATION_TYPE).upper(),
         plans=tuple(_reference(item) for item in root.items(tags.REFERENCED_RT_PLAN_SEQUENCE)),
         structure_uid=structure[0].code(tags.REFERENCED_SOP_INSTANCE_UID) if structure else "",
-        has_grid=tags.ROWS in root,
+        has_grid=tags.ROWS in root or tags.PIXEL_DATA in root,
         file=file,
     )
 
@@ -172,7 +172,9 @@ def read_grid(file: DicomFile, factor: float = 1.0) -> tuple[DoseGrid, list[Find
     found = list(place.findings)
     scaling = _scaling(root)
     values = stored_values(file, len(place.frame_z_mm), len(place.y_mm), len(place.x_mm))
-    dose = np.multiply(values, scaling * factor, dtype=np.float32, casting="unsafe")
+    dose = np.empty(values.shape, dtype=np.float32)
+    with np.errstate(over="ignore"):  # what overflows is refused below
+        np.multiply(values, scaling * factor, out=dose, dtype=np.float64, casting="unsafe")
     del values
     lowest, top = float(dose.min()), float(dose.max())
     if not np.isfinite(top) or top > MAX_DOSE:

@@ -88,6 +88,9 @@ def read_plan(file: DicomFile) -> PlanFile:
             setup.add(number)
             continue
         beams[number] = _beam(item, number, metersets.get(number), ion, found)
+    listed_beams = {n for group in groups for n in group.metersets}
+    if lost := listed_beams - set(beams) - setup:
+        raise root.error(f"fraction groups list beam {min(lost)}, which the file does not hold: truncated")
     if setup:
         listed = ", ".join(map(str, sorted(setup)))
         found.append(finding(checks.SETUP_BEAM, f"beam {listed} left out: setup, imaging or no meterset", file.role))

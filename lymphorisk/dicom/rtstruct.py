@@ -77,6 +77,10 @@ def read_structures(file: DicomFile) -> StructureSet:
     """
     root = file.root
     found: list[Finding] = []
+    if not root.items(tags.STRUCTURE_SET_ROI_SEQUENCE) or tags.ROI_CONTOUR_SEQUENCE not in root:
+        raise root.error("the file holds no ROIs or no contours: empty or truncated")
+    if tags.RT_ROI_OBSERVATIONS_SEQUENCE not in root:
+        found.append(finding(checks.NO_ROI_TYPES, "the file ends before its ROI observations", "RTSTRUCT"))
     frames = _frames(root)
     only_frame = next(iter(frames)) if len(frames) == 1 else ""
     types = {

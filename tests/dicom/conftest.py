@@ -42,7 +42,7 @@ class Tiny:
     @staticmethod
     def structures() -> tuple[Structure, ...]:
         square = np.array([[-8.0, -12.0, 0.0], [8.0, -12.0, 0.0], [8.0, 10.0, 0.0], [-8.0, 10.0, 0.0]])
-        body = tuple(square + [0.0, 0.0, z] for z in (-6.0, -3.0, 0.0, 3.0))
+        body = tuple(square + np.array([0.0, 0.0, z]) for z in (-6.0, -3.0, 0.0, 3.0))
         return (
             Structure(1, "BODY", body, rt_type="EXTERNAL"),
             Structure(2, "Spleen", (square / 2,), rt_type="ORGAN"),

@@ -70,6 +70,7 @@ def test_a_dicomdir_names_its_files(export_of, tmp_path):
         media.add(path)
     target = tmp_path / "media"
     media.write(target)
+    media._stage["t"].cleanup()  # pydicom leaves this to the garbage collector, which warns
     (target / "stray.dcm").write_bytes((folder / "RD.dcm").read_bytes()[:500])
     by_file = read_export(target / "DICOMDIR")
     assert labels(by_file) == labels(read_export(folder))
@@ -89,6 +90,7 @@ def test_a_dicomdir_with_files_missing_says_so(export_of, tmp_path):
         media.add(path)
     target = tmp_path / "media"
     media.write(target)
+    media._stage["t"].cleanup()  # pydicom leaves this to the garbage collector, which warns
     for path in target.rglob("*"):
         if path.is_file() and path.name != "DICOMDIR" and pydicom.dcmread(path).SOPInstanceUID == "1.2.826.0.1.99":
             path.unlink()

@@ -1,4 +1,4 @@
-"""Every voxel says where it lies: the dose is linear in patient coordinates, so the reading can be checked point by point."""
+"""The dose is linear in patient coordinates, so every voxel says where it lies."""
 
 from __future__ import annotations
 

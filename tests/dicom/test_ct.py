@@ -1,0 +1,93 @@
+"""CT slices in any order become one volume; foreign series do not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom.dataset import Dataset, FileMetaDataset
+
+from lymphorisk.dicom import read_export
+
+SERIES = "1.2.826.0.1.5"
+ROWS, COLUMNS, SPACING = 6, 8, (3.0, 2.0)
+
+
+def slice_at(z, number, *, series=SERIES, frame="1.2.826.0.1.77", cosines=(1, 0, 0, 0, 1, 0), origin=(-10.0, -20.0)):
+    ds = Dataset()
+    ds.file_meta = FileMetaDataset()
+    ds.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
+    ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.2"
+    ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"{series}.{number}"
+    ds.Modality, ds.SeriesInstanceUID, ds.FrameOfReferenceUID = "CT", series, frame
+    ds.ImagePositionPatient, ds.ImageOrientationPatient = [*origin, z], list(cosines)
+    ds.PixelSpacing, ds.Rows, ds.Columns = list(SPACING), ROWS, COLUMNS
+    ds.InstanceNumber, ds.SliceLocation = 1000 - number, 0
+    ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
+    ds.BitsAllocated = ds.BitsStored = 16
+    ds.HighBit, ds.PixelRepresentation = 15, 0
+    ds.RescaleIntercept, ds.RescaleSlope = "-1024", "2"
+    j, i = np.meshgrid(np.arange(ROWS), np.arange(COLUMNS), indexing="ij")
+    ds.PixelData = (100 * number + 10 * j + i).astype("<u2").tobytes()
+    return ds
+
+
+def refer(series):
+    def change(ds):
+        study = ds.ReferencedFrameOfReferenceSequence[0].RTReferencedStudySequence[0]
+        study.RTReferencedSeriesSequence[0].SeriesInstanceUID = series
+
+    return change
+
+
+def with_slices(export_of, slices, referred=SERIES):
+    folder = export_of(RS=refer(referred))
+    for ds in slices:
+        pydicom.dcmwrite(folder / f"CT{ds.SOPInstanceUID[-3:]}.dcm", ds, enforce_file_format=True)
+    return read_export(folder)
+
+
+def test_slices_are_sorted_along_the_normal(export_of):
+    places = {1: 5.0, 2: -1.0, 3: 2.0}
+    export = with_slices(export_of, [slice_at(z, n) for n, z in places.items()])
+    ct = export.ct
+    assert ct.hu_zyx.shape == (3, ROWS, COLUMNS)
+    assert ct.z_mm.tolist() == [0.0, 3.0, 6.0]
+    assert ct.origin_mm.tolist() == [-10.0, -20.0, -1.0]
+    assert np.diff(ct.x_mm) == pytest.approx(2.0)
+    assert np.diff(ct.y_mm) == pytest.approx(3.0)
+    assert [ct.hu_zyx[k, 2, 3] for k in range(3)] == [2 * (100 * n + 23) - 1024 for n in (2, 3, 1)]
+    assert not ct.hu_zyx.flags.writeable
+
+
+def test_feet_first_slices_run_the_other_way(export_of):
+    slices = [slice_at(z, n, cosines=(-1, 0, 0, 0, 1, 0)) for n, z in ((1, 5.0), (2, 2.0))]
+    ct = with_slices(export_of, slices).ct
+    assert ct.origin_mm.tolist() == [-10.0, -20.0, 5.0]
+    assert ct.directions[2].tolist() == [0.0, 0.0, -1.0]
+    assert ct.hu_zyx[0, 0, 0] == 2 * 100 - 1024
+
+
+def test_a_series_the_structures_do_not_refer_to_is_rejected(export_of):
+    export = with_slices(export_of, [slice_at(0.0, 1), slice_at(3.0, 2)], referred="1.2.3")
+    assert export.ct is None
+    assert "LR027" in {f.code for f in export.findings}
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        slice_at(0.0, 2),
+        slice_at(3.0, 2, origin=(-9.0, -20.0)),
+        slice_at(3.0, 2, cosines=(0, 1, 0, -1, 0, 0)),
+    ],
+    ids=["same place", "sheared", "turned"],
+)
+def test_slices_that_form_no_volume(export_of, second):
+    export = with_slices(export_of, [slice_at(0.0, 1), second])
+    assert export.ct is None
+    assert "LR027" in {f.code for f in export.findings}
+
+
+def test_no_ct_is_no_matter(export_of):
+    assert read_export(export_of()).ct is None

@@ -1,0 +1,365 @@
+"""What belongs together, and what must not be joined."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom.dataset import Dataset
+
+from lymphorisk.dicom import read_export
+from lymphorisk.errors import LinkError, UnsupportedDoseError
+
+
+def codes(export):
+    return {f.code for f in export.findings}
+
+
+def reference(plan_uid, *, group=None, beams=()):
+    item = Dataset()
+    item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = "1.2.840.10008.5.1.4.1.1.481.5", plan_uid
+    if group is not None:
+        fraction_group = Dataset()
+        fraction_group.ReferencedFractionGroupNumber = group
+        if beams:
+            fraction_group.ReferencedBeamSequence = []
+            for number in beams:
+                beam = Dataset()
+                beam.ReferencedBeamNumber = number
+                fraction_group.ReferencedBeamSequence.append(beam)
+        item.ReferencedFractionGroupSequence = [fraction_group]
+    return item
+
+
+def another_dose(folder, name, change, number):
+    """A copy of RD.dcm with its own UID, changed."""
+    ds = pydicom.dcmread(folder / "RD.dcm")
+    ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"1.2.826.0.1.55.{number}"
+    change(ds)
+    ds.save_as(folder / name)
+
+
+def top(export, phase=0):
+    return float(export.plan.phases[phase].dose.dose_zyx.max())
+
+
+def test_the_chain_of_uids_needs_no_remark(export_of):
+    export = read_export(export_of())
+    assert codes(export) == {"LR021"}
+    assert set(export.plan.uids) == {"RTPLAN", "RTSTRUCT", "RTDOSE"}
+
+
+@pytest.mark.parametrize("gone", ["RD", "RS"])
+def test_what_is_missing_is_named(export_of, gone):
+    folder = export_of()
+    (folder / f"{gone}.dcm").unlink()
+    with pytest.raises(LinkError, match="RTDOSE missing" if gone == "RD" else "RTSTRUCT missing") as error:
+        read_export(folder)
+    assert error.value.hint
+
+
+def test_without_a_plan_the_fractions_must_be_given(export_of):
+    folder = export_of()
+    (folder / "RP.dcm").unlink()
+    with pytest.raises(LinkError, match="number of fractions") as error:
+        read_export(folder)
+    assert "--fractions" in error.value.hint
+    export = read_export(folder, fractions=5)
+    assert export.plan.phases[0].fractions == 5
+    assert export.plan.phases[0].beams == ()
+    assert {"LR004", "LR011"} <= codes(export)
+
+
+def test_dose_in_a_foreign_frame_of_reference(export_of):
+    def change(ds):
+        ds.FrameOfReferenceUID = "1.2.3.4"
+
+    folder = export_of(RD=change)
+    for link_by in ("uid", "frame"):
+        with pytest.raises(LinkError, match="foreign frame"):
+            read_export(folder, link_by=link_by)
+    opted = read_export(folder, link_by="folder")
+    assert any(f.code == "LR006" and f.severity == "error" for f in opted.findings)
+
+
+def test_a_dose_that_names_no_plan_is_joined_by_its_frame_with_a_warning(export_of):
+    def change(ds):
+        del ds.ReferencedRTPlanSequence
+
+    export = read_export(export_of(RD=change))
+    assert "LR004" in codes(export)
+
+
+def broken_dose(ds):
+    ds.ReferencedRTPlanSequence[0].ReferencedSOPInstanceUID = "1.2.3.4"
+
+
+def broken_plan(ds):
+    ds.ReferencedStructureSetSequence[0].ReferencedSOPInstanceUID = "1.2.3.4"
+
+
+@pytest.mark.parametrize(
+    "broken", [{"RD": broken_dose}, {"RP": broken_plan}], ids=["dose to plan", "plan to structures"]
+)
+def test_links_an_anonymiser_broke_need_the_users_word(export_of, broken):
+    folder = export_of(**broken)
+    with pytest.raises(LinkError) as error:
+        read_export(folder)
+    assert "--link-by" in error.value.hint
+    for link_by in ("frame", "folder"):
+        assert "LR004" in codes(read_export(folder, link_by=link_by))
+
+
+def test_unknown_rung_of_the_ladder(export_of):
+    with pytest.raises(LinkError, match="link_by"):
+        read_export(export_of(), link_by="luck")
+
+
+def two_plans(export_of, tiny, **second):
+    folder = export_of(name="both")
+    other = export_of(tiny.plan(label="Boost", **second), name="boost", seed="boost")
+    for name in ("RP", "RD"):
+        ds = pydicom.dcmread(other / f"{name}.dcm")
+        ds.StudyInstanceUID = pydicom.dcmread(folder / "RS.dcm").StudyInstanceUID
+        if name == "RP":
+            ds.ReferencedStructureSetSequence[0].ReferencedSOPInstanceUID = pydicom.dcmread(
+                folder / "RS.dcm"
+            ).SOPInstanceUID
+        ds.save_as(folder / f"{name}_boost.dcm")
+    shutil.rmtree(other)
+    return folder
+
+
+def test_two_plans_are_listed_by_label_until_one_is_chosen(export_of, tiny):
+    folder = two_plans(export_of, tiny, fractions=3)
+    with pytest.raises(LinkError) as error:
+        read_export(folder)
+    assert "P1" in error.value.message
+    assert "Boost" in error.value.message
+    assert "--plan" in error.value.hint
+    assert "--sum" in error.value.hint
+    chosen = read_export(folder, plan="boost")
+    assert [p.label for p in chosen.plan.phases] == ["Boost"]
+    assert "LR005" in codes(chosen)
+    by_uid = read_export(folder, plan=chosen.plan.uids["RTPLAN"][0])
+    assert by_uid.plan.uids == chosen.plan.uids
+    by_end = read_export(folder, plan=chosen.plan.uids["RTPLAN"][0][-12:])
+    assert by_end.plan.uids == chosen.plan.uids
+    with pytest.raises(LinkError, match="no plan is labelled"):
+        read_export(folder, plan="Boots")
+
+
+def test_two_plans_joined_are_two_phases_with_their_own_doses(export_of, tiny):
+    folder = two_plans(export_of, tiny, fractions=3, dose=tiny.grid(factor=0.5), prescription_gy=21.0)
+    export = read_export(folder, sum_doses=True)
+    assert sorted((p.label, p.fractions) for p in export.plan.phases) == [("Boost", 3), ("P1", 5)]
+    assert export.plan.fractions == 8
+    by_label = {p.label: float(p.dose.dose_zyx.max()) for p in export.plan.phases}
+    assert by_label["Boost"] == pytest.approx(by_label["P1"] / 2, rel=1e-6)
+    assert "LR013" in codes(export)
+    assert len(export.plan.uids["RTDOSE"]) == 2
+
+
+def test_a_plan_without_a_dose_does_not_count(export_of, tiny):
+    folder = two_plans(export_of, tiny)
+    (folder / "RD_boost.dcm").unlink()
+    export = read_export(folder)
+    assert [p.label for p in export.plan.phases] == ["P1"]
+    assert "LR005" in codes(export)
+
+
+def beam_dose(number, share, kind="BEAM"):
+    def change(ds):
+        plan = ds.ReferencedRTPlanSequence[0].ReferencedSOPInstanceUID
+        ds.ReferencedRTPlanSequence = [reference(plan, group=1, beams=(number,))]
+        ds.DoseSummationType = kind
+        ds.DoseGridScaling = f"{float(ds.DoseGridScaling) * share:.10g}"
+
+    return change
+
+
+def test_plan_dose_with_beam_doses_is_not_doubled(export_of):
+    folder = export_of()
+    whole = top(read_export(folder))
+    another_dose(folder, "RD_b1.dcm", beam_dose(1, 0.7), 1)
+    another_dose(folder, "RD_b2.dcm", beam_dose(2, 0.3), 2)
+    export = read_export(folder)
+    assert top(export) == whole
+    own = [float(b.dose.dose_zyx.max()) for b in export.plan.phases[0].beams]
+    assert own == pytest.approx([0.7 * whole, 0.3 * whole], rel=1e-6)
+
+
+def test_a_complete_set_of_beam_doses_is_added_and_said(export_of):
+    folder = export_of()
+    whole = top(read_export(folder))
+    another_dose(folder, "RD_b1.dcm", beam_dose(1, 0.7), 1)
+    another_dose(folder, "RD_b2.dcm", beam_dose(2, 0.3), 2)
+    (folder / "RD.dcm").unlink()
+    export = read_export(folder)
+    assert top(export) == pytest.approx(whole, rel=1e-6)
+    assert "LR013" in codes(export)
+    assert len(export.plan.uids["RTDOSE"]) == 2
+
+
+def test_beam_doses_of_one_session_count_for_every_fraction(export_of):
+    folder = export_of()
+    whole = top(read_export(folder))
+    another_dose(folder, "RD_b1.dcm", beam_dose(1, 0.7 / 5, "BEAM_SESSION"), 1)
+    another_dose(folder, "RD_b2.dcm", beam_dose(2, 0.3 / 5, "BEAM_SESSION"), 2)
+    (folder / "RD.dcm").unlink()
+    assert top(read_export(folder)) == pytest.approx(whole, rel=1e-6)
+
+
+def test_an_incomplete_set_of_beam_doses_is_refused(export_of):
+    with pytest.raises(UnsupportedDoseError, match="missing: beam 2"):
+        read_export(export_of(RD=beam_dose(1, 0.7)))
+
+
+def test_beam_doses_on_different_grids_are_not_added(export_of):
+    folder = export_of()
+    another_dose(folder, "RD_b1.dcm", beam_dose(1, 0.7), 1)
+
+    def moved(ds):
+        beam_dose(2, 0.3)(ds)
+        ds.ImagePositionPatient = [float(v) + 1.0 for v in ds.ImagePositionPatient]
+
+    another_dose(folder, "RD_b2.dcm", moved, 2)
+    (folder / "RD.dcm").unlink()
+    with pytest.raises(UnsupportedDoseError, match="different grids"):
+        read_export(folder)
+
+
+def test_two_whole_doses_of_one_plan_are_not_guessed(export_of):
+    folder = export_of()
+    another_dose(folder, "RD2.dcm", lambda ds: None, 1)
+    with pytest.raises(LinkError, match="2 whole-plan doses"):
+        read_export(folder)
+
+
+def test_physical_goes_before_effective(export_of, tiny):
+    folder = export_of(tiny.plan(modality="proton"))
+
+    def effective(ds):
+        ds.DoseType = "EFFECTIVE"
+
+    another_dose(folder, "RD2.dcm", effective, 1)
+    export = read_export(folder)
+    assert export.plan.phases[0].rbe_in_dose == 1.0
+    assert "LR030" in codes(export)
+
+
+def summation(kind, factor=1.0, group=1):
+    def change(ds):
+        plan = ds.ReferencedRTPlanSequence[0].ReferencedSOPInstanceUID
+        ds.ReferencedRTPlanSequence = [reference(plan, group=group)]
+        ds.DoseSummationType = kind
+        ds.DoseGridScaling = f"{float(ds.DoseGridScaling) * factor:.10g}"
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("kind", "factor"),
+    [("FRACTION", 1.0), ("FRACTION", 0.2), ("FRACTION_SESSION", 0.2), ("PLAN_OVERVIEW", 1.0)],
+    ids=["whole group", "one fraction by another habit", "one session", "overview"],
+)
+def test_dose_of_a_fraction_group(export_of, kind, factor):
+    whole = top(read_export(export_of(name="plain")))
+    export = read_export(export_of(RD=summation(kind, factor)))
+    assert top(export) == pytest.approx(whole, rel=1e-6)
+    assert "LR013" in codes(export)
+    assert any(f.severity == "warning" for f in export.findings if f.code == "LR013") == (
+        kind == "FRACTION" and factor < 1
+    )
+
+
+@pytest.mark.parametrize("kind", ["CONTROL_POINT", "RECORD", "BRACHY"])
+def test_doses_that_are_not_of_a_plan_are_refused(export_of, kind):
+    with pytest.raises(UnsupportedDoseError, match=kind):
+        read_export(export_of(RD=summation(kind)))
+
+
+def two_groups(ds):
+    second = copy.deepcopy(ds.FractionGroupSequence[0])
+    second.FractionGroupNumber, second.NumberOfFractionsPlanned = 2, 3
+    ds.FractionGroupSequence.append(second)
+
+
+def test_fraction_groups_with_their_own_doses_are_phases(export_of):
+    folder = export_of(RP=two_groups, RD=summation("FRACTION"))
+    another_dose(folder, "RD2.dcm", summation("FRACTION", 0.6, group=2), 1)
+    export = read_export(folder)
+    assert [p.fractions for p in export.plan.phases] == [5, 3]
+    assert top(export, 1) == pytest.approx(0.6 * top(export, 0), rel=1e-6)
+
+
+def test_a_fraction_group_without_its_dose_is_refused(export_of):
+    with pytest.raises(UnsupportedDoseError, match="fraction group 2"):
+        read_export(export_of(RP=two_groups, RD=summation("FRACTION")))
+
+
+def test_fraction_groups_under_one_dose_are_one_phase_with_a_warning(export_of):
+    export = read_export(export_of(RP=two_groups))
+    assert [p.fractions for p in export.plan.phases] == [8]
+    assert "LR029" in codes(export)
+
+
+def spanning(uids):
+    def change(ds):
+        ds.ReferencedRTPlanSequence = [reference(uid) for uid in uids]
+        ds.DoseSummationType = "MULTI_PLAN"
+
+    return change
+
+
+def test_a_sum_dose_of_two_plans(export_of, tiny):
+    folder = two_plans(export_of, tiny, fractions=3)
+    uids = [pydicom.dcmread(folder / f"RP{end}.dcm").SOPInstanceUID for end in ("", "_boost")]
+    another_dose(folder, "sum.dcm", spanning(uids), 1)
+    with pytest.raises(LinkError, match="2 plans"):
+        read_export(folder)
+    assert len(read_export(folder, sum_doses=True).plan.phases) == 2
+    (folder / "RD.dcm").unlink()
+    (folder / "RD_boost.dcm").unlink()
+    export = read_export(folder)
+    assert [p.fractions for p in export.plan.phases] == [8]
+    assert any(f.code == "LR013" and f.severity == "warning" for f in export.findings)
+    (folder / "RP_boost.dcm").unlink()
+    with pytest.raises(LinkError, match="spans 2 plans"):
+        read_export(folder)
+
+
+def test_fractions_of_a_plan_that_does_not_say(export_of):
+    def change(ds):
+        ds.FractionGroupSequence[0].NumberOfFractionsPlanned = None
+
+    folder = export_of(RP=change)
+    with pytest.raises(LinkError, match="number of fractions") as error:
+        read_export(folder)
+    assert "--fractions" in error.value.hint
+    assert read_export(folder, fractions=4).plan.phases[0].fractions == 4
+
+
+def test_dose_far_from_the_prescription_is_told(export_of, tiny):
+    assert "LR012" in codes(read_export(export_of(tiny.plan(prescription_gy=8.4))))
+    assert "LR031" in codes(read_export(export_of(tiny.plan(fractions=1, prescription_gy=44.0), name="one")))
+
+
+def test_brachytherapy_is_refused(export_of):
+    def change(ds):
+        group = ds.FractionGroupSequence[0]
+        del group.ReferencedBeamSequence
+        group.NumberOfBeams, group.NumberOfBrachyApplicationSetups = 0, 1
+
+    with pytest.raises(UnsupportedDoseError, match="brachytherapy"):
+        read_export(export_of(RP=change))
+
+
+def test_arrays_cannot_be_changed(export_of):
+    grid = read_export(export_of()).plan.phases[0].dose
+    with pytest.raises(ValueError, match="read-only"):
+        grid.dose_zyx[0, 0, 0] = 1.0
+    assert grid.dose_zyx.dtype == np.float32

@@ -1,0 +1,167 @@
+"""Fractions, metersets and beam-on times."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+from pydicom.dataset import Dataset
+
+from lymphorisk.dicom import read_export, read_plan
+from lymphorisk.errors import LinkError
+
+
+def codes(findings):
+    return {f.code for f in findings}
+
+
+def test_phase_and_beams_come_back(export_of):
+    phase = read_export(export_of()).plan.phases[0]
+    assert (phase.label, phase.fractions, phase.prescription_gy, phase.modality) == ("P1", 5, 42.0, "photon")
+    assert [(b.number, b.name, b.meterset, b.time_source) for b in phase.beams] == [
+        (1, "B1", 100.0, "plan"),
+        (2, "B2", 60.0, "plan"),
+    ]
+    assert [b.on_s for b in phase.beams] == pytest.approx([15.0, 12.0])
+
+
+def control_points(weights, rates):
+    points = []
+    for n, (weight, rate) in enumerate(zip(weights, rates, strict=True)):
+        point = Dataset()
+        point.ControlPointIndex, point.CumulativeMetersetWeight = n, str(weight)
+        if rate is not None:
+            point.DoseRateSet = str(rate)
+        points.append(point)
+    return points
+
+
+@pytest.mark.parametrize(
+    ("weights", "rates", "minutes"),
+    [
+        ([0, 1], [400, None], 100 / 400),
+        ([0, 0.5, 1], [400, None, None], 100 / 400),
+        ([0, 0.25, 1], [100, 300, None], 25 / 100 + 75 / 300),
+        ([0, 0.25, 0.25, 1], [100, None, 600, None], 25 / 100 + 75 / 600),
+        ([0, 30, 60], [400, 200, None], 50 / 400 + 50 / 200),
+    ],
+)
+def test_beam_on_time_is_meterset_over_dose_rate_segment_by_segment(export_of, weights, rates, minutes):
+    def change(ds):
+        ds.BeamSequence[0].ControlPointSequence = control_points(weights, rates)
+        ds.BeamSequence[0].FinalCumulativeMetersetWeight = str(weights[-1])
+
+    beam = read_export(export_of(RP=change)).plan.phases[0].beams[0]
+    assert beam.on_s == pytest.approx(60.0 * minutes)
+    assert beam.time_source == "plan"
+
+
+@pytest.mark.parametrize("rate", [None, 0])
+def test_without_a_dose_rate_the_time_is_not_known(export_of, rate):
+    def change(ds):
+        ds.BeamSequence[0].ControlPointSequence = control_points([0, 1], [rate, None])
+
+    beam = read_export(export_of(RP=change)).plan.phases[0].beams[0]
+    assert (beam.on_s, beam.time_source) == (None, "assumed")
+
+
+def test_a_source_measured_in_minutes_gives_its_time(export_of):
+    def change(ds):
+        ds.BeamSequence[0].PrimaryDosimeterUnit = "MINUTE"
+        ds.FractionGroupSequence[0].ReferencedBeamSequence[0].BeamMeterset = "1.5"
+
+    assert read_export(export_of(RP=change)).plan.phases[0].beams[0].on_s == pytest.approx(90.0)
+
+
+def test_the_user_knows_better(export_of):
+    folder = export_of()
+    for given in ({1: 33.0}, [33.0, 12.0]):
+        beams = read_export(folder, beam_on_s=given).plan.phases[0].beams
+        assert (beams[0].on_s, beams[0].time_source) == (33.0, "user")
+        assert beams[1].on_s == pytest.approx(12.0)
+    with pytest.raises(LinkError, match="3 beam-on times for 2 beams"):
+        read_export(folder, beam_on_s=[1.0, 2.0, 3.0])
+    with pytest.raises(LinkError, match="no beam 9"):
+        read_export(folder, beam_on_s={9: 1.0})
+
+
+def test_setup_and_idle_beams_are_left_out(export_of):
+    def change(ds):
+        for number, kind in ((3, "SETUP"), (4, "OPEN_PORTFILM"), (5, "TREATMENT")):
+            beam, reference = copy.deepcopy(ds.BeamSequence[0]), Dataset()
+            beam.BeamNumber, beam.TreatmentDeliveryType = number, kind
+            reference.ReferencedBeamNumber = number
+            ds.BeamSequence.append(beam)
+            ds.FractionGroupSequence[0].ReferencedBeamSequence.append(reference)
+
+    export = read_export(export_of(RP=change))
+    assert [b.number for b in export.plan.phases[0].beams] == [1, 2]
+    assert any(f.code == "LR014" and "3, 4, 5" in f.what for f in export.findings)
+
+
+def test_prescription_to_a_volume_goes_before_one_to_a_point(export_of):
+    def change(ds):
+        point = copy.deepcopy(ds.DoseReferenceSequence[0])
+        point.DoseReferenceNumber, point.DoseReferenceStructureType, point.TargetPrescriptionDose = 2, "POINT", "50"
+        organ = copy.deepcopy(ds.DoseReferenceSequence[0])
+        organ.DoseReferenceNumber, organ.DoseReferenceType, organ.TargetPrescriptionDose = 3, "ORGAN_AT_RISK", "60"
+        boost = copy.deepcopy(ds.DoseReferenceSequence[0])
+        boost.DoseReferenceNumber, boost.TargetPrescriptionDose = 4, "45"
+        ds.DoseReferenceSequence.extend([point, organ, boost])
+
+    assert read_export(export_of(RP=change)).plan.phases[0].prescription_gy == 45.0
+
+
+@pytest.mark.parametrize(("status", "severity"), [("UNAPPROVED", "warning"), ("REJECTED", "warning"), (None, "info")])
+def test_a_plan_that_is_not_approved_is_told(export_of, status, severity):
+    def change(ds):
+        if status is None:
+            del ds.ApprovalStatus
+        else:
+            ds.ApprovalStatus = status
+
+    found = [f for f in read_export(export_of(RP=change)).findings if f.code == "LR010"]
+    assert [f.severity for f in found] == [severity]
+    assert "LR010" not in codes(read_export(export_of(name="approved")).findings)
+
+
+@pytest.mark.parametrize("modality", ["electron", "proton", "ion"])
+def test_other_particles(export_of, tiny, modality):
+    export = read_export(export_of(tiny.plan(modality=modality)))
+    phase = export.plan.phases[0]
+    assert phase.modality == modality
+    assert [b.on_s for b in phase.beams] == pytest.approx([15.0, 12.0], rel=1e-6)
+    assert export.plan.uids["RTPLAN"]
+    assert export.inputs[0].role == ("RTIONPLAN" if modality in ("proton", "ion") else "RTPLAN")
+
+
+def test_a_placeholder_rate_of_a_particle_beam_is_not_believed(export_of, tiny):
+    def change(ds):
+        ds.IonBeamSequence[0].IonControlPointSequence[0].MetersetRate = 1.0
+
+    export = read_export(export_of(tiny.plan(modality="proton"), RP=change))
+    assert export.plan.phases[0].beams[0].on_s is None
+    assert "LR032" in codes(export.findings)
+
+
+def test_read_plan_needs_no_dose(export_of):
+    folder = export_of()
+    (folder / "RD.dcm").unlink()
+    (folder / "RS.dcm").unlink()
+    phases, _ = read_plan(folder)
+    assert [(p.label, p.fractions, len(p.beams), p.dose) for p in phases] == [("P1", 5, 2, None)]
+
+
+def test_a_beam_of_two_groups_takes_its_time_from_its_meterset(export_of):
+    def change(ds):
+        second = copy.deepcopy(ds.FractionGroupSequence[0])
+        second.FractionGroupNumber, second.NumberOfFractionsPlanned = 2, 3
+        for beam in second.ReferencedBeamSequence:
+            beam.BeamMeterset = float(beam.BeamMeterset) / 2
+        ds.FractionGroupSequence.append(second)
+
+    folder = export_of(RP=change)
+    phases, _ = read_plan(folder / "RP.dcm")
+    times = [[b.on_s / b.meterset for b in p.beams] for p in phases]
+    assert times[0] == pytest.approx(times[1])
+    assert [p.fractions for p in phases] == [5, 3]
