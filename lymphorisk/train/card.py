@@ -107,8 +107,9 @@ def _sample_size(model: Fitted) -> list[str]:
 SUMMARY = ("n", "events", "auc", "brier", "scaled_brier", "in_the_large", "slope")
 
 
-def _summary(evaluation: Mapping[str, Any]) -> dict[str, Any]:
-    out: dict[str, Any] = {"kind": evaluation["kind"], "patients": evaluation["patients"]}
+def card_scores(evaluation: Mapping[str, Any]) -> dict[str, Any]:
+    """The numbers of an evaluation that belong in a card, without its curves."""
+    out: dict[str, Any] = {"kind": evaluation["kind"], "rows": evaluation["rows"]}
     for outcome, e in evaluation["outcomes"].items():
         table: dict[str, Any] = {k: e[k] for k in SUMMARY}
         table["auc_interval"] = list(e["interval"]["auc"])
@@ -189,7 +190,7 @@ def card_of(
             "g4": {"threshold": "ALC < 0.2 x10^9/L", "window": window, "aggregation": aggregation},
         },
         "features": {"schema": VERSION, "names": list(cohort.names)},
-        "evaluation": {"internal": _summary(evaluation)},
+        "evaluation": {"internal": card_scores(evaluation)},
         **extra,
         "missing": {k: float(v) for k, v in evaluation["missing"].items()},
         "sha256": dict(sha256),

@@ -155,9 +155,10 @@ def write_model(
     aggregation: str = "nadir",
     version: str = "1",
     extra: Mapping[str, Any] | None = None,
+    also: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Evaluate a trained model and write its folder; returns the evaluation."""
-    evaluation = evaluation_of(model)
+    """Evaluate a trained model and write its folder; returns the evaluation (with `also` in it)."""
+    evaluation = {**evaluation_of(model), **(also or {})}
     files = model_files(model, evaluation)
     card = card_of(
         model,

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 #: Keeps the log-odds of probabilities of 0 and 1 finite.
 CLIP = 1e-9
+Z_95 = 1.959963984540054
 
 
 def auc(score: NDArray[np.float64], event: NDArray[np.float64]) -> float:
@@ -55,6 +56,20 @@ def roc(p: NDArray[np.float64], event: NDArray[np.float64], points: int = 101) -
     return [(float(x), float(y)) for x, y in zip(at, np.interp(at, fpr, tpr), strict=True)]
 
 
+def wilson(rate: float, n: float) -> tuple[float, float]:
+    """Wilson 95 % interval of a rate among n.
+
+    Examples
+    --------
+    >>> [round(v, 3) for v in wilson(0.5, 100)]
+    [0.404, 0.596]
+    """
+    z2 = Z_95**2
+    middle = (rate + z2 / (2 * n)) / (1 + z2 / n)
+    half = np.sqrt(z2 * (rate * (1 - rate) / n + z2 / (4 * n * n))) / (1 + z2 / n)
+    return float(max(middle - half, 0.0)), float(min(middle + half, 1.0))
+
+
 def calibration_curve(
     p: NDArray[np.float64], event: NDArray[np.float64], bins: int = 10
 ) -> list[tuple[float, float, float, float, int]]:
@@ -62,12 +77,8 @@ def calibration_curve(
     rows = []
     for part in np.array_split(np.argsort(p, kind="stable"), bins):
         if len(part):
-            n = len(part)
             rate = float(event[part].mean())
-            z2 = 1.959963984540054**2
-            middle = (rate + z2 / (2 * n)) / (1 + z2 / n)
-            half = np.sqrt(z2 * (rate * (1 - rate) / n + z2 / (4 * n * n))) / (1 + z2 / n)
-            rows.append((float(p[part].mean()), rate, float(max(middle - half, 0)), float(min(middle + half, 1)), n))
+            rows.append((float(p[part].mean()), rate, *wilson(rate, len(part)), len(part)))
     return rows
 
 
