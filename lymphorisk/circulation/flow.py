@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from lymphorisk.circulation.chain import Chain, Solved, Transits, chain, mean_gy, solve
 from lymphorisk.circulation.dosegrid import Histogram, histogram, least_gy, range_gy
-from lymphorisk.circulation.lanes import PhaseBlood, adapted, well_mixed
+from lymphorisk.circulation.lanes import LANES_IN_ALL, PhaseBlood, adapted, variance_lost, well_mixed
 from lymphorisk.circulation.network import Network
 from lymphorisk.circulation.summary import BloodSummary, course, summarise
 from lymphorisk.circulation.survival_form import SurvivalForm
@@ -41,7 +41,7 @@ HERMITE_TOLERANCE = 1e-11
 #: Most Gauss-Hermite nodes; reached when a single fraction gives the blood tens of Gy.
 HERMITE_NODES = 180
 
-#: Most lanes of the per-visit bound; more cannot be told apart within the variance budget of `lanes.adapted`.
+#: Most lanes a compartment may have in the per-visit bound; all together twice those of the default.
 PER_VISIT_LANES = 64
 
 UNCOVERED = rule(
@@ -67,6 +67,8 @@ class NumericalError:
         Measured bound on the share of blood misplaced by the time step, before extrapolation removed most of it.
     lost, negative : float
         Mass folded back at the tail; negative mass set to zero.
+    lanes : float
+        Estimated share of the variance lost by joining lanes.
     histogram_sd_gy, histogram_surviving : float
         Largest difference between histogram and exact solution: standard deviation [Gy], surviving share.
     """
@@ -76,6 +78,7 @@ class NumericalError:
     step: float
     lost: float
     negative: float
+    lanes: float
     histogram_sd_gy: float
     histogram_surviving: float
 
@@ -212,7 +215,7 @@ class _Fraction:
     def summary(self) -> BloodSummary:
         return summarise(self.histogram, self.mean_gy, self.solved.sd_gy, self.top_gy, self.surviving)
 
-    def error(self, survival: Mapping[str, SurvivalForm]) -> NumericalError:
+    def error(self, survival: Mapping[str, SurvivalForm], lanes: float) -> NumericalError:
         h = self.histogram
         x = h.offset_gy + h.bin_gy * np.arange(len(h.mass))
         sd = float(np.sqrt(max(float(h.mass @ (x - h.mean_gy) ** 2), 0.0)))
@@ -223,6 +226,7 @@ class _Fraction:
             step=h.step_error,
             lost=h.lost,
             negative=h.negative,
+            lanes=lanes,
             histogram_sd_gy=abs(sd - self.solved.sd_gy),
             histogram_surviving=max(off, default=0.0),
         )
@@ -338,7 +342,9 @@ def blood_dose(
         bounds=_bounds(network, phases[0], used[0], survival, stages, 2 * bin_gy, steps // 2, transits, solved[0])
         if bounds
         else {},
-        error=tuple(f.error(survival) for f in solved),
+        error=tuple(
+            f.error(survival, variance_lost(network, a, b)) for f, a, b in zip(solved, phases, used, strict=True)
+        ),
         findings=_findings(network, phases, bin_gy),
         stages=stages,
         lanes=MappingProxyType({name: len(lane.share) for name, lane in used[0].lanes.items()}),
@@ -358,7 +364,10 @@ def _bounds(
 ) -> Mapping[str, BloodSummary]:
     out: dict[str, BloodSummary] = {}
     mixed = replace(given, lanes={name: well_mixed(lane) for name, lane in given.lanes.items()})
-    for name, phase in (("well_mixed", mixed), ("per_visit", adapted(network, given, PER_VISIT_LANES))):
+    for name, phase in (
+        ("well_mixed", mixed),
+        ("per_visit", adapted(network, given, PER_VISIT_LANES, 2 * LANES_IN_ALL)),
+    ):
         same = all(len(phase.lanes[key].share) == len(used.lanes[key].share) for key in phase.lanes)
         f = solved if same else _solve_fraction(chain(network, phase, stages), survival, bin_gy, steps, transits)
         out[name] = f.summary()

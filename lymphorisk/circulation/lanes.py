@@ -19,6 +19,9 @@ SHARE_TOLERANCE = 1e-9
 #: Share of the blood dose variance that joining lanes may cost, all compartments together: half of it, 0.1 %, is the
 #: loss of standard deviation, about the sampling noise of 500,000 particles.
 VARIANCE_BUDGET = 2e-3
+#: Lanes of all compartments together, where each would like many: keeps a fraction with dose everywhere (surrogates for
+#: what is not contoured) within half a second. The price is measured, not assumed: `variance_lost`.
+LANES_IN_ALL = 144
 #: Lanes of the trial that measures how fast the loss falls with their number.
 TRIAL_LANES = 4
 #: Equal doses count as this share of the dose range apart when lanes are cut.
@@ -204,27 +207,21 @@ def spread_gy2(lane: LaneDose) -> float:
     return float(lane.share @ (total - lane.share @ total) ** 2)
 
 
-def adapted(network: Network, phase: PhaseBlood, lanes: int | None) -> PhaseBlood:
+def adapted(network: Network, phase: PhaseBlood, lanes: int | None, in_all: int | None = None) -> PhaseBlood:
     """The phase with as few lanes as the blood can tell apart, at most `lanes` a compartment.
 
     A visit of mean length tau in a fraction of beam-on time T sees about tau/T of a lane's dose. The variance that
     joining lanes of compartment i loses is then about ``v_i min(1, 2 tau_i / T) W_i`` with v_i its blood share and
     W_i the variance within the joined lanes; the numbers are chosen so that all losses stay near `VARIANCE_BUDGET`.
     The mean dose of every compartment and beam is kept; a spared lane is never joined with an irradiated one.
-    ``lanes=None`` joins none.
+    ``lanes=None`` joins none; `in_all` limits the lanes of all compartments together (`LANES_IN_ALL` when None).
     """
     check_compartments(network, phase)
     if lanes is None:
         return phase
     if lanes < 1:
         raise ScenarioError(f"{lanes} lanes: an organ has at least one")
-    on = float(phase.on_s.sum())
-    transit = network.transit_s
-    seen = {
-        name: float(network.volume_share[i]) * (min(1.0, 2 * float(transit[i]) / on) if on > 0 else 1.0)
-        for name in phase.lanes
-        for i in (network.index(name),)
-    }
+    seen = _seen(network, phase)
     whole = sum(seen[name] * (lane.mean_gy**2 + spread_gy2(lane)) for name, lane in phase.lanes.items())
     # The loss falls as a_i / K^2; the fewest lanes for a given total loss are K_i ~ a_i^(1/3).
     lost = {
@@ -233,6 +230,8 @@ def adapted(network: Network, phase: PhaseBlood, lanes: int | None) -> PhaseBloo
     }
     root = {name: float(np.cbrt(max(a, 0.0))) for name, a in lost.items()}
     scale = np.sqrt(sum(root.values()) / (VARIANCE_BUDGET * whole)) if whole > 0 else 0.0
+    wanted = sum(max(1.0, r * scale) for r in root.values())
+    scale *= min(1.0, (in_all or LANES_IN_ALL) / wanted) if wanted > 0 else 1.0
     return replace(
         phase,
         lanes={
@@ -240,6 +239,26 @@ def adapted(network: Network, phase: PhaseBlood, lanes: int | None) -> PhaseBloo
             for name, lane in phase.lanes.items()
         },
     )
+
+
+def variance_lost(network: Network, given: PhaseBlood, used: PhaseBlood) -> float:
+    """Estimated share of the blood dose variance that joining lanes cost (see `adapted`)."""
+    seen = _seen(network, given)
+    whole = sum(seen[name] * (lane.mean_gy**2 + spread_gy2(lane)) for name, lane in given.lanes.items())
+    lost = sum(seen[name] * (spread_gy2(lane) - spread_gy2(used.lanes[name])) for name, lane in given.lanes.items())
+    return max(float(lost / whole), 0.0) if whole > 0 else 0.0
+
+
+def _seen(network: Network, phase: PhaseBlood) -> dict[str, float]:
+    """How much of a lane's variance reaches the blood: blood share times the part of a fraction a visit lasts."""
+    on = float(phase.on_s.sum())
+    transit = network.transit_s
+    out: dict[str, float] = {}
+    for name in phase.lanes:
+        i = network.index(name)
+        part = min(1.0, 2 * float(transit[i]) / on) if on > 0 else 1.0
+        out[name] = float(network.volume_share[i]) * part
+    return out
 
 
 def _joined(lane: LaneDose, count: int, lanes: int) -> LaneDose:

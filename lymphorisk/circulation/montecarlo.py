@@ -141,7 +141,7 @@ def blood_dose(
         histograms.append(h)
         spread.append(sd)
         noise = max((float(form(dose).std()) for form in survival.values()), default=0.0) / np.sqrt(particles)
-        errors.append(NumericalError(0.0, bin_gy, 0.0, 0.0, 0.0, sd / np.sqrt(2 * particles), float(noise)))
+        errors.append(NumericalError(0.0, bin_gy, 0.0, 0.0, 0.0, 0.0, sd / np.sqrt(2 * particles), float(noise)))
     counts = [phase.fractions for phase in phases]
     whole = course(list(zip(counts, histograms, strict=True)))
     alive = {
