@@ -139,7 +139,9 @@ def given(f: RegimenForecast) -> list[str]:
     for r in f.regimen.radiation:
         what = f"{r.whole_body_gy:g} Gy whole body" if r.whole_body_gy is not None else f"plan {r.plan}"
         what += f" x {r.dose_factor:g}" if r.dose_factor != 1.0 else ""
-        lines.append(f"{r.label}: {what}, {len(r.days)} fractions on days {_days(r.days)} ({r.role})")
+        lines.append(
+            f"{r.label}: {what}, {len(r.days)} fractions on days {_days(r.days)} ({r.role}, {f.kinetics[r.label]} set)"
+        )
     if f.window_days is not None:
         low, high = f.window_days
         known = f.regimen.window.known if f.regimen.window is not None else ""
@@ -335,6 +337,7 @@ def _regimen_json(f: RegimenForecast) -> dict[str, Any]:
                 "whole_body_gy": c.whole_body_gy,
                 "plan": c.plan,
                 "dose_factor": c.dose_factor,
+                "kinetics": f.kinetics[c.label],
             }
             for c in r.radiation
         ],

@@ -10,7 +10,7 @@ from typing import Any
 from lymphorisk.analysis.dvhs import Crosscheck, Curve, DvhTable, StructureDvh
 from lymphorisk.dvh import DVH, NotContoured
 from lymphorisk.dvh.metrics import bounds, metric
-from lymphorisk.errors import InputError
+from lymphorisk.errors import UndecidableError
 from lymphorisk.report.json_ import findings
 
 SCHEMA = "lymphorisk/dvh/1"
@@ -40,7 +40,7 @@ def values(curve: DVH, wanted: Sequence[str], prescription_gy: float | None) -> 
             else:
                 low, high = bounds(curve, text, prescription_gy=prescription_gy)
                 out[text] = {"low": low, "high": high}
-        except InputError as error:
+        except UndecidableError as error:
             out[text] = {"reason": error.message}
     return out
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from lymphorisk.dvh import DoseDistribution
 from lymphorisk.organs import load
 from lymphorisk.report.json_ import reason_of
-from lymphorisk.report.svg import Drawing, Scale, log_ticks, nice_ticks, round_up, spread_apart
+from lymphorisk.report.svg import Drawing, Scale, log_ticks, nice_ticks, round_up, spread_apart, text_width, tick_label
 from lymphorisk.report.wording import GRADE_EDGES, POOL_LABELS, by_organ, digits, percent, short
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ SHOWN_DAYS = 180
 SHOWN_COURSES = 3
 COUNT_FLOOR = 0.02
 BARS = 10
+BAR_NAME = 28
 CURVES = 8
 #: Dash patterns, so that lines differ without colour.
 DASHES = ("", "7 3", "2 3", "9 3 2 3", "12 4", "4 2", "1 4", "9 2 2 2 2 2")
@@ -55,8 +57,8 @@ def alc_figure(a: Analysis) -> str:
         960,
         400,
         "Forecast of the absolute lymphocyte count",
-        f"Median from {digits(f.baseline_alc)} to a nadir of {digits(f.nadir.median)} on day {f.nadir.day.p50:.0f}, "
-        f"90 percent band of the nadir {digits(f.nadir.p05)} to {digits(f.nadir.p95)}, times 10 to the 9 per litre.",
+        f"Median from {digits(f.baseline_alc, 2)} to a nadir of {digits(f.nadir.median, 2)} times 10 to the 9 per litre "
+        f"on day {f.nadir.day.p50:.0f}; 90 percent band of the nadir {digits(f.nadir.p05, 2)} to {digits(f.nadir.p95, 2)}.",
         "alc",
     )
     x, y = Scale(0.0, until, 58, 800), Scale(bottom, top, 348, 34, log=True)
@@ -87,7 +89,7 @@ def _fraction_ticks(d: Drawing, a: Analysis, x: Scale, until: float) -> None:
                 d.line([(x(t), 348), (x(t), 341)], "fraction")
     first = [p.days for p in a.phases if p.days]
     if first:
-        d.text(x(first[0][0]) + 4, 30, f"{a.fractions} fractions", "note")
+        d.text(x(first[0][0]) + 6, 333, f"{a.fractions} fractions", "note halo")
 
 
 def _nadir_mark(d: Drawing, a: Analysis, x: Scale, y: Scale, until: float) -> None:
@@ -101,8 +103,8 @@ def _nadir_mark(d: Drawing, a: Analysis, x: Scale, y: Scale, until: float) -> No
     d.text(
         x(day) + (12 if right else -12),
         y(low) + 22,
-        f"lowest of the median: {digits(low)} on day {day:.0f}",
-        "strong",
+        f"lowest of the median: {digits(low, 2)} on day {day:.0f}",
+        "strong halo",
         "start" if right else "end",
     )
 
@@ -111,19 +113,17 @@ def _alc_labels(d: Drawing, a: Analysis, q: Mapping[str, Any], y: Scale, bottom:
     f = a.forecast
     labels = [(float(q["p50"][-1]), "median", "label")]
     labels += [
-        (edge, f"grade {g}: below {edge:g}" if g != "2" else f"grade 2: below {edge:g}", f"label g{g}-text")
+        (edge, f"grade {g}: below {edge:g}", f"label g{g}-text")
         for g, edge in GRADE_EDGES.items()
         if bottom < edge < top
     ]
     if f.lln is not None and bottom < f.lln < top:
         labels.append((f.lln, f"LLN {f.lln:g} (grade 1)", "label"))
     labels += [
-        (math.sqrt(float(q["p25"][-1]) * float(q["p75"][-1])) * 1.0001, "", "label"),
         (math.sqrt(float(q["p75"][-1]) * float(q["p90"][-1])), "50 % inside", "note"),
         (math.sqrt(float(q["p90"][-1]) * float(q["p975"][-1])), "80 % inside", "note"),
         (float(q["p975"][-1]), "95 % inside", "note"),
     ]
-    labels = [item for item in labels if item[1]]
     places = spread_apart([y(v) for v, _, _ in labels], LABEL_GAP, 40, 346)
     for (value, text, kind), place in zip(labels, places, strict=True):
         d.line([(802, y(value)), (812, place)], "leader")
@@ -185,21 +185,40 @@ def _dvh_panel(
     d.text(left, 16, title, "panel")
     d.y_axis(y, left, right, [0, 25, 50, 75, 100], "volume [%]")
     d.x_axis(x, 328, 44, nice_ticks(0.0, highest, 6), "course dose [Gy]")
-    ends = []
-    for i, (name, organ) in enumerate(panel.items()):
+    taken: list[tuple[float, float]] = []
+    for i, organ in enumerate(panel.values()):
         points = [(x(g), y(100 * v)) for g, v in cumulative(organ.course)]
         d.line(points, f"curve c{i}", DASHES[i])
-        level = 100 * (0.12 + 0.7 * (i + 0.5) / len(panel))
-        at = min(points, key=lambda p: abs(p[1] - y(level)))
-        d.parts.append(f'<circle class="letter c{i}" cx="{at[0]:.1f}" cy="{at[1]:.1f}" r="7.5"/>')
+        taken.append(_free_place(points, taken, left, y))
+    for i, at in enumerate(taken):
+        d.mark(*at, "circle", f"letter c{i}", 7.5)
         d.text(at[0], at[1] + 3.6, "abcdefgh"[i], "letter-text", "middle")
-        ends.append((name, organ, i))
+    ends = [(name, organ, i) for i, (name, organ) in enumerate(panel.items())]
     for place, (name, organ, i) in zip(
         spread_apart([60 + 30.0 * k for k in range(len(ends))], 30, 50, 330), ends, strict=True
     ):
         d.line([(right + 10, place), (right + 38, place)], f"curve c{i}", DASHES[i])
         d.text(right + 44, place + 1, f"{'abcdefgh'[i]} {short(name, 14)}", "label")
         d.text(right + 44, place + 14, f"mean {digits(organ.course.mean_gy)} Gy", "note")
+
+
+def _free_place(
+    points: Sequence[tuple[float, float]], taken: Sequence[tuple[float, float]], left: float, y: Scale
+) -> tuple[float, float]:
+    """The place on a curve farthest from the letters already set and from the axes."""
+    candidates = []
+    for level in range(8, 93, 4):
+        height = y(float(level))
+        for a, b in pairwise(points):
+            if min(a[1], b[1]) <= height <= max(a[1], b[1]) and a[1] != b[1]:
+                candidates.append((a[0] + (height - a[1]) / (b[1] - a[1]) * (b[0] - a[0]), height))
+                break
+
+    def room(p: tuple[float, float]) -> float:
+        near = min((math.hypot(p[0] - q[0], p[1] - q[1]) for q in taken), default=60.0)
+        return min(near, 60.0) + min(p[0] - left, 40.0)
+
+    return max(candidates, key=room) if candidates else points[len(points) // 2]
 
 
 def cumulative(dose: DoseDistribution) -> list[tuple[float, float]]:
@@ -221,18 +240,21 @@ def bars(key: str, title: str, rows: Sequence[tuple[str, float, str]], label: st
     height = 26 * len(rows) + 62
     d = Drawing(470, height, title, "; ".join(f"{n}: {text}" for n, _, text in rows), key)
     end = round_up(max((v for _, v, _ in rows), default=1.0), 4)
-    x = Scale(0.0, end, 150, 400)
+    left = min(max(text_width(short(n, BAR_NAME)) for n, _, _ in rows) + 14, 220.0)
+    x = Scale(0.0, end, left, 458.0)
+    widest = max(x(v) - left + text_width(text, 12.0) + 8 for _, v, text in rows)
+    x = Scale(0.0, end, left, left + (458.0 - left) * min(1.0, (458.0 - left) / widest))
     bottom = height - 42
     for tick in nice_ticks(0.0, end, 4):
         d.line([(x(tick), bottom), (x(tick), 8)], "grid")
-        d.text(x(tick), bottom + 16, f"{tick:.6g}", "tick", "middle")
+        d.text(x(tick), bottom + 16, tick_label(tick), "tick", "middle")
     for i, (name, value, text) in enumerate(rows):
         top = 12 + 26 * i
         d.rect(x.start, top, x(value) - x.start, 17, kind)
-        d.text(144, top + 13, short(name, 20), "label", "end")
-        d.text(x(value) + 6, top + 13, text, "note")
-    d.line([(150, 8), (150, bottom)], "axis")
-    d.text(275, bottom + 34, label, "axis-label", "middle")
+        d.text(left - 6, top + 13, short(name, BAR_NAME), "label", "end")
+        d.text(x(value) + 6, top + 13, text, "note halo")
+    d.line([(left, 8), (left, bottom)], "axis")
+    d.text((x.start + x.end) / 2, bottom + 34, label, "axis-label", "middle")
     return d.svg()
 
 
@@ -373,7 +395,7 @@ def _voice_rows(a: Analysis) -> list[tuple[str, str, list[Mark]]]:
     for e in a.risk.literature:
         if isinstance(e.p, float):
             kind = "g4" if e.outcome.threshold.replace(" ", "").startswith("<0.2") else "g3"
-            rows.append((short(e.name, 30), e.outcome.key, [(kind, e.p, e.p_low, e.p_high)]))
+            rows.append((short(e.name.replace("_", " "), 30), e.outcome.key, [(kind, e.p, e.p_low, e.p_high)]))
     if not any(isinstance(e.p, float) for e in a.risk.literature):
         rows.append(("Published models", "none applies to this case", []))
     return rows

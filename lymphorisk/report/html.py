@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 from lymphorisk.report import figures
 from lymphorisk.report.json_ import reason_of
 from lymphorisk.report.summary import headline, weakness
-from lymphorisk.report.wording import NOT_A_DEVICE, SOURCE_LABELS, days, digits, percent, plural, short
+from lymphorisk.report.wording import (
+    NOT_A_DEVICE,
+    SOURCE_LABELS,
+    days,
+    digits,
+    in_reading_order,
+    percent,
+    plural,
+    short,
+)
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -82,7 +91,7 @@ def render(
         phases=_phases(analysis),
         patient=_patient(analysis),
         counts=_counts(analysis),
-        organs=[_organ(name, organ) for name, organ in analysis.organs.items()],
+        organs=[_organ(name, analysis.organs[name]) for name in in_reading_order(analysis.organs)],
         targets=[_organ(target.tg263, target) for target in analysis.targets],
         unmatched=[short(name) for name in analysis.unmatched[:ROWS_MAX]],
         blood=_blood(analysis),
@@ -141,9 +150,9 @@ def _tiles(a: Analysis) -> list[tuple[str, str, str]]:
         back = "never below 0.5" if recovery.p_below == 0 else "not back above 0.5 within the horizon"
     return [
         (
-            "Nadir of the count",
-            f"{digits(f.nadir.median)} ×10⁹/L",
-            f"90 %: {digits(f.nadir.p05)} to {digits(f.nadir.p95)}",
+            "Nadir of the count [10⁹/L]",
+            digits(f.nadir.median, 2),
+            f"90 %: {digits(f.nadir.p05, 2)} to {digits(f.nadir.p95, 2)}",
         ),
         ("Grade 3 or worse", percent(f.grade_probability.get("3")), "nadir below 0.5 ×10⁹/L"),
         ("Grade 4", percent(f.grade_probability.get("4")), "nadir below 0.2 ×10⁹/L"),
@@ -197,7 +206,7 @@ def _counts(a: Analysis) -> list[tuple[str, str, str, str]]:
         if wanted > f.day[-1]:
             continue
         i = min(range(len(f.day)), key=lambda k: abs(float(f.day[k]) - wanted))
-        q = {name: digits(float(values[i])) for name, values in f.quantiles.items()}
+        q = {name: digits(float(values[i]), 2) for name, values in f.quantiles.items()}
         out.append((str(wanted), q["p50"], f"{q['p25']} to {q['p75']}", f"{q['p05']} to {q['p95']}"))
     return out
 
@@ -274,14 +283,16 @@ def _voices(a: Analysis) -> list[tuple[str, str, str, str]]:
     for e in a.risk.literature:
         reason = reason_of(e.p)
         if reason:
-            rows.append((short(e.name), "–", "–", short(f"Declines: {reason}.", TEXT_MAX)))
+            rows.append((short(e.name.replace("_", " ")), "–", "–", short(f"Declines: {reason}.", TEXT_MAX)))
             continue
         p = percent(float(e.p))  # type: ignore[arg-type]
         if e.p_low is not None and e.p_high is not None:
             p += f" ({percent(e.p_low)} to {percent(e.p_high)})"
         fourth = e.outcome.threshold.replace(" ", "").startswith("<0.2")
         note = f"Outcome: {e.outcome.key}. {e.how}"
-        rows.append((short(e.name), "–" if fourth else p, p if fourth else "–", short(note, TEXT_MAX)))
+        rows.append(
+            (short(e.name.replace("_", " ")), "–" if fourth else p, p if fourth else "–", short(note, TEXT_MAX))
+        )
     return rows
 
 

@@ -165,7 +165,7 @@ def _patient(analysis: Analysis) -> dict[str, Any]:
     p = analysis.patient
     return {
         "sex": p.sex,
-        "age": p.age_y,
+        "age_y": p.age_y,
         "height_cm": p.height_cm,
         "weight_kg": p.weight_kg,
         "alc": p.alc,

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 def headline(a: Analysis) -> list[str]:
     """The answer in two sentences: count and risk."""
     f = a.forecast
-    start = f"{digits(f.baseline_alc)}{'' if f.baseline_known else ' (a cohort median, not measured)'}"
+    start = f"{digits(f.baseline_alc, 2)}{'' if f.baseline_known else ' (a cohort median, not measured)'}"
     count = (
-        f"The lymphocyte count is forecast to fall from {start} to {digits(f.nadir.median)} x10^9/L "
-        f"(90 % band {digits(f.nadir.p05)} to {digits(f.nadir.p95)}) about day {f.nadir.day.p50:.0f} of the course."
+        f"The lymphocyte count is forecast to fall from {start} to {digits(f.nadir.median, 2)} x10^9/L "
+        f"(90 % band {digits(f.nadir.p05, 2)} to {digits(f.nadir.p95, 2)}) about day {f.nadir.day.p50:.0f}."
     )
     g = f.grade_probability
     risk = (

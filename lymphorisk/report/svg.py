@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 
-#: Points closer than this in the drawing are one: half a pixel of a printed page.
-SAME_PX = 0.5
+#: A line may leave out points it passes this closely: invisible on a printed page.
+SAME_PX = 0.15
 TICK_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
@@ -116,23 +116,35 @@ def _edge(group: tuple[float, list[int]], gap: float, side: int) -> float:
 
 
 def thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Points of a line without those that a straight line between their neighbours already draws."""
-    kept: list[tuple[float, float]] = []
-    for point in points:
-        if len(kept) > 1 and _near(kept[-2], kept[-1], point):
-            kept[-1] = point
-        elif not kept or abs(point[0] - kept[-1][0]) + abs(point[1] - kept[-1][1]) >= SAME_PX or len(kept) == 1:
-            kept.append(point)
-    if points and kept[-1] != points[-1]:
-        kept.append(points[-1])
-    return kept
+    """The fewest points whose line stays within `SAME_PX` of all of them (Ramer-Douglas-Peucker).
+
+    Examples
+    --------
+    >>> thinned([(0, 0), (1, 0.1), (2, 0), (2, 5)])
+    [(0, 0), (2, 0), (2, 5)]
+    """
+    if len(points) < 3:
+        return list(points)
+    keep = {0, len(points) - 1}
+    open_spans = [(0, len(points) - 1)]
+    while open_spans:
+        first, last = open_spans.pop()
+        if last - first < 2:
+            continue
+        farthest = max(range(first + 1, last), key=lambda i: _off(points[i], points[first], points[last]))
+        if _off(points[farthest], points[first], points[last]) > SAME_PX:
+            keep.add(farthest)
+            open_spans += [(first, farthest), (farthest, last)]
+    return [points[i] for i in sorted(keep)]
 
 
-def _near(a: tuple[float, float], b: tuple[float, float], c: tuple[float, float]) -> bool:
-    """Whether b lies within a fifth of a pixel of the line from a to c."""
-    length = math.hypot(c[0] - a[0], c[1] - a[1])
-    cross = abs((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]))
-    return length > 0 and length < 40 and cross / length < 0.2
+def _off(p: tuple[float, float], a: tuple[float, float], b: tuple[float, float]) -> float:
+    """Distance of a point from a line segment."""
+    along = (b[0] - a[0], b[1] - a[1])
+    length = along[0] ** 2 + along[1] ** 2
+    share = 0.0 if length == 0 else ((p[0] - a[0]) * along[0] + (p[1] - a[1]) * along[1]) / length
+    share = min(max(share, 0.0), 1.0)
+    return math.hypot(p[0] - a[0] - share * along[0], p[1] - a[1] - share * along[1])
 
 
 def px(value: float) -> str:
@@ -145,6 +157,17 @@ def px(value: float) -> str:
     """
     text = f"{value:.1f}".rstrip("0").rstrip(".")
     return "0" if text == "-0" else text
+
+
+def text_width(text: str, size: float = 13.0) -> float:
+    """About how wide a text is, for places beside it.
+
+    Examples
+    --------
+    >>> text_width("abcd", 10.0)
+    22.0
+    """
+    return 0.55 * size * len(text)
 
 
 def tick_label(value: float) -> str:

@@ -15,6 +15,7 @@ from lymphorisk.report.wording import (
     by_organ,
     days,
     digits,
+    in_reading_order,
     percent,
     plural,
     short,
@@ -118,9 +119,9 @@ def _forecast(a: Analysis) -> list[str]:
         rows.append(
             [
                 label,
-                digits(q["p50"]),
-                f"{digits(q['p25'])} to {digits(q['p75'])}",
-                f"{digits(q['p05'])} to {digits(q['p95'])}",
+                digits(q["p50"], 2),
+                f"{digits(q['p25'], 2)} to {digits(q['p75'], 2)}",
+                f"{digits(q['p05'], 2)} to {digits(q['p95'], 2)}",
             ]
         )
     below = ", ".join(
@@ -142,7 +143,8 @@ def _day(item: tuple[str, float]) -> float:
 
 def _organs(a: Analysis) -> list[str]:
     rows = [["organ", "source", "cm3", "mean Gy", "Gy/fx", "V5 %", "V20 %", "from"]]
-    for name, o in a.organs.items():
+    for name in in_reading_order(a.organs):
+        o = a.organs[name]
         dose = o.course
         rows.append(
             [

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from lymphorisk.organs import load
+
+if TYPE_CHECKING:
+    from lymphorisk.analysis import OrganDose
 
 #: Longest name shown; an ROI name holds up to 64 characters, a hostile one far more.
 NAME_MAX = 64
@@ -46,14 +50,14 @@ def digits(value: float | None, significant: int = 3) -> str:
     Examples
     --------
     >>> digits(0.03141), digits(1234.5), digits(None), digits(0.0), digits(2.0)
-    ('0.0314', '1235', '–', '0', '2.00')
+    ('0.0314', '1234', '–', '0', '2.00')
     """
     if value is None or not math.isfinite(value):
         return "–"
     if value == 0:
         return "0"
     places = significant - 1 - math.floor(math.log10(abs(value)))
-    rounded = round(value, places)
+    rounded = round(value, max(places, 0))
     if rounded != 0:
         places = significant - 1 - math.floor(math.log10(abs(rounded)))
     return f"{rounded:.{max(places, 0)}f}"
@@ -121,3 +125,20 @@ def by_organ(compartments: Mapping[str, float]) -> dict[str, float]:
         name = organ_of_compartment(compartment)
         out[name] = out.get(name, 0.0) + value
     return dict(sorted(out.items(), key=lambda item: (-item[1], item[0])))
+
+
+#: Organs a reader looks for first; the rest follow by name, surrogates last.
+READING_ORDER = (
+    *("Spleen", "BoneMarrow", "LN", "Bowel", "Glnd_Thymus"),
+    *("Heart", "Lungs", "A_Aorta", "A_Pulmonary", "V_Venacava_S", "V_Venacava_I", "Liver", "Kidneys", "Brain", "Body"),
+)
+
+
+def in_reading_order(organs: Mapping[str, OrganDose]) -> list[str]:
+    """Names of organs: lymphoid, blood-filled, others by name; surrogates last."""
+
+    def place(name: str) -> tuple[bool, int, str]:
+        rank = READING_ORDER.index(name) if name in READING_ORDER else len(READING_ORDER)
+        return organs[name].source == "surrogate", rank, name
+
+    return sorted(organs, key=place)
