@@ -30,9 +30,10 @@ from lymphorisk.errors import ScenarioError
 from lymphorisk.lymphocyte.conditioning_counts import SAME_TIME_D, HostTrajectories
 from lymphorisk.lymphocyte.course import PhaseExposure
 from lymphorisk.lymphocyte.pharmacokinetics import FludarabineKinetics, cumulative_exposure
-from lymphorisk.lymphocyte.pools import COMPARTMENTS, POOL_OF, PoolSystem
+from lymphorisk.lymphocyte.pools import COMPARTMENTS, POOL_OF, POOLS, PoolSystem
 from lymphorisk.lymphocyte.population import Draws, Population
-from lymphorisk.lymphocyte.realisation import log_kill_of_phase
+from lymphorisk.lymphocyte.realisation import KILL_MAX, log_kill_of_phase
+from lymphorisk.lymphocyte.survival import kills
 from lymphorisk.plan.conditioning import Regimen
 from lymphorisk.units import HOURS_PER_DAY
 
@@ -130,7 +131,12 @@ def whole_body_kills(days: Sequence[float], dose_gy: float, draws: HostDraws) ->
 
 
 def plan_kills(
-    exposure: PhaseExposure, days: Sequence[float], draws: HostDraws, dose_factor: float = 1.0
+    exposure: PhaseExposure,
+    days: Sequence[float],
+    draws: HostDraws,
+    dose_factor: float = 1.0,
+    *,
+    whole_body: bool = False,
 ) -> tuple[FractionKill, ...]:
     """Fractions of a plan, by the dose distribution of every pool and of the blood, as in `realisation`.
 
@@ -142,13 +148,32 @@ def plan_kills(
         When the fractions are given, from infusion. [d]
     dose_factor : float
         Factor on every dose of the fraction (a what-if of the same field).
+    whole_body : bool
+        Kill and clear with the whole-body set instead of the population's.
     """
     if dose_factor != 1.0:
         pools = {name: d.scaled(dose_factor) for name, d in exposure.pools.items()}
         exposure = replace(exposure, blood=exposure.blood.scaled(dose_factor), pools=pools)
-    log_kill = log_kill_of_phase(exposure, draws.lymphocytes, draws.people)
+    log_kill = (
+        _whole_body_log_kill(exposure, draws)
+        if whole_body
+        else log_kill_of_phase(exposure, draws.lymphocytes, draws.people)
+    )
     share = -np.expm1(-log_kill)[:, POOL_OF]
-    return tuple(FractionKill(day, share, exposure.blood.mean_gy, draws.plan) for day in days)
+    clearance = draws.whole_body if whole_body else draws.plan
+    return tuple(FractionKill(day, share, exposure.blood.mean_gy, clearance) for day in days)
+
+
+def _whole_body_log_kill(exposure: PhaseExposure, draws: HostDraws) -> Array:
+    """-ln(1 - K) of every pool with ``exp(-d / D0)``, shape (n, pools)."""
+    one, alpha = np.ones((draws.n, 1)), 1.0 / draws.d0_gy[:, None]
+    out = np.empty((draws.n, len(POOLS)))
+    for i, pool in enumerate(POOLS):
+        killed = kills(exposure.distribution(pool), one, alpha, 0.0 * one)
+        out[:, i] = -np.log1p(-np.minimum(killed, KILL_MAX))
+        if pool in exposure.surrogate:
+            out[:, i] *= draws.lymphocytes.patient(f"surrogate.{pool}", draws.people.value["spread.surrogate"])
+    return out
 
 
 def time_grid(event_days: Sequence[float], start_d: float, end_d: float, extra: Sequence[float] = ()) -> Array:

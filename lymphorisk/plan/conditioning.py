@@ -14,6 +14,9 @@ from lymphorisk.errors import ScenarioError
 DRUGS = ("fludarabine", "cyclophosphamide", "bendamustine")
 DOSE_UNITS = ("mg/m2", "mg/kg", "mg")
 ROLES = ("bridging", "lymphodepletion")
+#: ``whole_body``: measured under total-body irradiation; ``plan``: the set of every other forecast; ``auto``: by
+#: whether all pools get nearly the same dose.
+KINETICS = ("auto", "whole_body", "plan")
 #: A dose above this is a slip of units (the largest labelled single dose is 900 mg/m2). [mg/m2]
 DOSE_MAX_MG_PER_M2 = 5000.0
 #: A dose above this is a slip of units (60 mg/kg is the largest labelled one). [mg/kg]
@@ -99,6 +102,8 @@ class RadiationCourse:
         Name of the plan (scenario or export) that gives the doses; empty for whole-body dose.
     role : str
         One of `ROLES`: bridging to the infusion, or part of the lymphodepletion itself.
+    kinetics : str
+        One of `KINETICS`: which survival and clearance set the fractions kill with.
     dose_factor : float
         Factor on the plan's doses: the same field with more or less dose (a what-if).
     """
@@ -108,6 +113,7 @@ class RadiationCourse:
     whole_body_gy: float | None = None
     plan: str = ""
     role: str = "bridging"
+    kinetics: str = "auto"
     dose_factor: float = 1.0
 
     def __post_init__(self) -> None:
@@ -122,6 +128,10 @@ class RadiationCourse:
             raise ScenarioError(f"radiation {self.label!r}: the days of its fractions must rise")
         if self.role not in ROLES:
             raise ScenarioError(f"radiation {self.label!r}: role {self.role!r} is not one of {', '.join(ROLES)}")
+        if self.kinetics not in KINETICS:
+            raise ScenarioError(
+                f"radiation {self.label!r}: kinetics {self.kinetics!r} is not one of {', '.join(KINETICS)}"
+            )
         if self.dose_factor < 0.0:
             raise ScenarioError(f"radiation {self.label!r}: a dose cannot be {self.dose_factor:g} times itself")
         if self.whole_body_gy is not None and not 0.0 <= self.whole_body_gy <= FRACTION_MAX_GY:

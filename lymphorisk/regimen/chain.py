@@ -19,7 +19,7 @@ from lymphorisk.lymphocyte.hematotox import Hematotox, hematotox
 from lymphorisk.parameters import Parameter
 from lymphorisk.plan.conditioning import Regimen
 from lymphorisk.regimen.checks import NO_BASELINE, label_criteria, regimen_findings, waiver_criteria
-from lymphorisk.regimen.exposure import PlanExposure, fraction_kills
+from lymphorisk.regimen.exposure import PlanExposure, fraction_kills, is_whole_body
 from lymphorisk.regimen.metrics import metrics_of
 from lymphorisk.regimen.read import PatientFacts
 from lymphorisk.regimen.settings import (
@@ -77,6 +77,8 @@ class RegimenForecast:
         Days on which the product may be infused, on this calendar. [d]
     fractions : tuple of (day, mean blood dose)
         Every fraction. [d], [Gy]
+    kinetics : mapping of str to str
+        By label of the radiation: ``whole-body`` or the name of the plan's survival set.
     findings : tuple of Finding
     """
 
@@ -88,6 +90,7 @@ class RegimenForecast:
     joint: float | None
     window_days: tuple[float, float] | None
     fractions: tuple[tuple[float, float], ...]
+    kinetics: Mapping[str, str]
     findings: tuple[Finding, ...]
 
 
@@ -159,6 +162,10 @@ def forecast(regimen: Regimen, plans: Mapping[str, PlanExposure], on: Setup) -> 
         joint=joint_probability(required, metrics),
         window_days=window,
         fractions=tuple(sorted((f.day, f.blood_gy) for f in fractions)),
+        kinetics={
+            r.label: "whole-body" if is_whole_body(r, plans.get(r.plan)) else on.choices.survival
+            for r in regimen.radiation
+        },
         findings=(*regimen_findings(regimen, fractions, on.body, on.drugs, on.facts.wbc), *notes),
     )
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from lymphorisk.errors import ScenarioError
 from lymphorisk.findings import Finding
 from lymphorisk.lymphocyte.conditioning import FractionKill, HostDraws, plan_kills, whole_body_kills
@@ -45,28 +43,30 @@ class PlanExposure:
         return tuple(day for day, _ in self.events)
 
 
-def even_dose(phase: PhaseExposure) -> float | None:
-    """The dose every pool and the blood get alike in one fraction; None when they differ. [Gy]"""
-    parts = [phase.blood, *phase.pools.values()]
-    dose = parts[0].mean_gy
-    even = all(np.ptp(p.dose_gy) == 0.0 and np.isclose(p.mean_gy, dose, rtol=1e-9, atol=0.0) for p in parts)
-    return dose if even else None
+#: All pools and the blood within this ratio of their mean doses count as one even dose (the usual homogeneity of
+#: total-body irradiation is +-10 %).
+EVEN_RATIO = 0.8
+
+
+def is_whole_body(course: RadiationCourse, plan: PlanExposure | None) -> bool:
+    """Whether a course kills with the whole-body set: as told, else when every pool gets nearly the same dose."""
+    if course.kinetics != "auto" or plan is None:
+        return course.kinetics == "whole_body" or plan is None
+    means = [d.mean_gy for phase in plan.phases for d in (phase.blood, *phase.pools.values())]
+    return max(means) > 0.0 and min(means) >= EVEN_RATIO * max(means)
 
 
 def fraction_kills(course: RadiationCourse, plan: PlanExposure | None, draws: HostDraws) -> tuple[FractionKill, ...]:
-    """What each fraction of a course kills; a plan that gives every cell one dose is whole-body radiation."""
+    """What each fraction of a course kills."""
     if course.whole_body_gy is not None:
         return whole_body_kills(course.days, course.whole_body_gy, draws)
     if plan is None:
         raise ScenarioError(f"radiation {course.label!r}: its plan {course.plan!r} was not read")
     if len(plan.events) != len(course.days):
         raise ScenarioError(f"radiation {course.label!r}: {len(course.days)} days, {len(plan.events)} fractions")
+    whole_body = is_whole_body(course, plan)
     out: list[FractionKill] = []
     for i, phase in enumerate(plan.phases):
         days = [day for day, (_, of) in zip(course.days, plan.events, strict=True) if of == i]
-        even = even_dose(phase)
-        if even is None:
-            out += plan_kills(phase, days, draws, course.dose_factor)
-        else:
-            out += whole_body_kills(days, even * course.dose_factor, draws)
+        out += plan_kills(phase, days, draws, course.dose_factor, whole_body=whole_body)
     return tuple(out)

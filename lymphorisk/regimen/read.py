@@ -56,7 +56,7 @@ CONDITIONING = (
 DRUG = ("name", "mg_per_m2", "mg_per_kg", "mg", "day")
 RADIATION = (
     "label", "plan", "gy_per_fraction", "fractions", "first_day", "last_day", "days", "schedule", "first_weekday",
-    "role", "dose_factor",
+    "role", "kinetics", "dose_factor",
 )  # fmt: skip
 OWN_PATIENT = ("egfr_ml_min", "creatinine_mg_dl", "bsa_m2", "wbc")
 UNITS = {"mg_per_m2": "mg/m2", "mg_per_kg": "mg/kg", "mg": "mg"}
@@ -207,7 +207,8 @@ def _radiation(
     plans[key] = load_plan(source)
     days = _calendar(entry, label, plans[key].days, zero)
     factor = _number(entry, "dose_factor", 1.0)
-    return RadiationCourse(label, days, None, key, _text(entry, "role", "bridging"), factor)
+    role, kinetics = _text(entry, "role", "bridging"), _text(entry, "kinetics", "auto")
+    return RadiationCourse(label, days, None, key, role, kinetics, factor)
 
 
 def _calendar(entry: Mapping[str, Any], label: str, of_plan: Sequence[float] | None, zero: float) -> tuple[float, ...]:
