@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+
+# Before numpy loads: hundreds of small matrices, for which threads only wait for each other.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 from pathlib import Path
 
 import pytest

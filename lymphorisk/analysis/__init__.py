@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-try:
-    from lymphorisk.analysis.chain import analyze
-except ImportError: pass
+from lymphorisk.analysis.chain import analyze
 from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.result import (
     Analysis,

@@ -11,8 +11,7 @@ from lymphorisk.analysis.doses import Doses
 from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.result import BeamSummary, PhaseSummary
 from lymphorisk.analysis.source import Source
-from lymphorisk.circulation.lanes import LaneDose, PhaseBlood, lanes_from_distribution
-from lymphorisk.circulation.network import Network, build, nadler_l, personal
+from lymphorisk.circulation import LaneDose, Network, PhaseBlood, build, lanes_from_distribution, nadler_l, personal
 from lymphorisk.dvh import mixture
 from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.parameters import Parameter, load

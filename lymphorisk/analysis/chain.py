@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from lymphorisk import __version__, parameters
 from lymphorisk.analysis.blood import Circulation, circulation
@@ -15,11 +16,18 @@ from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.result import Analysis, Assumption, Declined, Provenance, Risk
 from lymphorisk.analysis.risk import learned_voice, literature_voice, row_of, voices_differ
 from lymphorisk.analysis.source import Source, open_source
-from lymphorisk.circulation import MODELS
-from lymphorisk.circulation.flow import BloodDose
+from lymphorisk.circulation import MODELS, BloodDose, SurvivalForm
 from lymphorisk.dicom import Export
 from lymphorisk.findings import Finding
-from lymphorisk.lymphocyte import AlcForecast, Course, PhaseExposure, forecast, population, survival_sets
+from lymphorisk.lymphocyte import (
+    AlcForecast,
+    Course,
+    PhaseExposure,
+    Population,
+    forecast,
+    population,
+    survival_sets,
+)
 from lymphorisk.plan import Patient
 from lymphorisk.scenario import Scenario
 
@@ -131,23 +139,24 @@ def body_numbers(patient: Patient) -> BodyNumbers:
 
 def blood_dose_of(flow: Circulation, source: Source, options: Options) -> BloodDose:
     """Blood dose of a fraction and of the course by the chosen engine."""
-    chosen = {
-        name: value
-        for name, value in (
-            ("stages", options.stages if options.stages is not None else source.stages),
-            ("lanes", options.lanes if options.lanes is not None else source.lanes),
-        )
-        if value is not None
-    }
-    if options.blood_engine == "montecarlo":
-        chosen["seed"] = options.seed
-    return MODELS[options.blood_engine](flow.network, flow.phases, survival_of(), **chosen)
+    numbers = parameters.load("circulation")
+    engine = MODELS[options.blood_engine]
+    more: dict[str, Any] = {"seed": options.seed} if options.blood_engine == "montecarlo" else {}
+    if options.blood_engine == "exact":
+        more["bounds"] = options.blood_bounds
+    return engine(
+        flow.network,
+        flow.phases,
+        survival_of(),
+        stages=options.stages or source.stages or int(numbers["stages"].number),
+        lanes=options.lanes or source.lanes or int(numbers["lanes"].number),
+        **more,
+    )
 
 
-def survival_of() -> Mapping[str, object]:
+def survival_of() -> Mapping[str, SurvivalForm]:
     """All lymphocyte survival models by name."""
-    people = population(parameters.load("lymphocyte"))
-    return survival_sets(people.value)
+    return survival_sets(population(parameters.load("lymphocyte")).value)
 
 
 def exposure_of(flow: Circulation, doses: Doses, blood: BloodDose, patient: Patient) -> Course:
@@ -168,22 +177,40 @@ def exposure_of(flow: Circulation, doses: Doses, blood: BloodDose, patient: Pati
     return Course(tuple(phases), chemo=patient.chemo or "none")
 
 
-def forecast_of(course: Course, patient: Patient, options: Options) -> AlcForecast:
+def forecast_of(
+    course: Course, patient: Patient, options: Options, *, explain: bool = True, draws: int | None = None
+) -> AlcForecast:
     """The count over time with bands."""
     baseline = patient.alc if patient.alc is not None else parameters.load("body")["baseline_alc"].number
-    people = population(parameters.load("lymphocyte"), parameters.posterior())
     return forecast(
         course,
         baseline,
-        replace(people, survival=options.survival),
+        people_of(options.survival),
         age_y=patient.age_y,
         lln=patient.lln,
         baseline_known=patient.alc is not None,
         chemo_known=patient.chemo is not None,
         seed=options.seed,
-        draws=options.draws,
+        draws=draws or options.draws,
         horizon_d=max(options.horizon_d, course.last_fraction_d + 1),
+        explain=explain,
     )
+
+
+def people_of(survival: str) -> Population:
+    """The calibrated population with a named survival model."""
+    return population(parameters.load("lymphocyte"), survival=survival)
+
+
+def forecast_again(analysis: Analysis, course: Course) -> AlcForecast:
+    """The forecast of an analysis for a changed course, on the same draws."""
+    options = options_from(analysis.provenance.options)
+    return forecast_of(course, analysis.patient, options, explain=False)
+
+
+def options_from(plain: Mapping[str, Any]) -> Options:
+    """The options a result was made with; the predictor's folder is not kept."""
+    return Options(**{**plain, "model": None})
 
 
 def distinct(findings: list[Finding]) -> tuple[Finding, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.result import OrganDose
@@ -14,7 +14,7 @@ from lymphorisk.dvh.grid_distribution import grid_distribution
 from lymphorisk.dvh.regions import Region
 from lymphorisk.errors import MissingOrganError, UndecidableError
 from lymphorisk.findings import Finding, finding, rule
-from lymphorisk.organs import Covered, blood_cover, check_volume, match, pool_cover
+from lymphorisk.organs import Covered, blood_cover, check_volume, load, match, pool_cover
 from lymphorisk.plan import Phase
 from lymphorisk.plan.dose_sum import sum_doses
 from lymphorisk.units import ML_PER_L
@@ -318,20 +318,25 @@ def _completed(
             findings.append(finding(PARTS_ONLY, what, name))
         else:
             findings.append(_surrogate(name, options))
+    blood = blood_cover(usable, network)
     for name in BLOOD_ORGANS:
-        if name not in organs or name in found.undecidable:
-            organs[name] = _pool_organ(name, (), organs, whole, source)
-            findings.append(_surrogate(name, options))
+        if name in organs and name not in found.undecidable:
+            continue
+        inside = load()[name].compartments.get(network, {})
+        stand_ins = [c for compartment in inside for c in blood.get(compartment, ()) if c.share >= POOL_SHARE]
+        if stand_ins:
+            covered = (replace(stand_ins[0], share=1.0),)
+            organs[name] = _pool_organ(name, covered, organs, organs[covered[0].organ].per_fraction, source)
+            continue
+        organs[name] = _pool_organ(name, (), organs, whole, source)
+        findings.append(_surrogate(name, options))
     if all(not cover.get(pool) for pool in LYMPHOID) and source.given is None:
         findings.append(
             finding(
                 NO_LYMPHOID, "none of spleen, marrow, nodes, bowel", "RTSTRUCT", "contour them, or map with --organ"
             )
         )
-    compartments = {
-        compartment: tuple((c.organ, c.share) for c in covered)
-        for compartment, covered in blood_cover(usable, network).items()
-    }
+    compartments = {compartment: tuple((c.organ, c.share) for c in covered) for compartment, covered in blood.items()}
     return Doses(
         organs=organs,
         targets=found.targets,

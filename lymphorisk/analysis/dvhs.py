@@ -6,13 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
+from lymphorisk.analysis.chain import analyze
 from lymphorisk.analysis.options import Options
-from lymphorisk.analysis.source import Source, open_source
-from lymphorisk.dvh import DVH, NotContoured, OutsideGrid, Region, exact_with_findings
+from lymphorisk.analysis.result import Analysis
+from lymphorisk.analysis.source import Source, open_source, read_source
+from lymphorisk.dvh import DVH, DoseDistribution, NotContoured, OutsideGrid, Region, exact_with_findings, summed
+from lymphorisk.dvh.engine import BIN_GY
 from lymphorisk.errors import LinkError, MissingOrganError, ScenarioError
 from lymphorisk.findings import Finding
 from lymphorisk.organs import Matching, match, without
-from lymphorisk.plan import DoseGrid, Structure
+from lymphorisk.plan import DoseGrid, Patient, Structure
 from lymphorisk.plan.dose_sum import sum_doses
 
 ENGINES = ("exact", "dicompyler")
@@ -166,4 +171,65 @@ def by_dicompyler(regions: Sequence[Region], grid: DoseGrid) -> tuple[Curve, ...
     return tuple(
         next(known) if isinstance(r, Structure) else NotContoured("dicompyler-core knows single structures only")
         for r in regions
+    )
+
+
+class Lookup:
+    """One export read once, for the analysis and for the DVH of any structure in it.
+
+    Parameters
+    ----------
+    source : path
+        An export or a scenario.
+    options : Options
+    """
+
+    def __init__(self, source: str | Path, options: Options) -> None:
+        self._read = read_source(Path(source), options)
+        self._options = options
+        self._known: dict[str, Curve] = {}
+        self._analysis: Analysis | None = None
+
+    def analysis(self, patient: Patient) -> Analysis:
+        """The analysis, computed once."""
+        if self._analysis is None:
+            self._analysis = analyze(self._read, patient, self._options)
+        return self._analysis
+
+    def dvh(self, name: str) -> Curve:
+        """DVH of a ROI, an organ or a difference such as ``Lungs-GTV``; or why there is none."""
+        if name not in self._known:
+            self._known[name] = self._curve(name)
+        return self._known[name]
+
+    def _curve(self, name: str) -> Curve:
+        course = open_source(self._read, self._options)
+        if course.given is not None:
+            given = [phase[name] for phase in course.given if name in phase]
+            if len(given) < len(course.given):
+                return NotContoured("the scenario does not list it")
+            return _curve_of(name, summed(given))
+        matching = match(course.plan.structures, self._options.organs)
+        try:
+            _, _, region = wanted(name, course, matching)
+        except MissingOrganError:
+            return NotContoured("no such structure in the export")
+        return exact_with_findings([region], course_grid(course), end_caps=self._options.end_caps)[0][0]
+
+
+def _curve_of(name: str, distribution: DoseDistribution) -> DVH:
+    """A distribution as a DVH of unit volume: shares are exact, volumes in cm3 are not known."""
+    edges = np.arange(np.floor(distribution.dose_gy[-1] / BIN_GY) + 2) * BIN_GY
+    at_least = np.append(np.cumsum(distribution.share[::-1])[::-1], 0.0)
+    volume = at_least[np.searchsorted(distribution.dose_gy, edges)]
+    volume[0] = 1.0
+    return DVH(
+        name,
+        edges,
+        np.minimum.accumulate(volume),
+        mean_gy=distribution.mean_gy,
+        min_gy=float(distribution.dose_gy[0]),
+        max_gy=float(distribution.dose_gy[-1]),
+        total_cm3=1.0,
+        engine="scenario",
     )

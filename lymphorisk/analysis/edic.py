@@ -5,8 +5,65 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from lymphorisk.analysis.doses import BodyNumbers, Doses
-from lymphorisk.analysis.result import Declined
+from lymphorisk.analysis.result import Declined, OrganDose
+from lymphorisk.circulation.edic import (
+    EffectiveDose,
+    NotApplicable,
+    edic,
+    edic_esophagus,
+    edic_esophagus_weights,
+    edic_weights,
+    edric,
+)
+from lymphorisk.dvh import NotContoured
+from lymphorisk.parameters import load
+from lymphorisk.units import ML_PER_L
+
+#: A body whose coolest tenth still has this share of its mean dose is irradiated as a whole.
+WHOLE_BODY_SHARE = 0.5
+COOLEST = 0.1
 
 
 def edic_family(doses: Doses, fractions: int, body: BodyNumbers) -> Mapping[str, float | Declined]:
-    raise NotImplementedError
+    """EDIC, EDRIC and the oesophageal EDIC of the course, as exported (RBE of the export included). [Gy]
+
+    Lungs without GTV where both are drawn, else lungs; surrogates do not count.
+    """
+    numbers = {name: p.number for name, p in load("edic").items() if not isinstance(p.value, tuple)}
+    whole = doses.of("Body")
+    volume = None
+    if whole is not None:
+        volume = body.volume_l * ML_PER_L if whole.dvh is None else whole.dvh.covered_cm3
+    lung, heart, liver = (mean(doses.of(name), name) for name in ("Lungs", "Heart", "Liver"))
+    body_mean = mean(whole, "Body")
+    integral = (
+        NotContoured("Body is not contoured") if whole is None or volume is None else whole.course.mean_gy * volume
+    )
+    total = whole is not None and everywhere(whole)
+    weights = edic_weights(numbers)
+    return {
+        "edic_gy": told(edic(lung, heart, integral, fractions, weights, whole_body=total)),
+        "edric_gy": told(edric(lung, heart, body_mean, fractions, weights, whole_body=total)),
+        "edic_esophagus_gy": told(
+            edic_esophagus(lung, heart, liver, integral, fractions, edic_esophagus_weights(numbers), whole_body=total)
+        ),
+    }
+
+
+def mean(organ: OrganDose | None, name: str) -> float | NotContoured:
+    """Mean course dose [Gy], or why there is none."""
+    return NotContoured(f"{name} is not contoured") if organ is None else organ.course.mean_gy
+
+
+def everywhere(body: OrganDose) -> bool:
+    """Whether the body is irradiated as a whole, as in TBI."""
+    import numpy as np
+
+    course = body.course
+    coolest = float(course.dose_gy[np.searchsorted(np.cumsum(course.share), COOLEST)])
+    return course.mean_gy > 0 and coolest > WHOLE_BODY_SHARE * course.mean_gy
+
+
+def told(value: EffectiveDose | NotApplicable) -> float | Declined:
+    """The dose, or the reason there is none."""
+    return value.gy if isinstance(value, EffectiveDose) else Declined(value.reason)

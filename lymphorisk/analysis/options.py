@@ -31,6 +31,8 @@ class Options:
         Erlang stages of a compartment's transit, parallel lanes of an irradiated organ; None is the default.
     blood_engine : str
         ``exact``, ``montecarlo`` or ``resident``.
+    blood_bounds : bool
+        Also solve the two bounds of how blood mixes inside an organ: well mixed and one draw per visit.
     survival : str
         Name of the lymphocyte survival model.
     blood_volume_l, cardiac_output_l_min : float or None
@@ -59,6 +61,7 @@ class Options:
     stages: int | None = None
     lanes: int | None = None
     blood_engine: str = "exact"
+    blood_bounds: bool = False
     survival: str = "combined"
     blood_volume_l: float | None = None
     cardiac_output_l_min: float | None = None

@@ -12,7 +12,7 @@ from lymphorisk.analysis.blood import Circulation
 from lymphorisk.analysis.doses import Doses
 from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.result import Declined
-from lymphorisk.circulation.flow import BloodDose
+from lymphorisk.circulation import BloodDose
 from lymphorisk.features import FeatureVector, feature_vector
 from lymphorisk.literature import Case, Estimate, estimate_all
 from lymphorisk.plan import Patient

@@ -56,12 +56,13 @@ class Source:
 def open_source(source: str | Path | Export | Scenario, options: Options) -> Source:
     """The source behind a path (folder, zip, DICOMDIR, scenario TOML) or an object already read."""
     if isinstance(source, str | Path):
-        source = _read(Path(source), options)
+        source = read_source(Path(source), options)
     made = _from_scenario(source) if isinstance(source, Scenario) else _from_export(source)
     return _with_fractions(made, options)
 
 
-def _read(path: Path, options: Options) -> Export | Scenario:
+def read_source(path: Path, options: Options) -> Export | Scenario:
+    """Read a path once: an export, or a scenario when it ends in .toml."""
     if not path.exists():
         raise InputError(f"{path.name!r} does not exist", "give a folder, a zip or a scenario TOML")
     if path.suffix.lower() == ".toml":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import traceback
 
@@ -16,8 +17,13 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "analyze": ("analyze", "analyze", "Organ doses, blood dose, lymphocyte forecast and risk of a plan."),
     "inspect": ("inspect", "inspect", "What an export holds, how it links, which ROI became which organ."),
     "dvh": ("dvh", "dvh", "Dose-volume histograms and metrics."),
+    "check": ("check", "check", "The pre-treatment gate: a protocol held against a plan, with an exit code."),
+    "compare": ("compare", "compare", "Plans side by side: dose, risk, what changed and why."),
+    "update": ("update", "update", "The forecast given the first counts of a course."),
     "blood": ("blood", "blood", "Dose to circulating blood, one fraction and the course; EDIC."),
     "conditioning": ("conditioning", "conditioning", "Depth and duration around a CAR-T infusion, regimens compared."),
+    "explain": ("explain", "explain", "What a finding code means."),
+    "audit": ("audit", "audit", "Verify an audit trail."),
     "demo": ("demo", "demo", "Analyse a built-in plan: first success without data."),
     "doctor": ("doctor", "doctor", "Check the installation."),
     "parameters": ("parameters", "parameters", "Every number the models rest on, with source and range."),
@@ -67,6 +73,9 @@ def main(args: list[str] | None = None) -> None:
 def run(args: list[str]) -> int:
     """Run the command line; errors are printed on stderr and returned as exit codes."""
     debug = "--debug" in args
+    # Hundreds of small matrices: threads of the linear algebra library only wait for each other.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("MKL_NUM_THREADS", "1")
     try:
         result = cli.main(args, prog_name="lymphorisk", standalone_mode=False)
     except LymphoriskError as error:

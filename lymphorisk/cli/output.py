@@ -8,10 +8,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from lymphorisk.errors import InputError
+
+if TYPE_CHECKING:
+    from lymphorisk.analysis import Analysis
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
@@ -54,3 +58,25 @@ def working(what: str) -> Iterator[None]:
 
     with Console(stderr=True).status(what):
         yield
+
+
+def record(folder: Path, command: str, result: Analysis, written: str, more: dict[str, str]) -> None:
+    """Append a run to an audit trail: who, when, what, hashes of what went in and came out, versions."""
+    import getpass
+    import hashlib
+    from datetime import UTC, datetime
+
+    from lymphorisk.qa import audit
+
+    entry = {
+        "who": getpass.getuser(),
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": command,
+        "inputs": [{"role": role, "uid": uid, "sha256": sha} for role, uid, sha in result.provenance.inputs],
+        "output_sha256": hashlib.sha256(written.encode("utf-8")).hexdigest(),
+        "version": result.provenance.version,
+        "parameter_set": result.provenance.parameter_set,
+        "model_sha256": result.provenance.model_sha256,
+        **more,
+    }
+    message(f"audit: {audit.append(folder, entry)[:16]}")

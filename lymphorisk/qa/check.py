@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from lymphorisk.analysis import Analysis, Declined
 from lymphorisk.dvh import DVH, NotContoured, OutsideGrid
 from lymphorisk.dvh.metrics import bounds, metric
-from lymphorisk.errors import ScenarioError
+from lymphorisk.errors import ScenarioError, UndecidableError
 from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.qa.protocol import Line, Protocol
 
@@ -48,6 +48,9 @@ OVERRIDDEN = rule(
     "protocol line overridden",
     "A person accepted a line that does not pass; the reason and the name are shown.",
 )
+
+#: Covered shares closer to one than this are whole.
+WHOLE = 1e-6
 
 Lookup = Callable[[str], "DVH | NotContoured | OutsideGrid"]
 
@@ -106,7 +109,7 @@ def plan_metric(analysis: Analysis, name: str) -> float | Declined:
     if match := re.fullmatch(r"P\(G([234])\+?\)\[%\]", name):
         return 100.0 * forecast.grade_probability[match[1]]
     if match := re.fullmatch(r"Tbelow(0\.5|0\.2)\[d\]", name):
-        return forecast.days_below[float(match[1])].median
+        return forecast.days_below[match[1]].p50
     values = {
         "ALCnadir[10^9/L]": forecast.nadir.median,
         "BloodMean[Gy]": blood.mean_gy,
@@ -162,11 +165,22 @@ def _evaluate(line: Line, analysis: Analysis, dvh_of: Lookup) -> LineResult:
         return _absent(line, MISSING, tried.reason)
     if isinstance(tried, OutsideGrid):
         return _absent(line, UNDECIDED, "the structure lies outside the dose grid")
-    if tried.coverage >= 1.0:
-        value = metric(tried, line.metric)
-        return _judged(line, value, value, value)
-    low, high = bounds(tried, line.metric)
-    return _judged(line, metric(tried, line.metric), low, high)
+    prescription = prescribed(analysis)
+    try:
+        if tried.coverage >= 1.0 - WHOLE:
+            value = low = high = metric(tried, line.metric, prescription_gy=prescription)
+        else:
+            low, high = bounds(tried, line.metric, prescription_gy=prescription)
+            value = metric(tried, line.metric, prescription_gy=prescription)
+    except UndecidableError as error:
+        return _absent(line, UNDECIDED, error.message)
+    return _judged(line, value, low, high)
+
+
+def prescribed(analysis: Analysis) -> float | None:
+    """Prescription of the course; None when a phase does not state one. [Gy]"""
+    parts = [phase.prescription_gy for phase in analysis.phases]
+    return None if None in parts else sum(p for p in parts if p is not None)
 
 
 def _absent(line: Line, state: str, reason: str) -> LineResult:

@@ -1,0 +1,136 @@
+"""Two or more plans side by side: organs, blood, forecast and risk, with paired bands and what drives the change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lymphorisk.analysis.chain import forecast_again
+from lymphorisk.analysis.result import Analysis
+from lymphorisk.errors import ScenarioError
+from lymphorisk.lymphocyte import POOLS, Course
+from lymphorisk.lymphocyte.whatif import Difference, difference
+
+#: A plan is said to change nothing when the median nadir moves by less than this share.
+NOTHING = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class OrganChange:
+    """One organ in two plans. Mean course doses as exported; `change_gy` is second minus first. [Gy]"""
+
+    organ: str
+    first_gy: float
+    second_gy: float
+    surrogate: bool
+
+    @property
+    def change_gy(self) -> float:
+        """Second minus first. [Gy]"""
+        return self.second_gy - self.first_gy
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A plan against the first one.
+
+    Attributes
+    ----------
+    organs : tuple of OrganChange
+        Largest change first.
+    blood_mean_gy : tuple of float
+        Mean blood dose of the course, first and second. [Gy]
+    forecast : Difference
+        Second minus first on the same draws.
+    drivers : mapping of str to float
+        Change of ln(median nadir) by lymphocyte pool when only that pool's dose is exchanged; empty when the
+        courses differ in their fractions.
+    sentence : str
+        What drives the difference, in words.
+    """
+
+    first: Analysis
+    second: Analysis
+    organs: tuple[OrganChange, ...]
+    blood_mean_gy: tuple[float, float]
+    forecast: Difference
+    drivers: Mapping[str, float]
+    sentence: str
+
+
+def compare(first: Analysis, second: Analysis) -> Comparison:
+    """The second plan against the first, for the same patient.
+
+    Raises
+    ------
+    ScenarioError
+        The forecasts are not paired: another patient, seed, number of draws or horizon.
+    """
+    if first.patient != second.patient:
+        raise ScenarioError("plans of different patients are not comparable", "give the same patient options to both")
+    if (first.forecast.draws, first.forecast.seed) != (second.forecast.draws, second.forecast.seed):
+        raise ScenarioError("forecasts of different seeds or draws are not paired")
+    organs = [
+        OrganChange(
+            name,
+            first.organs[name].course.mean_gy,
+            second.organs[name].course.mean_gy,
+            "surrogate" in (first.organs[name].source, second.organs[name].source),
+        )
+        for name in first.organs
+        if name in second.organs
+    ]
+    apart = difference(first.forecast, second.forecast)
+    drivers = drivers_of(first, second)
+    return Comparison(
+        first=first,
+        second=second,
+        organs=tuple(sorted(organs, key=lambda o: -abs(o.change_gy))),
+        blood_mean_gy=(first.blood.course.mean_gy, second.blood.course.mean_gy),
+        forecast=apart,
+        drivers=drivers,
+        sentence=sentence(first, second, apart, drivers),
+    )
+
+
+def drivers_of(first: Analysis, second: Analysis) -> Mapping[str, float]:
+    """Change of ln(median nadir) when one pool after the other takes the second plan's dose, alone."""
+    a, b = first.course, second.course
+    if [p.times_d.tolist() for p in a.phases] != [p.times_d.tolist() for p in b.phases]:
+        return {}
+    base = np.log(first.forecast.nadir.median)
+    out = {}
+    for pool in POOLS:
+        changed = forecast_again(first, exchanged(a, b, pool))
+        out[pool] = float(np.log(changed.nadir.median) - base)
+    return dict(sorted(out.items(), key=lambda item: -abs(item[1])))
+
+
+def exchanged(a: Course, b: Course, pool: str) -> Course:
+    """Course `a` with one pool's dose of `b`."""
+    phases = []
+    for mine, theirs in zip(a.phases, b.phases, strict=True):
+        if pool == "blood":
+            phases.append(replace(mine, blood=theirs.blood))
+        else:
+            phases.append(replace(mine, pools={**mine.pools, pool: theirs.pools[pool]}))
+    return replace(a, phases=tuple(phases))
+
+
+def sentence(first: Analysis, second: Analysis, apart: Difference, drivers: Mapping[str, float]) -> str:
+    """What drives the difference, in one sentence."""
+    ratio = apart.nadir_ratio.p50
+    if abs(ratio - 1.0) < NOTHING:
+        return "The two plans give the same median nadir within 1 %."
+    way = "higher" if ratio > 1 else "lower"
+    text = f"The second plan's median nadir is {100 * abs(ratio - 1.0):.0f} % {way} ({apart.nadir.p50:+.2f} x10^9/L)"
+    if not drivers:
+        return f"{text}; the courses differ in their fractions ({first.fractions} and {second.fractions})."
+    helps = [(pool, x) for pool, x in drivers.items() if (x > 0) == (ratio > 1) and abs(x) > 0]
+    if not helps:
+        return f"{text}."
+    pool, x = helps[0]
+    share = x / sum(v for _, v in helps)
+    return f"{text}; the dose to the {pool} pool accounts for {100 * share:.0f} % of what moves it that way."

@@ -1,0 +1,80 @@
+"""`lymphorisk blood`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lymphorisk.cli.options import BLOOD, EXPORT, JSON, PATIENT, PLAN, options_of, patient_of, with_options
+from lymphorisk.cli.output import message, working, write_whole
+
+
+@click.command()
+@EXPORT
+@click.option(
+    "--engine",
+    type=click.Choice(["exact", "montecarlo", "resident"]),
+    default="exact",
+    show_default=True,
+    help="Exact solution, its sampling twin, or blood that stays in place during a fraction.",
+)
+@click.option("--stages", type=click.IntRange(min=1), help="Erlang stages of a transit; 1 is the exponential network.")
+@click.option("--lanes", type=click.IntRange(min=1), help="Parallel lanes of an organ; 1 is the well-mixed organ.")
+@click.option("--bounds", is_flag=True, help="Also the well-mixed and the per-visit organ.")
+@click.option("--sweep", metavar="beam-on=LOW:HIGH", help="Blood dose against the beam-on time of a fraction, in s.")
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Write the sweep as an SVG figure.")
+@with_options(PATIENT, PLAN, BLOOD)
+@JSON
+def blood(
+    export: Path,
+    engine: str,
+    stages: int | None,
+    lanes: int | None,
+    bounds: bool,
+    sweep: str | None,
+    plot: Path | None,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Dose to circulating blood: one fraction, the course, by organ and beam; the EDIC family.
+
+    What-ifs: --fractions, --beam-on, --sex, --cardiac-output, --blood-volume, --sweep.
+    """
+    with working("solving"):
+        from dataclasses import replace
+
+        from lymphorisk.analysis.bloodonly import blood_result, swept
+        from lymphorisk.report import blood as written
+        from lymphorisk.report.json_ import dumps
+
+        options = replace(options_of(given), blood_engine=engine, stages=stages, lanes=lanes, blood_bounds=bounds)
+        patient = patient_of(given)
+        if sweep is not None:
+            low, high = span(sweep)
+            rows = swept(export, patient, options, low, high)
+            if plot is not None:
+                write_whole(plot, written.sweep_figure(rows))
+                message(f"figure: {plot}")
+            click.echo(dumps(written.sweep_to_dict(rows)) if as_json else written.sweep_text(rows), nl=False)
+            return
+        result = blood_result(export, patient, options)
+    click.echo(dumps(written.to_dict(result)) if as_json else written.text(result), nl=False)
+
+
+def span(text: str) -> tuple[float, float]:
+    """Low and high of ``beam-on=1:600``."""
+    name, sign, values = text.partition("=")
+    low, colon, high = values.partition(":")
+    try:
+        if name.strip() != "beam-on" or not sign or not colon:
+            raise ValueError
+        ends = float(low), float(high)
+    except ValueError:
+        raise click.BadParameter(
+            f"{text!r} is not beam-on=LOW:HIGH, such as beam-on=1:600", param_hint="--sweep"
+        ) from None
+    if not 0 < ends[0] < ends[1]:
+        raise click.BadParameter("the sweep needs 0 < LOW < HIGH", param_hint="--sweep")
+    return ends

@@ -1,0 +1,85 @@
+"""`lymphorisk check`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lymphorisk.cli.options import BLOOD, EXPORT, FORECAST, PATIENT, PLAN, options_of, patient_of, with_options
+from lymphorisk.cli.output import message, record, working, write_whole
+
+
+@click.command()
+@EXPORT
+@click.option("--protocol", required=True, metavar="NAME|FILE", help="Shipped starter, .toml, .csv or .json.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "junit", "sarif"]),
+    default="text",
+    show_default=True,
+    help="What goes to stdout.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option("--strict", is_flag=True, help="A variation fails, and so does anything missing.")
+@click.option("--exit-zero", is_flag=True, help="Leave with 0 unless a line is missing or undecided.")
+@click.option(
+    "--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the report with the protocol table."
+)
+@click.option(
+    "--audit", type=click.Path(file_okay=False, path_type=Path), help="Append to the audit trail of a folder."
+)
+@with_options(PATIENT, PLAN, BLOOD, FORECAST)
+def check(
+    export: Path,
+    protocol: str,
+    form: str,
+    as_json: bool,
+    strict: bool,
+    exit_zero: bool,
+    report: Path | None,
+    audit: Path | None,
+    **given: Any,
+) -> int:
+    """The pre-treatment gate: every line of a protocol PASS, VARIATION, FAIL, MISSING or UNDECIDED.
+
+    Leaves with 0 when the plan passes, 1 when a line fails, 4 when a required line cannot be decided.
+    Missing data never leaves with 0.
+    """
+    with working("checking"):
+        from lymphorisk import __version__
+        from lymphorisk.analysis.dvhs import Lookup
+        from lymphorisk.qa import formats
+        from lymphorisk.qa.check import EXIT_FAIL, EXIT_PASS
+        from lymphorisk.qa.check import check as run
+        from lymphorisk.qa.store import read_protocol
+        from lymphorisk.report.json_ import dumps
+
+        wanted = read_protocol(protocol)
+        options = options_of(given)
+        lookup = Lookup(export, options)
+        result = run(lookup.analysis(patient_of(given)), wanted, lookup.dvh, strict=strict)
+    written = {
+        "text": lambda: formats.text(result),
+        "json": lambda: dumps(formats.to_dict(result)),
+        "junit": lambda: formats.junit(result),
+        "sarif": lambda: dumps(formats.sarif(result, __version__)),
+    }["json" if as_json else form]()
+    if report is not None:
+        from lymphorisk.report import html
+
+        page = html.render(lookup.analysis(patient_of(given)), protocol=formats.rows(result), verdict=result.verdict)
+        write_whole(report, page)
+        message(f"report: {report}")
+    if audit is not None:
+        record(
+            audit,
+            "check",
+            lookup.analysis(patient_of(given)),
+            written,
+            {"verdict": result.verdict, "protocol": wanted.name},
+        )
+    click.echo(written, nl=False)
+    return EXIT_PASS if exit_zero and result.exit_code == EXIT_FAIL else result.exit_code

@@ -1,0 +1,39 @@
+"""`lymphorisk compare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lymphorisk.cli.options import BLOOD, FORECAST, JSON, PATIENT, PLAN, options_of, patient_of, with_options
+from lymphorisk.cli.output import message, working, write_whole
+
+
+@click.command()
+@click.argument("exports", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@with_options(PATIENT, PLAN, BLOOD, FORECAST)
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write a page with the overlays.")
+@JSON
+def compare(exports: tuple[Path, ...], report: Path | None, as_json: bool, **given: Any) -> None:
+    """Plans side by side for one patient: dose, blood, forecast and risk; what changed and why.
+
+    The first EXPORT is what the others are compared with.
+    """
+    if len(exports) == 1:
+        raise click.UsageError("give at least two exports")
+    with working("comparing"):
+        from lymphorisk.analysis import analyze
+        from lymphorisk.analysis.compare import compare as run
+        from lymphorisk.report import comparison
+        from lymphorisk.report.json_ import dumps
+
+        patient, options = patient_of(given), options_of(given)
+        results = [analyze(path, patient, options) for path in exports]
+        compared = [run(results[0], other) for other in results[1:]]
+        names = [path.name for path in exports]
+    if report is not None:
+        write_whole(report, comparison.html(compared, names))
+        message(f"report: {report}")
+    click.echo(dumps(comparison.to_dict(compared, names)) if as_json else comparison.text(compared, names), nl=False)
