@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lymphorisk.dicom.assemble import read_export, read_plan
 from lymphorisk.dicom.export import CTVolume, Export, InputFile, PatientIdentity
-from lymphorisk.dicom.write import Study, uid, write_dose, write_export, write_plan, write_structures
+from lymphorisk.dicom.write import Study, study_of, uid, write_dose, write_export, write_plan, write_structures
 
 __all__ = [
     "CTVolume",
@@ -14,6 +14,7 @@ __all__ = [
     "Study",
     "read_export",
     "read_plan",
+    "study_of",
     "uid",
     "write_dose",
     "write_export",

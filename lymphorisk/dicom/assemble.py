@@ -106,7 +106,8 @@ def _refuse_broken(found: Found) -> None:
 def _used(linked: Linked, found_of: Mapping[str, tuple[DicomFile, ...]]) -> list[DicomFile]:
     uids = [p.plan.sop_uid for p in linked.phases if p.plan is not None]
     uids.append(linked.structure_uid)
-    uids += [part.header.sop_uid for p in linked.phases for part in (*p.parts, *p.beam_doses.values())]
+    parts = [part for p in linked.phases for part in (*p.parts, *p.beam_doses.values())]
+    uids += [header.sop_uid for part in parts for header in part.headers]
     by_uid = {f.sop_uid: f for role in RT_ROLES for f in found_of[role]}
     return [by_uid[uid] for uid in dict.fromkeys(uids)]
 
@@ -155,6 +156,7 @@ def _assemble(
         tps_dvhs=dvhs,
         ct=ct,
         phi=read_identity(structure_file),
+        study_uid=structure_set.study_uid,
     )
 
 
@@ -243,10 +245,10 @@ def _timed(beams: tuple[Beam, ...], times: BeamTimes | None) -> tuple[Beam, ...]
 
 
 def _sum_of(parts: Sequence[DosePart], findings: list[Finding]) -> DoseGrid:
-    total, found = rtdose.read_grid(parts[0].header.file, parts[0].factor)
+    total, found = _grid_of(parts[0])
     findings += found
     for part in parts[1:]:
-        grid, found = rtdose.read_grid(part.header.file, part.factor)
+        grid, found = _grid_of(part)
         findings += found
         if not _same_grid(total, grid):
             raise UnsupportedDoseError(
@@ -255,6 +257,14 @@ def _sum_of(parts: Sequence[DosePart], findings: list[Finding]) -> DoseGrid:
             )
         total = replace(total, dose_zyx=total.dose_zyx + grid.dose_zyx)
     return total
+
+
+def _grid_of(part: DosePart) -> tuple[DoseGrid, list[Finding]]:
+    if part.more:
+        grid, found = rtdose.read_stack([h.file for h in part.headers], part.factor)
+        what = f"{len(part.headers)} files of one plane each form the dose"
+        return grid, [*found, finding(checks.SUMMED, what, "RTDOSE")]
+    return rtdose.read_grid(part.header.file, part.factor)
 
 
 def _same_grid(a: DoseGrid, b: DoseGrid) -> bool:

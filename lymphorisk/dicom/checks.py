@@ -105,6 +105,9 @@ NOMINAL_RATE = rule(
 NO_ROI_TYPES = rule(
     "LR033", "warning", "ROI types missing", "The structure set has no ROI observations; it may have been cut off."
 )
+ONE_PLANE = rule(
+    "LR034", "warning", "dose of one plane", "The dose is one plane; what lies above and below it is not known."
+)
 
 #: Dose per fraction outside this is rare enough to look twice: single fractions of 34 Gy to a lung
 #: tumour are the top of common use, 0.1 Gy to a spleen the bottom. [Gy]
@@ -129,7 +132,12 @@ def check_extent(structures: Sequence[Structure], phases: Sequence[Phase]) -> li
     found: list[Finding] = []
     for phase in phases:
         grid = phase.dose
-        if grid is None or len(grid.z_mm) < 2:
+        if grid is None:
+            continue
+        if len(grid.z_mm) == 1:
+            found.append(
+                finding(ONE_PLANE, "a dose of one plane", f"phase {phase.label!r}", "export the whole dose grid")
+            )
             continue
         low, high = float(grid.z_mm[0]), float(grid.z_mm[-1])
         outside: list[str] = []

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lymphorisk.dicom import checks, tags
 from lymphorisk.dicom.export import CTVolume
@@ -84,16 +86,23 @@ def volume(files: Sequence[DicomFile]) -> CTVolume:
         raise UnsupportedGeometryError(
             "CT: slices are sheared or two lie at one position", "export the planning CT alone"
         )
-    hu = np.empty((len(files), rows, columns), dtype=np.int16)
-    for k, n in enumerate(order):
-        root = files[n].root
-        slope, intercept = root.number(tags.RESCALE_SLOPE), root.number(tags.RESCALE_INTERCEPT)
-        values = stored_values(files[n], 1, rows, columns)[0].astype(np.float32)
-        scaled = values * (1.0 if slope is None else slope) + (0.0 if intercept is None else intercept)
-        hu[k] = np.clip(np.rint(scaled), np.iinfo(np.int16).min, np.iinfo(np.int16).max)
-    origin = np.array([local[0, 0], local[0, 1], z[0]]) @ directions
-    frame = first.code(tags.FRAME_OF_REFERENCE_UID)
-    hu.setflags(write=False)
     return CTVolume(
-        hu, origin, directions, np.arange(columns) * spacing[1], np.arange(rows) * spacing[0], z - z[0], frame
+        origin_mm=np.array([local[0, 0], local[0, 1], z[0]]) @ directions,
+        directions=directions,
+        x_mm=np.arange(columns) * spacing[1],
+        y_mm=np.arange(rows) * spacing[0],
+        z_mm=z - z[0],
+        frame_of_reference=first.code(tags.FRAME_OF_REFERENCE_UID),
+        read=partial(_numbers, tuple(files[n] for n in order), rows, columns),
     )
+
+
+def _numbers(slices: tuple[DicomFile, ...], rows: int, columns: int) -> NDArray[np.int16]:
+    """CT numbers of slices in order. [HU]"""
+    hu = np.empty((len(slices), rows, columns), dtype=np.int16)
+    for plane, file in zip(hu, slices, strict=True):
+        slope, intercept = file.root.number(tags.RESCALE_SLOPE), file.root.number(tags.RESCALE_INTERCEPT)
+        values = stored_values(file, 1, rows, columns)[0].astype(np.float32)
+        scaled = values * (1.0 if slope is None else slope) + (0.0 if intercept is None else intercept)
+        plane[:] = np.clip(np.rint(scaled), np.iinfo(np.int16).min, np.iinfo(np.int16).max)
+    return hu

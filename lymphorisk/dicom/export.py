@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +31,9 @@ class PatientIdentity:
     id: str = field(default="", repr=False)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class CTVolume:
-    """CT numbers on a rectilinear grid.
+    """CT numbers on a rectilinear grid, read when they are first asked for.
 
     A voxel centre (k, j, i) lies at ``origin + x[i] e_x + y[j] e_y + z[k] e_z`` in patient coordinates.
 
@@ -49,13 +51,20 @@ class CTVolume:
         Frame of Reference UID.
     """
 
-    hu_zyx: NDArray[np.int16]
     origin_mm: NDArray[np.float64]
     directions: NDArray[np.float64]
     x_mm: NDArray[np.float64]
     y_mm: NDArray[np.float64]
     z_mm: NDArray[np.float64]
-    frame_of_reference: str = ""
+    frame_of_reference: str
+    read: Callable[[], NDArray[np.int16]] = field(repr=False)
+
+    @cached_property
+    def hu_zyx(self) -> NDArray[np.int16]:
+        """CT numbers, read-only, shape (nz, ny, nx). [HU]"""
+        hu = self.read()
+        hu.setflags(write=False)
+        return hu
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,6 +87,8 @@ class Export:
         The planning CT, when it is in the export.
     phi : PatientIdentity
         Name and ID, for ``--show-phi`` only.
+    study_uid : str
+        Study Instance UID, for files that join the study.
     """
 
     plan: TreatmentPlan
@@ -87,3 +98,4 @@ class Export:
     tps_dvhs: tuple[DVH, ...] = ()
     ct: CTVolume | None = None
     phi: PatientIdentity = field(default_factory=PatientIdentity)
+    study_uid: str = ""

@@ -33,6 +33,12 @@ class DosePart:
 
     header: DoseHeader
     factor: float
+    more: tuple[DoseHeader, ...] = ()  # the other planes of a dose exported plane by plane
+
+    @property
+    def headers(self) -> tuple[DoseHeader, ...]:
+        """Every file of the dose."""
+        return (self.header, *self.more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +292,8 @@ def _phases(plan: PlanFile, doses: Sequence[DoseHeader], given: int | None, foun
     whole = [d for d in doses if d.summation in WHOLE]
     of_group = [d for d in doses if d.summation in OF_GROUP]
     of_beam = [d for d in doses if d.summation in OF_BEAM]
-    if len(whole) > 1:
+    planes = _planes(whole)
+    if len(whole) > 1 and not planes:
         raise LinkError(
             f"plan {plan.label or plan.sop_uid[-12:]!r} has {len(whole)} whole-plan doses", "leave the one that counts"
         )
@@ -295,7 +302,7 @@ def _phases(plan: PlanFile, doses: Sequence[DoseHeader], given: int | None, foun
         if whole:
             if whole[0].summation == "PLAN_OVERVIEW":
                 found.append(finding(checks.SUMMED, "a PLAN_OVERVIEW dose is used as the plan dose", "RTDOSE"))
-            return [PhaseLink(plan, groups, n, (DosePart(whole[0], 1.0),), _own_doses(of_beam, groups[0], n))]
+            return [PhaseLink(plan, groups, n, (DosePart(whole[0], 1.0, planes),), _own_doses(of_beam, groups[0], n))]
         return [_group_phase(plan, groups[0], n, of_group, of_beam, found)]
     if of_group or (of_beam and not whole):
         return [_group_phase(plan, g, _fractions(g, None), of_group, of_beam, found) for g in groups]
@@ -309,6 +316,13 @@ def _phases(plan: PlanFile, doses: Sequence[DoseHeader], given: int | None, foun
         )
     )
     return [PhaseLink(plan, groups, sum(_fractions(g, None) for g in groups), (DosePart(whole[0], 1.0),))]
+
+
+def _planes(doses: Sequence[DoseHeader]) -> tuple[DoseHeader, ...]:
+    """The other files of a dose that was exported one plane a file."""
+    one_series = len({(d.series_uid, d.frame, d.dose_type) for d in doses}) == 1
+    apart = len({d.position for d in doses}) == len(doses)
+    return tuple(doses[1:]) if one_series and apart and all(d.one_plane for d in doses) else ()
 
 
 def _one_type(doses: Sequence[DoseHeader], found: list[Finding]) -> list[DoseHeader]:
@@ -459,7 +473,7 @@ def _check_frames(
 
 
 def _note_unused(have: Candidates, phases: Sequence[PhaseLink], structure_uid: str, found: list[Finding]) -> None:
-    used = {part.header.sop_uid for p in phases for part in (*p.parts, *p.beam_doses.values())}
+    used = {d.sop_uid for p in phases for part in (*p.parts, *p.beam_doses.values()) for d in part.headers}
     used |= {p.plan.sop_uid for p in phases if p.plan is not None} | {structure_uid}
     for role, group in (("RTPLAN", have.plans), ("RTDOSE", have.doses), ("RTSTRUCT", have.structures)):
         left = [x for x in group if x.sop_uid not in used]

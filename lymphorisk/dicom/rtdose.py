@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,6 +51,9 @@ class DoseHeader:
     plans: tuple[PlanReference, ...]
     structure_uid: str
     has_grid: bool
+    one_plane: bool
+    series_uid: str
+    position: str
     file: DicomFile
 
     @property
@@ -72,6 +76,9 @@ def read_header(file: DicomFile) -> DoseHeader:
         plans=tuple(_reference(item) for item in root.items(tags.REFERENCED_RT_PLAN_SEQUENCE)),
         structure_uid=structure[0].code(tags.REFERENCED_SOP_INSTANCE_UID) if structure else "",
         has_grid=tags.ROWS in root or tags.PIXEL_DATA in root,
+        one_plane=tags.GRID_FRAME_OFFSET_VECTOR not in root or len(root.codes(tags.GRID_FRAME_OFFSET_VECTOR)) == 1,
+        series_uid=root.code(tags.SERIES_INSTANCE_UID),
+        position=root.code(tags.IMAGE_POSITION_PATIENT),
         file=file,
     )
 
@@ -195,6 +202,39 @@ def read_grid(file: DicomFile, factor: float = 1.0) -> tuple[DoseGrid, list[Find
         root.code(tags.FRAME_OF_REFERENCE_UID),
     )
     return grid, found
+
+
+def read_stack(files: Sequence[DicomFile], factor: float = 1.0) -> tuple[DoseGrid, list[Finding]]:
+    """One dose grid of planes exported one a file.
+
+    Raises
+    ------
+    UnsupportedGeometryError
+        The planes differ in size or direction, or do not lie over each other.
+    """
+    parts = [read_grid(file, factor) for file in files]
+    grids = [grid for grid, _ in parts]
+    first = grids[0]
+    local = np.stack([first.to_local(grid.origin_mm) for grid in grids])
+    alike = all(
+        grid.dose_zyx.shape == first.dose_zyx.shape
+        and np.allclose(grid.directions, first.directions, atol=COSINE_TOLERANCE)
+        and np.allclose(grid.x_mm, first.x_mm, atol=POSITION_TOLERANCE)
+        and np.allclose(grid.y_mm, first.y_mm, atol=POSITION_TOLERANCE)
+        for grid in grids
+    )
+    order = np.argsort(local[:, 2], kind="stable")
+    if (
+        not alike
+        or np.abs(local[:, :2]).max() > ABSOLUTE_TOLERANCE
+        or np.any(np.diff(local[order, 2]) < ABSOLUTE_TOLERANCE)
+    ):
+        raise UnsupportedGeometryError("RTDOSE: the planes of the dose do not form one grid", "export one RTDOSE file")
+    dose = np.concatenate([grids[n].dose_zyx for n in order])
+    origin = first.to_patient(np.array([0.0, 0.0, local[order[0], 2]]))
+    z = local[order, 2] - local[order[0], 2]
+    grid = DoseGrid(dose, origin, first.directions, first.x_mm, first.y_mm, z, first.frame_of_reference)
+    return grid, [note for _, notes in parts for note in notes]
 
 
 def _frames(root: Item) -> int:

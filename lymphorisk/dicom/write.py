@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from lymphorisk.dicom.export import PatientIdentity
+from lymphorisk.dicom.export import Export, PatientIdentity
 from lymphorisk.dvh.curve import DVH
 from lymphorisk.errors import UnsupportedDoseError, UnsupportedGeometryError
 from lymphorisk.plan import Beam, DoseGrid, Patient, Phase, Structure, TreatmentPlan
@@ -104,6 +104,19 @@ class Study:
             frame_uid=self.frame_uid or uid(self.seed, "frame of reference"),
             structure_uid=self.structure_uid or uid(self.seed, "RTSTRUCT"),
         )
+
+
+def study_of(export: Export, seed: str) -> Study:
+    """The study of an export that was read, for files that join it (a kill map, DVHs)."""
+    frames = [p.dose.frame_of_reference for p in export.plan.phases if p.dose is not None]
+    return Study(
+        seed,
+        identity=export.phi,
+        patient=export.patient,
+        study_uid=export.study_uid,
+        frame_uid=frames[0] if frames else "",
+        structure_uid=next(iter(export.plan.uids.get("RTSTRUCT", ())), ""),
+    ).filled()
 
 
 def write_export(

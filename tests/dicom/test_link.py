@@ -363,3 +363,43 @@ def test_arrays_cannot_be_changed(export_of):
     with pytest.raises(ValueError, match="read-only"):
         grid.dose_zyx[0, 0, 0] = 1.0
     assert grid.dose_zyx.dtype == np.float32
+
+
+def planes(folder, *, without=()):
+    """Split RD.dcm into files of one plane each."""
+    whole = pydicom.dcmread(folder / "RD.dcm")
+    frames, offsets = whole.pixel_array, [float(v) for v in whole.GridFrameOffsetVector]
+    normal = np.cross(whole.ImageOrientationPatient[:3], whole.ImageOrientationPatient[3:])
+    place = np.array(whole.ImagePositionPatient, dtype=float)
+    for k in range(len(offsets)):
+        if k in without:
+            continue
+
+        def one(ds, k=k):
+            del ds.NumberOfFrames, ds.GridFrameOffsetVector, ds.FrameIncrementPointer
+            ds.ImagePositionPatient = [f"{v:.6f}" for v in place + offsets[k] * normal]
+            ds.PixelData = frames[k].tobytes()
+
+        another_dose(folder, f"RD{k}.dcm", one, (k * 5) % 7)
+    (folder / "RD.dcm").unlink()
+
+
+@pytest.mark.parametrize("position", ["HFS", "FFP"])
+def test_a_dose_exported_plane_by_plane_is_one_grid(export_of, tiny, position):
+    want = read_export(export_of(position=position, name="whole")).plan.phases[0].dose
+    folder = export_of(position=position)
+    planes(folder)
+    export = read_export(folder)
+    grid = export.plan.phases[0].dose
+    np.testing.assert_array_equal(grid.dose_zyx, want.dose_zyx)
+    np.testing.assert_allclose(grid.origin_mm, want.origin_mm)
+    np.testing.assert_allclose(grid.z_mm, want.z_mm)
+    assert len(export.plan.uids["RTDOSE"]) == 7
+    assert "LR013" in codes(export)
+    assert "LR005" not in codes(export)
+
+
+def test_one_plane_of_dose_is_told(export_of):
+    folder = export_of()
+    planes(folder, without=range(1, 7))
+    assert "LR034" in codes(read_export(folder))

@@ -9,7 +9,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from lymphorisk.dicom import Study, read_export, uid, write_dose, write_export
+from lymphorisk.dicom import Study, read_export, study_of, uid, write_dose, write_export
 from lymphorisk.dicom.write import _ds
 from lymphorisk.dvh.curve import DVH
 from lymphorisk.errors import UnsupportedDoseError, UnsupportedGeometryError
@@ -135,3 +135,23 @@ def test_a_left_handed_grid_is_written_right_handed(tmp_path, tiny):
     read = read_export(tmp_path).plan.phases[0].dose
     np.testing.assert_allclose(read.dose_zyx, grid.dose_zyx, atol=1e-5)
     np.testing.assert_allclose(read.origin_mm, grid.origin_mm)
+
+
+def test_a_map_joins_the_study_it_was_made_from(export_of, tmp_path):
+    export = read_export(export_of())
+    study = study_of(export, "kill map")
+    path = write_dose(
+        tmp_path / "map.dcm",
+        export.plan.phases[0].dose,
+        study,
+        plan_uid=export.plan.uids["RTPLAN"][0],
+        dose_uid=uid("kill map", "RTDOSE"),
+        units="RELATIVE",
+        comment="Lymphocytes lost per Gy",
+    )
+    made, source = pydicom.dcmread(path), pydicom.dcmread(tmp_path / "export" / "RD.dcm")
+    for name in ("StudyInstanceUID", "FrameOfReferenceUID", "PatientID", "PatientName"):
+        assert made[name].value == source[name].value
+    assert made.ReferencedRTPlanSequence[0].ReferencedSOPInstanceUID == export.plan.uids["RTPLAN"][0]
+    assert (made.DoseUnits, made.DoseComment) == ("RELATIVE", "Lymphocytes lost per Gy")
+    assert made.SOPInstanceUID != source.SOPInstanceUID
