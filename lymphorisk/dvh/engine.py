@@ -30,11 +30,16 @@ SLAB_SHARE = 1.0
 BLOCK_PIXELS = 1 << 18
 #: Heights closer than this are one. [mm]
 SAME_HEIGHT_MM = 1e-6
+#: Pixels covered to more than this are whole.
+WHOLE = 0.999
+#: Differences of coverage below this have no direction.
+FAINT = 1e-6
 END_CAPS = ("half", "none")
 #: Bins of 0.1 Gy shift low-dose curves by tens of percent points; ten times finer costs nothing. [Gy]
 BIN_GY = 0.01
 
 Map = NDArray[np.float32]
+Slab = tuple[float, float, Map]
 
 
 def exact(
@@ -126,7 +131,7 @@ def _of_region(
     edges = np.unique(np.concatenate([s.edges_mm for s in solids.values()] + [[bottom, top]]))
     edges = edges[np.concatenate([[True], np.diff(edges) > SAME_HEIGHT_MM])]
     step = _thinnest(dose) * SLAB_SHARE
-    slabs: list[tuple[float, float, Map]] = []
+    slabs: list[Slab] = []
     collected = Accumulator(bin_gy, dose.max_gy)
     for low, high in pairwise(edges.tolist()):
         share = _share(region, solids, low, high)
@@ -140,7 +145,7 @@ def _of_region(
         slabs += [(low + (n + 0.5) * thick, thick, share) for n in range(parts)]
     together = max(BLOCK_PIXELS // (lattice.nx * lattice.ny), 1)
     for n in range(0, len(slabs), together):
-        _collect(collected, probe, slabs[n : n + together], lattice.area_mm2)
+        _collect(collected, probe, slabs, n, min(n + together, len(slabs)), lattice.area_mm2)
     if collected.volume <= 0:
         if collected.missed > 0:
             return OutsideGrid(0.0)
@@ -195,29 +200,55 @@ def _share(region: Region, solids: dict[int, Solid], low: float, high: float) ->
 def _collect(
     collected: Accumulator,
     probe: AxialSampler | ObliqueSampler,
-    slabs: Sequence[tuple[float, float, Map]],
+    slabs: Sequence[Slab],
+    first: int,
+    last: int,
     area_mm2: float,
 ) -> None:
-    """Add slabs (height, thickness, coverage) at their dose. The lattice's outer pixels are empty."""
-    z = np.array([s[0] for s in slabs])
-    thick = np.array([s[1] for s in slabs])
+    """Add slabs first..last-1 (height, thickness, coverage) at their dose. The lattice's outer pixels are empty."""
+    z = np.array([s[0] for s in slabs[first:last]])
+    thick = np.array([s[1] for s in slabs[first:last]])
     bottom, top = probe.z_reach
     reach = np.concatenate([[max(z[0] - thick[0], bottom)], z, [min(z[-1] + thick[-1], top)]])
     dose = probe.at(reach)
-    volume = np.stack([s[2][1:-1, 1:-1] for s in slabs]) * (area_mm2 * thick).astype(np.float32)[:, None, None]
-    used = volume > 0
+    around = [slabs[min(max(n, 0), len(slabs) - 1)][2] for n in range(first - 1, last + 1)]
+    share = np.stack(around)
+    here = share[1:-1, 1:-1, 1:-1]
+    used = here > 0
     inside = probe.inside(z)
+    pixel = (area_mm2 * thick).astype(np.float32)
     if inside is not None:
         beyond = used & ~inside[:, 1:-1, 1:-1]
-        collected.missed += float(volume[beyond].sum(dtype=np.float64))
+        collected.missed += float(((here * beyond).sum(axis=(1, 2), dtype=np.float64) * pixel).sum())
         used &= ~beyond
+    whole = used & (here >= WHOLE)
+    rim = used & ~whole
     inner = dose[1:-1]
-    rise = (thick / (reach[2:] - reach[:-2])).astype(np.float32)[:, None, None]
-    span = dose[2:, 1:-1, 1:-1] - dose[:-2, 1:-1, 1:-1]
-    span *= 2 * rise
-    span *= span
-    for change in (inner[:, 2:, 1:-1] - inner[:, :-2, 1:-1], inner[:, 1:-1, 2:] - inner[:, 1:-1, :-2]):
-        change *= change
-        span += change
-    # differences above are over two pixels, or doubled
-    collected.add(inner[:, 1:-1, 1:-1][used], np.sqrt(span[used]) * np.float32(0.5), volume[used])
+    rise = (2 * thick / (reach[2:] - reach[:-2])).astype(np.float32)[:, None, None]
+    # changes of dose over two pixels, or twice the slab
+    up = (dose[2:, 1:-1, 1:-1] - dose[:-2, 1:-1, 1:-1]) * rise
+    across = inner[:, 2:, 1:-1] - inner[:, :-2, 1:-1]
+    along = inner[:, 1:-1, 2:] - inner[:, 1:-1, :-2]
+    square = up * up
+    square += across * across
+    square += along * along
+    volume = np.broadcast_to(pixel[:, None, None], here.shape)
+    collected.add(inner[:, 1:-1, 1:-1][whole], np.sqrt(square[whole]) * np.float32(0.5), here[whole] * volume[whole])
+    if not rim.any():
+        return
+    # A pixel on the rim is covered on one side: its dose is taken amid the covered part, its span across that part.
+    k, j, i = np.nonzero(rim)
+    k, j, i = k + 1, j + 1, i + 1
+    normal = np.stack(
+        [
+            share[k + 1, j, i] - share[k - 1, j, i],
+            share[k, j + 1, i] - share[k, j - 1, i],
+            share[k, j, i + 1] - share[k, j, i - 1],
+        ]
+    )
+    normal /= np.maximum(np.sqrt((normal * normal).sum(axis=0)), np.float32(FAINT))
+    inward = np.float32(0.5) * (normal[0] * up[rim] + normal[1] * across[rim] + normal[2] * along[rim])
+    part = here[rim]
+    centre = inner[:, 1:-1, 1:-1][rim] + inward * (1 - part) * np.float32(0.5)
+    left = np.maximum(square[rim] * np.float32(0.5) ** 2 - inward * inward * (1 - part * part), 0)
+    collected.add(np.maximum(centre, 0), np.sqrt(left), part * volume[rim])

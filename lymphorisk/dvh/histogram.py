@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 from lymphorisk.dvh.curve import DVH
 from lymphorisk.units import MM3_PER_CM3
 
-#: A region whose covered dose is the same everywhere still needs an edge above it. [bins]
-BINS_ABOVE_MAX = 2
 #: Ramps begin and end on a grid this much finer than the bins.
 FINE = 4
 
@@ -27,10 +25,8 @@ class Accumulator:
 
     def __init__(self, bin_gy: float, highest_gy: float) -> None:
         self.bin_gy = bin_gy
-        self.bins = int(np.ceil(highest_gy / bin_gy)) + BINS_ABOVE_MAX
         self._highest = highest_gy
-        self._size = (self.bins + 1) * FINE + 1
-        self._second = np.zeros(self._size)
+        self._second = np.zeros((int(np.ceil(highest_gy / bin_gy)) + 2) * FINE)
         self.volume = 0.0
         self.dose_volume = 0.0
         self.missed = 0.0
@@ -44,7 +40,8 @@ class Accumulator:
         weight = volume.astype(np.float64)
         self.volume += float(weight.sum())
         self.dose_volume += float((weight * dose_gy).sum())
-        # the spread is symmetric, so that the mean stays, and not beyond what the grid holds
+        # the spread is symmetric, so that the mean stays, and ends at zero and at the highest dose
+        self._highest = max(self._highest, float(dose_gy.max()))
         half = np.minimum(span_gy * np.float32(0.5), np.minimum(dose_gy, np.float32(self._highest) - dose_gy))
         low, high = dose_gy - half, dose_gy + half
         self.low = min(self.low, float(low.min()))
@@ -53,19 +50,21 @@ class Accumulator:
         first = (low * scale + np.float32(0.5)).astype(np.int32)
         after = np.maximum((high * scale + np.float32(0.5)).astype(np.int32), first + 1)
         weight /= after - first
-        self._second -= np.bincount(first, weight, self._size)
-        self._second += np.bincount(after, weight, self._size)
+        size = int(after.max()) + 1
+        if size > len(self._second):  # a peak between grid points rises above them
+            self._second = np.concatenate([self._second, np.zeros(size - len(self._second))])
+        self._second -= np.bincount(first, weight, len(self._second))
+        self._second += np.bincount(after, weight, len(self._second))
 
     def dvh(self, name: str, end_caps: str) -> DVH:
         """The curve. Volumes are taken in mm3 and given in cm3."""
         fine = self.volume + np.cumsum(np.cumsum(self._second))
-        curve = np.concatenate([[self.volume], fine[FINE - 1 :: FINE][: self.bins]])
-        curve = np.minimum.accumulate(np.clip(curve, 0, self.volume))
-        curve[-1] = 0.0
-        # no volume above the highest dose met: drop the empty tail
-        last = min(int(np.ceil(self.high / self.bin_gy)) + 1, self.bins)
-        curve = curve[: last + 1].copy()
-        curve[-1] = 0.0
+        # one edge above the highest dose met, where nothing is left
+        last = int(np.ceil(self.high / self.bin_gy)) + 1
+        curve = np.zeros(last + 1)
+        known = fine[FINE - 1 :: FINE][: last - 1]
+        curve[0] = self.volume
+        curve[1 : len(known) + 1] = np.minimum.accumulate(np.clip(known, 0, self.volume))
         mean = self.dose_volume / self.volume
         total = self.volume + self.missed
         return DVH(
