@@ -118,13 +118,14 @@ def technique_dose(
     share = np.full(len(gantry_deg), 1.0 / len(gantry_deg)) if weights is None else np.array(weights) / sum(weights)
     total = np.zeros(len(where.flat), dtype=np.float32)
     fields: list[FieldDose] = []
+    periphery = _periphery(beam, modulation)
     for angle, part in zip(gantry_deg, share, strict=True):
         one, output = _field(where, in_target, angle, centre, beam, field_margin_mm, compensated, modulation)
         one *= np.float32(part / float(one[in_target].mean()))
         total += one
-        kept = _spread(grid, where, one, None) if keep_fields else None
+        kept = _spread(grid, where, one, periphery, float(part)) if keep_fields else None
         fields.append(FieldDose(float(angle), float(part), output, kept))
-    return TechniqueDose(_spread(grid, where, total, _periphery(beam, modulation)), tuple(fields))
+    return TechniqueDose(_spread(grid, where, total, periphery, 1.0), tuple(fields))
 
 
 def _field(
@@ -155,16 +156,16 @@ def _periphery(beam: PhotonBeam | ProtonBeam, modulation: float) -> Mapping[str,
 
 
 def _spread(
-    grid: Voxels, where: Inside, dose: NDArray[np.float32], periphery: Mapping[str, float] | None
+    grid: Voxels, where: Inside, dose: NDArray[np.float32], periphery: Mapping[str, float], share: float
 ) -> NDArray[np.float32]:
     """Voxel values on the whole grid; slices out of reach get the peripheral dose of their distance."""
     nz, ny, nx = grid.shape
     whole = np.zeros(nz * ny * nx, dtype=np.float32)
-    if periphery is not None and (where.first_slice > 0 or where.last_slice < nz):
+    if where.first_slice > 0 or where.last_slice < nz:
         z = grid.z_mm
         low, high = z[where.first_slice] + RIM_MM, z[where.last_slice - 1] - RIM_MM
         away = np.maximum(np.maximum(low - z, z - high), 0.0)
-        per_slice = periphery["floor"] + periphery["near"] * np.exp(-away / periphery["length"])
+        per_slice = share * (periphery["floor"] + periphery["near"] * np.exp(-away / periphery["length"]))
         body = grid.owned["Body"]
         whole[body] = per_slice[body // (ny * nx)]
     whole[where.flat] = dose

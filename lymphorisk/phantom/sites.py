@@ -23,6 +23,8 @@ class Site:
         The site of `lymphorisk.plan.SITES` it counts as.
     organs : tuple of str
         Organs that belong to the target (grown by the margin).
+    if_present : tuple of str
+        Further ones, where the sex has them.
     within : str
         Organ the subclinical spread stays in; empty for none.
     photon, proton : str
@@ -34,6 +36,7 @@ class Site:
     proton: str = ""
     organs: tuple[str, ...] = ()
     within: str = ""
+    if_present: tuple[str, ...] = ()
 
 
 LYMPHOID = (
@@ -60,7 +63,7 @@ SITES: Mapping[str, Site] = {
     "gastric": Site("gastric", "arc", "proton_left", ("Stomach",)),
     "liver": Site("liver", "sbrt", "proton_right"),
     "pancreas": Site("pancreas", "arc", "proton_right"),
-    "pelvis": Site("pelvis", "four_field", "proton_pair", ("LN_Pelvics",)),
+    "pelvis": Site("pelvis", "four_field", "proton_pair", ("LN_Pelvics",), if_present=("Uterus",)),
     "pelvis_boost": Site("pelvis", "arc", "proton_pair"),
     "prostate": Site("prostate", "arc", "proton_pair", ("Prostate",)),
     "lymphoma": Site("lymphoma", "opposed", "proton_anterior"),
@@ -130,7 +133,7 @@ def target(
     nodes = drawn_solid(body.numbers, f"{prefix}.elective")
     if nodes is not None:
         parts.append(nodes.placed(*place).grown(number(body.numbers, f"{prefix}.elective_margin")))
-    for organ in site.organs:
+    for organ in (*site.organs, *(o for o in site.if_present if o in body.shapes)):
         if organ not in body.shapes:
             raise ScenarioError(f"a {body.sex} phantom has no {organ} to treat")
         parts.append(body.shapes[organ].grown(margin))
