@@ -15,6 +15,8 @@ from lymphorisk.units import SECONDS_PER_MINUTE
 MODALITIES = {"PHOTON": "photon", "ELECTRON": "electron", "PROTON": "proton", "ION": "ion", "NEUTRON": "ion"}
 NOT_TREATMENT = frozenset(("SETUP", "OPEN_PORTFILM", "TRMT_PORTFILM"))
 MAX_LABEL = 64
+#: The longest courses in use have below a hundred fractions; more than this is a broken number.
+MAX_FRACTIONS = 300
 #: A particle field is delivered in a minute or two; some systems export a placeholder for its rate. [s]
 MAX_ION_BEAM_S = 600.0
 
@@ -129,10 +131,12 @@ def _group(item: Item, doses: dict[int, float]) -> FractionGroup:
         for reference in item.items(tags.REFERENCED_DOSE_REFERENCE_SEQUENCE)
         if (n := reference.integer(tags.REFERENCED_DOSE_REFERENCE_NUMBER)) in doses
     ]
-    number = item.integer(tags.FRACTION_GROUP_NUMBER)
+    number, fractions = item.integer(tags.FRACTION_GROUP_NUMBER), item.integer(tags.NUMBER_OF_FRACTIONS_PLANNED)
+    if fractions is not None and fractions > MAX_FRACTIONS:
+        raise item.error(f"{fractions} fractions are no course")
     return FractionGroup(
         number=0 if number is None else number,
-        fractions=item.integer(tags.NUMBER_OF_FRACTIONS_PLANNED),
+        fractions=fractions,
         metersets=metersets,
         brachy_setups=item.integer(tags.NUMBER_OF_BRACHY_APPLICATION_SETUPS) or 0,
         prescription_gy=max(own, default=None),

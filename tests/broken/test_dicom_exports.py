@@ -121,6 +121,11 @@ PLANS = {
         DicomReadError,
         "whole number",
     ),
+    "fractions without end": (
+        lambda ds: setattr(ds.FractionGroupSequence[0], "NumberOfFractionsPlanned", 10**9),
+        DicomReadError,
+        "no course",
+    ),
     "fractions zero": (
         lambda ds: setattr(ds.FractionGroupSequence[0], "NumberOfFractionsPlanned", 0),
         LinkError,

@@ -1,0 +1,21 @@
+"""The page on DICOM names every finding, and no other."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import lymphorisk.dicom
+from lymphorisk.findings import RULES
+
+
+def test_every_finding_of_the_room_is_documented():
+    page = (Path(__file__).parent.parent.parent / "docs" / "dicom.md").read_text(encoding="utf-8")
+    assert lymphorisk.dicom.read_export
+    ours = {code for code in RULES if code.startswith("LR0")}
+    assert ours == set(re.findall(r"LR0\d\d", page)) - {"LR0xx"}
+
+
+def test_the_public_names_are_there():
+    for name in lymphorisk.dicom.__all__:
+        assert hasattr(lymphorisk.dicom, name)
