@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lymphorisk.findings import Finding
+from lymphorisk.findings import RULES, Finding
 from lymphorisk.lymphocyte.criteria import METRICS, Judgement, NotApplicable, Unknown, Value
 from lymphorisk.parameters import sources
 from lymphorisk.regimen.chain import Comparison, RegimenForecast
@@ -47,6 +47,8 @@ DAYS = (
 #: Regimens side by side in a block of criteria on a terminal.
 BLOCK = 4
 OUTER = (0.05, 0.95)
+#: More findings of one code than this are one line.
+MANY = 3
 DIGITS = 6
 
 
@@ -71,7 +73,7 @@ def shown(metric: str, value: Value) -> str:
     middle, low, high = spread(value) or (math.nan, math.nan, math.nan)
     unit = METRICS[metric].unit
     form = _count if unit == "10^9/L" else _plain
-    return form(middle) if low == high else f"{form(middle)} ({form(low)}-{form(high)})"
+    return form(middle) if low == high else f"{form(middle)} ({form(low)} to {form(high)})"
 
 
 def _count(x: float) -> str:
@@ -233,7 +235,7 @@ def search_lines(search: SearchResult, most: int = 15) -> list[str]:
     met = search.meeting
     lines = [
         f"Search: {len(search.found)} schedules of {search.regimen.name} ({search.draws} draws), "
-        f"{len(met)} meet the criteria at the stated share"
+        f"{len(met)} meet all criteria at once in at least {100 * search.share:.0f} % of the ensemble"
     ]
     if not met:
         lines.append("None does; listed by the share of the ensemble that meets all criteria at once:")
@@ -272,11 +274,20 @@ def all_findings(comparison: Comparison) -> tuple[Finding, ...]:
 
 
 def finding_lines(findings: Sequence[Finding]) -> list[str]:
-    """One line a finding."""
-    return [
-        f"{f.code} {f.severity}: {f.what}" + (f" [{f.where}]" if f.where else "") + (f" ({f.hint})" if f.hint else "")
-        for f in findings
-    ]
+    """One line a finding; many of one code are one line with their places."""
+    by_code: dict[tuple[str, str], list[Finding]] = {}
+    for f in findings:
+        by_code.setdefault((f.code, f.severity), []).append(f)
+    lines = []
+    for (code, severity), group in by_code.items():
+        if len(group) > MANY and all(f.where for f in group):
+            places = ", ".join(dict.fromkeys(f.where for f in group))
+            lines.append(f"{code} {severity}: {RULES[code].title} ({len(group)}): {places}")
+            continue
+        for f in group:
+            where, hint = (f" [{f.where}]" if f.where else ""), (f" ({f.hint})" if f.hint else "")
+            lines.append(f"{code} {severity}: {f.what}{where}{hint}")
+    return lines
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -399,6 +410,7 @@ def _search_json(search: SearchResult) -> dict[str, Any]:
     return {
         "regimen": search.regimen.name,
         "knobs": [{"label": k.label, "values": list(k.values), "start": k.start} for k in search.knobs],
+        "share": search.share,
         "draws": search.draws,
         "schedules": [
             {

@@ -13,6 +13,7 @@ from lymphorisk.report.conditioning import (
     DAYS,
     all_findings,
     band_lines,
+    finding_lines,
     given,
     hematotox_lines,
     notes,
@@ -62,11 +63,7 @@ def conditioning_html(comparison: Comparison, search: SearchResult | None = None
     if search is not None:
         lines = "\n".join(search_lines(search))
         body += ["<h2>Search</h2>", f"<figure>{frontier_svg(search)}</figure>", f"<pre>{escape(lines)}</pre>"]
-    found = [
-        f"{x.code} {x.severity}: {x.what}" + (f" [{x.where}]" if x.where else "") + (f" ({x.hint})" if x.hint else "")
-        for x in all_findings(comparison)
-    ]
-    body += ["<h2>Findings</h2>", _list(found)]
+    body += ["<h2>Findings</h2>", _list(finding_lines(all_findings(comparison)))]
     body += ["<h2>Limits</h2>", *(f'<p class="note">{escape(line)}</p>' for line in notes(comparison))]
     body.append(
         f"<p><small>lymphorisk {escape(comparison.version)}, parameter set {escape(comparison.parameter_set)}, "

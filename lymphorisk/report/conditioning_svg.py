@@ -14,7 +14,7 @@ from lymphorisk.regimen.search import SearchResult
 from lymphorisk.report.conditioning import ordered
 
 WIDTH, HEIGHT = 900.0, 460.0
-LEFT, RIGHT, TOP, BOTTOM = 62.0, 150.0, 34.0, 46.0
+LEFT, RIGHT, TOP, BOTTOM = 62.0, 182.0, 34.0, 46.0
 #: Colours of lines that stay apart for colour-blind eyes (Okabe and Ito), each with its own dash.
 LINES = (
     ("#0072B2", ""),
@@ -213,7 +213,7 @@ def _labels(regimens: Sequence[RegimenForecast], axes: Axes) -> list[str]:
         colour, dash = LINES[i % len(LINES)]
         x = WIDTH - RIGHT + 6
         name = regimens[i].regimen.name
-        name = name if len(name) <= 19 else name[:18] + "…"
+        name = name if len(name) <= 22 else name[:21] + "…"
         parts.append(
             f'<path d="M{x:g} {y:.1f} h14" stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}"/>'
             f"{_text(x + 18, y + 4, name)}"

@@ -13,7 +13,7 @@ from lymphorisk.dvh import DoseDistribution
 from lymphorisk.organs import load
 from lymphorisk.report.json_ import reason_of
 from lymphorisk.report.svg import Drawing, Scale, log_ticks, nice_ticks, round_up, spread_apart, text_width, tick_label
-from lymphorisk.report.wording import GRADE_EDGES, POOL_LABELS, by_organ, digits, percent, short
+from lymphorisk.report.wording import GRADE_EDGES, POOL_LABELS, by_organ, digits, model_name, percent, short
 
 if TYPE_CHECKING:
     from lymphorisk.analysis import Analysis, OrganDose
@@ -24,6 +24,8 @@ SHOWN_COURSES = 3
 COUNT_FLOOR = 0.02
 BARS = 10
 BAR_NAME = 28
+#: A distribution of fewer doses is drawn with its steps, others as a line.
+STEPS_MAX = 40
 CURVES = 8
 #: Dash patterns, so that lines differ without colour.
 DASHES = ("", "7 3", "2 3", "9 3 2 3", "12 4", "4 2", "1 4", "9 2 2 2 2 2")
@@ -57,8 +59,8 @@ def alc_figure(a: Analysis) -> str:
         960,
         400,
         "Forecast of the absolute lymphocyte count",
-        f"Median from {digits(f.baseline_alc, 2)} to a nadir of {digits(f.nadir.median, 2)} times 10 to the 9 per litre "
-        f"on day {f.nadir.day.p50:.0f}; 90 percent band of the nadir {digits(f.nadir.p05, 2)} to {digits(f.nadir.p95, 2)}.",
+        f"Median from {digits(f.baseline_alc, 2)} to {digits(f.nadir.median, 2)} times 10 to the 9 per litre on day "
+        f"{f.nadir.day.p50:.0f}; 90 percent band of the nadir {digits(f.nadir.p05, 2)} to {digits(f.nadir.p95, 2)}.",
         "alc",
     )
     x, y = Scale(0.0, until, 58, 800), Scale(bottom, top, 348, 34, log=True)
@@ -215,24 +217,20 @@ def _free_place(
                 break
 
     def room(p: tuple[float, float]) -> float:
-        near = min((math.hypot(p[0] - q[0], p[1] - q[1]) for q in taken), default=60.0)
-        return min(near, 60.0) + min(p[0] - left, 40.0)
+        near = min((math.hypot(p[0] - q[0], p[1] - q[1]) for q in taken), default=40.0)
+        return min(near, 40.0) + 2 * min(p[0] - left, 20.0)
 
     return max(candidates, key=room) if candidates else points[len(points) // 2]
 
 
 def cumulative(dose: DoseDistribution) -> list[tuple[float, float]]:
     """Points (dose [Gy], share at or above it) of a distribution, with its steps."""
-    left = np.concatenate([[1.0], 1.0 - np.cumsum(dose.share)]).clip(0.0, 1.0)
-    out = [(0.0, 1.0)]
-    for i, gray in enumerate(dose.dose_gy):
-        out += [(float(gray), float(left[i])), (float(gray), float(left[i + 1]))]
-    return (
-        out
-        if len(dose.dose_gy) < 40
-        else [(float(g), float(v)) for g, v in zip(dose.dose_gy, left[:-1], strict=True)]
-        + [(float(dose.dose_gy[-1]), 0.0)]
-    )
+    left = (1.0 - np.concatenate([[0.0], np.cumsum(dose.share)])).clip(0.0, 1.0)
+    gray = [float(g) for g in dose.dose_gy]
+    if len(gray) < STEPS_MAX:
+        steps = [(g, float(v)) for i, g in enumerate(gray) for v in (left[i], left[i + 1])]
+        return [(0.0, 1.0), *steps]
+    return [(0.0, 1.0), *((g, float(v)) for g, v in zip(gray, left[:-1], strict=True)), (gray[-1], 0.0)]
 
 
 def bars(key: str, title: str, rows: Sequence[tuple[str, float, str]], label: str, kind: str = "bar") -> str:
@@ -241,9 +239,8 @@ def bars(key: str, title: str, rows: Sequence[tuple[str, float, str]], label: st
     d = Drawing(470, height, title, "; ".join(f"{n}: {text}" for n, _, text in rows), key)
     end = round_up(max((v for _, v, _ in rows), default=1.0), 4)
     left = min(max(text_width(short(n, BAR_NAME)) for n, _, _ in rows) + 14, 220.0)
-    x = Scale(0.0, end, left, 458.0)
-    widest = max(x(v) - left + text_width(text, 12.0) + 8 for _, v, text in rows)
-    x = Scale(0.0, end, left, left + (458.0 - left) * min(1.0, (458.0 - left) / widest))
+    room = min((462.0 - left - text_width(text, 12.0) - 8) * end / v for _, v, text in rows if v > 0)
+    x = Scale(0.0, end, left, left + min(room, 450.0 - left))
     bottom = height - 42
     for tick in nice_ticks(0.0, end, 4):
         d.line([(x(tick), bottom), (x(tick), 8)], "grid")
@@ -296,7 +293,18 @@ def sensitivity_figure(a: Analysis) -> str | None:
     return bars("spread", "Share of the spread of the forecast nadir", rows, "share of the spread [%]", "bar spread")
 
 
+DIMENSIONS = {
+    "survival.combined.d0_sensitive": "D0 of sensitive cells",
+    "survival.combined.d0_resistant": "D0 of resistant cells",
+    "survival.combined.resistant_share": "share of resistant cells",
+    "unexplained.loss_per_fraction": "unexplained loss",
+    "interaction": "interactions",
+}
+
+
 def _words(name: str) -> str:
+    if name in DIMENSIONS:
+        return DIMENSIONS[name]
     return name.replace("patient.", "patients: ").replace("_", " ").replace(".", " ")
 
 
@@ -395,7 +403,7 @@ def _voice_rows(a: Analysis) -> list[tuple[str, str, list[Mark]]]:
     for e in a.risk.literature:
         if isinstance(e.p, float):
             kind = "g4" if e.outcome.threshold.replace(" ", "").startswith("<0.2") else "g3"
-            rows.append((short(e.name.replace("_", " "), 30), e.outcome.key, [(kind, e.p, e.p_low, e.p_high)]))
+            rows.append((short(model_name(e.name), 30), e.outcome.key, [(kind, e.p, e.p_low, e.p_high)]))
     if not any(isinstance(e.p, float) for e in a.risk.literature):
         rows.append(("Published models", "none applies to this case", []))
     return rows

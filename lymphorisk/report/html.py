@@ -16,6 +16,7 @@ from lymphorisk.report.wording import (
     days,
     digits,
     in_reading_order,
+    model_name,
     percent,
     plural,
     short,
@@ -150,7 +151,7 @@ def _tiles(a: Analysis) -> list[tuple[str, str, str]]:
         back = "never below 0.5" if recovery.p_below == 0 else "not back above 0.5 within the horizon"
     return [
         (
-            "Nadir of the count [10⁹/L]",
+            "Nadir [10⁹/L]",
             digits(f.nadir.median, 2),
             f"90 %: {digits(f.nadir.p05, 2)} to {digits(f.nadir.p95, 2)}",
         ),
@@ -283,16 +284,14 @@ def _voices(a: Analysis) -> list[tuple[str, str, str, str]]:
     for e in a.risk.literature:
         reason = reason_of(e.p)
         if reason:
-            rows.append((short(e.name.replace("_", " ")), "–", "–", short(f"Declines: {reason}.", TEXT_MAX)))
+            rows.append((short(model_name(e.name)), "–", "–", short(f"Declines: {reason}.", TEXT_MAX)))
             continue
         p = percent(float(e.p))  # type: ignore[arg-type]
         if e.p_low is not None and e.p_high is not None:
             p += f" ({percent(e.p_low)} to {percent(e.p_high)})"
         fourth = e.outcome.threshold.replace(" ", "").startswith("<0.2")
         note = f"Outcome: {e.outcome.key}. {e.how}"
-        rows.append(
-            (short(e.name.replace("_", " ")), "–" if fourth else p, p if fourth else "–", short(note, TEXT_MAX))
-        )
+        rows.append((short(model_name(e.name)), "–" if fourth else p, p if fourth else "–", short(note, TEXT_MAX)))
     return rows
 
 

@@ -104,10 +104,16 @@ def spread_apart(places: Sequence[float], gap: float, low: float, high: float) -
             groups[-2:] = [(middle, left + right)]
     out = [0.0] * len(places)
     for middle, members in groups:
-        half = gap * (len(members) - 1) / 2
-        middle = min(max(middle, low + half), high - half)
         for k, i in enumerate(members):
-            out[i] = middle - half + k * gap
+            out[i] = middle - gap * (len(members) - 1) / 2 + k * gap
+    least = low
+    for i in order:
+        out[i] = max(out[i], least)
+        least = out[i] + gap
+    most = high
+    for i in reversed(order):
+        out[i] = min(out[i], most)
+        most = out[i] - gap
     return out
 
 
@@ -165,9 +171,9 @@ def text_width(text: str, size: float = 13.0) -> float:
     Examples
     --------
     >>> text_width("abcd", 10.0)
-    22.0
+    24.0
     """
-    return 0.55 * size * len(text)
+    return 0.6 * size * len(text)
 
 
 def tick_label(value: float) -> str:

@@ -16,6 +16,7 @@ from lymphorisk.report.wording import (
     days,
     digits,
     in_reading_order,
+    model_name,
     percent,
     plural,
     short,
@@ -102,7 +103,7 @@ def _voices(a: Analysis) -> list[str]:
     for e in a.risk.literature:
         said = reason_of(e.p)
         what = f"declines: {said}" if said else f"{percent(e.p if isinstance(e.p, float) else None)} ({e.outcome.key})"
-        out += _wrapped(f"{e.name}: {what}")
+        out += _wrapped(f"{model_name(e.name)}: {what}")
     if a.risk.disagreement:
         out += _wrapped(a.risk.disagreement)
     return out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -33,14 +34,14 @@ SIMULATED = "The trained predictor learned from simulated patients."
 
 
 def short(name: str, longest: int = NAME_MAX) -> str:
-    """A name in one line of bounded length.
+    """A name in one line of bounded length, without control characters.
 
     Examples
     --------
     >>> short("a" * 100, 5)
     'aaaa…'
     """
-    one_line = " ".join(name.split())
+    one_line = " ".join("".join(c if c.isprintable() else " " for c in name).split())
     return one_line if len(one_line) <= longest else one_line[: longest - 1] + "…"
 
 
@@ -100,6 +101,21 @@ def plural(n: int, word: str) -> str:
     ('1 fraction', '3 fractions')
     """
     return f"{n} {word}" if n == 1 else f"{n} {word}s"
+
+
+def model_name(name: str) -> str:
+    """The name of a published model as a reader would say it.
+
+    Examples
+    --------
+    >>> model_name("kim2024_hcc_blood_dose"), model_name("own")
+    ('Kim 2024, HCC blood dose', 'own')
+    """
+    found = re.fullmatch(r"([a-z]+)(\d{4})_(\w+)", name)
+    if not found:
+        return name.replace("_", " ")
+    words = [w.upper() if w in {"gbm", "hcc", "edic"} else w for w in found[3].split("_")]
+    return f"{found[1].capitalize()} {found[2]}, {' '.join(words)}"
 
 
 def organ_of_compartment(compartment: str) -> str:

@@ -1,0 +1,150 @@
+"""The JSON: keys of the interface, no NaN, the same bytes, values that compute again."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lymphorisk.analysis import Analysis
+from lymphorisk.lymphocyte import course_from_dict
+from lymphorisk.report import json_
+
+
+@pytest.fixture(scope="module")
+def read(explained: Analysis) -> dict[str, object]:
+    return json.loads(json_.render(explained), parse_constant=_no_constant)
+
+
+def _no_constant(text: str) -> float:
+    raise AssertionError(f"{text} is no JSON")
+
+
+INTERFACE = {
+    "": {
+        "schema", "inputs", "patient", "organs", "blood", "alc", "risk", "explanation", "physics_attribution",
+        "findings", "provenance",
+    },
+    "blood": {"engine", "network", "fraction", "course", "by_organ", "edic"},
+    "blood.fraction": {
+        "mean_gy", "sd_gy", "v_gt_0", "v_gt_0_07", "v_gt_0_125", "v_ge_0_5", "d2_gy", "surviving", "dose_gy",
+        "volume_fraction_cumulative",
+    },
+    "blood.course": {
+        "mean_gy", "sd_gy", "v_gt_0", "v_gt_0_07", "v_gt_0_125", "v_ge_0_5", "d2_gy", "surviving", "dose_gy",
+        "volume_fraction_cumulative",
+    },
+    "organs.Spleen": {"roi", "source", "mean_gy"},
+    "alc": {
+        "day", "median", "p05", "p25", "p75", "p95", "nadir", "days_below_0_5", "days_below_0_2", "grade_probability",
+    },
+    "alc.nadir": {"median", "p05", "p95", "day"},
+    "alc.grade_probability": {"2", "3", "4"},
+    "risk": {"mechanistic", "learned", "literature"},
+    "risk.mechanistic": {"g3", "g4"},
+    "risk.learned": {"g3", "g4", "interval", "in_domain"},
+    "explanation": {"groups", "features", "base"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("place", INTERFACE)
+def test_keys_of_the_interface(place: str, read: dict[str, object]) -> None:
+    node: object = read
+    for key in filter(None, place.split(".")):
+        node = node[key]  # type: ignore[index]
+    assert isinstance(node, dict)
+    assert INTERFACE[place] <= set(node)
+
+
+def test_the_schema_is_versioned(read: dict[str, object]) -> None:
+    assert read["schema"] == "lymphorisk/analyze/1"
+
+
+def test_lists_have_the_keys_of_the_interface(read: dict[str, object]) -> None:
+    risk, explanation = read["risk"], read["explanation"]
+    assert isinstance(risk, dict)
+    assert isinstance(explanation, dict)
+    for estimate in risk["literature"]:
+        assert {"name", "outcome"} <= set(estimate)
+        assert ("p" in estimate) != ("declined" in estimate)
+    assert {"group", "log_odds"} <= set(explanation["groups"][0])
+    for found in read["findings"]:  # type: ignore[attr-defined]
+        assert {"code", "severity", "what", "where", "hint"} <= set(found)
+
+
+def test_missing_numbers_are_null_with_a_reason(read: dict[str, object]) -> None:
+    features = read["explanation"]["features"]  # type: ignore[index]
+    (bmi,) = [f for f in features if f["name"] == "bmi"]
+    assert bmi["value"] is None
+    assert bmi["reason"] == "missing"
+
+
+def test_a_voice_that_declines_says_why(result: Analysis) -> None:
+    table = json.loads(json_.render(result))
+    assert table["risk"]["learned"]["g3"] is None
+    assert table["risk"]["learned"]["declined"]
+    assert table["explanation"]["declined"]
+
+
+def test_edic_is_a_number_or_null_with_its_reason(read: dict[str, object]) -> None:
+    edic = read["blood"]["edic"]  # type: ignore[index]
+    for name in ("edic_gy", "edric_gy", "edic_esophagus_gy"):
+        assert (edic[name] is None) == (name in edic["reasons"])
+
+
+def test_the_same_result_is_the_same_text(explained: Analysis) -> None:
+    assert json_.render(explained) == json_.render(explained)
+
+
+def test_the_patient_is_named_only_on_request(explained: Analysis) -> None:
+    assert "identity" not in json.loads(json_.render(explained))
+    assert json.loads(json_.render(explained, ("Doe^Jane", "7")))["identity"] == {"name": "Doe^Jane", "id": "7"}
+
+
+def test_the_course_reads_back_to_the_last_bit(explained: Analysis, read: dict[str, object]) -> None:
+    again = course_from_dict(read["course"])  # type: ignore[arg-type]
+    assert again.to_dict() == explained.course.to_dict()
+
+
+def test_contributions_by_organ_add_up_to_the_mean_blood_dose(read: dict[str, object]) -> None:
+    blood = read["blood"]
+    assert isinstance(blood, dict)
+    assert sum(blood["by_organ"].values()) == pytest.approx(blood["course"]["mean_gy"], rel=1e-6)
+    assert "Lungs" in blood["by_organ"]
+
+
+def test_phases_keep_their_own_fraction(read: dict[str, object]) -> None:
+    blood = read["blood"]
+    assert isinstance(blood, dict)
+    assert len(blood["fraction_by_phase"]) == 2
+    assert blood["fraction_by_phase"][0] == blood["fraction"]
+
+
+def test_the_envelope_of_blood(result: Analysis) -> None:
+    table = json.loads(json_.dumps(json_.blood_to_dict(result.blood, result.edic)))
+    assert table["schema"] == "lymphorisk/blood/1"
+    assert {"engine", "network", "fraction", "course", "by_organ", "edic", "findings"} <= set(table)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+        max_leaves=10,
+    )
+)
+def test_any_value_becomes_valid_json(value: object) -> None:
+    text = json_.dumps({"x": value, "y": np.array([1.0, math.nan]), "z": np.float32(0.5), "n": np.int64(3)})
+    table = json.loads(text, parse_constant=_no_constant)
+    assert table["y"] == [1.0, None]
+    assert (table["z"], table["n"]) == (0.5, 3)
+    assert json_.dumps(table) == text
+
+
+def test_what_has_no_place_is_refused() -> None:
+    with pytest.raises(TypeError, match="no place"):
+        json_.dumps({"x": object()})
