@@ -7,8 +7,10 @@ resampled training patients.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -222,9 +224,16 @@ def calibrated_booster(predictor: Predictor, outcome: str) -> object:
     return booster_from(json.dumps(raw).encode())
 
 
-def _probability(predictor: Predictor, outcome: str, rows: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-    import shap
+def shap_package() -> Any:
+    """The shap package; what its plotting imports deprecate on the way is not ours to tell."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import shap
+    return shap
 
+
+def _probability(predictor: Predictor, outcome: str, rows: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+    shap = shap_package()
     explainer = shap.TreeExplainer(
         calibrated_booster(predictor, outcome),
         data=predictor.background,
