@@ -174,11 +174,13 @@ def _with_export(file: RegimenFile, exposure: PlanExposure, name: str, first_day
     from dataclasses import replace
 
     from lymphorisk.plan.conditioning import RadiationCourse
+    from lymphorisk.regimen.exposure import is_even
 
     if file.plans:
         return file
     days = tuple(first_day + day - exposure.days[0] for day in exposure.days)
-    course = RadiationCourse("bridging", days, plan=name)
+    role = "lymphodepletion" if is_even(exposure) else "bridging"
+    course = RadiationCourse("bridging" if role == "bridging" else "whole body", days, plan=name, role=role)
     regimen: Regimen = replace(file.regimen, radiation=(*file.regimen.radiation, course))
     return replace(file, regimen=regimen, plans={name: exposure})
 

@@ -165,15 +165,13 @@ def plan_kills(
 
 
 def _whole_body_log_kill(exposure: PhaseExposure, draws: HostDraws) -> Array:
-    """-ln(1 - K) of every pool with ``exp(-d / D0)``, shape (n, pools)."""
+    """-ln(1 - K) of every pool with ``exp(-d / D0)``, shape (n, pools).
+
+    A surrogate is not widened: where all of the body gets nearly one dose, the body's dose is the pool's.
+    """
     one, alpha = np.ones((draws.n, 1)), 1.0 / draws.d0_gy[:, None]
-    out = np.empty((draws.n, len(POOLS)))
-    for i, pool in enumerate(POOLS):
-        killed = kills(exposure.distribution(pool), one, alpha, 0.0 * one)
-        out[:, i] = -np.log1p(-np.minimum(killed, KILL_MAX))
-        if pool in exposure.surrogate:
-            out[:, i] *= draws.lymphocytes.patient(f"surrogate.{pool}", draws.people.value["spread.surrogate"])
-    return out
+    killed = [kills(exposure.distribution(pool), one, alpha, 0.0 * one) for pool in POOLS]
+    return -np.log1p(-np.minimum(np.stack(killed, axis=1), KILL_MAX))
 
 
 def time_grid(event_days: Sequence[float], start_d: float, end_d: float, extra: Sequence[float] = ()) -> Array:

@@ -118,13 +118,14 @@ class Criterion:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """From which share of the ensemble a criterion is MET, and up to which NOT MET."""
+    """From which share of the ensemble a criterion is MET, up to which NOT MET, and what a search lists."""
 
     met_from: float
     not_met_to: float
+    search_from: float = 0.5
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.not_met_to < self.met_from <= 1.0:
+        if not 0.0 <= self.not_met_to < self.met_from <= 1.0 or not 0.0 < self.search_from <= 1.0:
             raise ScenarioError("the shares for MET and NOT MET must not overlap")
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
+from lymphorisk.dvh import mixture
 from lymphorisk.errors import ScenarioError
 from lymphorisk.findings import Finding
 from lymphorisk.lymphocyte.conditioning import FractionKill, HostDraws, plan_kills, whole_body_kills
@@ -43,17 +46,27 @@ class PlanExposure:
         return tuple(day for day, _ in self.events)
 
 
-#: All pools and the blood within this ratio of their mean doses count as one even dose (the usual homogeneity of
-#: total-body irradiation is +-10 %).
-EVEN_RATIO = 0.8
+#: Standard deviation over mean of the dose over all pools and the blood, up to which radiation counts as whole-body.
+#: Total-body irradiation keeps within +-10 % where it is contoured; a body beyond the scan adds a part without dose.
+EVEN_CV = 0.3
 
 
 def is_whole_body(course: RadiationCourse, plan: PlanExposure | None) -> bool:
-    """Whether a course kills with the whole-body set: as told, else when every pool gets nearly the same dose."""
-    if course.kinetics != "auto" or plan is None:
-        return course.kinetics == "whole_body" or plan is None
-    means = [d.mean_gy for phase in plan.phases for d in (phase.blood, *phase.pools.values())]
-    return max(means) > 0.0 and min(means) >= EVEN_RATIO * max(means)
+    """Whether a course kills with the whole-body set: as told, else when all lymphocytes get nearly the same dose."""
+    if plan is None or course.kinetics != "auto":
+        return plan is None or course.kinetics == "whole_body"
+    return is_even(plan)
+
+
+def is_even(plan: PlanExposure) -> bool:
+    """Whether blood and all pools get nearly the same dose in every phase."""
+    for phase in plan.phases:
+        parts = [phase.blood, *phase.pools.values()]
+        everything = mixture([(1.0 / len(parts), d) for d in parts])
+        sd = float(np.sqrt(everything.share @ (everything.dose_gy - everything.mean_gy) ** 2))
+        if not everything.mean_gy > 0.0 or sd > EVEN_CV * everything.mean_gy:
+            return False
+    return True
 
 
 def fraction_kills(course: RadiationCourse, plan: PlanExposure | None, draws: HostDraws) -> tuple[FractionKill, ...]:

@@ -32,6 +32,16 @@ from lymphorisk.regimen.products import products
 DRUG_KEYS = {"mg_per_m2": "mg/m2", "mg_per_kg": "mg/kg", "mg": "mg"}
 FIELD_KEYS = ("gy_per_fraction", "dose_factor", "fractions", "last_day")
 SCHEDULES_MAX = 20_000
+WORDS = {
+    "mg_per_m2": "mg/m2",
+    "mg_per_kg": "mg/kg",
+    "mg": "mg",
+    "gy_per_fraction": "Gy/fx",
+    "dose_factor": "x dose",
+    "fractions": "fx",
+    "last_day": "last day",
+    "delay_d": "delay d",
+}
 #: Fractions of a what-if field are a day apart.
 FRACTION_STEP_D = 1.0
 
@@ -60,7 +70,7 @@ class Knob:
     @property
     def label(self) -> str:
         """The knob in words."""
-        return f"{self.of} {self.key.replace('_', ' ')}"
+        return f"{self.of} {WORDS[self.key]}"
 
 
 @dataclass(frozen=True, slots=True)

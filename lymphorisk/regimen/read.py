@@ -44,7 +44,7 @@ from lymphorisk.errors import ScenarioError
 from lymphorisk.lymphocyte.hematotox import Labs, labs_from
 from lymphorisk.plan import Patient, every_day, weekdays
 from lymphorisk.plan.conditioning import DrugDose, InfusionWindow, RadiationCourse, Regimen
-from lymphorisk.regimen.exposure import PlanExposure
+from lymphorisk.regimen.exposure import PlanExposure, is_even
 from lymphorisk.regimen.knobs import Knob, read_knobs
 from lymphorisk.regimen.products import product
 from lymphorisk.scenario import Scenario, patient_from, scenario_from
@@ -125,7 +125,9 @@ def read_regimen(path: Path, load_plan: LoadPlan, export: Path | None = None) ->
     if "plan" in table:
         own_plan = load_plan(scenario_from({k: v for k, v in table.items() if k in {"plan", "organs"}}, path.stem))
         plans[path.name] = own_plan
-        radiation.append(RadiationCourse(own_plan.label, tuple(d - zero[0] for d in own_plan.days), plan=path.name))
+        days = tuple(d - zero[0] for d in own_plan.days)
+        role = "lymphodepletion" if is_even(own_plan) else "bridging"
+        radiation.append(RadiationCourse(own_plan.label, days, plan=path.name, role=role))
     for entry in _tables(own, "radiation"):
         radiation.append(_radiation(entry, path, zero[0], load_plan, export, plans))
     regimen = Regimen(
@@ -207,7 +209,8 @@ def _radiation(
     plans[key] = load_plan(source)
     days = _calendar(entry, label, plans[key].days, zero)
     factor = _number(entry, "dose_factor", 1.0)
-    role, kinetics = _text(entry, "role", "bridging"), _text(entry, "kinetics", "auto")
+    usual = "lymphodepletion" if is_even(plans[key]) else "bridging"
+    role, kinetics = _text(entry, "role", usual), _text(entry, "kinetics", "auto")
     return RadiationCourse(label, days, None, key, role, kinetics, factor)
 
 

@@ -33,7 +33,7 @@ class Found:
     joint : float or None
         Share of the ensemble that meets all criteria at once.
     meets : bool
-        The joint share reaches that of the decision, and the infusion is in the window.
+        The joint share reaches `decision.search_from`, and the infusion is in the window.
     in_window : bool
         The infusion falls into the product's window.
     depth, duration : float
@@ -61,6 +61,7 @@ class SearchResult:
     regimen: Regimen
     knobs: tuple[Knob, ...]
     found: tuple[Found, ...]
+    share: float
     draws: int
     seed: int
 
@@ -99,7 +100,7 @@ def search(
             Found(
                 schedule,
                 joint,
-                joint is not None and joint >= on.decision.met_from and in_window,
+                joint is not None and joint >= on.decision.search_from and in_window,
                 in_window,
                 float(np.median(np.asarray(metrics[DEPTH]))),
                 float(np.median(np.asarray(metrics[DURATION]))),
@@ -112,7 +113,7 @@ def search(
     marked = _frontier(judged)
     # sorted() is stable: equal schedules stay nearest first
     ordered = sorted(marked, key=lambda f: (not f.meets, 0.0 if f.meets else -(f.joint or 0.0)))
-    return SearchResult(regimen, tuple(knobs), tuple(ordered), on.draws.n, chosen.seed)
+    return SearchResult(regimen, tuple(knobs), tuple(ordered), on.decision.search_from, on.draws.n, chosen.seed)
 
 
 def _frontier(found: Sequence[Found]) -> list[Found]:

@@ -126,7 +126,11 @@ def fludarabine_population(drugs: Mapping[str, Parameter]) -> FludarabinePopulat
 
 def criteria_of(criteria: Mapping[str, Parameter]) -> tuple[tuple[Criterion, ...], Decision]:
     """Criteria in their order and the shares that decide."""
-    decision = Decision(criteria["decision.met_from"].number, criteria["decision.not_met_to"].number)
+    decision = Decision(
+        criteria["decision.met_from"].number,
+        criteria["decision.not_met_to"].number,
+        criteria["decision.search_from"].number,
+    )
     out = []
     for name, p in criteria.items():
         metric, _, comparator = name.partition(".")
