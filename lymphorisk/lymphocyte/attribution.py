@@ -25,6 +25,9 @@ from lymphorisk.lymphocyte.pools import POOL_OF, POOLS
 from lymphorisk.lymphocyte.population import Draws, Population, draw
 from lymphorisk.lymphocyte.realisation import PATIENT_DIMENSIONS, Realisation, pool_log_kill, realise, unexplained
 
+#: Keeps the regression regular when there are hardly more draws than dimensions; shares move by less than 1e-6.
+RIDGE = 1e-6
+
 
 def loss_shares(course: Course, people: Population, age_y: float | None, seed: int, day: float) -> dict[str, float]:
     """Share of the lymphocytes lost at `day` [d] owed to each pool, ``unexplained``, ``chemo`` and ``drugs``.
@@ -129,7 +132,7 @@ def spread_shares(draws: Draws, nadir: NDArray[np.float64], names: Sequence[str]
     x = (x - x.mean(axis=0)) / x.std(axis=0)
     rank = np.argsort(np.argsort(nadir, kind="stable"), kind="stable").astype(np.float64)
     y = (rank - rank.mean()) / rank.std()
-    coefficient, *_ = np.linalg.lstsq(x, y, rcond=None)
-    shares = coefficient * (x.T @ y) / len(y)
+    covariance, with_y = x.T @ x / len(y), x.T @ y / len(y)
+    shares = np.linalg.solve(covariance + RIDGE * np.eye(len(names)), with_y) * with_y
     found = sorted(zip(names, shares.tolist(), strict=True), key=lambda pair: -pair[1])
     return {**dict(found), "interaction": 1.0 - float(shares.sum())}

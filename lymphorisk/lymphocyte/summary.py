@@ -105,14 +105,16 @@ def quantiles(
 ) -> NDArray[np.float64]:
     """Weighted quantiles along the first axis, shape (len(at), ...); equal weights give numpy's ``hazen``."""
     if np.all(weights == weights[0]):
-        return np.asarray(np.quantile(values, at, axis=0, method="hazen"))
-    order = np.argsort(values, axis=0, kind="stable")
-    sorted_values = np.take_along_axis(values, order, axis=0)
-    w = weights[order]
-    middle = (np.cumsum(w, axis=0) - 0.5 * w) / weights.sum()
-    flat_v, flat_m = sorted_values.reshape(len(values), -1), middle.reshape(len(values), -1)
-    out = np.stack([np.interp(at, m, v) for m, v in zip(flat_m.T, flat_v.T, strict=True)], axis=1)
-    return out.reshape((len(at), *values.shape[1:]))
+        ordered = np.ascontiguousarray(values.reshape(len(values), -1).T)
+        found = np.quantile(ordered, at, axis=1, method="hazen")
+        return np.asarray(found.reshape((len(at), *values.shape[1:])))
+    total = weights.sum()
+    out = []
+    for column in np.ascontiguousarray(values.reshape(len(values), -1).T):
+        order = np.argsort(column)
+        w = weights[order]
+        out.append(np.interp(at, (np.cumsum(w) - 0.5 * w) / total, column[order]))
+    return np.stack(out, axis=1).reshape((len(at), *values.shape[1:]))
 
 
 def band(values: NDArray[np.float64], weights: NDArray[np.float64] | None = None) -> Band:

@@ -15,7 +15,8 @@ the model and no forecast is given.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -113,18 +114,19 @@ def update(
         The counts contradict the model: hardly any drawn patient shows them.
     """
     measured = _checked(counts, horizon_d)
+    ask = partial(
+        forecast,
+        course,
+        baseline_alc,
+        people,
+        age_y=age_y,
+        lln=lln,
+        baseline_known=baseline_known,
+        seed=seed,
+        horizon_d=horizon_d,
+    )
     while True:
-        prior = forecast(
-            course,
-            baseline_alc,
-            people,
-            age_y=age_y,
-            lln=lln,
-            baseline_known=baseline_known,
-            seed=seed,
-            draws=draws,
-            horizon_d=horizon_d,
-        )
+        prior = ask(draws=draws, explain=False)
         drawn = draw(people, draws, seed, PATIENT_DIMENSIONS)
         weights, effective = weights_of(prior, measured, drawn.values["counting.sd_ln"])
         if effective >= ESS_WANTED or draws * DRAWS_FACTOR > UPDATE_DRAWS_MAX:
@@ -137,6 +139,8 @@ def update(
             "check days (from the first fraction), units and the baseline count; growth factors, steroids, infection, "
             "another drug or a change of the course are not in the model",
         )
+    why = ask()
+    prior = replace(prior, organ_share=why.organ_share, sensitivity=why.sensitivity, spread=why.spread)
     moved = {name: float(weights @ z) for name, z in drawn.z.items() if np.ptp(z) > 0}
     learned = dict(sorted(moved.items(), key=lambda pair: -abs(pair[1]))[: len(PATIENT_DIMENSIONS)])
     summary = summarise(prior.day, prior.counts, weights, lln=lln)

@@ -42,6 +42,8 @@ class Anchor:
     outcome : str
         ``below_0.5``, ``below_0.2`` (lowest weekly count up to `when_d` days after the last fraction),
         ``below_0.5_at``, ``alc_after`` (on that day after the last fraction), ``nadir`` (median lowest count).
+    baseline, baseline_sd_ln : float
+        Median count before treatment [10^9/L] and its spread in the cohort.
     events, n : int or None
         For rates; `n` also for medians.
     value : float or None
@@ -58,6 +60,7 @@ class Anchor:
     prescription_gy: float
     chemo: str
     baseline: float
+    baseline_sd_ln: float
     outcome: str
     when_d: float
     events: int | None
@@ -112,6 +115,7 @@ def anchors() -> tuple[Anchor, ...]:
                 prescription_gy=float(row["prescription_gy"]),
                 chemo=row["chemo"],
                 baseline=float(row["baseline"]),
+                baseline_sd_ln=float(row["baseline_sd_ln"]),
                 outcome=row["outcome"],
                 when_d=float(row["when_d"]),
                 events=int(row["events"]) if row["events"] else None,

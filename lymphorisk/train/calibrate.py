@@ -61,13 +61,11 @@ FITTED = (
 #: Patients drawn for each row: the error of a rate is then far below that between cohorts.
 PATIENTS = 192
 SEED = 20
-#: Spread of baselines within a cohort, sd(ln): the printed ranges of four cohorts give 0.40 to 0.49.
-BASELINE_SD = 0.40
 #: Width the step at a grade's edge is smoothed by, sd(ln), so that rates move smoothly with z.
 EDGE = 0.10
 #: Differences between cohorts of one treatment: sd of a logit, and of ln median. Oesophagus G4 of 40, 56 and 71 % in
-#: three photon series, lung G3 of 55 to 91 % in four: sd of the logit 0.6 to 0.9 with their binomial part.
-COHORT_LOGIT = 0.6
+#: three photon series, lung G3 of 55 to 91 % in four, glioma G3 of 21 to 38 % in four: sd of the logit 0.4 to 0.8.
+COHORT_LOGIT = 0.5
 COHORT_LN = 0.15
 #: sd(ln) of a count within a cohort, for the error of a median: the largest cohort with nadirs gives 0.70.
 COUNT_SD = 0.70
@@ -105,7 +103,7 @@ def scene(anchor: Anchor) -> Scene:
     """Courses and patients of a row; the patients are the same for all rows, so rows differ by treatment only."""
     courses = site_courses(anchor.site, anchor.modality, anchor.fractions, anchor.prescription_gy, anchor.chemo)
     z = {f"patient.{name}": normals(SEED, f"patient.{name}", PATIENTS) for name in PATIENT_DIMENSIONS}
-    baseline = anchor.baseline * np.exp(BASELINE_SD * z["patient.baseline"])
+    baseline = anchor.baseline * np.exp(anchor.baseline_sd_ln * z["patient.baseline"])
     weeks = int(courses[0].last_fraction_d + max(anchor.when_d, 0.0)) // COUNT_EVERY_D + 2
     noise = np.random.default_rng([SEED, weeks]).standard_normal((PATIENTS, weeks))
     return Scene(anchor, courses, MappingProxyType(z), baseline, noise)
