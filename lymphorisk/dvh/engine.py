@@ -8,17 +8,17 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from lymphorisk.dvh.combine import share_of
 from lymphorisk.dvh.coverage import Lattice
 from lymphorisk.dvh.curve import DVH, NotContoured, OutsideGrid
 from lymphorisk.dvh.histogram import Accumulator
-from lymphorisk.dvh.regions import Difference, Intersection, Region, Union, structures_of
+from lymphorisk.dvh.regions import Region, structures_of
 from lymphorisk.dvh.sampling import AxialDose, AxialSampler, ObliqueDose, ObliqueSampler, patient_dose, sampler
 from lymphorisk.dvh.solid import Solid, solid_of
 from lymphorisk.dvh.stack import Stack, findings_of, stack_of
 from lymphorisk.errors import StructureError
-from lymphorisk.findings import Finding
+from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.plan.grid import DoseGrid
-from lymphorisk.plan.structures import Structure
 
 #: Pixels across the narrower side of a region's box; 40 put the rim of a sphere at 1e-4 of its volume.
 PIXELS_ACROSS = 40
@@ -34,9 +34,18 @@ SAME_HEIGHT_MM = 1e-6
 WHOLE = 0.999
 #: Differences of coverage below this have no direction.
 FAINT = 1e-6
+#: Pixels in all planes of a structure; slabs between planes are a few times as many. 1 << 21 of them hold 8 MB.
+MOST_PIXELS = 1 << 21
 END_CAPS = ("half", "none")
 #: Bins of 0.1 Gy shift low-dose curves by tens of percent points; ten times finer costs nothing. [Gy]
 BIN_GY = 0.01
+
+PARTLY_COVERED = rule(
+    "LR104",
+    "warning",
+    "structure partly outside the dose grid",
+    "The dose of the part outside is unknown: the DVH is of the part inside, the whole structure has bounds only.",
+)
 
 Map = NDArray[np.float32]
 Slab = tuple[float, float, Map]
@@ -99,8 +108,16 @@ def exact_with_findings(
             stack = stacks[id(s)]
             if stack is not None:
                 found += [f for f in findings_of(s, stack, spacing) if f not in found]
-    results = tuple(_of_region(r, stacks, dose, end_caps, bin_gy, spacing, found) for r in regions)
+    results = tuple(_of_region(r, stacks, dose, end_caps, bin_gy, spacing) for r in regions)
+    found += [f for r, result in zip(regions, results, strict=True) if (f := _coverage_finding(r, result))]
     return results, tuple(found)
+
+
+def _coverage_finding(region: Region, result: DVH | NotContoured | OutsideGrid) -> Finding | None:
+    if isinstance(result, NotContoured) or result.coverage >= 1:
+        return None
+    what = f"only {100 * result.coverage:.1f} % of its volume lies inside the dose grid"
+    return finding(PARTLY_COVERED, what, region.name, "export a larger dose grid; metrics of the whole are bounds")
 
 
 def _spacing(stacks: Sequence[Stack], grid: DoseGrid) -> float:
@@ -117,7 +134,6 @@ def _of_region(
     end_caps: str,
     bin_gy: float,
     spacing: float,
-    found: list[Finding],
 ) -> DVH | NotContoured | OutsideGrid:
     members = structures_of(region)
     drawn = [s for s in members if stacks[id(s)] is not None]
@@ -134,7 +150,7 @@ def _of_region(
     slabs: list[Slab] = []
     collected = Accumulator(bin_gy, dose.max_gy)
     for low, high in pairwise(edges.tolist()):
-        share = _share(region, solids, low, high)
+        share = _between(region, solids, low, high)
         if share is None:
             continue
         if high <= bottom or low >= top:
@@ -153,6 +169,11 @@ def _of_region(
     return collected.dvh(region.name, end_caps)
 
 
+def _between(region: Region, solids: dict[int, Solid], low: float, high: float) -> Map | None:
+    parts = {key: solid.between(low, high) for key, solid in solids.items()}
+    return share_of(region, lambda structure: parts.get(id(structure)))
+
+
 def _thinnest(dose: AxialDose | ObliqueDose) -> float:
     if isinstance(dose, AxialDose):
         return float(np.diff(dose.z_mm).min()) if len(dose.z_mm) > 1 else 1.0
@@ -165,6 +186,8 @@ def _lattice(stacks: Sequence[Stack], dose: AxialDose | ObliqueDose) -> Lattice:
     low = np.min([s.box()[0] for s in stacks], axis=0)
     high = np.max([s.box()[1] for s in stacks], axis=0)
     wanted = max(float((high - low).min()) / PIXELS_ACROSS, FINEST_MM)
+    # long and thin: no more pixels than fit
+    wanted = max(wanted, float(np.sqrt(np.prod(high - low) * max(len(s.z_mm) for s in stacks) / MOST_PIXELS)))
     pitch, start = [], []
     for n in range(2):
         coordinates = (dose.x_mm, dose.y_mm)[n] if isinstance(dose, AxialDose) else np.zeros(1)
@@ -178,23 +201,6 @@ def _lattice(stacks: Sequence[Stack], dose: AxialDose | ObliqueDose) -> Lattice:
         start.append(border + p * (np.floor((low[n] - border) / p) - 1))
     count = [int(np.ceil((high[n] - start[n]) / pitch[n])) + 1 for n in range(2)]
     return Lattice(float(start[0]), float(start[1]), pitch[0], pitch[1], count[0], count[1])
-
-
-def _share(region: Region, solids: dict[int, Solid], low: float, high: float) -> Map | None:
-    if isinstance(region, Structure):
-        solid = solids.get(id(region))
-        return None if solid is None else solid.between(low, high)
-    if isinstance(region, Difference):
-        base = _share(region.base, solids, low, high)
-        minus = _share(region.minus, solids, low, high)
-        return base if base is None or minus is None else np.maximum(base - minus, 0)
-    parts = [_share(m, solids, low, high) for m in region.members]
-    if isinstance(region, Union):
-        there = [p for p in parts if p is not None]
-        return np.maximum.reduce(there) if there else None
-    assert isinstance(region, Intersection)
-    known = [p for p in parts if p is not None]
-    return np.minimum.reduce(known) if len(known) == len(parts) else None
 
 
 def _collect(
