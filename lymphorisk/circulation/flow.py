@@ -241,8 +241,8 @@ def _solve_fraction(
     h = histogram(c, solved.untouched, bin_gy, steps, transits)
     x: Real = h.offset_gy + h.bin_gy * np.arange(len(h.mass), dtype=np.float64)
     nodes = {name: exponential_sum(form, x, h.mass) for name, form in survival.items()}
-    bent = sorted({s for n in nodes.values() for s in n.s if s.imag != 0}, key=lambda s: (s.real, s.imag))
     value = dict(zip([complex(s) for s in linear], range(len(linear)), strict=True))
+    bent = sorted({complex(s) for n in nodes.values() for s in n.s} - set(value), key=lambda s: (s.real, s.imag))
     transform, spent = solved.transform, solved.spent
     if bent:
         more = solve(c, np.array(bent), transits, moments=False)
