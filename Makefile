@@ -35,5 +35,8 @@ types: $(VENV)/.dev
 fixtures: $(VENV)/.dev
 	$(BIN)/python fixtures/rtplans/build.py
 
+calibrate: $(VENV)/.dev
+	$(BIN)/python -m lymphorisk.train.calibrate --table docs/calibration.md
+
 clean:
 	rm -rf $(VENV) build dist $(REPORT)

@@ -21,6 +21,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing import Pool
+from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
@@ -79,6 +80,7 @@ ITERATIONS = 12
 CONVERGED = 0.02
 POSTERIOR_DRAWS = 256
 Z_LIMIT = 2.5
+Z_95 = 1.96
 AGE_Y = 62.0
 WORKERS = 2
 COUNT_EVERY_D = 7
@@ -326,9 +328,51 @@ def write_draws(draws: NDArray[np.float64]) -> None:
         writer.writerows([[f"{x:.{DIGITS}f}" for x in row] for row in draws.tolist()])
 
 
+def inside(c: Check, n: int) -> bool:
+    """Whether a predicted rate lies in the 95 % binomial (Wilson) interval of the published one."""
+    centre = (c.observed + Z_95**2 / (2 * n)) / (1 + Z_95**2 / n)
+    half = Z_95 / (1 + Z_95**2 / n) * np.sqrt(c.observed * (1 - c.observed) / n + Z_95**2 / (4 * n * n))
+    return bool(abs(c.predicted - centre) <= half)
+
+
+def report(
+    people: Population,
+    found: Fit,
+    draws: NDArray[np.float64],
+    before: Sequence[Check],
+    after: Sequence[Check],
+    left_out: Mapping[str, Check],
+) -> str:
+    """The calibration as Markdown: rows, parameters, and how well it did."""
+    size = {a.id: a.n for a in anchors() if a.events is not None}
+    lines = ["# Calibration of the lymphocyte parameters", "", "Written by `make calibrate`.", ""]
+    lines += ["Rates as shares, counts in 10^9/L, whole-body rows as share of baseline.", ""]
+    lines += [table(before, after, left_out), "", "| parameter | range | posterior median | 90 % | sd of z |"]
+    lines += ["|---|---|---|---|---|"]
+    sd = np.sqrt(np.diag(found.covariance))
+    for i, name in enumerate(FITTED):
+        v, low, high = people.value[name], people.low[name], people.high[name]
+        q = [float(in_range(np.array(x), v, low, high)) for x in np.quantile(draws[:, i], [0.05, 0.5, 0.95])]
+        lines.append(f"| {name} | {v:g} ({low:g}-{high:g}) | {q[1]:.3g} | {q[0]:.3g}-{q[2]:.3g} | {sd[i]:.2f} |")
+    lines.append("")
+    for title, checks in (("before", before), ("after", after), ("site left out", tuple(left_out.values()))):
+        if checks:
+            rates = [c for c in checks if c.id in size]
+            within = sum(inside(c, size[c.id]) for c in rates)
+            near = sum(abs(c.deviation) <= 2.0 for c in checks)
+            squares = sum(c.deviation**2 for c in checks if c.role == "fit")
+            lines.append(
+                f"- {title}: {within} of {len(rates)} rates within their own binomial 95 % interval; {near} of "
+                f"{len(checks)} rows within two errors that include the difference between cohorts; "
+                f"chi2 of the fitted rows {squares:.1f}"
+            )
+    return "\n".join(lines) + "\n"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Fit, leave each site out in turn, print the tables, write the draws."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--table", type=Path, help="Markdown file for the tables")
     parser.add_argument("--dry", action="store_true", help="write nothing")
     parser.add_argument("--no-leave-out", action="store_true", help="skip leaving sites out")
     options = parser.parse_args(arguments)
@@ -350,17 +394,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 without = fit(rows, [i for i in use if group(rows[i]) != name], evaluate, found.mode)
                 left_out |= {c.id: c for c in check([r for r in rows if group(r) == name], people, without.mode)}
     before, after = check(rows, people, np.zeros(len(FITTED))), check(rows, people, found.mode)
-    out = sys.stdout
-    out.write(table(before, after, left_out) + "\n\n")
-    sd = np.sqrt(np.diag(found.covariance))
-    out.write("| parameter | prior | posterior median | 90 % | sd of z |\n|---|---|---|---|---|\n")
-    for i, name in enumerate(FITTED):
-        v, low, high = people.value[name], people.low[name], people.high[name]
-        q = [float(in_range(np.array(x), v, low, high)) for x in np.quantile(draws[:, i], [0.05, 0.5, 0.95])]
-        out.write(f"| {name} | {v:g} ({low:g}-{high:g}) | {q[1]:.3g} | {q[0]:.3g}-{q[2]:.3g} | {sd[i]:.2f} |\n")
-    fit_rows = [c for c in after if c.role == "fit"]
-    out.write(f"\nfit rows {len(fit_rows)}, chi2 {sum(c.deviation**2 for c in fit_rows):.1f}, ")
-    out.write(f"before {sum(c.deviation**2 for c in before if c.role == 'fit'):.1f}\n")
+    text = report(people, found, draws, before, after, left_out)
+    if options.table is not None:
+        options.table.write_text(text, encoding="utf-8")
+    sys.stdout.write(text)
     return 0
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lymphorisk.errors import ScenarioError, UndecidableError
-from lymphorisk.lymphocyte import population
+from lymphorisk.lymphocyte import Course, population
 from lymphorisk.lymphocyte.ensemble import assemble, forecast
 from lymphorisk.lymphocyte.population import draw
 from lymphorisk.lymphocyte.realisation import PATIENT_DIMENSIONS, realise
@@ -97,7 +97,8 @@ def test_counts_that_contradict_the_model_are_refused_in_words() -> None:
 
 
 def test_a_count_of_zero_means_below_what_the_analyser_sees() -> None:
-    updated = update(COURSE, BASELINE, PEOPLE, [(35.0, 0.0)], age_y=60.0)
+    deep = Course(COURSE.phases, "platinum")
+    updated = update(deep, 0.7, PEOPLE, [(35.0, 0.0)], age_y=60.0)
     assert updated.posterior.nadir.p95 < updated.prior.nadir.median
 
 
