@@ -14,9 +14,11 @@ from lymphorisk.dicom.pixels import stored_values
 from lymphorisk.dicom.reader import DicomFile
 from lymphorisk.dicom.rtdose import directions_from
 from lymphorisk.dicom.rtstruct import StructureSet
+from lymphorisk.dicom.tree import Item
 from lymphorisk.errors import InputError, UnsupportedGeometryError
 from lymphorisk.findings import Finding, finding
 
+INT16 = np.iinfo(np.int16)
 #: Slices of one volume lie on one axis and have one size within this. [mm]
 TOLERANCE = 0.01
 
@@ -101,8 +103,14 @@ def _numbers(slices: tuple[DicomFile, ...], rows: int, columns: int) -> NDArray[
     """CT numbers of slices in order. [HU]"""
     hu = np.empty((len(slices), rows, columns), dtype=np.int16)
     for plane, file in zip(hu, slices, strict=True):
-        slope, intercept = file.root.number(tags.RESCALE_SLOPE), file.root.number(tags.RESCALE_INTERCEPT)
-        values = stored_values(file, 1, rows, columns)[0].astype(np.float32)
-        scaled = values * (1.0 if slope is None else slope) + (0.0 if intercept is None else intercept)
-        plane[:] = np.clip(np.rint(scaled), np.iinfo(np.int16).min, np.iinfo(np.int16).max)
+        values = stored_values(file, 1, rows, columns)[0]
+        plane[:] = np.clip(_rescaled(file.root, values), INT16.min, INT16.max)
     return hu
+
+
+def _rescaled(root: Item, values: NDArray[np.generic]) -> NDArray[np.generic]:
+    slope, intercept = root.number(tags.RESCALE_SLOPE), root.number(tags.RESCALE_INTERCEPT)
+    slope, intercept = 1.0 if slope is None else slope, 0.0 if intercept is None else intercept
+    if slope == int(slope) and intercept == int(intercept):
+        return values.astype(np.int32) * np.int32(slope) + np.int32(intercept)
+    return np.rint(values.astype(np.float64) * slope + intercept)

@@ -199,10 +199,12 @@ def _with_plans(
             f"the export holds {len(dosed)} plans with a dose: {choices(dosed)}",
             "choose one with --plan LABEL_OR_UID, or join them as phases of one course with --sum",
         )
+    dosed.sort(key=lambda p: (p.made, -p.fractions, p.label, p.sop_uid))
     if len(dosed) > 1:
-        found.append(finding(checks.SUMMED, f"{len(dosed)} plans joined as phases: {choices(dosed)}", "RTPLAN"))
+        what = f"{len(dosed)} plans joined as phases, in the order they were made: {choices(dosed)}"
+        found.append(finding(checks.SUMMED, what, "RTPLAN"))
     out: list[PhaseLink] = []
-    for p in sorted(dosed, key=lambda p: (p.date, p.label, p.sop_uid)):
+    for p in dosed:
         out += _phases(p, own[p.sop_uid], fractions if len(dosed) == 1 else None, found)
     return tuple(out)
 

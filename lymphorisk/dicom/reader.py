@@ -233,7 +233,8 @@ def _map(path: Path) -> Buffer:
 def _walk(top: Path) -> Iterator[tuple[str, Buffer | DicomReadError]]:
     seen: set[tuple[int, int]] = set()
     count = 0
-    for folder, below, names in os.walk(top, followlinks=True):
+    closed: list[OSError] = []
+    for folder, below, names in os.walk(top, followlinks=True, onerror=closed.append):
         info = os.stat(folder)
         key = (info.st_dev, info.st_ino)
         if key in seen:  # a symbolic link that leads back
@@ -251,6 +252,8 @@ def _walk(top: Path) -> Iterator[tuple[str, Buffer | DicomReadError]]:
                     yield os.path.relpath(folder, top), _map(path)
             except OSError as error:
                 yield folder, DicomReadError(f"a file cannot be read: {error.strerror}", "check the permissions")
+    for reason in closed:
+        yield "", DicomReadError(f"a folder cannot be read: {reason.strerror}", "check the permissions")
 
 
 def _unzip(path: Path) -> Iterator[tuple[str, Buffer | DicomReadError]]:

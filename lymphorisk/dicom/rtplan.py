@@ -42,7 +42,7 @@ class PlanFile:
     frame: str
     folder: str
     label: str
-    date: str
+    made: str
     structure_uid: str
     approval: str
     patient_position: str
@@ -51,6 +51,11 @@ class PlanFile:
     setup_beams: frozenset[int]
     prescription_gy: float | None
     findings: tuple[Finding, ...]
+
+    @property
+    def fractions(self) -> int:
+        """Fractions of all groups, as far as they say."""
+        return sum(g.fractions or 0 for g in self.groups)
 
     @property
     def modality(self) -> str:
@@ -108,7 +113,7 @@ def read_plan(file: DicomFile) -> PlanFile:
         frame=root.code(tags.FRAME_OF_REFERENCE_UID),
         folder=file.folder,
         label="".join(c for c in label if c.isprintable())[:MAX_LABEL],
-        date=root.code(tags.RT_PLAN_DATE),
+        made=root.code(tags.RT_PLAN_DATE) + root.code(tags.RT_PLAN_TIME),
         structure_uid=structure[0].code(tags.REFERENCED_SOP_INSTANCE_UID) if structure else "",
         approval=root.code(tags.APPROVAL_STATUS),
         patient_position=positions.pop() if len(positions) == 1 else "",

@@ -242,7 +242,7 @@ def _index(item: Item, pos: int, stop: int, *, ends_at_delimiter: bool) -> tuple
         raise item.error("the file ends inside an element: it is truncated") from error
     if ends_at_delimiter:
         raise item.error("the file ends inside a sequence item: it is truncated")
-    if bytes(data[pos:stop]).strip(b"\0"):
+    if bytes(data[pos:stop]).strip(PADDING):
         raise item.error("the file ends inside an element: it is truncated")
     return elements, pos
 

@@ -60,6 +60,15 @@ def test_slices_are_sorted_along_the_normal(export_of):
     assert not ct.hu_zyx.flags.writeable
 
 
+@pytest.mark.parametrize(("slope", "intercept"), [("0.5", "-1000.25"), ("400", "-1024"), ("1", "0")])
+def test_numbers_are_rescaled_rounded_and_kept_in_range(export_of, slope, intercept):
+    ds = slice_at(0.0, 1)
+    ds.RescaleSlope, ds.RescaleIntercept = slope, intercept
+    ct = with_slices(export_of, [ds]).ct
+    want = np.rint(ds.pixel_array * float(slope) + float(intercept))
+    np.testing.assert_array_equal(ct.hu_zyx[0], np.clip(want, -32768, 32767))
+
+
 def test_feet_first_slices_run_the_other_way(export_of):
     slices = [slice_at(z, n, cosines=(-1, 0, 0, 0, 1, 0)) for n, z in ((1, 5.0), (2, 2.0))]
     ct = with_slices(export_of, slices).ct

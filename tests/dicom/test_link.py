@@ -155,12 +155,19 @@ def test_two_plans_are_listed_by_label_until_one_is_chosen(export_of, tiny):
 def test_two_plans_joined_are_two_phases_with_their_own_doses(export_of, tiny):
     folder = two_plans(export_of, tiny, fractions=3, dose=tiny.grid(factor=0.5), prescription_gy=21.0)
     export = read_export(folder, sum_doses=True)
-    assert sorted((p.label, p.fractions) for p in export.plan.phases) == [("Boost", 3), ("P1", 5)]
+    # Made at the same time: the longer part of the course goes first.
+    assert [(p.label, p.fractions) for p in export.plan.phases] == [("P1", 5), ("Boost", 3)]
     assert export.plan.fractions == 8
     by_label = {p.label: float(p.dose.dose_zyx.max()) for p in export.plan.phases}
     assert by_label["Boost"] == pytest.approx(by_label["P1"] / 2, rel=1e-6)
     assert "LR013" in codes(export)
     assert len(export.plan.uids["RTDOSE"]) == 2
+
+
+def test_phases_follow_the_time_their_plans_were_made(export_of, tiny, edit_file):
+    folder = two_plans(export_of, tiny, fractions=3)
+    edit_file(folder / "RP_boost.dcm", lambda ds: setattr(ds, "RTPlanTime", "080000"))
+    assert [p.label for p in read_export(folder, sum_doses=True).plan.phases] == ["Boost", "P1"]
 
 
 def test_a_plan_without_a_dose_does_not_count(export_of, tiny):

@@ -8,7 +8,7 @@ import pytest
 
 from lymphorisk.dicom import read_export
 from lymphorisk.dicom.write import ORIENTATIONS
-from lymphorisk.errors import UnsupportedDoseError, UnsupportedGeometryError
+from lymphorisk.errors import DicomReadError, UnsupportedDoseError, UnsupportedGeometryError
 
 
 def worst(grid, tiny, factor=1.0):
@@ -189,11 +189,16 @@ def test_run_length_encoded_dose(export_of, tiny, bits):
     assert worst(dose_of(export_of(RD=rle, bits=bits)), tiny) < 1e-3
 
 
-def test_a_lossless_jpeg_needs_its_codec_or_is_read(export_of, tiny):
-    pytest.importorskip("openjpeg")
-    from pydicom.uid import JPEG2000Lossless
+def test_compressed_dose_without_its_codec_says_what_to_install(export_of, monkeypatch):
+    """JPEG 2000 with no plug-in at hand: the message names the extra."""
+    from pydicom.pixels.decoders import JPEG2000LosslessDecoder
 
     def jpeg(ds):
-        ds.compress(JPEG2000Lossless, generate_instance_uid=False)
+        ds.PixelData = pydicom.encaps.encapsulate([b"\xff\x4f\xff\x51" + bytes(60)] * 7)
+        ds["PixelData"].VR, ds["PixelData"].is_undefined_length = "OB", True
+        ds.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.4.90"
 
-    assert worst(dose_of(export_of(RD=jpeg, bits=16)), tiny) < 1e-3
+    monkeypatch.setattr(JPEG2000LosslessDecoder, "_available", {})
+    with pytest.raises(DicomReadError, match="could not be decoded") as error:
+        read_export(export_of(RD=jpeg))
+    assert "lymphorisk[compressed]" in error.value.hint
