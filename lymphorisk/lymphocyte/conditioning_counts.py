@@ -48,8 +48,9 @@ def days_below(trajectories: HostTrajectories, threshold: float, from_d: float, 
         return np.zeros(len(trajectories.alc))
     low = np.minimum(alc[:, 1:], alc[:, :-1])
     high = np.maximum(alc[:, 1:], alc[:, :-1])
-    span = np.maximum(high - low, np.finfo(float).tiny)
-    share = np.where(high > low, np.clip((threshold - low) / span, 0.0, 1.0), (low < threshold).astype(float))
+    crossing = high > low
+    part = (threshold - low) / np.where(crossing, high - low, 1.0)
+    share = np.where(crossing, np.clip(part, 0.0, 1.0), (low < threshold).astype(float))
     return np.asarray(share @ np.diff(day))
 
 
