@@ -46,7 +46,8 @@ def read_export(
     link_by : str
         ``uid`` (default), ``frame`` (frame of reference, where UIDs are broken) or ``folder``.
     sum_doses : bool
-        Take several plans, each with its dose, as phases of one course.
+        Add up what belongs together: several plans, each with its dose, are phases of one course; a
+        complete set of beam doses is the dose of its plan.
     beam_on_s : mapping or sequence of float, optional
         Beam-on time of one fraction by beam number, or in the order of the beams. [s]
     plan : str, optional

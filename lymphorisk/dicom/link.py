@@ -205,7 +205,7 @@ def _with_plans(
         found.append(finding(checks.SUMMED, what, "RTPLAN"))
     out: list[PhaseLink] = []
     for p in dosed:
-        out += _phases(p, own[p.sop_uid], fractions if len(dosed) == 1 else None, found)
+        out += _phases(p, own[p.sop_uid], fractions if len(dosed) == 1 else None, sum_doses, found)
     return tuple(out)
 
 
@@ -285,7 +285,9 @@ def _fractions(group: FractionGroup, given: int | None) -> int:
     return number
 
 
-def _phases(plan: PlanFile, doses: Sequence[DoseHeader], given: int | None, found: list[Finding]) -> list[PhaseLink]:
+def _phases(
+    plan: PlanFile, doses: Sequence[DoseHeader], given: int | None, sum_doses: bool, found: list[Finding]
+) -> list[PhaseLink]:
     """The phases of one plan from its doses."""
     if any(g.brachy_setups and not g.metersets for g in plan.groups):
         raise UnsupportedDoseError("RTPLAN: a brachytherapy plan", "only external-beam plans are analysed")
@@ -305,9 +307,9 @@ def _phases(plan: PlanFile, doses: Sequence[DoseHeader], given: int | None, foun
             if whole[0].summation == "PLAN_OVERVIEW":
                 found.append(finding(checks.SUMMED, "a PLAN_OVERVIEW dose is used as the plan dose", "RTDOSE"))
             return [PhaseLink(plan, groups, n, (DosePart(whole[0], 1.0, planes),), _own_doses(of_beam, groups[0], n))]
-        return [_group_phase(plan, groups[0], n, of_group, of_beam, found)]
+        return [_group_phase(plan, groups[0], n, of_group, of_beam, sum_doses, found)]
     if of_group or (of_beam and not whole):
-        return [_group_phase(plan, g, _fractions(g, None), of_group, of_beam, found) for g in groups]
+        return [_group_phase(plan, g, _fractions(g, None), of_group, of_beam, sum_doses, found) for g in groups]
     numbers = " + ".join(str(_fractions(g, None)) for g in groups)
     found.append(
         finding(
@@ -355,6 +357,7 @@ def _group_phase(
     n: int,
     of_group: Sequence[DoseHeader],
     of_beam: Sequence[DoseHeader],
+    sum_doses: bool,
     found: list[Finding],
 ) -> PhaseLink:
     """A phase from the dose of its fraction group, or from a complete set of beam doses."""
@@ -383,6 +386,11 @@ def _group_phase(
         )
     if len(given) != len(set(given)):
         raise UnsupportedDoseError("a beam has more than one dose", "leave one dose for each beam")
+    if not sum_doses:
+        raise UnsupportedDoseError(
+            f"there is no plan dose, only the doses of its {len(needed)} beams",
+            "export the plan dose (DoseSummationType PLAN), or add the beam doses with --sum",
+        )
     parts = tuple(
         DosePart(d, float(n) if d.summation in PER_SESSION else 1.0) for d in of_beam if set(_beams(d, group)) & needed
     )

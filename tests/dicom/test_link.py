@@ -113,6 +113,32 @@ def test_links_an_anonymiser_broke_need_the_users_word(export_of, broken):
         assert "LR004" in codes(read_export(folder, link_by=link_by))
 
 
+def another_structure_set(folder):
+    ds = pydicom.dcmread(folder / "RS.dcm")
+    ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = "1.2.826.0.1.66"
+    ds.StructureSetROISequence[1].ROIName = "Another"
+    ds.save_as(folder / "AAA.dcm")
+
+
+def test_the_plans_own_structure_set_is_taken(export_of):
+    folder = export_of()
+    another_structure_set(folder)
+    export = read_export(folder)
+    assert export.plan.structures[1].name == "Spleen"
+    assert "LR005" in codes(export)
+
+
+def test_two_structure_sets_that_both_fit_are_not_guessed(export_of):
+    def silent(ds):
+        del ds.ReferencedStructureSetSequence
+
+    folder = export_of(RP=silent)
+    assert "LR004" in codes(read_export(folder))
+    another_structure_set(folder)
+    with pytest.raises(LinkError, match="2 of 2 RTSTRUCT"):
+        read_export(folder)
+
+
 def test_unknown_rung_of_the_ladder(export_of):
     with pytest.raises(LinkError, match="link_by"):
         read_export(export_of(), link_by="luck")
@@ -199,13 +225,16 @@ def test_plan_dose_with_beam_doses_is_not_doubled(export_of):
     assert own == pytest.approx([0.7 * whole, 0.3 * whole], rel=1e-6)
 
 
-def test_a_complete_set_of_beam_doses_is_added_and_said(export_of):
+def test_a_complete_set_of_beam_doses_is_added_on_request_and_said(export_of):
     folder = export_of()
     whole = top(read_export(folder))
     another_dose(folder, "RD_b1.dcm", beam_dose(1, 0.7), 1)
     another_dose(folder, "RD_b2.dcm", beam_dose(2, 0.3), 2)
     (folder / "RD.dcm").unlink()
-    export = read_export(folder)
+    with pytest.raises(UnsupportedDoseError, match="only the doses of its 2 beams") as error:
+        read_export(folder)
+    assert "--sum" in error.value.hint
+    export = read_export(folder, sum_doses=True)
     assert top(export) == pytest.approx(whole, rel=1e-6)
     assert "LR013" in codes(export)
     assert len(export.plan.uids["RTDOSE"]) == 2
@@ -217,12 +246,21 @@ def test_beam_doses_of_one_session_count_for_every_fraction(export_of):
     another_dose(folder, "RD_b1.dcm", beam_dose(1, 0.7 / 5, "BEAM_SESSION"), 1)
     another_dose(folder, "RD_b2.dcm", beam_dose(2, 0.3 / 5, "BEAM_SESSION"), 2)
     (folder / "RD.dcm").unlink()
-    assert top(read_export(folder)) == pytest.approx(whole, rel=1e-6)
+    assert top(read_export(folder, sum_doses=True)) == pytest.approx(whole, rel=1e-6)
 
 
 def test_an_incomplete_set_of_beam_doses_is_refused(export_of):
     with pytest.raises(UnsupportedDoseError, match="missing: beam 2"):
-        read_export(export_of(RD=beam_dose(1, 0.7)))
+        read_export(export_of(RD=beam_dose(1, 0.7)), sum_doses=True)
+
+
+def test_a_beam_dose_that_names_no_beam_is_refused(export_of):
+    def change(ds):
+        ds.DoseSummationType = "BEAM"
+
+    for options in ({}, {"sum_doses": True}):
+        with pytest.raises(UnsupportedDoseError, match="no plan dose"):
+            read_export(export_of(RD=change), **options)
 
 
 def test_beam_doses_on_different_grids_are_not_added(export_of):
@@ -236,7 +274,7 @@ def test_beam_doses_on_different_grids_are_not_added(export_of):
     another_dose(folder, "RD_b2.dcm", moved, 2)
     (folder / "RD.dcm").unlink()
     with pytest.raises(UnsupportedDoseError, match="different grids"):
-        read_export(folder)
+        read_export(folder, sum_doses=True)
 
 
 def test_two_whole_doses_of_one_plan_are_not_guessed(export_of):
