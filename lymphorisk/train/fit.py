@@ -387,13 +387,12 @@ def leave_out(
         x, y, group = cohort.features[train], cohort.outcomes[outcome][train], cohort.group[train]
         if min(y.sum(), len(y) - y.sum()) < settings.outer or not test.any():
             continue
-        fold = grouped_folds(group, settings.inner, settings.seed + 4)
-        margin = np.zeros(len(y))
-        for k in range(settings.inner):
-            held = fold == k
-            margin[held] = margins(grow(x[~held], y[~held], cohort.names, shape, settings, seed=400 + k), x[held])
+        # One fold of the others sets the calibration line; the booster then learns from all of them.
+        held = grouped_folds(group, settings.outer, settings.seed + 4) == 0
+        first = grow(x[~held], y[~held], cohort.names, shape, settings, seed=400)
+        line = fitted(margins(first, x[held]), y[held])
         booster = grow(x, y, cohort.names, shape, settings, seed=500)
-        out[str(label)] = sigmoid(fitted(margin, y).log_odds(margins(booster, cohort.features[test])))
+        out[str(label)] = sigmoid(line.log_odds(margins(booster, cohort.features[test])))
     return out
 
 
