@@ -43,6 +43,18 @@ CHEMO_UNKNOWN = rule(
     "Concurrent chemotherapy not known",
     "The forecast assumes none. Say so, or name it: it deepens the nadir.",
 )
+BEYOND_SHOWN = rule(
+    "LR304",
+    "warning",
+    "Fraction dose beyond what counts were shown for",
+    "Half of a lymphocyte pool receives more in one fraction than the survival curve was compared with counts for.",
+)
+CHILD = rule(
+    "LR305",
+    "warning",
+    "Younger than the calibration's patients",
+    "The parameters rest on adults; children lost more under cranial irradiation than the model predicts.",
+)
 
 #: Default number of draws: the standard error of a median nadir is then about 3 %, of a probability 2 points.
 DRAWS = 512
@@ -274,7 +286,7 @@ def forecast(
         seed=seed,
         horizon_d=horizon_d,
         lln=lln,
-        findings=_findings(course, baseline_known, chemo_known),
+        findings=_findings(course, people, age_y, baseline_known, chemo_known),
         ensemble_id=ensemble_id(course, baseline_alc, people, age_y, baseline_known, seed, draws, horizon_d),
     )
 
@@ -334,13 +346,22 @@ def _spread(
     return Spread(one["parameters"], one["patients"], summary.sd_ln_nadir)
 
 
-def _findings(course: Course, baseline_known: bool, chemo_known: bool) -> tuple[Finding, ...]:
+def _findings(
+    course: Course, people: Population, age_y: float | None, baseline_known: bool, chemo_known: bool
+) -> tuple[Finding, ...]:
     out = [
         finding(SURROGATE, f"the lymphocytes of the {pool} see a surrogate dose; their band is widened", pool)
         for pool in course.surrogates
     ]
     if not baseline_known:
         out.append(finding(BASELINE_UNKNOWN, "the forecast starts from a cohort's median count", hint="give --alc"))
+    shown = people.value["survival.shown_to"]
+    for pool in POOLS:
+        distributions = [phase.distribution(pool) for phase in course.phases]
+        if any(float(d.share[d.dose_gy > shown].sum()) > 0.5 for d in distributions):
+            out.append(finding(BEYOND_SHOWN, f"half of the {pool} gets more than {shown:g} Gy in a fraction", pool))
+    if age_y is not None and age_y < people.value["calibration.youngest"]:
+        out.append(finding(CHILD, f"the patient is {age_y:g} years old", "patient"))
     if not chemo_known:
         out.append(finding(CHEMO_UNKNOWN, "the forecast assumes no concurrent chemotherapy", hint="give --chemo"))
     return tuple(out)

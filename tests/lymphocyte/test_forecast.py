@@ -229,3 +229,11 @@ def test_grades_need_the_limit_of_normal_for_grade_one() -> None:
 def test_counts_at_a_whole_day_are_the_counts_of_that_day() -> None:
     for day in (0.0, 7.0, 365.0):
         assert counts_at(FORECAST.day, FORECAST.counts, day) == pytest.approx(FORECAST.counts[:, int(day)])
+
+
+def test_doses_and_ages_outside_what_was_shown_are_findings() -> None:
+    f = forecast(C.whole_body(8.0, [0.0]), 2.0, PEOPLE, age_y=8.0, draws=8, explain=False)
+    codes = [x.code for x in f.findings]
+    assert codes.count("LR304") == 8
+    assert codes[-1] == "LR305"
+    assert not forecast(C.whole_body(4.0, [0.0]), 2.0, PEOPLE, age_y=40.0, draws=8, explain=False).findings
