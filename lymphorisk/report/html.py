@@ -222,7 +222,7 @@ def _organ(name: str, o: OrganDose) -> dict[str, str]:
         "name": short(name),
         "source": SOURCE_LABELS.get(o.source, o.source),
         "kind": o.source,
-        "from": short(", ".join(o.roi_names), 120) or short(o.how, 120),
+        "from": short(", ".join(o.roi_names), 120) or ("body's dose, diluted" if o.source == "surrogate" else "–"),
         "how": short(o.how, TEXT_MAX),
         "volume": "–" if o.volume_cm3 is None else digits(o.volume_cm3, 4),
         "coverage": f"{100 * o.coverage:.0f}",

@@ -93,6 +93,7 @@ def to_dict(analysis: Analysis, identity: Identity | None = None) -> dict[str, A
         "risk": _risk(analysis),
         "explanation": _explanation(analysis.explanation),
         "physics_attribution": dict(analysis.attribution),
+        "what_if": [{"change": w.text, **w.difference.to_dict()} for w in analysis.what_ifs],
         "findings": findings(analysis.findings),
         "assumptions": [{"name": a.name, "value": a.value, "note": a.note} for a in analysis.assumptions],
         "course": Exact(analysis.course.to_dict()),

@@ -41,10 +41,24 @@ def render(analysis: Analysis, identity: tuple[str, str] | None = None) -> str:
         _organs(analysis),
         _blood(analysis),
         _reasons(analysis),
+        _what_ifs(analysis),
         _findings(analysis),
         _foot(analysis),
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+
+
+def _what_ifs(a: Analysis) -> list[str]:
+    if not a.what_ifs:
+        return []
+    out = ["WHAT IF, on the same draws (90 % band)"]
+    for w in a.what_ifs:
+        n, p = w.difference.nadir, w.difference.probability
+        out.append(
+            f"  {w.text}: nadir {n.p50:+.2f} ({n.p05:+.2f} to {n.p95:+.2f}) x10^9/L, "
+            f"P(grade 3+) {100 * p['3']:+.0f} points, P(grade 4) {100 * p['4']:+.0f} points"
+        )
+    return out
 
 
 def table(rows: Sequence[Sequence[str]], right: Iterable[int] = ()) -> list[str]:
