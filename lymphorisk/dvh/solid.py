@@ -32,6 +32,9 @@ from lymphorisk.dvh.stack import Stack
 FINE_SPACING = 0.1
 #: Share of a plane that may differ from the next before the interval is interpolated all the same.
 CHANGED_SHARE = 0.3
+#: A plane that differs from the next this many times more than its neighbours do is a jump: a branch, a piece
+#: that ends. Nothing travels there; each plane keeps to its half.
+JUMP = 4.0
 #: Thickness of an interpolated slab. [pixels]
 SLAB_PIXELS = 2.0
 #: Most slabs between two planes: areas are averaged exactly, more would only split the dose finer.
@@ -156,28 +159,35 @@ def _piece(
     z = planes.z
     if first == last:
         return [(float(z[first] - 0.5 * spacing), float(z[first] + 0.5 * spacing), planes.maps[first])]
+    # end caps reach half of the last step, unless planes are missing in it
+    down = spacing if first in bridged else z[first + 1] - z[first]
+    up = spacing if last - 1 in bridged else z[last] - z[last - 1]
     slabs: list[Slab] = []
     if end_caps == "half":
-        slabs += [
-            (2 * z[first] - b, 2 * z[first] - a, m) for a, b, m in reversed(_cap(planes, first, last, -1, spacing))
-        ]
+        slabs += [(2 * z[first] - b, 2 * z[first] - a, m) for a, b, m in reversed(_cap(planes, first, last, -1, down))]
     radius = np.sqrt(planes.areas[first : last + 1].max() * planes.lattice.area_mm2 / np.pi)
+    # of every fourth pixel
+    changed = [
+        2 * 2 * float(np.abs(planes.maps[k + 1][::2, ::2] - planes.maps[k][::2, ::2]).sum()) for k in range(first, last)
+    ]
     missed = np.zeros(len(z))
     for k in range(first, last):
         gap = z[k + 1] - z[k]
         low, high = planes.maps[k], planes.maps[k + 1]
-        changed = np.inf
-        if gap <= FINE_SPACING * radius:
-            changed = 2 * 2 * float(np.abs(high[::2, ::2] - low[::2, ::2]).sum())  # of every fourth pixel
-        if k in bridged or changed > CHANGED_SHARE * max(planes.areas[k], planes.areas[k + 1]):
-            slabs += _between(planes, k, planes.curvature(k, first, last))
+        here = changed[k - first]
+        beside = max([changed[n - first] for n in (k - 2, k - 1, k + 1, k + 2) if first <= n < last], default=np.inf)
+        curvature = planes.curvature(k, first, last)
+        wide = gap <= FINE_SPACING * radius and here <= CHANGED_SHARE * max(planes.areas[k], planes.areas[k + 1])
+        jump = here > JUMP * beside and curvature == 0
+        if k in bridged or not (wide or jump):
+            slabs += _between(planes, k, curvature)
         else:
             middle = 0.5 * (z[k] + z[k + 1])
             slabs += [(z[k], middle, low), (middle, z[k + 1], high)]
             # either half misses as much of the bulge t (1 - t) between the planes [pixels mm]
-            missed[k : k + 2] -= 0.5 * planes.curvature(k, first, last) * gap**3 * HALF_OF_BULGE
+            missed[k : k + 2] -= 0.5 * curvature * gap**3 * HALF_OF_BULGE
     if end_caps == "half":
-        slabs += _cap(planes, last, first, 1, spacing)
+        slabs += _cap(planes, last, first, 1, up)
     plane_of = {id(planes.maps[k]): k for k in np.flatnonzero(missed).tolist()}
     return [(a, b, _rescaled(m, plane_of, missed, planes, b - a)) for a, b, m in _joined(slabs)]
 
@@ -261,11 +271,10 @@ def _resized(share: Map, depth: Map, pixels: float) -> Map:
     return out.reshape(share.shape)
 
 
-def _cap(planes: _Planes, end: int, other: int, up: int, spacing: float) -> list[Slab]:
+def _cap(planes: _Planes, end: int, other: int, up: int, step: float) -> list[Slab]:
     """Slabs beyond the outermost plane, as heights above it when seen outwards."""
     z0 = float(planes.z[end])
     area = planes.areas
-    step = min(abs(float(planes.z[end] - planes.z[end - up])), spacing)
     flat = [(z0, z0 + 0.5 * step, planes.maps[end])]
     slope, bend = _outward(planes, end, other, up)
     if area[end] <= 0 or abs(slope) * step < CUT_SHARE * area[end]:

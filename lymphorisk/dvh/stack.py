@@ -20,8 +20,9 @@ FLAT_MM = 0.1
 FEWEST_POINTS = 3
 #: A step wider than this many usual spacings has planes missing in it.
 MISSING_STEP = 1.5
-#: Steps that wide are a plane missing only while they are few; otherwise the spacing is simply uneven.
-MISSING_SHARE = 0.25
+#: Only a regular spacing has planes missing: most steps are the usual one; otherwise the spacing is simply uneven.
+REGULAR = 0.05
+REGULAR_SHARE = 0.6
 #: A gap of more than this many spacings is bridged no more: the structure has two pieces.
 BRIDGED_SPACINGS = 4.5
 
@@ -120,13 +121,15 @@ def _gaps(z: Array, planes: list[tuple[Array, ...]]) -> tuple[frozenset[int], fr
     steps = np.diff(z)
     usual = float(np.median(steps))
     wide = np.flatnonzero(steps > MISSING_STEP * usual)
-    if len(wide) > MISSING_SHARE * len(steps) and steps[wide].max() <= BRIDGED_SPACINGS * usual:
-        return frozenset(), frozenset()
+    regular = float(np.mean(np.abs(steps - usual) <= REGULAR * usual)) >= REGULAR_SHARE
     bridged: set[int] = set()
     broken: set[int] = set()
     for k in wide.tolist():
         near = steps[k] <= BRIDGED_SPACINGS * usual and _overlap(planes[k], planes[k + 1])
-        (bridged if near else broken).add(k)
+        if not near:
+            broken.add(k)
+        elif regular:
+            bridged.add(k)
     return frozenset(bridged), frozenset(broken)
 
 
