@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     from lymphorisk.plan import Patient
     from lymphorisk.scenario import read_scenario
 
-__all__ = ["Analysis", "LymphoriskError", "Options", "Patient", "__version__", "analyze", "read_export", "read_scenario"]
+__all__ = [
+    "Analysis",
+    "LymphoriskError",
+    "Options",
+    "Patient",
+    "__version__",
+    "analyze",
+    "read_export",
+    "read_scenario",
+]
 
 _ROOMS = {
     "Analysis": "analysis",

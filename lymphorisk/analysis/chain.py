@@ -15,7 +15,8 @@ from lymphorisk.analysis.edic import edic_family
 from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.result import Analysis, Assumption, Declined, Provenance, Risk
 from lymphorisk.analysis.risk import learned_voice, literature_voice, row_of, voices_differ
-from lymphorisk.analysis.source import Source, open_source
+from lymphorisk.analysis.source import Source, open_source, with_fractions
+from lymphorisk.analysis.whatif import WhatIf, changed, parse
 from lymphorisk.circulation import MODELS, BloodDose, SurvivalForm
 from lymphorisk.dicom import Export
 from lymphorisk.findings import Finding
@@ -28,6 +29,7 @@ from lymphorisk.lymphocyte import (
     population,
     survival_sets,
 )
+from lymphorisk.lymphocyte.whatif import difference
 from lymphorisk.plan import Patient
 from lymphorisk.scenario import Scenario
 
@@ -73,6 +75,10 @@ def analyze(
     learned, explanation, model = learned_voice(row, options)
     literature = literature_voice(doses, blood, edic, flow, who)
 
+    what_ifs = tuple(
+        WhatIf(text, difference(count, replanned(text, course, doses, who, options, compartments)))
+        for text in options.what_if
+    )
     mechanistic = {f"g{g}": count.grade_probability[g] for g in ("2", "3", "4")}
     risk = Risk(mechanistic, learned, literature, voices_differ(mechanistic, learned, literature))
     findings = [
@@ -99,6 +105,7 @@ def analyze(
         risk=risk,
         explanation=explanation,
         attribution=count.organ_share,
+        what_ifs=what_ifs,
         findings=distinct(findings),
         assumptions=assumed(),
         provenance=Provenance(
@@ -195,6 +202,21 @@ def forecast_of(
         horizon_d=max(options.horizon_d, course.last_fraction_d + 1),
         explain=explain,
     )
+
+
+def replanned(
+    text: str, course: Source, doses: Doses, patient: Patient, options: Options, compartments: str
+) -> AlcForecast:
+    """The forecast after one change of the plan, with its blood dose solved again."""
+    change = parse(text, course.plan.fractions)
+    if change.fractions is not None:
+        course = with_fractions(course, change.fractions)
+        doses = organ_doses(course, options, compartments, body_numbers(patient))
+    else:
+        doses = changed(doses, change, course.plan.phases)
+    flow = circulation(course, doses, patient, options, compartments)
+    blood = blood_dose_of(flow, course, options)
+    return forecast_of(exposure_of(flow, doses, blood, patient), patient, options, explain=False)
 
 
 def people_of(survival: str) -> Population:

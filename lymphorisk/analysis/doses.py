@@ -94,6 +94,8 @@ class Doses:
         By phase: the body's dose of one fraction diluted over the whole body, the surrogate. [Gy]
     pools : mapping of str to tuple of DoseDistribution
         Dose of one fraction of each lymphocyte pool, by phase. [Gy]
+    pool_parts : mapping of str to tuple of Covered
+        The organs behind each pool, with the share each stands for.
     surrogates : frozenset of str
         Pools of which less than half is contoured.
     compartments : mapping of str to tuple of (str, float)
@@ -106,6 +108,7 @@ class Doses:
     targets: tuple[OrganDose, ...]
     body: tuple[DoseDistribution, ...]
     pools: Mapping[str, tuple[DoseDistribution, ...]]
+    pool_parts: Mapping[str, tuple[Covered, ...]]
     surrogates: frozenset[str]
     compartments: Mapping[str, tuple[tuple[str, float], ...]]
     unmatched: tuple[str, ...]
@@ -306,7 +309,7 @@ def _completed(
     cover = pool_cover(usable)
     for pool, name in POOL_ORGAN.items():
         covered = cover.get(pool, ())
-        pools[pool] = tuple(_mixed(covered, organs, whole[i], i) for i in range(len(whole)))
+        pools[pool] = tuple(mixed(covered, organs, whole[i], i) for i in range(len(whole)))
         share = sum(c.share for c in covered)
         if share < POOL_SHARE:
             surrogates.add(pool)
@@ -342,6 +345,7 @@ def _completed(
         targets=found.targets,
         body=whole,
         pools=pools,
+        pool_parts=cover,
         surrogates=frozenset(surrogates),
         compartments=compartments,
         unmatched=found.unmatched,
@@ -358,9 +362,10 @@ def _surrogate(name: str, options: Options) -> Finding:
     return finding(SURROGATE, f"{name} has the body's diluted dose", name, f"contour it or map it: --organ {name}=ROI")
 
 
-def _mixed(
+def mixed(
     covered: tuple[Covered, ...], organs: Mapping[str, OrganDose], rest: DoseDistribution, phase: int
 ) -> DoseDistribution:
+    """Dose of one fraction of a pool: its organs by share, the body's dose for the rest."""
     parts = [(c.share, organs[c.organ].per_fraction[phase]) for c in covered]
     left = 1.0 - sum(share for share, _ in parts)
     if left < WHOLE:

@@ -50,6 +50,8 @@ class Options:
         Days forecast from the first fraction. [d]
     model : Path or None
         Folder of a trained predictor; None takes the shipped one.
+    what_if : tuple of str
+        Changes to answer beside the plan, such as ``Spleen-5Gy`` or ``fractions=15``.
     link_by, sum_doses, plan : str, bool, str or None
         How files are linked, whether several plans are one course, which plan of several.
     """
@@ -72,6 +74,7 @@ class Options:
     seed: int = 20260101
     horizon_d: int = 365
     model: Path | None = None
+    what_if: tuple[str, ...] = ()
     link_by: str = "uid"
     sum_doses: bool = False
     plan: str | None = None

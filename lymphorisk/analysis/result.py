@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lymphorisk.literature.case import Declined
+from lymphorisk.literature.case import Declined as Declined
 
 if TYPE_CHECKING:
+    from lymphorisk.analysis.whatif import WhatIf
     from lymphorisk.circulation import BloodDose
     from lymphorisk.dvh import DVH, DoseDistribution
     from lymphorisk.findings import Finding
@@ -163,6 +164,8 @@ class Analysis:
         Of the learned voice.
     attribution : mapping of str to float
         Share of the lymphocytes lost, by organ; sums to 1 (the physics' own explanation).
+    what_ifs : tuple of WhatIf
+        Changes of the plan that were asked about, each with the paired difference of the forecast.
     findings : tuple of Finding
     assumptions : tuple of Assumption
     provenance : Provenance
@@ -183,6 +186,7 @@ class Analysis:
     risk: Risk
     explanation: Explanation | Declined
     attribution: Mapping[str, float]
+    what_ifs: tuple[WhatIf, ...]
     findings: tuple[Finding, ...]
     assumptions: tuple[Assumption, ...]
     provenance: Provenance

@@ -58,7 +58,7 @@ def open_source(source: str | Path | Export | Scenario, options: Options) -> Sou
     if isinstance(source, str | Path):
         source = read_source(Path(source), options)
     made = _from_scenario(source) if isinstance(source, Scenario) else _from_export(source)
-    return _with_fractions(made, options)
+    return made if options.fractions is None else with_fractions(made, options.fractions)
 
 
 def read_source(path: Path, options: Options) -> Export | Scenario:
@@ -100,9 +100,15 @@ def _from_scenario(scenario: Scenario) -> Source:
     )
 
 
-def _with_fractions(source: Source, options: Options) -> Source:
-    wanted = options.fractions
-    if wanted is None or wanted == source.plan.fractions:
+def with_fractions(source: Source, wanted: int) -> Source:
+    """The same total dose in another number of fractions, on weekdays.
+
+    Raises
+    ------
+    ScenarioError
+        The course has several phases.
+    """
+    if wanted == source.plan.fractions:
         return source
     if len(source.plan.phases) > 1:
         raise ScenarioError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from lymphorisk.circulation import flow, montecarlo, resident
 from lymphorisk.circulation.flow import Attribution, BloodDose, NumericalError, blood_dose
 from lymphorisk.circulation.lanes import LaneDose, PhaseBlood, lanes_from_distribution
@@ -10,7 +12,7 @@ from lymphorisk.circulation.summary import BloodSummary
 from lymphorisk.circulation.survival_form import SurvivalForm
 
 #: Engines in one signature: (network, phases, survival, *, stages, lanes).
-MODELS = {
+MODELS: Mapping[str, Callable[..., BloodDose]] = {
     "exact": flow.blood_dose,
     "montecarlo": montecarlo.blood_dose,
     "resident": resident.blood_dose,

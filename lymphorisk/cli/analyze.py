@@ -25,6 +25,7 @@ from lymphorisk.cli.output import message, working, write_whole
 @click.command()
 @EXPORT
 @with_options(PATIENT, PLAN, BLOOD, FORECAST)
+@click.option("--what-if", "what_if", multiple=True, metavar="CHANGE", help="Spleen-5Gy, LN=0Gy, fractions=15.")
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the report (one HTML file).")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the JSON result to a file as well.")
 @JSON

@@ -70,7 +70,19 @@ def check(
     if report is not None:
         from lymphorisk.report import html
 
-        page = html.render(lookup.analysis(patient_of(given)), protocol=formats.rows(result), verdict=result.verdict)
+        rows = tuple(
+            html.ProtocolRow(
+                structure=r["structure"],
+                metric=r["metric"],
+                limit=r["goal"] + (f" ({r['variation']})" if r["variation"] else ""),
+                value=r["value"],
+                state=r["state"],
+                note="; ".join(r[k] for k in ("reason", "placed", "override", "evidence") if r[k]),
+            )
+            for r in formats.rows(result)
+        )
+        table = html.ProtocolTable(wanted.name, result.verdict, rows)
+        page = html.render(lookup.analysis(patient_of(given)), protocol=table)
         write_whole(report, page)
         message(f"report: {report}")
     if audit is not None:

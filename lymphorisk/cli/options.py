@@ -106,7 +106,7 @@ def patient_of(given: dict[str, Any]) -> Patient:
     from lymphorisk.units import alc_from
 
     base = read_patient(given["patient_file"]) if given.get("patient_file") else Patient()
-    facts = {
+    facts: dict[str, Any] = {
         "sex": given.get("sex"),
         "age_y": given.get("age"),
         "height_cm": given.get("height_cm"),
@@ -148,4 +148,4 @@ def options_of(given: dict[str, Any]) -> Options:
         "model": "model",
     }
     chosen = {ours: given[theirs] for theirs, ours in direct.items() if given.get(theirs) is not None}
-    return Options(organs=overrides, **chosen)
+    return Options(organs=overrides, what_if=tuple(given.get("what_if", ())), **chosen)

@@ -43,11 +43,11 @@ def parameters(topic: str | None, assumed: bool, as_json: bool) -> None:
         click.echo(json.dumps(envelope, indent=2, ensure_ascii=False))
         return
     click.echo(f"parameter set {store.set_id()}")
-    for name, p in table.items():
-        span = "" if p["low"] is None else f" ({p['low']:g} to {p['high']:g})" if p["high"] is not None else ""
-        value = f"{len(p['value'])} values" if isinstance(p["value"], list) else f"{p['value']:g}"
-        click.echo(f"\n{name} = {value}{span} {p['unit']}  [{p['known']}]")
-        click.echo(f"    {p['source']}" + (f" {p['anchor']}" if p["anchor"] else ""))
-        click.echo(f"    {p['place']}")
-        if p["note"]:
-            click.echo(f"    {p['note']}")
+    for name, row in table.items():
+        span = "" if row["low"] is None else f" ({row['low']:g} to {row['high']:g})" if row["high"] is not None else ""
+        value = f"{len(row['value'])} values" if isinstance(row["value"], list) else f"{row['value']:g}"
+        click.echo(f"\n{name} = {value}{span} {row['unit']}  [{row['known']}]")
+        click.echo(f"    {row['source']}" + (f" {row['anchor']}" if row["anchor"] else ""))
+        click.echo(f"    {row['place']}")
+        if row["note"]:
+            click.echo(f"    {row['note']}")

@@ -202,16 +202,16 @@ def _judged(line: Line, value: float, low: float, high: float) -> LineResult:
     percentile = None
     if line.published:
         percentile = bisect_right(sorted(line.published), value) / len(line.published)
-    ends = None if low == high else (low, high)
+    ends = (None, None) if low == high else (low, high)
     if line.goal is None:
-        return LineResult(line, REFERENCE, value, "", *(ends or (None, None)), percentile=percentile)
+        return LineResult(line, REFERENCE, value, "", ends[0], ends[1], percentile)
     state = _state(line, low)
     reason = ""
     if state != _state(line, high):
         state = UNDECIDED
         reason = f"part of the structure lies outside the dose grid: the value is between {low:.4g} and {high:.4g}"
     overridden = line.override is not None and state != PASS
-    return LineResult(line, state, value, reason, *(ends or (None, None)), percentile=percentile, overridden=overridden)
+    return LineResult(line, state, value, reason, ends[0], ends[1], percentile, overridden)
 
 
 def _ruled(findings: tuple[Finding, ...], protocol: Protocol) -> list[Finding]:

@@ -1,0 +1,113 @@
+"""What if: one change of the plan, blood dose recomputed, the forecast on the same draws."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lymphorisk.analysis.doses import POOL_ORGAN, Doses, mixed
+from lymphorisk.dvh import DoseDistribution, uniform
+from lymphorisk.errors import ScenarioError
+from lymphorisk.lymphocyte.whatif import Difference
+from lymphorisk.organs import load, organ_name
+from lymphorisk.plan import Phase
+
+CHANGE = re.compile(r"^\s*(?P<what>[\w-]+?)\s*(?P<sign>[-=*])\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>Gy|cGy)?\s*$")
+HINT = "write Spleen-5Gy, LN=0Gy, Bowel*0.5 or fractions=15"
+POOL_OF = {organ: pool for pool, organ in POOL_ORGAN.items()}
+
+OneFraction = Callable[[DoseDistribution, Phase], DoseDistribution]
+
+
+@dataclass(frozen=True, slots=True)
+class WhatIf:
+    """A change as asked for, and what it does to the forecast (changed minus given, same draws)."""
+
+    text: str
+    difference: Difference
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A parsed change: an organ's new dose, or another number of fractions."""
+
+    organ: str = ""
+    apply: OneFraction | None = None
+    fractions: int | None = None
+
+
+def parse(text: str, total_fractions: int) -> Change:
+    """A change from text such as ``Spleen-5Gy``.
+
+    ``-`` takes gray off every part of the organ over the course (never below zero), ``=`` gives the
+    whole organ one dose, ``*`` scales; ``fractions=N`` gives the same total dose in N fractions.
+
+    Raises
+    ------
+    ScenarioError
+        The text says no change, or names no organ.
+    """
+    found = CHANGE.match(text)
+    if found is None:
+        raise ScenarioError(f"what-if {text[:60]!r} is not understood", HINT)
+    what, sign, number = found["what"], found["sign"], float(found["number"])
+    if what.lower() == "fractions":
+        if sign != "=" or number != int(number) or number < 1:
+            raise ScenarioError(f"what-if {text[:60]!r} is not understood", HINT)
+        return Change(fractions=int(number))
+    gray = number / 100 if found["unit"] == "cGy" else number
+    organ = organ_name(what)
+
+    def apply(d: DoseDistribution, phase: Phase) -> DoseDistribution:
+        if sign == "*":
+            return d.scaled(number)
+        one = gray / total_fractions / phase.rbe_in_dose
+        if sign == "=":
+            return uniform(one)
+        return DoseDistribution(np.maximum(d.dose_gy - one, 0.0), d.share.copy())
+
+    return Change(organ=organ, apply=apply)
+
+
+def changed(doses: Doses, change: Change, phases: tuple[Phase, ...]) -> Doses:
+    """Doses with one organ changed: its blood, its lymphocytes, and its parts.
+
+    Raises
+    ------
+    ScenarioError
+        The organ holds no lymphocyte pool and no dose in this plan.
+    """
+    apply = change.apply
+    assert apply is not None
+    parts = {change.organ, *(n for n in doses.organs if n in load() and inside(n, change.organ))}
+    touched = {n for n in parts if n in doses.organs}
+    pool = POOL_OF.get(change.organ)
+    if not touched and pool is None:
+        raise ScenarioError(f"{change.organ} has no dose in this plan", "lymphorisk inspect shows the organs it has")
+
+    def new(d: tuple[DoseDistribution, ...]) -> tuple[DoseDistribution, ...]:
+        return tuple(apply(one, phase) for one, phase in zip(d, phases, strict=True))
+
+    organs = {n: replace(o, per_fraction=new(o.per_fraction)) if n in touched else o for n, o in doses.organs.items()}
+    pools = dict(doses.pools)
+    for name, covered in doses.pool_parts.items():
+        if name == pool:
+            pools[name] = new(pools[name])
+        elif touched & {c.organ for c in covered}:
+            pools[name] = tuple(mixed(covered, organs, doses.body[i], i) for i in range(len(phases)))
+    if pool is not None and pool not in doses.pool_parts:
+        pools[pool] = new(pools[pool])
+    return replace(doses, organs=organs, pools=pools)
+
+
+def inside(name: str, whole: str) -> bool:
+    """Whether an organ is a part of another."""
+    at = load()[name].part_of
+    while at:
+        if at == whole:
+            return True
+        at = load()[at].part_of if at in load() else ""
+    return False

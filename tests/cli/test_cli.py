@@ -1,0 +1,280 @@
+"""The command line as a stranger meets it: data on stdout, messages on stderr, exit codes that mean something."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from lymphorisk.cli.main import COMMANDS, run
+
+
+@pytest.fixture
+def go(capsys: pytest.CaptureFixture[str]):
+    def call(*args: object) -> tuple[int, str, str]:
+        code = run([str(a) for a in args])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(go, command: str) -> None:
+    code, out, _ = go(command, "--help")
+    assert code == 0
+    assert out.startswith("Usage: lymphorisk")
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from lymphorisk.cli.main import run; run(['--help']); "
+        "print([m for m in ('numpy','pydicom','xgboost','shap','scipy','rich') if m in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+
+
+def test_an_unknown_command_is_a_usage_error(go) -> None:
+    code, out, err = go("analyse")
+    assert code == 2
+    assert out == ""
+    assert "No such command" in err
+
+
+def test_analyze_prints_json_on_stdout_only(go, rtplans: Path) -> None:
+    code, out, err = go(
+        "analyze", rtplans / "brain", "--alc", "1400", "--alc-unit", "cells/uL", "--draws", "64", "--json"
+    )
+    assert code == 0
+    assert json.loads(out)["patient"]["alc"] == 1.4
+    assert err == ""
+
+
+def test_reports_are_whole_and_named(go, rtplans: Path, tmp_path: Path) -> None:
+    page = tmp_path / "out.html"
+    code, _, err = go("analyze", rtplans / "brain", "--alc", "1.4", "--draws", "64", "--report", page)
+    assert code == 0
+    assert page.read_text(encoding="utf-8").rstrip().endswith("</html>")
+    assert str(page) in err
+    assert list(tmp_path.iterdir()) == [page]
+
+
+def test_a_report_into_nowhere_is_an_input_error_and_leaves_nothing(go, rtplans: Path, tmp_path: Path) -> None:
+    code, _, err = go("analyze", rtplans / "brain", "--draws", "64", "--report", tmp_path / "no" / "out.html")
+    assert code == 3
+    assert "does not exist" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_folder_is_an_input_error_with_a_hint(go, tmp_path: Path) -> None:
+    page = tmp_path / "out.html"
+    code, out, err = go("analyze", tmp_path, "--report", page)
+    assert code == 3
+    assert out == ""
+    assert "error:" in err
+    assert "hint:" in err
+    assert "Traceback" not in err
+    assert not page.exists()
+
+
+@pytest.mark.parametrize(
+    ("args", "word"),
+    [
+        (["--alc", "1400"], "unit"),
+        (["--site", "toe"], "site"),
+        (["--organ", "Spleen"], "TG263=ROI"),
+        (["--organ", "Spleen=nothing_like_it"], "nothing_like_it"),
+        (["--what-if", "Spleen"], "what-if"),
+        (["--missing", "refuse"], "surrogates are refused"),
+    ],
+)
+def test_wrong_facts_are_named(go, rtplans: Path, args: list[str], word: str) -> None:
+    code, out, err = go("analyze", rtplans / "brain", "--draws", "64", *args)
+    assert code in (2, 3)
+    assert out == ""
+    assert word in err
+
+
+def test_inspect_shows_matches_and_reasons(go, rtplans: Path) -> None:
+    code, out, _ = go("inspect", rtplans / "lung")
+    assert code == 0
+    assert "Heart" in out
+    code, out, _ = go("inspect", rtplans / "lung", "--json")
+    assert json.loads(out)["schema"] == "lymphorisk/inspect/1"
+
+
+def test_dvh_json_keeps_its_contract(go, rtplans: Path, tmp_path: Path) -> None:
+    curves = tmp_path / "curves.csv"
+    code, out, err = go("dvh", rtplans / "lung", "--metric", "V20Gy[%]", "--json", "--csv", curves)
+    assert code == 0
+    d = json.loads(out)
+    assert set(d["plan"]) >= {"fractions", "sop_uids"}
+    drawn = [s for s in d["structures"] if "not_contoured" not in s]
+    keys = {"number", "name", "tg263", "volume_cm3", "coverage", "mean_gy", "min_gy", "max_gy", "dose_gy", "metrics"}
+    assert all(keys <= set(s) for s in drawn)
+    for s in drawn:
+        volume = s["volume_cm3_cumulative"]
+        assert len(volume) == len(s["dose_gy"])
+        assert all(a >= b for a, b in pairwise(volume))
+        assert volume[0] == pytest.approx(s["volume_cm3"] * s["coverage"], rel=1e-6)
+    assert curves.read_text().startswith("structure,tg263,dose_gy,volume_cm3")
+    assert "curves" in err
+
+
+def test_dvh_of_an_unknown_structure_lists_the_known(go, rtplans: Path) -> None:
+    code, _, err = go("dvh", rtplans / "lung", "--structure", "Toe")
+    assert code == 3
+    assert "there are:" in err
+
+
+def test_a_metric_that_is_none_is_refused_before_anything_is_computed(go, rtplans: Path) -> None:
+    code, out, _ = go("dvh", rtplans / "lung", "--metric", "V20")
+    assert code in (2, 3)
+    assert out == ""
+
+
+def test_blood_json_keeps_its_contract(go, rtplans: Path) -> None:
+    code, out, _ = go("blood", rtplans / "brain", "--sex", "F", "--json", "--bounds")
+    assert code == 0
+    d = json.loads(out)
+    assert {"schema", "engine", "network", "fraction", "course", "edic", "findings"} <= set(d)
+    assert sum(d["fraction"]["by_organ"].values()) == pytest.approx(d["fraction"]["mean_gy"], rel=1e-6)
+    keys = {"mean_gy", "sd_gy", "v_gt_0", "v_gt_0_07", "v_gt_0_125", "v_ge_0_5", "d2_gy", "surviving", "dose_gy"}
+    assert keys | {"volume_fraction_cumulative"} <= set(d["fraction"])
+
+
+def test_a_sweep_leaves_the_mean_alone(go, rtplans: Path, tmp_path: Path) -> None:
+    figure = tmp_path / "sweep.svg"
+    code, out, _ = go("blood", rtplans / "brain", "--sweep", "beam-on=1:600", "--json", "--plot", figure)
+    assert code == 0
+    points = json.loads(out)["points"]
+    means = [p["mean_gy"] for p in points]
+    assert max(means) - min(means) < 1e-9
+    assert points[0]["v_gt_0"] < points[-1]["v_gt_0"]
+    assert figure.read_text().startswith("<svg")
+
+
+@pytest.mark.parametrize("sweep", ["beam-on=5", "mu=1:2", "beam-on=9:1", "beam-on=a:b"])
+def test_a_sweep_that_says_nothing_is_a_usage_error(go, rtplans: Path, sweep: str) -> None:
+    assert go("blood", rtplans / "brain", "--sweep", sweep)[0] == 2
+
+
+def test_check_exits_by_what_it_finds(go, rtplans: Path, tmp_path: Path) -> None:
+    def protocol(line: str) -> Path:
+        path = tmp_path / "p.toml"
+        path.write_text(f'name = "test"\n[[line]]\n{line}\n')
+        return path
+
+    base = ["check", rtplans / "brain", "--alc", "1.4", "--draws", "64", "--protocol"]
+    passing = 'structure = "Brain"\nmetric = "Mean[Gy]"\ngoal = "<= 70"'
+    failing = 'structure = "Brain"\nmetric = "Mean[Gy]"\ngoal = "<= 0.001"'
+    missing = 'structure = "Bladder"\nmetric = "Mean[Gy]"\ngoal = "<= 10"'
+    assert go(*base, protocol(passing))[0] == 0
+    code, out, _ = go(*base, protocol(failing))
+    assert (code, out.splitlines()[-1]) == (1, "FAIL")
+    assert go(*base, protocol(failing), "--exit-zero")[0] == 0
+    code, out, _ = go(*base, protocol(missing))
+    assert (code, out.splitlines()[-1]) == (4, "MISSING")
+    assert go(*base, protocol(missing), "--exit-zero")[0] == 4
+    assert go(*base, protocol(missing + "\nrequired = false"))[0] == 0
+    assert go(*base, protocol(missing + "\nrequired = false"), "--strict")[0] == 1
+    varied = 'structure = "Brain"\nmetric = "Mean[Gy]"\ngoal = "<= 0.001"\nvariation = "<= 70"'
+    assert go(*base, protocol(varied))[0] == 0
+    assert go(*base, protocol(varied), "--strict")[0] == 1
+    accepted = failing + '\noverride = { reason = "tumour next to it", by = "A Physicist" }'
+    code, out, _ = go(*base, protocol(accepted))
+    assert code == 0
+    assert "tumour next to it" in out
+
+
+@pytest.mark.parametrize("form", ["json", "junit", "sarif"])
+def test_check_formats_parse(go, rtplans: Path, form: str) -> None:
+    import xml.etree.ElementTree as ET
+
+    code, out, _ = go(
+        "check", rtplans / "brain", "--alc", "1.4", "--draws", "64", "--protocol", "brain", "--format", form
+    )
+    assert code in (0, 1, 4)
+    if form == "junit":
+        assert ET.fromstring(out).tag == "testsuite"
+    else:
+        assert json.loads(out)
+
+
+def test_an_audit_trail_grows_and_verifies(go, rtplans: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        go("check", rtplans / "brain", "--alc", "1.4", "--draws", "64", "--protocol", "general", "--audit", tmp_path)
+    code, out, _ = go("audit", "verify", tmp_path)
+    assert code == 0
+    assert out.startswith("intact: 2 entries")
+    trail = tmp_path / "lymphorisk-audit.jsonl"
+    trail.write_text(trail.read_text().replace("general", "genera1").replace("General", "Genera1"))
+    assert go("audit", "verify", tmp_path)[0] == 1
+
+
+def test_compare_says_what_drives_the_difference(go, rtplans: Path) -> None:
+    code, out, _ = go(
+        "compare", rtplans / "esophagus_photon", rtplans / "esophagus_proton", "--alc", "1.4", "--draws", "64", "--json"
+    )
+    assert code == 0
+    d = json.loads(out)["comparisons"][0]
+    assert "higher" in d["sentence"]
+    assert d["difference"]["nadir"]["median" if "median" in d["difference"]["nadir"] else "p50"] > 0
+    assert go("compare", rtplans / "brain")[0] == 2
+
+
+def test_update_learns_from_counts_and_refuses_contradiction(go, rtplans: Path, tmp_path: Path) -> None:
+    saved = tmp_path / "r.json"
+    go("analyze", rtplans / "pancreas", "--alc", "1.4", "--age", "60", "--out", saved)
+    code, out, _ = go("update", saved, "--alc", "7=1.0", "--alc", "14=0.7", "--json")
+    assert code == 0
+    d = json.loads(out)
+    wide, narrow = (d[k]["nadir"]["p95"] - d[k]["nadir"]["p05"] for k in ("prior", "posterior"))
+    assert narrow < wide
+    code, out, err = go("update", saved, "--alc", "7=19")
+    assert code == 4
+    assert out == ""
+    assert "contradict" in err
+    assert go("update", saved, "--alc", "seven=1")[0] == 2
+    saved.write_text("{}")
+    assert go("update", saved, "--alc", "7=1.0")[0] == 3
+
+
+def test_explain_knows_every_code_the_fixtures_raise(go, rtplans: Path) -> None:
+    _, out, _ = go("explain", "--json")
+    known = {r["code"] for r in json.loads(out)["rules"]}
+    _, out, _ = go("analyze", rtplans / "brain", "--draws", "64", "--json")
+    assert {f["code"] for f in json.loads(out)["findings"]} <= known
+    assert go("explain", "LR999")[0] == 3
+    code, out, _ = go("explain", "lr110")
+    assert code == 0
+    assert out.startswith("LR110")
+
+
+def test_parameters_organs_doctor(go) -> None:
+    code, out, _ = go("parameters", "--json")
+    assert code == 0
+    assert all(p["known"] for p in json.loads(out)["parameters"].values())
+    code, out, _ = go("organs", "Milz")
+    assert code == 0
+    assert out.startswith("Spleen")
+    assert go("organs", "Toe")[0] == 3
+    assert go("doctor")[0] == 0
+
+
+def test_no_patient_name_reaches_the_output(go, rtplans: Path) -> None:
+    from lymphorisk import read_export
+
+    phi = read_export(rtplans / "brain").phi
+    assert phi.name or phi.id
+    for args in (["analyze", "--json"], ["analyze"], ["inspect"], ["dvh"]):
+        _, out, err = go(args[0], rtplans / "brain", *args[1:], *(["--draws", "64"] if args[0] == "analyze" else []))
+        for secret in filter(None, (phi.name, phi.id)):
+            assert secret not in out + err
+    _, out, _ = go("analyze", rtplans / "brain", "--draws", "64", "--show-phi")
+    assert (phi.id or phi.name) in out
