@@ -36,7 +36,7 @@ fixtures: $(VENV)/.dev
 	$(BIN)/python fixtures/rtplans/build.py
 
 calibrate: $(VENV)/.dev
-	$(BIN)/python -m lymphorisk.train.calibrate --table docs/calibration.md
+	$(BIN)/python -m lymphorisk.train.calibrate --compare --table docs/calibration.md
 
 clean:
 	rm -rf $(VENV) build dist $(REPORT)

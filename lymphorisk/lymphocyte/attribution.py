@@ -114,6 +114,8 @@ def dimensions_met(course: Course, draws: Draws, age_known: bool, baseline_known
         idle.add("patient.baseline")
     if not course.drugs:
         idle.add("patient.drug")
+    if chemo is None:
+        idle |= {"patient.chemo", "spread.chemo"}
     if not any(phase.modality == "proton" for phase in course.phases):
         idle.add("rbe.proton")
     idle |= {name for name in draws.z if name.startswith("chemo.") and name != chemo}

@@ -21,7 +21,15 @@ from lymphorisk.lymphocyte.trajectory import Calendar, blood_count
 from lymphorisk.units import HOURS_PER_DAY
 
 #: How patients differ; one random dimension each.
-PATIENT_DIMENSIONS = ("sensitivity", "recovery", *(f"surrogate.{pool}" for pool in POOLS), "drug", "baseline", "age")
+PATIENT_DIMENSIONS = (
+    "sensitivity",
+    "recovery",
+    *(f"surrogate.{pool}" for pool in POOLS),
+    "drug",
+    "chemo",
+    "baseline",
+    "age",
+)
 #: No fraction leaves nothing alive: keeps -ln(1-K) finite; a cell in a million million is below any count.
 KILL_MAX = 1.0 - 1e-12
 #: A share drawn beyond this is cut, so that mixtures of cells stay mixtures.
@@ -115,6 +123,14 @@ def unexplained(phase: PhaseExposure, draws: Draws) -> NDArray[np.float64]:
     return -np.log1p(-np.minimum(draws.values["unexplained.loss_per_fraction"] * reached, KILL_MAX))
 
 
+def drug_rate(chemo: str, draws: Draws) -> NDArray[np.float64]:
+    """Loss rate under the concurrent drug of each drawn patient, shape (n,). [1/d]"""
+    name = chemo_parameter(chemo)
+    if name is None:
+        return np.zeros(draws.size)
+    return np.asarray(draws.values[name] * draws.patient("chemo", draws.values["spread.chemo"]))
+
+
 def log_kill_of_phase(phase: PhaseExposure, draws: Draws, people: Population) -> NDArray[np.float64]:
     """-ln(1 - K) of one fraction for every pool, dose and unexplained loss together, shape (n, pools)."""
     return pool_log_kill(phase, draws, people) + unexplained(phase, draws)[:, None]
@@ -133,11 +149,10 @@ def realise(
         tables.append(np.repeat(log_kill[:, None], len(POOLS), axis=1))
     by_pool = -np.expm1(-np.stack(tables, axis=1))
     times, kind = course.events()
-    chemo = chemo_parameter(course.chemo)
     return Realisation(
         calendar=Calendar(times, kind, course.last_fraction_d),
         kill=np.minimum(by_pool, KILL_MAX)[:, :, POOL_OF[: len(COMPARTMENTS)]],
         system=system_of(draws, people, age_y),
         fate=fate_of(draws, people),
-        loss_rate=np.zeros(draws.size) if chemo is None else draws.values[chemo].copy(),
+        loss_rate=drug_rate(course.chemo, draws),
     )
