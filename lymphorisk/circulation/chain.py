@@ -7,6 +7,7 @@ no time step: exponentials are summed as Poisson series (uniformization) whose t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -147,8 +148,28 @@ class Transits:
     def _at(self, step_s: float) -> Transit:
         from scipy.linalg import expm
 
+        return self.transit(expm(self.generator * step_s), step_s)
+
+    def multiples(self, unit_s: float, counts: Iterable[int]) -> dict[int, Transit]:
+        """Transit over each whole number of units, by powers of one exponential."""
+        from scipy.linalg import expm
+
+        power = {1: expm(self.generator * unit_s)}
+        while 2 * max(power) <= max(counts, default=1):
+            top = max(power)
+            power[2 * top] = power[top] @ power[top]
+        out: dict[int, Transit] = {}
+        for count in counts:
+            whole, rest = np.eye(len(self.generator)), count
+            for base in sorted(power, reverse=True):
+                if base <= rest:
+                    whole, rest = whole @ power[base], rest - base
+            out[count] = self.transit(whole, count * unit_s)
+        return out
+
+    def transit(self, whole: Real, step_s: float) -> Transit:
+        """Those who stay and all others, from the transition matrix of a step."""
         m, n = self.stages, len(self.rate)
-        whole = expm(self.generator * step_s)
         x = self.rate * step_s
         stay = np.zeros((n, m, m))
         term = np.exp(-x)
@@ -190,8 +211,7 @@ def poisson_weights(mean: float, growth: float = 1.0) -> tuple[int, Real, Real, 
     first, weight, tail, missed : int, ndarray, ndarray, float
         Index of the first weight that counts; weights from index 0; P(N > i); bound on what is left out.
     """
-    from scipy.special import gammaln
-    from scipy.stats import poisson
+    from scipy.special import gammainc, gammaln
 
     top = mean * max(growth, 1.0)
     last = int(top + POISSON_SPAN * np.sqrt(top) + POISSON_EXTRA)
@@ -200,7 +220,7 @@ def poisson_weights(mean: float, growth: float = 1.0) -> tuple[int, Real, Real, 
         return 0, np.ones(1), np.zeros(1), 0.0
     weight = np.exp(i * np.log(mean) - mean - gammaln(i + 1))
     factor = float(np.exp(top - mean))
-    beyond = poisson.sf(i, top) * factor
+    beyond = gammainc(i + 1, top) * factor
     end = int(np.argmax(beyond < SERIES_TOLERANCE)) if beyond[-1] < SERIES_TOLERANCE else last
     first = int(np.searchsorted(np.cumsum(weight), SERIES_TOLERANCE))
     weight = weight[: end + 1] / weight.sum()
@@ -351,6 +371,13 @@ def _beam(c: Chain, x: NDArray[Any], step: _Step, on: float, spent: NDArray[Any]
     return total.reshape(columns, m, lanes).transpose(1, 2, 0), missed
 
 
+def _slack(push: NDArray[Any]) -> Real:
+    """Jump rate that keeps a lane's row of the step at norm one: |p|^2 / (2 Re p), p = -push (a disc)."""
+    real = np.real(-push)
+    size = np.abs(push)
+    return np.asarray(np.where(real > 0, size**2 / (2 * np.where(real > 0, real, 1.0)), size))
+
+
 def one_step(c: Chain, push: NDArray[Any]) -> _Step:
     """One jump of the transforms alone; `push` is dose rate times s, shape (l, q). [1/s]"""
     lanes = len(c.share)
@@ -366,7 +393,7 @@ def _step(c: Chain, push: NDArray[Any], kick: Real, mask: NDArray[np.bool_], ext
     top = float(rate.max())
     growth = 1.0
     if q:
-        top = max(top, float(np.max(rate[:, None] - np.real(push))))
+        top = max(top, float(np.max(rate[:, None] + _slack(push))))
         growth = float(np.max(np.abs(1 - rate[:, None] / top + push / top) + rate[:, None] / top))
     corner = sparse.csr_array(([1.0], ([0], [m - 1])), shape=(m, m))
     flow = sparse.kron(sparse.eye_array(m, k=-1), sparse.diags_array(rate / top))

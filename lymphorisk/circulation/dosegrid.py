@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lymphorisk.circulation.chain import Chain, Transits, mean_gy
+from lymphorisk.circulation.chain import Chain, Transit, Transits, mean_gy
 from lymphorisk.plan.grid import read_only
 
 Real = NDArray[np.float64]
@@ -24,6 +24,14 @@ Real = NDArray[np.float64]
 TAIL_MASS = 1e-12
 #: Steps between two looks at where the tail ends; the look costs as much as a step.
 TAIL_EVERY = 4
+#: With fewer irradiated lanes than this, steps are finer in proportion, up to FINER times: the cost stays the same.
+FEW_LANES = 64
+FINER = 5.0
+#: Lengths of five steps in tenths of the mean, and of what is left when the number of steps is no multiple of five.
+STEP_UNITS = (5, 8, 10, 12, 15)
+REST_UNITS: tuple[list[int], ...] = ([], [10], [8, 12], [8, 12, 10], [5, 15, 8, 12])
+#: Golden ratio: multiples of it spread evenly over the unit interval.
+GOLDEN = 0.6180339887498949
 #: The dose axis grows by this many points at a time.
 WIDTH_STEP = 256
 #: Densities are sums of non-negative numbers, which single precision adds to seven digits; a thousand steps lose less
@@ -94,30 +102,34 @@ def histogram(c: Chain, untouched: float, bin_gy: float, steps: int, transits: T
     bin_gy : float
         Distance of grid points. [Gy]
     steps : int
-        Time steps over the whole beam-on time; shared among beams by duration, at least two each.
+        Time steps over the whole beam-on time; shared among beams by duration, at least two each. A few lanes are
+        stepped more finely (`FINER`): with many, the lanes themselves fill the histogram.
     """
     transits = transits or Transits(c.network, c.stages)
     offset = float(least_gy(c).sum())
     if range_gy(c) == 0:
         return Histogram(offset, bin_gy, read_only(np.ones(1)), 1.0, 0.0, 0.0, 0.0)  # type: ignore[arg-type]
-    counts = _steps_per_beam(c, steps)
-    fine, lost = _run(c, bin_gy, counts, transits)
-    coarse, _ = _run(c, bin_gy, np.maximum(counts // 2, np.minimum(counts, 1)), transits)
-    size = max(len(fine), len(coarse))
-    fine = np.pad(fine, (0, size - len(fine)))
-    coarse = np.pad(coarse, (0, size - len(coarse)))
+    lit = int(np.count_nonzero(c.dose_gy.sum(axis=0) > offset))
+    counts = _steps_per_beam(c, round(steps * min(max(FEW_LANES / lit, 1.0), FINER)))
+    fine, lost = _run(c, bin_gy, [step_units(int(n)) for n in counts], transits)
+    coarse, _ = _run(c, bin_gy, [2 * step_units(int(n) // 2) for n in counts], transits)
     mean = (mean_gy(c) - offset) / bin_gy
     fine, coarse = _centred(fine, mean), _centred(coarse, mean)
+    size = max(len(fine), len(coarse))
+    fine, coarse = np.pad(fine, (0, size - len(fine))), np.pad(coarse, (0, size - len(coarse)))
     change = (fine - coarse) / 3
     best = fine + change
     negative = float(-best[best < 0].sum())
     best = np.maximum(best, 0.0)
-    best = _centred(best / best.sum(), mean)
+    # The share without dose is known exactly; steps miss visits shorter than a step.
+    best[0] = max(float(best[0]) / float(best.sum()), untouched)
+    best[1:] *= (1 - best[0]) / max(float(best[1:].sum()), np.finfo(float).tiny)
+    best = _centred(best, mean)
     return Histogram(
         offset_gy=offset,
         bin_gy=bin_gy,
         mass=read_only(best),  # type: ignore[arg-type]
-        untouched=min(untouched, float(best[0])),
+        untouched=untouched,
         lost=lost,
         negative=negative,
         step_error=float(np.abs(np.cumsum(change)).max()),
@@ -131,11 +143,25 @@ def _steps_per_beam(c: Chain, steps: int) -> NDArray[np.int64]:
     return np.where(on > 0, 2 * np.maximum(np.round(steps * on / on.sum() / 2), 1), 0).astype(np.int64)
 
 
+def step_units(count: int) -> NDArray[np.int64]:
+    """Lengths of the time steps of a beam, in units of a tenth of the mean step.
+
+    Steps of one length would let a lane give only multiples of one dose, a comb in the histogram. Five lengths in
+    changing order fill the comb.
+    """
+    units: list[int] = []
+    for block in range(count // len(STEP_UNITS)):
+        key = np.modf((np.arange(len(STEP_UNITS)) + 1 + block * len(STEP_UNITS)) * GOLDEN)[0]
+        units += [STEP_UNITS[i] for i in np.argsort(key)]
+    units += REST_UNITS[count % len(STEP_UNITS)]
+    return np.array(units, dtype=np.int64)
+
+
 def _centred(mass: Real, mean: float) -> Real:
-    """Move a little of every bin above zero to its neighbour so that the mean (in bins) is right."""
+    """Move a little of every bin above zero to its neighbour above zero so that the mean (in bins) is right."""
     out = mass.copy()
-    above = float(mass[1:].sum())
     miss = mean - float(mass @ np.arange(len(mass)))
+    above = float(mass[1:].sum() if miss > 0 else mass[2:].sum())
     if above <= 0:
         return out
     f = float(np.clip(miss / above, -1.0, 1.0))
@@ -144,8 +170,8 @@ def _centred(mass: Real, mean: float) -> Real:
         out[2:] += f * mass[1:]
         out[1:-1] -= f * mass[1:]
     else:
-        out[:-1] -= f * mass[1:]
-        out[1:] += f * mass[1:]
+        out[1:-1] -= f * mass[2:]
+        out[2:] += f * mass[2:]
     return out
 
 
@@ -156,8 +182,7 @@ class _Blood:
     Compartments of one lane are kept together: ``(stage, compartment)`` rows of one matrix.
     """
 
-    def __init__(self, c: Chain, bin_gy: float, transits: Transits) -> None:
-        self.transits = transits
+    def __init__(self, c: Chain, bin_gy: float) -> None:
         self.stages = c.stages
         self.compartments = len(c.network.names)
         counts = np.bincount(c.compartment, minlength=self.compartments)
@@ -171,7 +196,6 @@ class _Blood:
         self.home = c.compartment[many]
         ends = np.cumsum(counts[self.divided])
         self.parts = [slice(int(b - n), int(b)) for b, n in zip(ends, counts[self.divided], strict=True)]
-        self.matrices: dict[float, tuple[NDArray[Any], NDArray[Any]]] = {}
         self.width = WIDTH_STEP
         self.high = 1
         self.lost = 0.0
@@ -199,9 +223,8 @@ class _Blood:
             row[:, :d] = 0.0
         self.high += furthest
 
-    def move(self, seconds: float) -> None:
-        """Move the blood through `seconds`, exactly, without dose."""
-        stay, moves = self._step(seconds)
+    def move(self, stay: NDArray[Any], moves: NDArray[Any]) -> None:
+        """Move the blood through one step (matrices of `matrices`), exactly, without dose."""
         m, n = self.stages, self.compartments
         for j, part in zip(self.divided, self.parts, strict=True):
             flat = self.lane[part].reshape(part.stop - part.start, -1)
@@ -251,41 +274,44 @@ class _Blood:
                 setattr(self, name, wider)
             self.width = wide
 
-    def _step(self, seconds: float) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Matrices of one step: of those who stay in their lane, and of all others (one-lane compartments: of all)."""
-        if seconds not in self.matrices:
-            step = self.transits.at(seconds)
-            n, m = step.stay.shape[:2]
-            full = step.move.reshape(m, n, m, n).copy()
-            full[:, self.single, :, self.single] += step.stay[self.single]
-            full[full < RARE] = 0.0
-            stay = np.where(step.stay < RARE, 0.0, step.stay)
-            self.matrices[seconds] = (
-                stay.transpose(0, 2, 1)[self.home].astype(DENSITY),
-                np.ascontiguousarray(full.reshape(m * n, m * n).T.astype(DENSITY)),
-            )
-        return self.matrices[seconds]
+    def matrices(self, step: Transit) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Of those who stay in their lane, and of all others (in compartments of one lane: of all)."""
+        n, m = step.stay.shape[:2]
+        full = step.move.reshape(m, n, m, n).copy()
+        full[:, self.single, :, self.single] += step.stay[self.single]
+        full[full < RARE] = 0.0
+        stay = np.where(step.stay < RARE, 0.0, step.stay)
+        return (
+            stay.transpose(0, 2, 1)[self.home].astype(DENSITY),
+            np.ascontiguousarray(full.reshape(m * n, m * n).T.astype(DENSITY)),
+        )
 
 
-def _run(c: Chain, bin_gy: float, counts: NDArray[np.int64], transits: Transits) -> tuple[Real, float]:
+def _run(c: Chain, bin_gy: float, units: list[NDArray[np.int64]], transits: Transits) -> tuple[Real, float]:
     """Density over dose at the end of the fraction, and the mass folded back at the tail."""
-    blood = _Blood(c, bin_gy, transits)
+    blood = _Blood(c, bin_gy)
+    known: dict[tuple[float, int], tuple[NDArray[Any], NDArray[Any]]] = {}
     since = 0
-    for b, count in enumerate(counts):
+    for b, lengths in enumerate(units):
         if c.gap_s[b] > 0:
-            blood.move(float(c.gap_s[b]))
-        if count == 0:
+            blood.move(*blood.matrices(transits.at(float(c.gap_s[b]))))
+        if len(lengths) == 0:
             blood.add_dose(blood.dose[b])
             continue
-        step_s = float(c.on_s[b]) / int(count)
-        share = blood.dose[b] / int(count)
-        blood.add_dose(share / 2)
-        for i in range(int(count)):
-            blood.move(step_s)
-            blood.add_dose(share if i + 1 < count else share / 2)
+        whole = int(lengths.sum())
+        unit_s = float(c.on_s[b]) / whole
+        if (unit_s, int(lengths[0])) not in known:
+            steps = transits.multiples(unit_s, sorted({int(n) for n in lengths}))
+            known |= {(unit_s, n): blood.matrices(step) for n, step in steps.items()}
+        before = np.concatenate([[0], lengths]) / whole
+        after = np.concatenate([lengths, [0]]) / whole
+        for i, length in enumerate(lengths):
+            blood.add_dose(blood.dose[b] * (before[i] + after[i]) / 2)
+            blood.move(*known[unit_s, int(length)])
             since += 1
             if since % TAIL_EVERY == 0:
                 blood.fold_tail()
+        blood.add_dose(blood.dose[b] * before[-1] / 2)
     out = blood.density()
     mass = float(out.sum())
     return out / mass, blood.lost + abs(1.0 - mass)

@@ -38,8 +38,8 @@ MAX_POINTS = 4096
 STEPS = 80
 #: Error allowed in the Gauss-Hermite sum of a quadratic survival term.
 HERMITE_TOLERANCE = 1e-11
-#: Most Gauss-Hermite nodes; reached when a single fraction gives the blood tens of Gy.
-HERMITE_NODES = 180
+#: Most Gauss-Hermite nodes; too few only where a fraction gives blood tens of Gy, whose survival is then nil.
+HERMITE_NODES = 48
 
 #: Most lanes a compartment may have in the per-visit bound; all together twice those of the default.
 PER_VISIT_LANES = 64
@@ -60,7 +60,7 @@ class NumericalError:
     Attributes
     ----------
     series : float
-        Bound on the probability the exponential series leaves out.
+        Bound on the probability the exponential series leaves out, and on the error of the Gauss-Hermite sum.
     bin_gy : float
         Distance of points of the dose histogram. [Gy]
     step : float
@@ -150,10 +150,11 @@ class BloodDose:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Nodes:
-    """A survival form as a weighted sum of exponentials: S(d) = sum Re(weight exp(s d))."""
+    """A survival form as a weighted sum of exponentials: S(d) = sum Re(weight exp(s d)), and a bound on the error."""
 
     s: NDArray[np.complex128]
     weight: Real
+    error: float
 
 
 def exponential_sum(form: SurvivalForm, dose_gy: Real, share: Real) -> Nodes:
@@ -171,33 +172,38 @@ def exponential_sum(form: SurvivalForm, dose_gy: Real, share: Real) -> Nodes:
     """
     s: list[complex] = []
     weight: list[float] = []
+    error = 0.0
     for w, a, b in zip(form.weights, form.alphas, form.betas, strict=True):
-        z, v = hermite(np.sqrt(2 * b) * dose_gy, share)
+        z, v, off = hermite(np.sqrt(2 * b) * dose_gy, share * np.exp(-a * dose_gy))
         s += [complex(-a, float(np.sqrt(2 * b)) * float(x)) for x in z]
         weight += [w * float(x) for x in v]
-    return Nodes(np.array(s), np.array(weight))
+        error += w * off
+    return Nodes(np.array(s), np.array(weight), error)
 
 
-def hermite(phase: Real, share: Real) -> tuple[Real, Real]:
-    """Non-negative nodes and weights for E[exp(i phase Z)], as many as the phases need.
+def hermite(phase: Real, share: Real) -> tuple[Real, Real, float]:
+    """Non-negative nodes and weights for E[exp(i phase Z)], as many as the phases need, and the error.
 
-    The error of n nodes is at most ``n! / (2n)! phase^(2n)``, averaged here over the share at each phase.
+    The error of n nodes is at most ``n! / (2n)! phase^(2n)``, and at most 2; it is averaged over the share at each
+    phase. When `HERMITE_NODES` are too few the best number is taken and its error returned.
     """
     from scipy.special import gammaln, roots_hermitenorm
 
-    if not np.any(phase > 0):
-        return np.zeros(1), np.ones(1)
-    count = HERMITE_NODES
-    log_phase = np.log(phase[phase > 0])
-    weight = share[phase > 0]
-    for n in range(2, HERMITE_NODES, 2):
+    lit = (phase > 0) & (share > 0)
+    if not np.any(lit):
+        return np.zeros(1), np.ones(1), 0.0
+    log_phase, weight = np.log(phase[lit]), share[lit]
+    best, count = np.inf, 2
+    for n in range(2, HERMITE_NODES + 1, 2):
         log_error = gammaln(n + 1) - gammaln(2 * n + 1) + 2 * n * log_phase
-        if float(weight @ np.exp(np.minimum(log_error, 0.0))) < HERMITE_TOLERANCE:
-            count = n
+        error = float(weight @ np.exp(np.minimum(log_error, np.log(2.0))))
+        if error < best:
+            best, count = error, n
+        if best < HERMITE_TOLERANCE:
             break
     z, w = roots_hermitenorm(count)
     half = count // 2
-    return z[half:], 2 * w[half:] / w.sum()
+    return z[half:], 2 * w[half:] / w.sum(), best
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -211,6 +217,7 @@ class _Fraction:
     killed: Mapping[str, Real]  # (b, l) by form
     mean_gy: float
     top_gy: float
+    hermite: float
 
     def summary(self) -> BloodSummary:
         return summarise(self.histogram, self.mean_gy, self.solved.sd_gy, self.top_gy, self.surviving)
@@ -221,7 +228,7 @@ class _Fraction:
         sd = float(np.sqrt(max(float(h.mass @ (x - h.mean_gy) ** 2), 0.0)))
         off = [abs(float(h.mass @ form(x)) - self.surviving[name]) for name, form in survival.items()]
         return NumericalError(
-            series=self.solved.missed,
+            series=self.solved.missed + self.hermite,
             bin_gy=h.bin_gy,
             step=h.step_error,
             lost=h.lost,
@@ -255,7 +262,8 @@ def _solve_fraction(
         surviving[name] = float(np.real(n.weight @ transform[rows]))
         killed[name] = np.real(np.tensordot(n.weight, spent[rows], axes=1))
     top = float(least_gy(c).sum()) + range_gy(c)
-    return _Fraction(c, solved, h, surviving, killed, mean_gy(c), top)
+    off = max((n.error for n in nodes.values()), default=0.0)
+    return _Fraction(c, solved, h, surviving, killed, mean_gy(c), top, off)
 
 
 def grid_bin(chains: Sequence[Chain], bin_gy: float = BIN_GY) -> float:

@@ -130,7 +130,8 @@ def build(
     Returns
     -------
     Network
-        Volumes are divided by their sum, which may miss 100 % by rounding (`VOLUME_TOLERANCE`).
+        Volumes may miss 100 % by rounding (`VOLUME_TOLERANCE`): shares are divided by their sum and the blood volume
+        is multiplied by it, so that every compartment keeps its printed volume and transit time.
 
     Raises
     ------
@@ -154,7 +155,7 @@ def build(
     total = float(share.sum())
     if abs(total - 1.0) > VOLUME_TOLERANCE:
         raise ParameterError(f"blood network: volumes sum to {100 * total:g} %, not 100 %")
-    return Network(tuple(names), share / total, flow, blood_volume_l, cardiac_output_l_min, title)
+    return Network(tuple(names), share / total, flow, blood_volume_l * total, cardiac_output_l_min, title)
 
 
 def personal(
