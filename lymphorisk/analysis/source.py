@@ -9,10 +9,11 @@ from pathlib import Path
 from lymphorisk.analysis.options import Options
 from lymphorisk.dicom import Export, read_export
 from lymphorisk.dvh import DVH, DoseDistribution
-from lymphorisk.errors import InputError, ScenarioError
+from lymphorisk.errors import AmbiguousOrganError, InputError, ScenarioError
 from lymphorisk.findings import Finding, finding, rule
+from lymphorisk.organs import organ_name
 from lymphorisk.plan import Patient, TreatmentPlan
-from lymphorisk.scenario import Scenario, read_scenario
+from lymphorisk.scenario import EVERYWHERE, Scenario, read_scenario
 
 WHAT_IF = rule(
     "LR250",
@@ -90,7 +91,7 @@ def _from_export(export: Export) -> Source:
 def _from_scenario(scenario: Scenario) -> Source:
     return Source(
         plan=TreatmentPlan(scenario.label, scenario.phases, ()),
-        given=scenario.organ_doses,
+        given=tuple(named_doses(doses) for doses in scenario.organ_doses),
         patient=scenario.patient,
         findings=scenario.findings,
         inputs=(("scenario", "", scenario.sha256),),
@@ -98,6 +99,25 @@ def _from_scenario(scenario: Scenario) -> Source:
         stages=scenario.stages,
         lanes=scenario.lanes,
     )
+
+
+def named_doses(doses: Mapping[str, DoseDistribution]) -> Mapping[str, DoseDistribution]:
+    """A scenario's doses by TG-263 name, whatever they were called.
+
+    Raises
+    ------
+    MissingOrganError
+        A name no organ has.
+    AmbiguousOrganError
+        Two names of one organ.
+    """
+    out: dict[str, DoseDistribution] = {}
+    for typed, dose in doses.items():
+        name = typed if typed == EVERYWHERE else organ_name(typed)
+        if name in out:
+            raise AmbiguousOrganError(f"the scenario gives {name} twice, once as {typed!r}", "keep one of them")
+        out[name] = dose
+    return out
 
 
 def with_fractions(source: Source, wanted: int) -> Source:

@@ -307,3 +307,20 @@ def test_the_same_file_gives_the_same_scenario(tmp_path: Path) -> None:
     a, b = read_scenario(written(tmp_path, EXAMPLE)), scenario_from(tomllib.loads(EXAMPLE), "case")
     assert a.phases == b.phases
     assert a.organ_doses[0]["Spleen"].dose_gy.tolist() == b.organ_doses[0]["Spleen"].dose_gy.tolist()
+
+
+def test_organs_under_any_of_their_names() -> None:
+    from lymphorisk.analysis import Options
+    from lymphorisk.analysis.source import open_source
+    from lymphorisk.errors import AmbiguousOrganError, MissingOrganError
+
+    def given(*names: str) -> list[str]:
+        table = {"plan": {"fractions": 1}, "organs": {name: {"mean_gy": 1.0} for name in names}}
+        (doses,) = open_source(scenario_from(table), Options()).given or ()
+        return list(doses)
+
+    assert given("Milz", "aorta", "*") == ["Spleen", "A_Aorta", "*"]
+    with pytest.raises(MissingOrganError, match="no organ"):
+        given("Splean")
+    with pytest.raises(AmbiguousOrganError, match="twice"):
+        given("Milz", "Spleen")
