@@ -206,9 +206,8 @@ def _blood(blood: BloodDose, edic: Mapping[str, Any]) -> dict[str, Any]:
     out: dict[str, Any] = {
         "engine": blood.engine,
         "network": blood.network,
-        "fraction": _summary(blood.fraction[0]),
-        "course": _summary(blood.course),
-        "by_organ": by_organ(blood.by_organ),
+        "fraction": {**_summary(blood.fraction[0]), "by_organ": by_organ(blood.attribution[0].dose_gy)},
+        "course": {**_summary(blood.course), "by_organ": by_organ(blood.by_organ)},
         "by_compartment": dict(blood.by_organ),
         "edic": _edic(edic),
         "stages": blood.stages,
@@ -216,7 +215,10 @@ def _blood(blood: BloodDose, edic: Mapping[str, Any]) -> dict[str, Any]:
         "bounds": {name: _summary(s, curve=False) for name, s in blood.bounds.items()},
     }
     if len(blood.fraction) > 1:
-        out["fraction_by_phase"] = [_summary(s) for s in blood.fraction]
+        out["fraction_by_phase"] = [
+            {**_summary(s), "by_organ": by_organ(a.dose_gy)}
+            for s, a in zip(blood.fraction, blood.attribution, strict=True)
+        ]
     return out
 
 
