@@ -168,6 +168,10 @@ def evaluation_of(fitted_model: Fitted) -> dict[str, Any]:
         result["logistic"] = scores(done.left_out_logistic, event)
         result["against_logistic"] = against(done.left_out_p, done.left_out_logistic, event, group, seed)
         result["rank_stability"] = round(done.rank_stability, DIGITS)
+        result["importance"] = [
+            {"name": o, "mean": round(m, DIGITS), "low": round(a, DIGITS), "high": round(b, DIGITS)}
+            for o, (m, a, b) in sorted(done.importance.items(), key=lambda item: -item[1][0])
+        ]
         result["trees"] = done.shape.rounds
         result["depth"] = done.shape.depth
         if held := fitted_model.held_out.get(outcome):

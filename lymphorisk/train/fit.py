@@ -55,6 +55,7 @@ class Settings:
         Coverage of the conformal sets and of the outer nadir quantiles.
     seed : int
     threads : int
+        One by default: on shared machines threads that wait for each other cost more than they bring.
     """
 
     outer: int = 5
@@ -71,7 +72,7 @@ class Settings:
     nadir_levels: tuple[float, ...] = (0.05, 0.25, 0.5, 0.75, 0.95)
     level: float = 0.9
     seed: int = 20261
-    threads: int = 2
+    threads: int = 1
 
 
 #: Trees without gain on the inner folds before growth stops.
@@ -198,6 +199,8 @@ class FittedOutcome:
         Boosters of resampled patients (UBJ).
     rank_stability : float
         Mean Kendall tau between the organ ranking of the model and of each resampled one.
+    importance : mapping of str to tuple of float
+        Mean absolute contribution by organ group, and its 5th and 95th percentile over resampled models. [logit]
     patients : ndarray of int
         Rows with a known outcome, to which the `left_out` arrays belong.
     """
@@ -212,6 +215,7 @@ class FittedOutcome:
     logistic: Logistic
     resampled: tuple[bytes, ...]
     rank_stability: float
+    importance: Mapping[str, tuple[float, float, float]]
     patients: NDArray[np.int64]
 
 
@@ -256,7 +260,7 @@ def fit_outcome(cohort: Cohort, outcome: str, settings: Settings, progress: Prog
     shape, _, _ = choose(x, y, group, names, settings)
     booster = grow(x, y, names, shape, settings, seed=200)
     line = fitted(raw, y)
-    resampled, tau = _resample(x, y, group, names, booster, shape, settings)
+    resampled, tau, importance = _resample(x, y, group, names, booster, shape, settings)
     progress(f"{outcome}: {len(resampled)} resampled models, organ ranks agree with Kendall tau {tau:.2f}")
     return FittedOutcome(
         outcome,
@@ -269,6 +273,7 @@ def fit_outcome(cohort: Cohort, outcome: str, settings: Settings, progress: Prog
         fit_logistic(x, y),
         resampled,
         tau,
+        importance,
         known,
     )
 
@@ -303,7 +308,7 @@ def _resample(
     booster: Any,
     shape: Shape,
     settings: Settings,
-) -> tuple[tuple[bytes, ...], float]:
+) -> tuple[tuple[bytes, ...], float, dict[str, tuple[float, float, float]]]:
     rounds = min(settings.resampled_rounds, shape.rounds)
     small = replace(
         shape,
@@ -314,14 +319,18 @@ def _resample(
     rng = np.random.default_rng(settings.seed + 3)
     shown = x[rng.permutation(len(x))[:RANKED]]
     mine = organ_importance(booster, shown, names)
-    out, taus = [], []
+    out, taus, others = [], [], []
     for b in range(settings.resampled):
         weight = group_weights(group, rng)
         drawn = weight > 0
         other = grow(x[drawn], y[drawn], names, small, settings, weight=weight[drawn], seed=300 + b)
-        taus.append(kendall(mine, organ_importance(other, shown, names)))
+        others.append(organ_importance(other, shown, names))
+        taus.append(kendall(mine, others[-1]))
         out.append(bytes(other.save_raw("ubj")))
-    return tuple(out), float(np.mean(taus)) if taus else float("nan")
+    low, high = np.quantile(np.array([mine, *others]), (0.05, 0.95), axis=0)
+    organs = dict.fromkeys(feature(n).organ for n in names)
+    spread = {o: (float(m), float(a), float(b)) for o, m, a, b in zip(organs, mine, low, high, strict=True)}
+    return tuple(out), float(np.mean(taus)) if taus else float("nan"), spread
 
 
 #: A count of zero is written as this, half of what analysers resolve. [10^9/L]

@@ -42,7 +42,7 @@ class Training:
 def settings_for(cohort: Cohort, seed: int) -> Settings:
     """Training settings fit to the size of a cohort."""
     base = Settings(seed=seed)
-    return base if len(cohort) >= SMALL else replace(base, choices=SMALL_CHOICES, threads=1)
+    return base if len(cohort) >= SMALL else replace(base, choices=SMALL_CHOICES)
 
 
 def size_findings(cohort: Cohort) -> tuple[Finding, ...]:

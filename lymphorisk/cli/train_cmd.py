@@ -1,0 +1,199 @@
+"""`lymphorisk train`, `evaluate` and `model`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from lymphorisk.cli.output import message, write_whole
+from lymphorisk.errors import InputError, ScenarioError
+
+COHORT = click.argument("cohort", required=False, type=click.Path(path_type=Path))
+IGNORE = click.option("--ignore", multiple=True, metavar="COLUMN", help="Leave a column out; repeat.")
+JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable result on stdout.")
+
+
+@click.command()
+@COHORT
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the new model, such as models/mine.")
+@click.option("--schema", is_flag=True, help="Print the columns a cohort file may have.")
+@click.option("--insilico", type=click.IntRange(min=500), metavar="N", help="Train on N simulated patients instead.")
+@click.option("--window", default="not stated", help='When counts were looked at, such as "during RT".')
+@click.option("--aggregation", default="nadir", show_default=True, help="How several counts became one.")
+@IGNORE
+@click.option("--seed", default=20261, show_default=True)
+@click.option("--workers", default=2, show_default=True, help="Processes that simulate plans (--insilico).")
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write the evaluation as one HTML page.")
+@JSON
+def train(
+    cohort: Path | None,
+    out: Path | None,
+    schema: bool,
+    insilico: int | None,
+    window: str,
+    aggregation: str,
+    ignore: tuple[str, ...],
+    seed: int,
+    workers: int,
+    html: Path | None,
+    as_json: bool,
+) -> None:
+    """Train a predictor on a clinic's cohort (CSV or Parquet) and judge it by nested cross-validation."""
+    from lymphorisk.train import run_training, schema_text
+    from lymphorisk.train.run import run_insilico
+
+    if schema:
+        click.echo(schema_text(), nl=False)
+        return
+    if out is None:
+        raise click.UsageError("--out names the folder of the new model")
+    if (cohort is None) == (insilico is None):
+        raise click.UsageError("give a cohort file, or --insilico N")
+    if insilico is not None:
+        done = run_insilico(insilico, out, seed=seed, workers=workers, progress=message)
+    else:
+        assert cohort is not None
+        done = run_training(
+            cohort, out, window=window, aggregation=aggregation, ignore=ignore, seed=seed, progress=message
+        )
+    for f in done.findings:
+        message(f"{f.severity}: {f.code} {f.what}")
+    _show(
+        done.evaluation, f"Predictor {out.name}", html, as_json, "train", [f"{f.code} {f.what}" for f in done.findings]
+    )
+
+
+@click.command()
+@click.argument("model", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("cohort", type=click.Path(path_type=Path))
+@IGNORE
+@click.option(
+    "--recalibrate",
+    "recalibrated",
+    type=click.Path(path_type=Path),
+    metavar="OUT",
+    help="Fit the calibration line (intercept, and slope when events allow) to the cohort; write the model to OUT.",
+)
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write the evaluation as one HTML page.")
+@JSON
+def evaluate(
+    model: Path, cohort: Path, ignore: tuple[str, ...], recalibrated: Path | None, html: Path | None, as_json: bool
+) -> None:
+    """External validation of a predictor on a cohort it has not seen."""
+    from lymphorisk.train import evaluate_model, recalibrate
+
+    result = evaluate_model(model, cohort, ignore=ignore)
+    if recalibrated is not None:
+        for outcome, line in recalibrate(model, cohort, recalibrated, ignore=ignore).items():
+            message(
+                f"{outcome}: new log-odds = {line.intercept:+.2f} + {line.slope:.2f} x old; written to {recalibrated}"
+            )
+    _show(result, f"{model.name} on {cohort.stem}", html, as_json, "evaluate", result["findings"])
+
+
+def _show(evaluation: dict, title: str, html: Path | None, as_json: bool, command: str, notes: list[str]) -> None:  # type: ignore[type-arg]
+    from lymphorisk.report.evaluation import evaluation_html, evaluation_text
+
+    if html is not None:
+        write_whole(html, evaluation_html(evaluation, title, notes))
+        message(f"evaluation: {html}")
+    if as_json:
+        click.echo(json.dumps({"schema": f"lymphorisk/{command}/1", **evaluation}, indent=1))
+    else:
+        click.echo(evaluation_text(evaluation), nl=False)
+
+
+@click.group()
+def model() -> None:
+    """Trained predictors: what is installed, its card, its hashes."""
+
+
+def _folder(name: str) -> Path:
+    from lymphorisk.analysis.risk import shipped_models
+
+    if Path(name).is_dir():
+        return Path(name)
+    shipped = shipped_models()
+    if shipped is not None and (shipped / name / "card.toml").is_file():
+        return shipped / name
+    raise InputError(f"no predictor {name!r}", "give a folder, or a name of `lymphorisk model list`")
+
+
+@model.command("list")
+@JSON
+def listed(as_json: bool) -> None:
+    """The predictors beside this program."""
+    from lymphorisk import predict
+    from lymphorisk.analysis.risk import shipped_models
+
+    folder = shipped_models()
+    rows = []
+    for path in sorted(p.parent for p in folder.glob("*/card.toml")) if folder else []:
+        p = predict.load(path)
+        rows.append({"name": p.name, "identity": p.identity, "trained_on": p.trained_on, "features": len(p.features)})
+    if as_json:
+        click.echo(json.dumps({"schema": "lymphorisk/model-list/1", "models": rows}, indent=1))
+        return
+    for row in rows:
+        click.echo(f"{row['name']}  {row['identity']}  trained on {row['trained_on']}, {row['features']} features")
+
+
+@model.command()
+@click.argument("name")
+def card(name: str) -> None:
+    """The card of a predictor, after its hashes were checked."""
+    from lymphorisk.predict.booster import CARD, verified
+
+    path = _folder(name)
+    verified(path)
+    click.echo((path / CARD).read_text(encoding="utf-8"), nl=False)
+
+
+@model.command()
+@click.argument("name")
+def verify(name: str) -> None:
+    """Check every file of a predictor against its card."""
+    from lymphorisk import predict
+
+    p = predict.load(_folder(name))
+    click.echo(f"{p.name} {p.identity}: {len(p.card['sha256'])} files as listed; trained on {p.trained_on}")
+
+
+@model.command()
+@click.argument("name")
+@click.option(
+    "--patient",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="TOML of feature values, as in `lymphorisk train --schema`.",
+)
+def use(name: str, patient: Path) -> None:
+    """Ask a predictor about one row of features, with its reasons."""
+    import tomllib
+
+    import numpy as np
+
+    from lymphorisk import predict
+    from lymphorisk.features import NAMES, FeatureVector
+
+    try:
+        values = tomllib.loads(patient.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"{patient.name} cannot be read as TOML") from error
+    if unknown := sorted(set(values) - set(NAMES)):
+        raise ScenarioError(f"unknown feature {unknown[0]!r}", "`lymphorisk train --schema` lists them")
+    row = FeatureVector(np.array([float(values.get(n, np.nan)) for n in NAMES]))
+    p = predict.load(_folder(name))
+    said = predict.predict(p, row)
+    for outcome, value in said.p.items():
+        low, high = said.interval[outcome]
+        click.echo(
+            f"{outcome}: {value:.1%} ({low:.1%} to {high:.1%}), set: {', '.join(said.sets.get(outcome, ())) or '-'}"
+        )
+    click.echo("in domain" if said.in_domain else "outside the domain: " + "; ".join(said.domain.reasons))
+    why = predict.explain(p, row)
+    for sentence in why.sentences:
+        click.echo(f"- {sentence}")
+    click.echo(why.note)
