@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lymphorisk.dicom.assemble import read_export, read_plan
+from lymphorisk.dicom.dvh_text import read_dvh_text
 from lymphorisk.dicom.export import CTVolume, Export, InputFile, PatientIdentity
 from lymphorisk.dicom.write import Study, study_of, uid, write_dose, write_export, write_plan, write_structures
 
@@ -12,6 +13,7 @@ __all__ = [
     "InputFile",
     "PatientIdentity",
     "Study",
+    "read_dvh_text",
     "read_export",
     "read_plan",
     "study_of",

@@ -101,7 +101,7 @@ def _curve(item: Item, name: str, norm: float | None) -> DVH | None:
     edges, volume = edges[keep], volume[keep]
     if len(edges) < 2 or volume[0] <= 0:
         return None
-    mean, low, high = _statistics(edges, volume)
+    mean, low, high = statistics(edges, volume)
     if np.ptp(np.diff(edges)) > WIDTH_TOLERANCE * np.diff(edges).max():
         even = np.arange(int(np.ceil(edges[-1] / EVEN_BIN_GY)) + 1) * EVEN_BIN_GY
         volume = np.interp(even, edges, volume)
@@ -111,7 +111,8 @@ def _curve(item: Item, name: str, norm: float | None) -> DVH | None:
     return DVH(name, edges, volume, mean, low, high, 1.0, float(volume[0]), end_caps="tps", engine="tps")
 
 
-def _statistics(edges: NDArray[np.float64], volume: NDArray[np.float64]) -> tuple[float, float, float]:
+def statistics(edges: NDArray[np.float64], volume: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Mean, minimum and maximum of a cumulative curve, from the middles and edges of its bins. [Gy]"""
     part = -np.diff(volume)
     mid = 0.5 * (edges[1:] + edges[:-1])
     used = np.flatnonzero(part > 0)
