@@ -39,10 +39,12 @@ from lymphorisk.units import HOURS_PER_DAY
 
 Array = NDArray[np.float64]
 
-#: Steps while drugs act or fractions are given: a third of the shortest half-time that shapes the hazard. [d]
-FINE_STEP_D = 1.0 / 12.0
-#: Steps elsewhere; the closed form is exact there, the step only draws the curve. [d]
-COARSE_STEP_D = 0.5
+#: Steps while drugs act, whose hazard is taken constant within one: a twelfth of the shortest effect half-time. [d]
+DRUG_STEP_D = 1.0 / 12.0
+#: Steps after fractions; the solution is exact between them, the step only draws the curve. [d]
+FRACTION_STEP_D = 0.25
+#: Steps elsewhere, exact too. [d]
+COARSE_STEP_D = 1.0
 #: Drug effects and dead cells have faded to below a tenth of a percent this long after the last event. [d]
 FINE_TAIL_D = 6.0
 #: Keeps the closed form from dividing zero by zero where no rate acts; far below any rate. [1/d]
@@ -174,12 +176,19 @@ def _whole_body_log_kill(exposure: PhaseExposure, draws: HostDraws) -> Array:
     return -np.log1p(-np.minimum(np.stack(killed, axis=1), KILL_MAX))
 
 
-def time_grid(event_days: Sequence[float], start_d: float, end_d: float, extra: Sequence[float] = ()) -> Array:
+def time_grid(
+    drug_days: Sequence[float],
+    fraction_days: Sequence[float],
+    start_d: float,
+    end_d: float,
+    extra: Sequence[float] = (),
+) -> Array:
     """Times of the forecast: fine while something acts, coarse elsewhere, and every event and `extra` day. [d]"""
     if not start_d < end_d:
         raise ScenarioError(f"a forecast from day {start_d:g} to day {end_d:g} has no length")
     parts = [np.arange(start_d, end_d, COARSE_STEP_D), np.array([end_d]), np.array(extra, dtype=float)]
-    parts += [np.arange(day, min(day + FINE_TAIL_D, end_d), FINE_STEP_D) for day in sorted(set(event_days))]
+    for days, step in ((drug_days, DRUG_STEP_D), (fraction_days, FRACTION_STEP_D)):
+        parts += [np.arange(day, min(day + FINE_TAIL_D, end_d), step) for day in sorted(set(days))]
     t = np.unique(np.concatenate(parts))
     t = t[(t >= start_d) & (t <= end_d)]
     return np.asarray(t[np.concatenate([[True], np.diff(t) > SAME_TIME_D])])
@@ -222,7 +231,7 @@ def grow(y: Array, hazard: Array, r: Array, s: Array, days: float) -> Array:
     Examples
     --------
     >>> one = np.ones(1)
-    >>> float(grow(one, 0.3 * one, 0.0 * one, 0.0 * one, 2.0)[0] / np.exp(-0.6))
+    >>> round(float(grow(one, 0.3 * one, 0.0 * one, 0.0 * one, 2.0)[0] / np.exp(-0.6)), 12)
     1.0
     """
     b = r - s - hazard
@@ -256,8 +265,8 @@ def trajectories(
         Further days the grid must hold. [d]
     """
     given = sorted((f for f in fractions if start_d <= f.day <= end_d), key=lambda f: f.day)
-    events = [d.day for d in regimen.drugs] + [f.day for f in given]
-    t = time_grid(events, start_d, end_d, [*days, *events])
+    drug_days, fraction_days = [d.day for d in regimen.drugs], [f.day for f in given]
+    t = time_grid(drug_days, fraction_days, start_d, end_d, [*days, *drug_days, *fraction_days])
     log_kill = drug_log_kill(regimen, draws, t, mg, bsa_m2)
     at: dict[int, list[FractionKill]] = {}
     for f in given:

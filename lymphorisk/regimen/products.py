@@ -41,8 +41,8 @@ def product(name: str) -> Regimen:
 
     Examples
     --------
-    >>> product("axi-cel").drugs[0].amount
-    30.0
+    >>> [d.amount for d in product("axi-cel").drugs if d.drug == "fludarabine"]
+    [30.0, 30.0, 30.0]
     """
     key = name.strip().lower().replace("-", "_").replace(" ", "_")
     table = products()

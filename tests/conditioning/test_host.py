@@ -243,7 +243,7 @@ def test_days_below_meets_crossings_between_grid_points() -> None:
 
 
 def test_the_grid_holds_events_and_asked_days_and_rises() -> None:
-    t = time_grid([-5.03, -1.0], -10.0, 90.0, [-5.03, 0.0, 30.0])
+    t = time_grid([-5.03], [-1.0], -10.0, 90.0, [-5.03, 0.0, 30.0])
     assert np.all(np.diff(t) > 0)
     for day in (-10.0, -5.03, 0.0, 30.0, 90.0):
         assert np.abs(t - day).min() < 1e-9
