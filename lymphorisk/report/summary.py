@@ -35,7 +35,7 @@ def weakness(a: Analysis) -> list[str]:
     if standing_in := a.course.surrogates:
         named = ", ".join(POOL_LABELS.get(p, p).lower() for p in standing_in if p != "elsewhere")
         if named:
-            out.append(f"Without a contour of their own: {named}. The body's diluted dose stands in.")
+            out.append(f"Not contoured, or less than half: {named}. The body's diluted dose stands in.")
     if any(b.time_source == "assumed" for p in a.phases for b in p.beams):
         out.append("Beam-on times are assumed: they shape the blood dose histogram, not its mean.")
     if any(p.schedule.endswith("assumed") for p in a.phases):
