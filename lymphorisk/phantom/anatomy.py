@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TypeAlias
@@ -120,12 +120,12 @@ def numbers_of(numbers: Numbers, name: str) -> tuple[float, ...]:
     return value
 
 
-def drawn_solid(numbers: Numbers, prefix: str) -> Shape | None:
-    """The solid drawn under `prefix`, None when nothing is drawn there."""
+def drawn_solid(numbers: Numbers, prefix: str, names: Iterable[str] = ()) -> Shape | None:
+    """The solid drawn under `prefix`, None when nothing is drawn there; `names` spares the search."""
     parts: list[Shape] = []
     shell: dict[str, Shape] = {}
     bands: Bands | None = None
-    for name in sorted(n for n in numbers if n.startswith(f"{prefix}.")):
+    for name in sorted(n for n in (names or numbers) if n.startswith(f"{prefix}.")):
         kind, _, rest = name.removeprefix(f"{prefix}.").partition("_")
         if kind == "bands":
             bands = Bands(*numbers_of(numbers, name))
@@ -159,9 +159,12 @@ def mirrored(shape: Shape) -> Shape:
     raise ScenarioError(f"a {type(shape).__name__} has no mirror image here")
 
 
-def organ_names(numbers: Numbers) -> tuple[str, ...]:
-    """Names under ``organ.``, sides not yet unfolded."""
-    return tuple(sorted({n.split(".")[1] for n in numbers if n.startswith("organ.")}))
+def organ_parts(numbers: Numbers) -> dict[str, list[str]]:
+    """Parameter names of every drawn organ, sides not yet unfolded, in alphabetical order."""
+    out: dict[str, list[str]] = {}
+    for name in sorted(n for n in numbers if n.startswith("organ.")):
+        out.setdefault(name.split(".")[1], []).append(name)
+    return out
 
 
 def anatomy(
@@ -222,12 +225,12 @@ def anatomy(
     in_trunk = (inner, inner, tall), (0.0, 0.0, 0.0)
 
     shapes: dict[str, Shape] = {}
-    for drawn in organ_names(numbers):
+    for drawn, names in organ_parts(numbers).items():
         prefix = f"organ.{drawn}"
         volume = numbers.get(f"{prefix}.volume_{'mf'[which]}")
         if volume is None and any(f"{prefix}.volume_{s}" in numbers for s in "mf"):
             continue
-        solid = drawn_solid(numbers, prefix)
+        solid = drawn_solid(numbers, prefix, names)
         if solid is None:
             raise ParameterError(f"organ {drawn} has numbers and no shape")
         headed = f"{prefix}.head" in numbers
