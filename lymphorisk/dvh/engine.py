@@ -13,7 +13,15 @@ from lymphorisk.dvh.coverage import Lattice
 from lymphorisk.dvh.curve import DVH, NotContoured, OutsideGrid
 from lymphorisk.dvh.histogram import Accumulator
 from lymphorisk.dvh.regions import Region, structures_of
-from lymphorisk.dvh.sampling import AxialDose, AxialSampler, ObliqueDose, ObliqueSampler, patient_dose, sampler
+from lymphorisk.dvh.sampling import (
+    BORDER_MM,
+    AxialDose,
+    AxialSampler,
+    ObliqueDose,
+    ObliqueSampler,
+    patient_dose,
+    sampler,
+)
 from lymphorisk.dvh.solid import Solid, solid_of
 from lymphorisk.dvh.stack import Stack, findings_of, stack_of
 from lymphorisk.errors import StructureError
@@ -144,6 +152,7 @@ def _of_region(
     solids = {id(s): solid_of(st, lattice, end_caps, spacing) for s, st in zip(drawn, shapes, strict=True)}
     probe = sampler(dose, lattice)
     bottom, top = probe.z_reach
+    bottom, top = bottom - BORDER_MM, top + BORDER_MM
     edges = np.unique(np.concatenate([s.edges_mm for s in solids.values()] + [[bottom, top]]))
     edges = edges[np.concatenate([[True], np.diff(edges) > SAME_HEIGHT_MM])]
     step = _thinnest(dose) * SLAB_SHARE
@@ -216,45 +225,43 @@ def _collect(
     thick = np.array([s[1] for s in slabs[first:last]])
     bottom, top = probe.z_reach
     reach = np.concatenate([[max(z[0] - thick[0], bottom)], z, [min(z[-1] + thick[-1], top)]])
-    dose = probe.at(reach)
-    around = [slabs[min(max(n, 0), len(slabs) - 1)][2] for n in range(first - 1, last + 1)]
-    share = np.stack(around)
-    here = share[1:-1, 1:-1, 1:-1]
-    used = here > 0
-    inside = probe.inside(z)
+    dose = probe.at(reach).ravel()
+    share = np.stack([slabs[min(max(n, 0), len(slabs) - 1)][2] for n in range(first - 1, last + 1)])
+    plane, row = share.shape[1] * share.shape[2], share.shape[2]
+    used = share[1:-1] > 0
     pixel = (area_mm2 * thick).astype(np.float32)
+    inside = probe.inside(z)
     if inside is not None:
-        beyond = used & ~inside[:, 1:-1, 1:-1]
-        collected.missed += float(((here * beyond).sum(axis=(1, 2), dtype=np.float64) * pixel).sum())
-        used &= ~beyond
-    whole = used & (here >= WHOLE)
-    rim = used & ~whole
-    inner = dose[1:-1]
-    rise = (2 * thick / (reach[2:] - reach[:-2])).astype(np.float32)[:, None, None]
+        beyond = used & ~inside
+        collected.missed += float(((share[1:-1] * beyond).sum(axis=(1, 2), dtype=np.float64) * pixel).sum())
+        used &= inside
+    at = np.flatnonzero(used) + plane
+    share = share.ravel()
+    rise = (2 * thick / (reach[2:] - reach[:-2])).astype(np.float32)
+    if np.ptp(pixel) > 0 or np.ptp(rise) > 0:
+        slab = at // plane - 1
+        pixel, rise = pixel[slab], rise[slab]
+    else:
+        pixel, rise = pixel[:1], rise[:1]
+    part = share[at]
+    centre = dose[at]
     # changes of dose over two pixels, or twice the slab
-    up = (dose[2:, 1:-1, 1:-1] - dose[:-2, 1:-1, 1:-1]) * rise
-    across = inner[:, 2:, 1:-1] - inner[:, :-2, 1:-1]
-    along = inner[:, 1:-1, 2:] - inner[:, 1:-1, :-2]
+    up = (dose[at + plane] - dose[at - plane]) * rise
+    across = dose[at + row] - dose[at - row]
+    along = dose[at + 1] - dose[at - 1]
     square = up * up
     square += across * across
     square += along * along
-    volume = np.broadcast_to(pixel[:, None, None], here.shape)
-    collected.add(inner[:, 1:-1, 1:-1][whole], np.sqrt(square[whole]) * np.float32(0.5), here[whole] * volume[whole])
-    if not rim.any():
-        return
-    # A pixel on the rim is covered on one side: its dose is taken amid the covered part, its span across that part.
-    k, j, i = np.nonzero(rim)
-    k, j, i = k + 1, j + 1, i + 1
-    normal = np.stack(
-        [
-            share[k + 1, j, i] - share[k - 1, j, i],
-            share[k, j + 1, i] - share[k, j - 1, i],
-            share[k, j, i + 1] - share[k, j, i - 1],
-        ]
-    )
-    normal /= np.maximum(np.sqrt((normal * normal).sum(axis=0)), np.float32(FAINT))
-    inward = np.float32(0.5) * (normal[0] * up[rim] + normal[1] * across[rim] + normal[2] * along[rim])
-    part = here[rim]
-    centre = inner[:, 1:-1, 1:-1][rim] + inward * (1 - part) * np.float32(0.5)
-    left = np.maximum(square[rim] * np.float32(0.5) ** 2 - inward * inward * (1 - part * part), 0)
-    collected.add(np.maximum(centre, 0), np.sqrt(left), part * volume[rim])
+    rim = np.flatnonzero(part < WHOLE)
+    if len(rim):
+        # A rim pixel is covered on one side: its dose is taken amid that part, and spans that part.
+        edge = at[rim]
+        normal = [share[edge + step] - share[edge - step] for step in (plane, row, 1)]
+        length = np.sqrt(normal[0] ** 2 + normal[1] ** 2 + normal[2] ** 2)
+        inward = normal[0] * up[rim] + normal[1] * across[rim] + normal[2] * along[rim]
+        inward /= np.maximum(length, np.float32(FAINT))
+        covered = part[rim]
+        centre[rim] = np.maximum(centre[rim] + inward * (1 - covered) * np.float32(0.5) ** 2, 0)
+        square[rim] = np.maximum(square[rim] - inward * inward * (1 - covered * covered), 0)
+    part *= pixel
+    collected.add(centre, np.sqrt(square, out=square), part)

@@ -33,7 +33,9 @@ class Accumulator:
         self.low = np.inf
         self.high = -np.inf
 
-    def add(self, dose_gy: NDArray[np.float32], span_gy: NDArray[np.float32], volume: NDArray[np.float32]) -> None:
+    def add(
+        self, dose_gy: NDArray[np.float32], twice_span_gy: NDArray[np.float32], volume: NDArray[np.float32]
+    ) -> None:
         """Add volumes at doses, each spread evenly over its span."""
         if not len(dose_gy):
             return
@@ -42,7 +44,9 @@ class Accumulator:
         self.dose_volume += float((weight * dose_gy).sum())
         # the spread is symmetric, so that the mean stays, and ends at zero and at the highest dose
         self._highest = max(self._highest, float(dose_gy.max()))
-        half = np.minimum(span_gy * np.float32(0.5), np.minimum(dose_gy, np.float32(self._highest) - dose_gy))
+        half = np.minimum(
+            twice_span_gy * np.float32(0.5) ** 2, np.minimum(dose_gy, np.float32(self._highest) - dose_gy)
+        )
         low, high = dose_gy - half, dose_gy + half
         self.low = min(self.low, float(low.min()))
         self.high = max(self.high, float(high.max()))

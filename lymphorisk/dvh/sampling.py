@@ -24,7 +24,7 @@ from lymphorisk.plan.grid import DoseGrid
 #: Direction cosines this close to 0 and 1 are axes: 1e-5 over 500 mm is 5 micrometres.
 AXIS_TOLERANCE = 1e-5
 #: Points this far outside the grid still count as on its border: rounding of decimal strings. [mm]
-BORDER_MM = 1e-6
+BORDER_MM = 0.01
 #: Points this close to a grid point are on it, in spacings: rounding of decimal strings, and no dose changes by more.
 ON_GRID = 5e-4
 
