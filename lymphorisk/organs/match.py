@@ -268,16 +268,27 @@ def organ_name(name: str) -> str:
 
 
 def similar(name: str) -> tuple[str, ...]:
-    """Organs whose names resemble this one: a suggestion, never a match."""
-    pool: dict[str, str] = {}
-    for rung in ("normalised", "alias"):
-        for key, organ in _index()[rung].items():
-            if isinstance(key, str):
-                pool.setdefault(key, organ)
-    close = difflib.get_close_matches(
-        names.squash(name)[:NAME_SHOWN], list(pool), n=SUGGESTIONS, cutoff=SUGGESTION_CUTOFF
-    )
-    return tuple(dict.fromkeys(pool[key] for key in close))
+    """Organs whose names resemble this one: a suggestion, never a match.
+
+    Examples
+    --------
+    >>> similar("Splean"), similar("Bolus")
+    (('Spleen',), ())
+    """
+    wanted = names.squash(name)[:NAME_SHOWN]
+    if not wanted:
+        return ()
+    # Names of too different a length cannot reach the cutoff: 2 min / (a + b) < 0.8.
+    low, high = len(wanted) * SUGGESTION_CUTOFF / 2, len(wanted) * 2 / SUGGESTION_CUTOFF
+    keys = [k for k in _vocabulary() if low < len(k) < high and (k[0] == wanted[0] or k[-1] == wanted[-1])]
+    close = difflib.get_close_matches(wanted, keys, n=SUGGESTIONS, cutoff=SUGGESTION_CUTOFF)
+    return tuple(dict.fromkeys(_vocabulary()[key] for key in close))
+
+
+@cache
+def _vocabulary() -> Mapping[str, str]:
+    keys = {**_index()["alias"], **_index()["normalised"]}
+    return {key: organ for key, organ in keys.items() if isinstance(key, str)}
 
 
 def check_volume(name: str, volume_cm3: float) -> Finding | None:
