@@ -13,9 +13,10 @@ from lymphorisk.dicom import checks, rtdose, rtplan, rtstruct
 from lymphorisk.dicom.ct import read_ct
 from lymphorisk.dicom.dvhs import read_dvhs
 from lymphorisk.dicom.export import Export, InputFile
-from lymphorisk.dicom.link import WHOLE, Candidates, DosePart, Linked, PhaseLink, link
+from lymphorisk.dicom.link import Candidates, Linked, link
 from lymphorisk.dicom.patient import read_identity, read_patient
 from lymphorisk.dicom.reader import RT_ROLES, DicomFile, Found, find
+from lymphorisk.dicom.summation import WHOLE, DosePart, PhaseLink
 from lymphorisk.dvh.curve import DVH
 from lymphorisk.errors import InputError, LinkError, UnsupportedDoseError
 from lymphorisk.findings import Finding, finding

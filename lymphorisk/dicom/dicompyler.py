@@ -15,7 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from lymphorisk.dicom.write import Study, dose_dataset, structures_dataset
+from lymphorisk.dicom.study import Study
+from lymphorisk.dicom.write_dose import dose_dataset
+from lymphorisk.dicom.write_structures import structures_dataset
 from lymphorisk.dvh.curve import DVH, NotContoured
 from lymphorisk.errors import StructureError, UnsupportedDoseError, UnsupportedGeometryError
 from lymphorisk.plan import DoseGrid, Structure

@@ -10,7 +10,7 @@ import pydicom
 import pytest
 
 from lymphorisk.dicom import Study, read_export, study_of, uid, write_dose, write_export
-from lymphorisk.dicom.write import _ds
+from lymphorisk.dicom.study import decimal
 from lymphorisk.dvh.curve import DVH
 from lymphorisk.errors import UnsupportedDoseError, UnsupportedGeometryError
 from lymphorisk.plan import DoseGrid, Structure, TreatmentPlan
@@ -36,7 +36,7 @@ def test_uids_are_valid_and_follow_from_the_seed():
 
 @pytest.mark.parametrize("value", [0.0, -0.0, 1.0, -1 / 3, 1e-7 / 3, -123456.789012345, 2 / 3 * 1e5, 1.4e-5, 6e22])
 def test_decimal_strings_fit_and_are_as_exact_as_they_can_be(value):
-    text = _ds(value)
+    text = decimal(value)
     assert len(text) <= 16
     assert float(text) == pytest.approx(value, rel=1e-8)
 

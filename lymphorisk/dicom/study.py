@@ -1,0 +1,169 @@
+"""What every written file shares: UIDs from a seed, the study and patient, the header, saving in full or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lymphorisk.dicom.export import Export, PatientIdentity
+from lymphorisk.errors import UnsupportedGeometryError
+from lymphorisk.plan import Patient
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+UID_ROOT = "2.25"
+UID_BYTES = 16
+FIXED_DATE, FIXED_TIME = "20000101", "120000"
+IMPLEMENTATION_UID = "2.25.190134752108325163024318206723571284591"
+IMPLEMENTATION_NAME = "LYMPHORISK"
+SOP_CLASSES = {
+    "RTDOSE": "1.2.840.10008.5.1.4.1.1.481.2",
+    "RTSTRUCT": "1.2.840.10008.5.1.4.1.1.481.3",
+    "RTPLAN": "1.2.840.10008.5.1.4.1.1.481.5",
+    "RTIONPLAN": "1.2.840.10008.5.1.4.1.1.481.8",
+}
+EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
+#: Characters a decimal string may have (PS3.5 table 6.2-1).
+DECIMAL_LENGTH = 16
+#: Below this a whole number is written without a point.
+WHOLE_BELOW = 1e15
+#: Digits that hold any double.
+DIGITS = 17
+CM_PER_M = 100.0
+
+
+def uid(seed: str, *parts: object) -> str:
+    """A UID that the same seed and parts always give.
+
+    Examples
+    --------
+    >>> uid("demo", "RTPLAN", 1) == uid("demo", "RTPLAN", 1) != uid("demo", "RTPLAN", 2)
+    True
+    """
+    digest = hashlib.sha256("/".join((seed, *map(str, parts))).encode()).digest()
+    return f"{UID_ROOT}.{int.from_bytes(digest[:UID_BYTES], 'big')}"
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """What the files of one export share.
+
+    Attributes
+    ----------
+    seed : str
+        Every UID not given follows from it.
+    identity, patient : PatientIdentity, Patient
+        Who it is; an invented patient for fixtures.
+    study_uid, frame_uid, structure_uid : str
+        Given where files join an existing study, else made from the seed.
+    """
+
+    seed: str
+    identity: PatientIdentity = field(default_factory=lambda: PatientIdentity("Lymphorisk^Fixture", "LYMPHORISK"))
+    patient: Patient = field(default_factory=Patient)
+    study_uid: str = ""
+    frame_uid: str = ""
+    structure_uid: str = ""
+
+    def filled(self) -> Study:
+        """The same with every UID made."""
+        return replace(
+            self,
+            study_uid=self.study_uid or uid(self.seed, "study"),
+            frame_uid=self.frame_uid or uid(self.seed, "frame of reference"),
+            structure_uid=self.structure_uid or uid(self.seed, "RTSTRUCT"),
+        )
+
+
+def study_of(export: Export, seed: str) -> Study:
+    """The study of an export that was read, for files that join it (a kill map, DVHs)."""
+    frames = [p.dose.frame_of_reference for p in export.plan.phases if p.dose is not None]
+    return Study(
+        seed,
+        identity=export.phi,
+        patient=export.patient,
+        study_uid=export.study_uid,
+        frame_uid=frames[0] if frames else "",
+        structure_uid=next(iter(export.plan.uids.get("RTSTRUCT", ())), ""),
+    ).filled()
+
+
+def dataset(role: str, study: Study, instance: str, *, unicode: bool = False) -> Dataset:
+    from pydicom.dataset import Dataset, FileMetaDataset
+
+    ds = Dataset()
+    meta = FileMetaDataset()
+    meta.FileMetaInformationVersion = b"\x00\x01"
+    meta.MediaStorageSOPClassUID = SOP_CLASSES[role]  # type: ignore[assignment]
+    meta.MediaStorageSOPInstanceUID = instance  # type: ignore[assignment]
+    meta.TransferSyntaxUID = EXPLICIT_LITTLE  # type: ignore[assignment]
+    meta.ImplementationClassUID = IMPLEMENTATION_UID  # type: ignore[assignment]
+    meta.ImplementationVersionName = IMPLEMENTATION_NAME
+    ds.file_meta = meta
+    modality = "RTPLAN" if role == "RTIONPLAN" else role
+    patient, identity = study.patient, study.identity
+    if unicode or not identity.name.isascii():
+        ds.SpecificCharacterSet = "ISO_IR 192"
+    ds.InstanceCreationDate, ds.InstanceCreationTime = FIXED_DATE, FIXED_TIME
+    ds.SOPClassUID, ds.SOPInstanceUID, ds.Modality = SOP_CLASSES[role], instance, modality
+    ds.StudyDate, ds.StudyTime, ds.AccessionNumber = FIXED_DATE, FIXED_TIME, ""
+    ds.Manufacturer, ds.ManufacturerModelName = "lymphorisk", "lymphorisk"
+    ds.SoftwareVersions = IMPLEMENTATION_NAME
+    ds.ReferringPhysicianName, ds.OperatorsName = "", ""
+    ds.PatientName, ds.PatientID, ds.PatientBirthDate = identity.name, identity.id, ""
+    ds.PatientSex = patient.sex or ""
+    if patient.age_y is not None:
+        ds.PatientAge = f"{int(patient.age_y):03d}Y"
+    if patient.height_cm is not None:
+        ds.PatientSize = decimal(patient.height_cm / CM_PER_M)
+    if patient.weight_kg is not None:
+        ds.PatientWeight = decimal(patient.weight_kg)
+    ds.StudyInstanceUID = study.study_uid
+    ds.SeriesInstanceUID = uid(study.seed, "series", role)
+    ds.StudyID, ds.SeriesNumber, ds.InstanceNumber = "1", 1, 1
+    return ds
+
+
+def item_of(**values: object) -> Dataset:
+    from pydicom.dataset import Dataset
+
+    ds = Dataset()
+    for name, value in values.items():
+        setattr(ds, name, value)
+    return ds
+
+
+def save(ds: Dataset, path: str | os.PathLike[str]) -> Path:
+    """Write in full or not at all."""
+    from pydicom import dcmwrite
+
+    target = Path(path)
+    part = target.with_name(target.name + ".part")
+    try:
+        dcmwrite(part, ds, enforce_file_format=True, implicit_vr=False, little_endian=True)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+    return target
+
+
+def decimal(value: float) -> str:
+    """A number as a decimal string of at most 16 characters, as exact as that allows.
+
+    Examples
+    --------
+    >>> decimal(-1.0), decimal(1 / 3), decimal(-1.23456789e-7)
+    ('-1', '0.33333333333333', '-1.23456789e-07')
+    """
+    number = float(value) + 0.0
+    if number == int(number) and abs(number) < WHOLE_BELOW:
+        return str(int(number))
+    for digits in range(DIGITS, 0, -1):
+        text = f"{number:.{digits}g}"
+        if len(text) <= DECIMAL_LENGTH:
+            return text
+    raise UnsupportedGeometryError(f"{value!r} does not fit a decimal string")
