@@ -10,7 +10,7 @@ from lymphorisk.findings import Finding, finding, rule
 
 LABS_UNIT = rule(
     "LR510",
-    "warning",
+    "info",
     "A laboratory value whose unit decides the score",
     "Read in its usual other unit, the value would fall on the other side of a cut-off of CAR-HEMATOTOX.",
 )
@@ -43,6 +43,8 @@ KEYS: Mapping[str, tuple[str, float]] = {
     "ferritin_ng_ml": ("ferritin", 1.0),
     "ferritin_ug_l": ("ferritin", 1.0),
 }
+#: Above this a C-reactive protein is rare enough before lymphodepletion to be mg/L written as mg/dL. [mg/dL]
+CRP_SUSPECT = 10.0
 #: mg/L in one mg/dL.
 MG_L_PER_MG_DL = 10.0
 
@@ -197,6 +199,7 @@ def hematotox(labs: Labs, cutoffs: Cutoffs) -> Hematotox:
                         f"were it {other:g} mg/dL, the score would change",
                         where="CRP",
                         hint="check that the value and the unit are the laboratory's",
+                        severity="warning" if labs.crp > CRP_SUSPECT else None,
                     )
                 )
     edges = {

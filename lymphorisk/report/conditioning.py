@@ -49,6 +49,8 @@ BLOCK = 4
 OUTER = (0.05, 0.95)
 #: More findings of one code than this are one line.
 MANY = 3
+#: Schedules listed; the JSON holds all.
+LISTED = 15
 DIGITS = 6
 
 
@@ -230,31 +232,47 @@ def hematotox_lines(comparison: Comparison) -> list[str]:
     ]
 
 
-def search_lines(search: SearchResult, most: int = 15) -> list[str]:
+def search_lines(search: SearchResult) -> list[str]:
     """Schedules found, nearest first, and the frontier of depth against duration."""
-    met = search.meeting
-    lines = [
+    lines = [search_title(search), *(f"  {line}" for line in aligned(listed_rows(search)))]
+    return [*lines, FRONTIER, *(f"  {line}" for line in aligned(frontier_rows(search)))]
+
+
+FRONTIER = "Frontier: no other schedule is both deeper at infusion and shorter below 0.2 after it"
+
+
+def search_title(search: SearchResult) -> str:
+    """How many schedules meet the criteria, and what the list holds."""
+    met = len(search.meeting)
+    head = (
         f"Search: {len(search.found)} schedules of {search.regimen.name} ({search.draws} draws), "
-        f"{len(met)} meet all criteria at once in at least {100 * search.share:.0f} % of the ensemble"
-    ]
-    if not met:
-        lines.append("None does; listed by the share of the ensemble that meets all criteria at once:")
-    names = [k.label for k in search.knobs]
-    rows = [["", *names, "all met", "ALC day 0", "days <0.2 after", "window", "distance"]]
-    for i, f in enumerate((met or search.found)[:most], 1):
-        rows.append([f"{i}", *_found(f)])
-    lines += [f"  {line}" for line in aligned(rows)]
+        f"{met} meet all criteria at once in at least {100 * search.share:.0f} % of the ensemble"
+    )
+    order = "nearest to the regimen as given first" if met else "listed by the share that meets all criteria at once"
+    return f"{head}; {order}"
+
+
+def listed_rows(search: SearchResult) -> list[list[str]]:
+    """Heading and the schedules that meet, else those that come nearest to it."""
+    return [_heading(search), *(_found(f, str(i)) for i, f in enumerate((search.meeting or search.found)[:LISTED], 1))]
+
+
+def frontier_rows(search: SearchResult) -> list[list[str]]:
+    """Heading and the schedules of the frontier, deepest first."""
     front = sorted((f for f in search.found if f.on_frontier), key=lambda f: f.depth)
-    lines.append("Frontier: no other schedule is both deeper at infusion and shorter below 0.2 after it")
-    rows = [["", *names, "all met", "ALC day 0", "days <0.2 after", "window", "distance"]]
-    rows += [["*", *_found(f)] for f in front[:most]]
-    return lines + [f"  {line}" for line in aligned(rows)]
+    return [_heading(search), *(_found(f, "*") for f in front[:LISTED])]
 
 
-def _found(f: Found) -> list[str]:
+def _heading(search: SearchResult) -> list[str]:
+    names = [k.label for k in search.knobs]
+    return ["", *names, "all met", "ALC day 0", "days <0.2 after", "window", "distance"]
+
+
+def _found(f: Found, mark: str) -> list[str]:
     joint = "-" if f.joint is None else f"{100 * f.joint:.0f} %"
     window = "in" if f.in_window else "outside"
     return [
+        mark,
         *(f"{value:g}" for _, value in f.schedule.settings),
         joint,
         _count(f.depth),

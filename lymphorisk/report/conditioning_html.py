@@ -11,35 +11,59 @@ from lymphorisk.regimen.search import SearchResult
 from lymphorisk.report.conditioning import (
     COLUMNS,
     DAYS,
+    FRONTIER,
     all_findings,
     band_lines,
     finding_lines,
+    frontier_rows,
     given,
     hematotox_lines,
+    listed_rows,
     notes,
     ordered,
     patient_line,
     regimen_title,
-    search_lines,
+    search_title,
     shown,
     tally,
 )
 from lymphorisk.report.conditioning_svg import counts_svg, frontier_svg
 
-STYLE = """
-:root{color-scheme:light dark;--ink:#1a1a1a;--paper:#fff;--line:#c9c9c9;--soft:#f4f4f2}
-@media(prefers-color-scheme:dark){:root{--ink:#ececec;--paper:#161616;--line:#4a4a4a;--soft:#222}}
-body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:62rem;margin:2rem auto;
+LIGHT = ("#005b96", "#b3421a", "#00664b", "#8a3a78", "#6b5a00", "#2f6f8f", "#444c55", "#7a1f1f")
+DARK = ("#7fc0ee", "#f2946b", "#5fcfae", "#d79ccb", "#d8c34a", "#9bd3e8", "#c2ccd6", "#f0a0a0")
+STYLE = (
+    """
+:root{color-scheme:light dark;--paper:#fff;--ink:#17212b;--soft:#4a5763;--rule:#cfd6dd;--panel:#f3f6f8;"""
+    + "".join(f"--c{i}:{c};" for i, c in enumerate(LIGHT))
+    + """}
+@media(prefers-color-scheme:dark){:root{--paper:#12171c;--ink:#e8edf2;--soft:#a9b6c2;--rule:#38444f;--panel:#1b232a;"""
+    + "".join(f"--c{i}:{c};" for i, c in enumerate(DARK))
+    + """}}
+body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:64rem;margin:2rem auto;
 padding:0 1rem}
-h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}h3{font-size:1rem;margin-bottom:.3rem}
-table{border-collapse:collapse;width:100%;font-size:.86rem}
-th,td{border-bottom:1px solid var(--line);padding:.3rem .5rem;text-align:left;vertical-align:top}
-th{background:var(--soft)}caption{text-align:left;padding:.3rem 0}
-.wide{overflow-x:auto}svg{width:100%;height:auto}ul{padding-left:1.2rem}
+h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem;border-top:2px solid var(--ink);padding-top:.6rem}
+h3{font-size:1rem;margin-bottom:.3rem}
+table{border-collapse:collapse;width:100%;font-size:.86rem;font-variant-numeric:tabular-nums}
+th,td{border-bottom:1px solid var(--rule);padding:.3rem .5rem;text-align:left;vertical-align:top}
+thead th{background:var(--panel)}
+caption,figcaption{text-align:left;padding:.3rem 0;font-size:.86rem;color:var(--soft)}
+figure{margin:0}.wide{overflow-x:auto}svg{width:100%;height:auto}ul{padding-left:1.2rem}
 .state{font-weight:600;white-space:nowrap}.not{text-decoration:underline}.cannot{font-style:italic;font-weight:400}
-.note{border-left:3px solid var(--line);padding-left:.8rem}pre{overflow-x:auto;background:var(--soft);padding:.6rem}
+.note{border-left:3px solid var(--rule);padding-left:.8rem}
+svg text{fill:var(--ink);font-size:13px}svg .tick,svg .note,svg .axis-label{font-size:12px;fill:var(--soft)}
+svg .halo{paint-order:stroke;stroke:var(--paper);stroke-width:3px}svg path{fill:none;stroke:var(--ink)}
+svg .grid{stroke:var(--rule);stroke-width:.8}svg .axis{stroke-width:1.2}svg .threshold{stroke:var(--soft)}
+svg .curve{stroke-width:2.1}svg .beyond{fill:var(--ink);fill-opacity:.045}
+svg .met{fill:var(--c0)}svg .unmet{fill:none;stroke:var(--soft)}
+"""
+    + "".join(
+        f"svg .c{i}{{stroke:var(--c{i})}}svg .area{i}{{fill:var(--c{i});fill-opacity:.12;stroke:none}}"
+        for i in range(len(LIGHT))
+    )
+    + """
 @media print{body{max-width:none;margin:0}h2{break-after:avoid}table,svg{break-inside:avoid}}
 """
+)
 CLASS = {"MET": "state", "NOT MET": "state not", "CANNOT SAY": "state cannot"}
 
 
@@ -61,8 +85,9 @@ def conditioning_html(comparison: Comparison, search: SearchResult | None = None
     if comparison.hematotox is not None:
         body += ["<h2>CAR-HEMATOTOX</h2>", _list(hematotox_lines(comparison))]
     if search is not None:
-        lines = "\n".join(search_lines(search))
-        body += ["<h2>Search</h2>", f"<figure>{frontier_svg(search)}</figure>", f"<pre>{escape(lines)}</pre>"]
+        body += ["<h2>Search</h2>", f"<p>{escape(search_title(search))}</p>", _rows(listed_rows(search))]
+        body += [f"<figure>{frontier_svg(search)}<figcaption>{escape(FRONTIER)}.</figcaption></figure>"]
+        body += [_rows(frontier_rows(search))]
     body += ["<h2>Findings</h2>", _list(finding_lines(all_findings(comparison)))]
     body += ["<h2>Limits</h2>", *(f'<p class="note">{escape(line)}</p>' for line in notes(comparison))]
     body.append(
@@ -115,6 +140,12 @@ def _criterion(j: Judgement) -> str:
         f'<tr><td class="{CLASS[j.state]}">{j.state}</td><td>{share}</td><td>{value}</td>'
         f"<td>{escape(j.criterion.label + reason)}</td><td>{escape(evidence)}</td></tr>"
     )
+
+
+def _rows(rows: Sequence[Sequence[str]]) -> str:
+    head = "".join(f'<th scope="col">{escape(h)}</th>' for h in rows[0])
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows[1:])
+    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def _list(lines: Sequence[str]) -> str:
