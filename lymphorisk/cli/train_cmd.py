@@ -20,6 +20,9 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable re
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the new model, such as models/mine.")
 @click.option("--schema", is_flag=True, help="Print the columns a cohort file may have.")
 @click.option("--insilico", type=click.IntRange(min=500), metavar="N", help="Train on N simulated patients instead.")
+@click.option(
+    "--early", is_flag=True, help="With --insilico: the mid-course model, which reads the first week's count."
+)
 @click.option("--window", default="not stated", help='When counts were looked at, such as "during RT".')
 @click.option("--aggregation", default="nadir", show_default=True, help="How several counts became one.")
 @IGNORE
@@ -32,6 +35,7 @@ def train(
     out: Path | None,
     schema: bool,
     insilico: int | None,
+    early: bool,
     window: str,
     aggregation: str,
     ignore: tuple[str, ...],
@@ -52,7 +56,7 @@ def train(
     if (cohort is None) == (insilico is None):
         raise click.UsageError("give a cohort file, or --insilico N")
     if insilico is not None:
-        done = run_insilico(insilico, out, seed=seed, workers=workers, progress=message)
+        done = run_insilico(insilico, out, early=early, seed=seed, workers=workers, progress=message)
     else:
         assert cohort is not None
         done = run_training(

@@ -102,7 +102,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature("fractions", "", "Fractions", "Plan", "plan", +1, 1.0, 60.0),
     Feature("prescription", "Gy", "Prescribed dose", "Plan", "plan", 0, 0.5, 100.0),
     Feature("modality_proton", "0/1", "Protons or ions", "Plan", "plan", 0, 0.0, 1.0),
-    Feature("ptv_volume", "cm3", "PTV volume", "Plan", "plan", +1, 0.1, 30000.0),
+    Feature("ptv_volume", "cm3", "PTV volume", "Plan", "plan", +1, 0.1, 250000.0),
     Feature("blood_mean", "Gy", "Blood Mean[Gy] of the course", "Blood", "blood", +1, 0.0, 30.0),
     Feature("blood_kill", "%", "Blood lymphocytes killed per fraction", "Blood", "blood", +1, 0.0, 100.0),
     Feature("edic", "Gy", "EDIC", "Blood", "blood", +1, 0.0, 30.0),

@@ -1,4 +1,7 @@
-"""Whether the model has seen patients like this one: range of every feature, and distance to the nearest neighbours."""
+"""Whether the model has seen patients like this one: range of every feature, and distance to the nearest neighbours.
+
+Distances are between percentiles of the training patients, so that one whole-body plan does not stretch the scale.
+"""
 
 from __future__ import annotations
 
@@ -25,15 +28,15 @@ class TrainingRange:
     ----------
     low, high : ndarray, shape (n,)
         Smallest and largest value of each feature.
-    scale : ndarray, shape (n,)
-        Interquartile range, 0 for flags and constants (they take no part in distances).
+    flag : ndarray of bool, shape (n,)
+        Features that are 0 or 1: they take no part in distances.
     patients : ndarray, shape (m, n)
         A sample of training patients, NaN where missing.
     """
 
     low: NDArray[np.float64]
     high: NDArray[np.float64]
-    scale: NDArray[np.float64]
+    flag: NDArray[np.bool_]
     patients: NDArray[np.float64]
 
 
@@ -57,6 +60,23 @@ class Domain:
     reasons: tuple[str, ...]
     distance: float
     known_share: float
+
+
+def percentiles(rows: NDArray[np.float64], columns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Each value as the share of training patients below it: doses with long tails become comparable.
+
+    Examples
+    --------
+    >>> percentiles(np.array([[2.5]]), np.array([[1.0], [2.0], [3.0], [4.0]])).tolist()
+    [[0.5]]
+    """
+    out = np.full(rows.shape, np.nan)
+    for i in range(rows.shape[1]):
+        known = np.sort(columns[np.isfinite(columns[:, i]), i])
+        here = np.isfinite(rows[:, i])
+        both = np.searchsorted(known, rows[here, i], "left") + np.searchsorted(known, rows[here, i], "right")
+        out[here, i] = 0.5 * both / max(len(known), 1)
+    return out
 
 
 def _neighbour_distance(
@@ -98,14 +118,15 @@ def domain(row: NDArray[np.float64], seen: TrainingRange, labels: tuple[str, ...
     share = float(known.mean())
     if share < KNOWN_SHARE:
         reasons.append(f"only {share:.0%} of the model's features are known")
-    used = known & (seen.scale > 0)
+    used = known & ~seen.flag
     distance = float("nan")
     if used.sum() >= 2:
-        patients = seen.patients[:, used] / seen.scale[used]
+        columns = seen.patients[:, used]
+        patients = percentiles(columns, columns)
         step = max(len(patients) // JUDGED, 1)
         own = _neighbour_distance(patients[::step], patients, skip_self=True)
         own = own[np.isfinite(own)]
-        here = _neighbour_distance((row[used] / seen.scale[used])[None, :], patients, skip_self=False)[0]
+        here = _neighbour_distance(percentiles(row[None, used], columns), patients, skip_self=False)[0]
         limit = float(np.quantile(own, INSIDE_SHARE)) if len(own) else float("nan")
         distance = float(here / limit) if limit > 0 else float("inf")
         if not distance <= 1.0:

@@ -189,7 +189,7 @@ def load(path: str | Path) -> Predictor:
         seen=TrainingRange(
             background["low"].astype(np.float64),
             background["high"].astype(np.float64),
-            background["scale"].astype(np.float64),
+            background["flag"].astype(np.bool_),
             background["patients"].astype(np.float64),
         ),
         background=background["background"].astype(np.float64),

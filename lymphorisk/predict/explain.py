@@ -199,10 +199,12 @@ def _sentence(group: Group, features: tuple[Contribution, ...], outcome: str, pr
 
 
 def _value(c: Contribution) -> str:
+    """``Mean 12 Gy`` of ``Spleen Mean[Gy]``: the organ has been named, the unit stands behind the number."""
+    f = feature(c.name)
+    label = c.label.removeprefix(f"{f.organ} ").replace(f"[{c.unit}]", "")
     if c.unit == "0/1":
-        return f"{c.label}: {'yes' if c.value > 0.5 else 'no'}"
-    unit = "" if not c.unit or f"[{c.unit}]" in c.label else f" {c.unit}"
-    return f"{c.label} {c.value:.3g}{unit}"
+        return f"{label}: {'yes' if c.value > 0.5 else 'no'}"
+    return f"{label} {c.value:.3g} {c.unit}".rstrip()
 
 
 def calibrated_booster(predictor: Predictor, outcome: str) -> object:

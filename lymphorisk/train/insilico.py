@@ -24,9 +24,10 @@ from lymphorisk.train.simulated_plan import ARMS, SimulatedPlan, packed, scalar,
 
 #: Patients treated with each drawn plan, with facts, drugs, sensitivity and counting noise of their own.
 PATIENTS_PER_PLAN = 5
-#: Features the shipped model does not use: sites (their organ doses carry what differs), EDIC (made of others), and
-#: the count after one week.
-NOT_USED = ("edic", "alc_week1")
+#: Features the shipped models do not use, beside the sites: EDIC is made of others.
+NOT_USED = ("edic",)
+#: Day of the early count of the mid-course model. [d]
+WEEK = 7.0
 #: Plans handed to a worker at a time.
 CHUNK = 8
 DIGITS = 6
@@ -145,7 +146,9 @@ def with_gaps(x: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.fl
     return out
 
 
-def insilico_cohort(patients: int, seed: int, *, workers: int = 2, progress: Progress = lambda _: None) -> Cohort:
+def insilico_cohort(
+    patients: int, seed: int, *, early: bool = False, workers: int = 2, progress: Progress = lambda _: None
+) -> Cohort:
     """A cohort of simulated patients.
 
     Parameters
@@ -154,6 +157,8 @@ def insilico_cohort(patients: int, seed: int, *, workers: int = 2, progress: Pro
         About how many; each plan treats `PATIENTS_PER_PLAN`.
     seed : int
         Same seed, same patients, whatever the number of workers.
+    early : bool
+        Add the count after one week, for the mid-course model.
     workers : int
         Processes that draw plans.
 
@@ -170,12 +175,26 @@ def insilico_cohort(patients: int, seed: int, *, workers: int = 2, progress: Pro
     courses, course = courses_of(plans, which, drawn.chemo)
     progress(f"counts of {len(which)} patients on {len(courses)} courses")
     counted = simulate(
-        courses, course, drawn.alc, people(), age_y=drawn.age_y, seed=seed, window_d=scalar("outcome.window_d")
+        courses,
+        course,
+        drawn.alc,
+        people(),
+        age_y=drawn.age_y,
+        seed=seed,
+        window_d=scalar("outcome.window_d"),
+        days=(WEEK,) if early else (),
     )
     x = with_gaps(rows_of(plans, which, drawn), rng)
-    used = tuple(n for n in NAMES if n not in NOT_USED and not n.startswith("site_"))
+    nadir = counted.measured_nadir
+    if early:
+        noise = scalar("counting.sd_ln", "lymphocyte") * rng.standard_normal(len(which))
+        week = (counted.at[:, 0] * np.exp(noise)).round(2)
+        x[:, NAMES.index("alc_week1")] = week
+        nadir = np.minimum(nadir, week)
+    left = {*NOT_USED, *(() if early else ("alc_week1",))}
+    used = tuple(n for n in NAMES if n not in left and not n.startswith("site_"))
     x = x[:, [NAMES.index(n) for n in used]].round(DIGITS)
-    nadir = counted.measured_nadir.round(3)
+    nadir = nadir.round(3)
     digest = hashlib.sha256(x.tobytes() + nadir.tobytes()).hexdigest()
     outcomes: Mapping[str, NDArray[np.float64]] = MappingProxyType(
         {g: (nadir < below).astype(np.float64) for g, below in GRADE_BELOW.items()}

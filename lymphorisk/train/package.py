@@ -87,17 +87,13 @@ def _logistic(outcomes: Mapping[str, FittedOutcome], names: tuple[str, ...]) -> 
 
 
 def background_arrays(x: NDArray[np.float64], unit: list[str], seed: int) -> dict[str, NDArray[Any]]:
-    """Range, scale, neighbours and reference patients of a training matrix."""
+    """Range, neighbours and reference patients of a training matrix."""
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(x))
-    flag = np.array([u == "0/1" for u in unit])
-    quartile = np.nanpercentile(x, (25, 75), axis=0)
-    spread = quartile[1] - quartile[0]
-    scale = np.where(flag, 0.0, np.where(spread > 0, spread, np.nanstd(x, axis=0)))
     return {
         "low": np.nanmin(x, axis=0),
         "high": np.nanmax(x, axis=0),
-        "scale": scale,
+        "flag": np.array([u == "0/1" for u in unit]),
         "patients": x[order[:KEPT_PATIENTS]].astype(np.float32),
         "background": x[order[-BACKGROUND_PATIENTS:]].astype(np.float32),
     }

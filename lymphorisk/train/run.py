@@ -140,6 +140,7 @@ def run_insilico(
     patients: int,
     out: str | Path,
     *,
+    early: bool = False,
     seed: int = 20261,
     workers: int = 2,
     version: str = "2026.1",
@@ -153,6 +154,8 @@ def run_insilico(
         About how many simulated patients.
     out : path
         Model folder to write.
+    early : bool
+        Train the mid-course model, which also reads the count after one week.
     workers : int
         Processes that draw plans.
 
@@ -170,7 +173,7 @@ def run_insilico(
         raise CohortError(
             "the simulated cohort misses published rates\n" + table.text(), "calibrate the forecast first"
         )
-    cohort = insilico_cohort(patients, seed, workers=workers, progress=progress)
+    cohort = insilico_cohort(patients, seed, early=early, workers=workers, progress=progress)
     aside = np.isin(cohort.group, _some_groups(cohort.group, TEST_SHARE, seed))
     model = fit(cohort.rows(~aside), Settings(seed=seed), hold_out="site", progress=progress)
     test = scores_aside(model, cohort.rows(aside), seed)

@@ -180,7 +180,7 @@ def test_group_spread_holds_the_group_and_sentences_speak_dose(predictor, make_v
     assert why.organs[0].name == "Spleen"
     assert why.organs[0].log_odds > 0
     assert why.sentences[0].startswith("Spleen: ")
-    assert "Spleen Mean[Gy] 20" in why.sentences[0]
+    assert "Mean 20 Gy" in why.sentences[0]
     assert "raises the model's odds" in why.sentences[0]
     assert "not a cause" in why.note
 

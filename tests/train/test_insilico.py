@@ -1,0 +1,184 @@
+"""The simulated cohort: quick blood against the full engine, the same patients every time, and published rates."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lymphorisk.errors import CohortError
+from lymphorisk.features import NAMES, feature
+from lymphorisk.lymphocyte.survival import kill, survival_sets
+from lymphorisk.parameters import load
+from lymphorisk.plan import CHEMO
+from lymphorisk.train import run
+from lymphorisk.train.anchors import anchors
+from lymphorisk.train.incidence import RATES, IncidenceRow, IncidenceTable, incidence_table, simulated_rate
+from lymphorisk.train.insilico import arm_counts, insilico_cohort, people, with_gaps
+from lymphorisk.train.simulated_plan import ARMS, gamma_classes, packed, several, simulated_plan, unpacked
+
+QUIET = lambda _: None  # noqa: E731
+
+
+@pytest.fixture(scope="module")
+def cohort():
+    return insilico_cohort(len(ARMS) * 5, 7, workers=1)
+
+
+def test_eight_sites_and_both_particles_are_in_it(cohort) -> None:
+    assert len(np.unique(cohort.subgroups["site"])) >= 8
+    assert set(np.unique(cohort.subgroups["technique"])) == set(ARMS)
+    assert 0 < cohort.column("modality_proton").mean() < 0.5
+
+
+def test_every_arm_has_its_numbers_and_they_are_a_mix() -> None:
+    for arm in ARMS:
+        assert len(several(f"arm.{arm}.fractions")) == len(several(f"arm.{arm}.prescription"))
+        assert len(several(f"arm.{arm}.chemo")) == len(CHEMO)
+        assert sum(several(f"arm.{arm}.chemo")) == pytest.approx(1.0)
+    assert min(arm_counts(len(ARMS)).values()) >= 1
+    assert sum(arm_counts(4000).values()) == pytest.approx(4000, abs=len(ARMS))
+
+
+def test_same_seed_same_patients_whatever_the_number_of_workers(cohort) -> None:
+    again = insilico_cohort(len(ARMS) * 5, 7, workers=2)
+    assert again.sha256 == cohort.sha256
+    assert np.array_equal(again.features, cohort.features, equal_nan=True)
+    assert insilico_cohort(len(ARMS) * 5, 8, workers=1).sha256 != cohort.sha256
+
+
+def test_values_are_plausible_by_the_schema(cohort) -> None:
+    for i, name in enumerate(cohort.names):
+        f = feature(name)
+        values = cohort.features[:, i]
+        values = values[np.isfinite(values)]
+        assert values.min() >= f.low, name
+        assert values.max() <= f.high, name
+
+
+def test_outcomes_are_those_of_the_nadir(cohort) -> None:
+    assert np.array_equal(cohort.outcomes["g3"], (cohort.nadir_alc < 0.5).astype(float))
+    assert np.array_equal(cohort.outcomes["g4"], (cohort.nadir_alc < 0.2).astype(float))
+    assert 0.2 < cohort.outcomes["g3"].mean() < 0.8
+
+
+def test_patients_of_one_plan_share_a_group(cohort) -> None:
+    doses = cohort.column("fractions")
+    for g in np.unique(cohort.group)[:10]:
+        assert len(np.unique(doses[cohort.group == g])) == 1
+
+
+def test_whole_organs_go_missing_together() -> None:
+    x = np.ones((400, len(NAMES)))
+    gone = np.isnan(with_gaps(x, np.random.default_rng(1)))
+    spleen = [i for i, n in enumerate(NAMES) if feature(n).organ == "Spleen"]
+    assert np.all(gone[:, spleen].all(axis=1) == gone[:, spleen].any(axis=1))
+    share = load("predictor")["missing.Spleen"].number
+    assert gone[:, spleen[0]].mean() == pytest.approx(share, abs=0.08)
+    assert not gone[:, NAMES.index("alc")].any()
+
+
+@pytest.mark.parametrize("arm", ["esophagus_photon", "breast_photon", "brain_proton", "lung_sbrt"])
+def test_quick_blood_kills_as_the_full_engine_does(arm: str) -> None:
+    """Two stages and two lanes, a gamma distribution: kill within 2 % of the full engine's, mean exact."""
+    from lymphorisk.circulation.flow import blood_dose
+    from lymphorisk.circulation.lanes import PhaseBlood
+    from lymphorisk.phantom import phantom_plan
+    from lymphorisk.train.anchors import numbers
+    from lymphorisk.train.simulated_plan import lanes_of, network_of, quick_blood
+
+    site, modality, _ = ARMS[arm]
+    plan = phantom_plan(numbers(), site, modality=modality, sex="F" if site == "breast" else "M")
+    phase = plan.phases[0]
+    organs = {
+        n: d.scaled(1.0 / (phase.fractions * phase.rbe_in_dose))
+        for n, d in plan.organ_doses()[0].items()
+        if not n.startswith(("PTV", "GTV")) and n != "BoneMarrow"
+    }
+    network = network_of(plan.body.sex, plan.body.height_cm, plan.body.weight_kg)
+    quick = quick_blood(network, phase, organs)
+    on = np.array([b.on_s for b in phase.beams])
+    gap = load("delivery")["gap"].number
+    start = np.array([on[:i].sum() + gap * i for i in range(len(on))])
+    form = survival_sets(people().value)["combined"]
+    blood = PhaseBlood(phase.fractions, on, start, lanes_of(network, organs, len(on)))
+    full = blood_dose(network, [blood], {"combined": form}, stages=4, lanes=8, bounds=False)
+    killed = 1.0 - full.fraction[0].surviving["combined"]
+    assert quick.mean_gy == pytest.approx(full.fraction[0].mean_gy, rel=1e-9)
+    assert quick.killed == pytest.approx(killed, rel=0.02)
+    assert kill(form, quick.distribution) == pytest.approx(killed, rel=0.02)
+
+
+def test_gamma_classes_keep_mean_and_nearly_the_spread() -> None:
+    d = gamma_classes(0.2, 0.25, 0.3)
+    mean = d.mean_gy
+    assert mean == pytest.approx(0.2, rel=1e-12)
+    assert np.sqrt(d.share @ (d.dose_gy - mean) ** 2) == pytest.approx(0.25, rel=0.05)
+    assert gamma_classes(2.0, 0.0, 0.0).dose_gy.tolist() == [2.0]
+    assert gamma_classes(0.0, 0.0, 0.5).mean_gy == 0.0
+
+
+def test_a_plan_survives_the_way_between_processes() -> None:
+    plan = simulated_plan("prostate_photon", 3, 1)
+    again = unpacked(packed(plan))
+    assert np.array_equal(again.features.values, plan.features.values, equal_nan=True)
+    assert again.exposure.blood.mean_gy == plan.exposure.blood.mean_gy
+    assert (again.arm, again.site, again.sex) == (plan.arm, plan.site, plan.sex)
+
+
+def row(agrees: bool, group: str, simulated: float = 0.3) -> IncidenceRow:
+    return IncidenceRow("x", group, "s", 100, 0.3, 0.2, 0.4, simulated, agrees)
+
+
+def test_a_cohort_that_misses_published_rates_is_rejected(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    bad = IncidenceTable((row(False, "a", 0.9),), (("a", False), ("b", True), ("c", False)))
+    assert not bad.accepted
+    monkeypatch.setattr("lymphorisk.train.incidence.incidence_table", lambda *_: bad)
+    with pytest.raises(CohortError, match="misses published rates"):
+        run.run_insilico(500, tmp_path / "model", workers=1)
+    assert not (tmp_path / "model").exists()
+
+
+def test_three_quarters_of_the_groups_must_agree() -> None:
+    groups = (("a", True), ("b", True), ("c", True), ("d", False))
+    assert IncidenceTable((row(True, "a"),), groups).accepted
+    assert not IncidenceTable((row(True, "a"),), (*groups, ("e", False))).accepted
+    card = IncidenceTable((row(True, "a"),), groups).as_card()
+    assert card["groups_missed"] == ["d"]
+
+
+def test_a_forecast_that_never_kills_would_be_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check can fail: with every patient's dose effect removed the rates fall out of their intervals."""
+    from lymphorisk.train import incidence
+
+    monkeypatch.setattr(incidence, "PLANS", 2)
+    rows = [a for a in anchors() if a.id in ("esophagus_photon_g4_a", "oropharynx_g3", "cervix_g3")]
+    whole = people()
+    no_kill = {"survival.combined.d0_sensitive": 1e6, "survival.combined.d0_resistant": 1e7}
+    calm = {k: no_kill.get(k, v) for k, v in whole.value.items()}
+    flat = replace(
+        whole,
+        value=calm,
+        low={k: no_kill.get(k, v) for k, v in whole.low.items()},
+        high={k: no_kill.get(k, v) for k, v in whole.high.items()},
+        posterior=None,
+    )
+    table = incidence_table(flat, 1, QUIET, rows)
+    assert not table.accepted
+
+
+def test_simulated_rate_falls_with_the_baseline(monkeypatch: pytest.MonkeyPatch) -> None:
+    from lymphorisk.train import incidence
+
+    monkeypatch.setattr(incidence, "PLANS", 2)
+    anchor = next(a for a in anchors() if a.id == "oropharynx_g3")
+    low, high = (simulated_rate(replace(anchor, baseline=b), people(), 1) for b in (0.9, 3.0))
+    assert low > high
+
+
+@pytest.mark.slow
+def test_the_calibrated_forecast_meets_published_rates() -> None:
+    table = incidence_table(people(), 20261, QUIET)
+    assert len(table.rows) == sum(a.outcome in RATES and a.events is not None for a in anchors())
+    assert table.accepted, table.text()

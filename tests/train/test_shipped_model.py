@@ -1,0 +1,108 @@
+"""The shipped predictor: what its card promises, judged on simulated patients it has never seen."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lymphorisk.features import NAMES, FeatureVector, feature
+from lymphorisk.predict import explain, load, predict
+from lymphorisk.train.evaluate import external
+from lymphorisk.train.insilico import insilico_cohort
+
+MODELS = Path(__file__).parent.parent.parent / "models"
+SHIPPED = sorted(p.parent for p in MODELS.glob("*/card.toml"))
+#: All shipped models together. [bytes]
+LARGEST = 5_000_000
+
+
+@pytest.fixture(scope="module", params=SHIPPED, ids=lambda p: p.name)
+def shipped(request: pytest.FixtureRequest):
+    return load(request.param)
+
+
+def typical() -> FeatureVector:
+    values = {
+        "alc": 1.5,
+        "age": 62.0,
+        "sex_female": 0.0,
+        "bmi": 25.0,
+        "chemo": 1.0,
+        "chemo_platinum": 1.0,
+        "chemo_temozolomide": 0.0,
+        "fractions": 28.0,
+        "prescription": 50.4,
+        "modality_proton": 0.0,
+        "blood_mean": 7.0,
+        "blood_kill": 13.0,
+        "body_integral": 180.0,
+        "body_v5": 12.0,
+        "lungs_mean": 14.0,
+        "lungs_v5": 60.0,
+        "lungs_v20": 25.0,
+        "heart_mean": 18.0,
+        "heart_v5": 80.0,
+        "alc_week1": 1.0,
+    }
+    return FeatureVector(np.array([values.get(n, np.nan) for n in NAMES]))
+
+
+def test_there_is_one_and_all_fit_in_five_megabytes() -> None:
+    assert SHIPPED
+    assert sum(f.stat().st_size for p in SHIPPED for f in p.iterdir()) < LARGEST
+
+
+def test_it_says_what_it_was_trained_on(shipped) -> None:
+    assert shipped.trained_on == "simulated patients"
+    assert shipped.card["model"]["statement"] == "trained on simulated patients"
+    assert "LR403" in {f.code for f in predict(shipped, typical()).findings}
+
+
+def test_its_cohort_met_the_published_rates(shipped) -> None:
+    incidence = shipped.card["incidence"]
+    assert incidence["accepted"]
+    assert len(incidence["row"]) >= 30
+
+
+def test_its_card_holds_scores_on_plans_kept_aside(shipped) -> None:
+    for outcome in ("g3", "g4"):
+        e = shipped.card["test"][outcome]
+        assert 0.9 <= e["slope"] <= 1.1
+        assert abs(e["in_the_large"]) <= 0.02
+        assert 0.87 <= e["conformal"]["events"] <= 0.93
+        assert 0.87 <= e["conformal"]["non_events"] <= 0.93
+        assert shipped.card["evaluation"]["internal"][outcome]["rank_stability"] >= 0.8
+
+
+def test_an_answer_with_reasons_takes_less_than_a_second(shipped) -> None:
+    predict(shipped, typical())
+    started = time.perf_counter()
+    predict(shipped, typical())
+    explain(shipped, typical())
+    assert time.perf_counter() - started < 1.0
+
+
+@pytest.mark.parametrize("name", ["alc", "fractions", "blood_mean", "body_integral", "spleen_v5", "lungs_mean"])
+def test_more_dose_is_never_less_risk(shipped, name: str) -> None:
+    from lymphorisk.predict.booster import margins, row_of
+
+    f = feature(name)
+    rows = np.repeat(row_of(shipped, typical())[None, :], 100, axis=0)
+    rows[:, shipped.features.index(name)] = np.linspace(f.low, min(f.high, 300.0), 100)
+    for outcome in shipped.outcomes:
+        assert np.all(f.monotone * np.diff(margins(shipped.boosters[outcome], rows)) >= -1e-6)
+
+
+@pytest.mark.slow
+def test_it_holds_on_new_simulated_patients(shipped) -> None:
+    """Other seeds, other bodies, other plans: calibration and class-wise coverage as promised."""
+    early = "alc_week1" in shipped.features
+    fresh = insilico_cohort(3000, 424242, early=early, workers=2)
+    for outcome, e in external(shipped, fresh)["outcomes"].items():
+        assert 0.9 <= e["slope"] <= 1.1, outcome
+        assert abs(e["in_the_large"]) <= 0.03, outcome
+        assert 0.86 <= e["conformal"]["events"] <= 0.94, outcome
+        assert 0.86 <= e["conformal"]["non_events"] <= 0.94, outcome
