@@ -175,12 +175,12 @@ def _file_findings(found: Found, used: list[DicomFile]) -> list[Finding]:
 def _phase(linked: PhaseLink, beam_on_s: BeamTimes | None, findings: list[Finding]) -> Phase:
     grid = _sum_of(linked.parts, findings)
     plan = linked.plan
-    modality = plan.modality if plan is not None else "photon"
     if plan is None:
         beams: tuple[Beam, ...] = ()
     else:
         seen = {b.number: b for g in linked.groups for b in rtplan.beams_of(plan, g)}
         beams = tuple(seen.values())
+    modality = rtplan.modality_of(beams, plan.modality if plan is not None else "photon")
     beams = tuple(
         replace(b, dose=_sum_of((linked.beam_doses[b.number],), findings)) if b.number in linked.beam_doses else b
         for b in beams

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from lymphorisk.dicom import checks, tags
@@ -60,11 +61,13 @@ class PlanFile:
     @property
     def modality(self) -> str:
         """Modality of the treatment beams; that of the heaviest particle when they differ."""
-        present = {b.modality for b in self.beams.values()}
-        for name in ("ion", "proton", "photon", "electron"):
-            if name in present:
-                return name
-        return "proton" if self.role == "RTIONPLAN" else "photon"
+        return modality_of(self.beams.values(), "proton" if self.role == "RTIONPLAN" else "photon")
+
+
+def modality_of(beams: Iterable[Beam], otherwise: str) -> str:
+    """Modality of some beams; that of the heaviest particle when they differ."""
+    present = {b.modality for b in beams}
+    return next((name for name in ("ion", "proton", "photon", "electron") if name in present), otherwise)
 
 
 def read_plan(file: DicomFile) -> PlanFile:
@@ -252,12 +255,13 @@ def phases_of(plan: PlanFile) -> tuple[Phase, ...]:
             raise DicomReadError(
                 f"{plan.role}: fraction group {group.number} has no number of fractions", "give it with --fractions"
             )
+        beams = beams_of(plan, group)
         out.append(
             Phase(
                 label=f"{plan.label} group {group.number}" if several else plan.label,
                 fractions=group.fractions,
-                beams=beams_of(plan, group),
-                modality=plan.modality,
+                beams=beams,
+                modality=modality_of(beams, plan.modality),
                 prescription_gy=group.prescription_gy if several else (group.prescription_gy or plan.prescription_gy),
             )
         )

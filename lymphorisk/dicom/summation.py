@@ -65,7 +65,8 @@ def phases_from(
                 found.append(finding(checks.SUMMED, "a PLAN_OVERVIEW dose is used as the plan dose", "RTDOSE"))
             return [PhaseLink(plan, groups, n, (DosePart(whole[0], 1.0, planes),), _own_doses(of_beam, groups[0], n))]
         return [_group_phase(plan, groups[0], n, of_group, of_beam, sum_doses, found)]
-    if of_group or (of_beam and not whole):
+    own = {n for d in of_group for r in d.plans for n in r.groups}
+    if {g.number for g in groups} <= own or not whole:
         return [_group_phase(plan, g, fractions_of(g, None), of_group, of_beam, sum_doses, found) for g in groups]
     numbers = " + ".join(str(fractions_of(g, None)) for g in groups)
     found.append(

@@ -341,6 +341,29 @@ def test_fraction_groups_with_their_own_doses_are_phases(export_of):
     assert top(export, 1) == pytest.approx(0.6 * top(export, 0), rel=1e-6)
 
 
+def test_a_plan_dose_stands_in_where_group_doses_are_incomplete(export_of):
+    folder = export_of(RP=two_groups)
+    another_dose(folder, "RD1.dcm", summation("FRACTION", 0.6), 1)
+    export = read_export(folder)
+    assert [p.fractions for p in export.plan.phases] == [8]
+    assert {"LR029", "LR005"} <= codes(export)
+    another_dose(folder, "RD2.dcm", summation("FRACTION", 0.4, group=2), 2)
+    assert [p.fractions for p in read_export(folder).plan.phases] == [5, 3]
+
+
+def test_an_electron_boost_is_of_electrons(export_of):
+    def change(ds):
+        two_groups(ds)
+        ds.BeamSequence[1].RadiationType = "ELECTRON"
+        first, second = ds.FractionGroupSequence
+        first.ReferencedBeamSequence = first.ReferencedBeamSequence[:1]
+        second.ReferencedBeamSequence = second.ReferencedBeamSequence[1:]
+
+    folder = export_of(RP=change, RD=summation("FRACTION"))
+    another_dose(folder, "RD2.dcm", summation("FRACTION", 0.6, group=2), 1)
+    assert [p.modality for p in read_export(folder).plan.phases] == ["photon", "electron"]
+
+
 def test_a_fraction_group_without_its_dose_is_refused(export_of):
     with pytest.raises(UnsupportedDoseError, match="fraction group 2"):
         read_export(export_of(RP=two_groups, RD=summation("FRACTION")))
