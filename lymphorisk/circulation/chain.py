@@ -131,6 +131,8 @@ class Transits:
     """Transit matrices of one network and stage number, remembered by length of step."""
 
     def __init__(self, network: Network, stages: int) -> None:
+        if stages < 1:
+            raise ParameterError(f"{stages} stages: a compartment has at least one")
         self.stages = stages
         n = len(network.names)
         rate = dwell_rate(network, stages)

@@ -264,6 +264,8 @@ def _seen(network: Network, phase: PhaseBlood) -> dict[str, float]:
 def _joined(lane: LaneDose, count: int, lanes: int) -> LaneDose:
     if len(lane.share) > 1 and np.ptp(lane.dose_gy, axis=1).max() == 0:
         return well_mixed(lane)
+    if len(lane.share) <= TRIAL_LANES:
+        return merged(lane, lanes)
     least = 2 if lanes > 1 and np.any(lane.total_gy[lane.share > 0] == 0) else 1
     return merged(lane, max(count, least))
 

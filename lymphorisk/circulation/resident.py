@@ -30,11 +30,14 @@ def blood_dose(
 
     Parameters
     ----------
-    network, phases, survival, lanes
+    network, phases, survival
         As in `flow.blood_dose`.
     stages : int
         Without effect: nothing leaves.
+    lanes : int or None
+        1 is the well-mixed organ; otherwise every lane is used as given.
     """
     still = [replace(phase, on_s=np.zeros(len(phase.on_s)), start_s=None) for phase in phases]
-    solved = flow.blood_dose(network, still, survival, stages=stages, lanes=lanes, bounds=False)
+    kept = 1 if lanes == 1 else None
+    solved = flow.blood_dose(network, still, survival, stages=stages, lanes=kept, bounds=False)
     return replace(solved, engine="resident")

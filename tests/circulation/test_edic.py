@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lymphorisk.circulation.edic import (
+    EdicWeights,
+    EffectiveDose,
+    NotApplicable,
+    coverage,
+    dose_of_survival,
+    edic,
+    edic_esophagus,
+    edic_weights,
+    edric,
+    lq_through,
+    ntcp_logistic,
+)
+from lymphorisk.dvh.curve import NotContoured, OutsideGrid
+from lymphorisk.errors import ScenarioError
+from lymphorisk.parameters import load
+
+W: EdicWeights = edic_weights({name: p.number for name, p in load("edic").items()})
+
+
+def test_edic_and_edric_are_different_things() -> None:
+    """A 25 L thorax CT at 7 Gy: the integral over a reference body is 2.83 Gy, the External mean 7 Gy."""
+    small = edic(0.0, 0.0, 7.0 * 25e3, 30, W)
+    large = edric(0.0, 0.0, 7.0, 30, W)
+    assert isinstance(small, EffectiveDose)
+    assert isinstance(large, EffectiveDose)
+    assert large.gy - small.gy == pytest.approx(2.89, abs=0.005)
+    assert (small.name, large.name) == ("EDIC", "EDRIC")
+
+
+@pytest.mark.parametrize("formula", [edic, edric])
+def test_not_for_total_body_irradiation(formula) -> None:  # type: ignore[no-untyped-def]
+    got = formula(12.0, 12.0, 12.0, 6, W, whole_body=True)
+    assert isinstance(got, NotApplicable)
+    assert "total-body" in got.reason
+
+
+def test_what_it_would_give_for_a_uniform_body_is_wrong() -> None:
+    """Uniform 12 Gy in 6 fractions: 9.10 Gy, which is why it is refused."""
+    got = edric(12.0, 12.0, 12.0, 6, W)
+    assert isinstance(got, EffectiveDose)
+    assert got.gy == pytest.approx(9.10, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("lung", "heart", "reason"),
+    [
+        (NotContoured("no ROI matched Lungs"), 5.0, "lungs: no ROI matched Lungs"),
+        (5.0, OutsideGrid(0.4), "heart: only 40 % lies inside the dose grid"),
+        (5.0, None, "heart: no dose"),
+    ],
+)
+def test_refused_without_lung_or_heart(lung: object, heart: object, reason: str) -> None:
+    got = edic(lung, heart, 1e5, 30, W)  # type: ignore[arg-type]
+    assert got == NotApplicable("EDIC", reason)
+
+
+def test_oesophagus_needs_the_liver() -> None:
+    got = edic_esophagus(5.0, 5.0, NotContoured("no liver"), 1e5, 28, W)
+    assert isinstance(got, NotApplicable)
+    assert "liver" in got.reason
+
+
+@pytest.mark.parametrize("bad", [-1.0, float("nan")])
+def test_a_dose_that_cannot_be_is_an_error(bad: float) -> None:
+    with pytest.raises(ScenarioError, match="lungs"):
+        edic(bad, 1.0, 1.0, 30, W)
+    with pytest.raises(ScenarioError, match="0 fractions"):
+        edic(1.0, 1.0, 1.0, 0, W)
+    with pytest.raises(ScenarioError, match="coverage"):
+        coverage(1.5, 3)
+
+
+def test_coverage_limits() -> None:
+    assert coverage(0.3, 0) == 0.0
+    assert coverage(0.3, 1) == pytest.approx(0.3)
+    assert coverage(1.0, 2) == 1.0
+
+
+def test_lq_goes_through_its_points_and_back() -> None:
+    a, b = lq_through(1.0, 0.4, 3.0, 0.9)
+    assert np.exp(-a - b) == pytest.approx(0.6)
+    assert np.exp(-3 * a - 9 * b) == pytest.approx(0.1)
+    assert dose_of_survival(a, b, 0.1) == pytest.approx(3.0)
+    assert dose_of_survival(0.5, 0.0, np.exp(-1.0)) == pytest.approx(2.0)
+
+
+def test_ntcp_rises_through_one_half() -> None:
+    assert ntcp_logistic(0.0, 2.0, 1.0) == 0.0
+    assert ntcp_logistic(1.0, 2.0, 1.0) < 0.5 < ntcp_logistic(3.0, 2.0, 1.0)
