@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -109,6 +108,8 @@ ONE_PLANE = rule(
     "LR034", "warning", "dose of one plane", "The dose is one plane; what lies above and below it is not known."
 )
 
+#: Names in one message; more would hide the rest.
+MAX_LISTED = 8
 #: Dose per fraction outside this is rare enough to look twice: single fractions of 34 Gy to a lung
 #: tumour are the top of common use, 0.1 Gy to a spleen the bottom. [Gy]
 FRACTION_LOW_GY, FRACTION_HIGH_GY = 0.1, 34.0
@@ -117,13 +118,24 @@ FRACTION_LOW_GY, FRACTION_HIGH_GY = 0.1, 34.0
 PRESCRIPTION_LOW, PRESCRIPTION_HIGH = 0.9, 2.2
 
 
+def listed(names: Sequence[str]) -> str:
+    """The first few names, and that there are more."""
+    return ", ".join(names[:MAX_LISTED]) + (f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else "")
+
+
 def check_structures(structures: Sequence[Structure]) -> list[Finding]:
     """Findings on names and emptiness."""
-    found = [finding(EMPTY_ROI, "no contours", f"ROI {s.number} {s.name!r}") for s in structures if not s.contours_mm]
-    for name, count in Counter(s.name for s in structures).items():
-        if count > 1:
-            numbers = ", ".join(str(s.number) for s in structures if s.name == name)
-            found.append(finding(DUPLICATE_NAME, f"{count} ROIs are named alike: {numbers}", f"ROI name {name!r}"))
+    found: list[Finding] = []
+    empty = [f"{s.number} {s.name!r}" for s in structures if not s.contours_mm]
+    if empty:
+        found.append(finding(EMPTY_ROI, f"no contours in ROI {listed(empty)}", "RTSTRUCT"))
+    by_name: dict[str, list[str]] = {}
+    for s in structures:
+        by_name.setdefault(s.name, []).append(str(s.number))
+    for name, numbers in by_name.items():
+        if len(numbers) > 1:
+            what = f"{len(numbers)} ROIs are named alike: {listed(numbers)}"
+            found.append(finding(DUPLICATE_NAME, what, f"ROI name {name!r}", "choose by number: --organ Spleen=NUMBER"))
     return found
 
 
@@ -153,8 +165,7 @@ def check_extent(structures: Sequence[Structure], phases: Sequence[Phase]) -> li
             found.append(
                 finding(
                     PLANES_OUTSIDE,
-                    f"{len(outside)} ROIs have contours above or below the dose grid: {', '.join(outside[:8])}"
-                    + (" ..." if len(outside) > 8 else ""),
+                    f"{len(outside)} ROIs have contours above or below the dose grid: {listed(outside)}",
                     f"phase {phase.label!r}",
                 )
             )

@@ -102,7 +102,7 @@ def read_structures(file: DicomFile) -> StructureSet:
             clean = clean[:MAX_NAME]
         entries[number] = clean, item.code(tags.REFERENCED_FRAME_OF_REFERENCE_UID) or only_frame
     if undecodable:
-        listed = ", ".join(map(str, undecodable[:8])) + (" ..." if len(undecodable) > 8 else "")
+        listed = checks.listed([str(n) for n in undecodable])
         found.append(finding(checks.CHARACTER_SET, f"names of ROI {listed} were read as UTF-8 or Latin-1", "RTSTRUCT"))
 
     contours = _contours(root, found)

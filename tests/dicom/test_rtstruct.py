@@ -58,7 +58,7 @@ def test_points_and_open_contours_are_ignored_with_a_finding(export_of, kind):
     export = read_export(export_of(RS=change))
     assert export.plan.structures[1].contours_mm == ()
     assert "LR020" in codes(export)
-    assert any(f.code == "LR021" and "ROI 2" in f.where for f in export.findings)
+    assert any(f.code == "LR021" and "ROI 2 'Spleen'" in f.what for f in export.findings)
 
 
 def test_contours_of_two_points_enclose_nothing(export_of):
