@@ -71,7 +71,7 @@ def analyze(
     exposure = exposure_of(flow, doses, blood, who)
     count = forecast_of(exposure, who, options)
     edic = edic_family(doses, course.plan.fractions, body)
-    row = row_of(doses, blood, edic, flow, who, options.survival)
+    row = row_of(doses, blood, edic, flow, who, body)
     learned, explanation, model = learned_voice(row, options)
     literature = literature_voice(doses, blood, edic, flow, who)
 

@@ -9,19 +9,22 @@ from typing import TYPE_CHECKING
 
 from lymphorisk import parameters
 from lymphorisk.analysis.blood import Circulation
-from lymphorisk.analysis.doses import Doses
+from lymphorisk.analysis.doses import POOL_ORGAN, BodyNumbers, Doses
 from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.result import Declined
 from lymphorisk.circulation import BloodDose
 from lymphorisk.features import FeatureVector, feature_vector
 from lymphorisk.literature import Case, Estimate, estimate_all
 from lymphorisk.plan import Patient
+from lymphorisk.units import ML_PER_L
 
 if TYPE_CHECKING:
     from lymphorisk.predict import Explanation, Prediction
 
 #: Probabilities that differ by more than this are called apart.
 APART = 0.2
+#: Survival set of the blood feature in every trained predictor.
+TRAINED_SURVIVAL = "combined"
 
 
 def row_of(
@@ -30,20 +33,27 @@ def row_of(
     edic: Mapping[str, float | Declined],
     flow: Circulation,
     patient: Patient,
-    survival: str,
+    body: BodyNumbers,
 ) -> FeatureVector:
-    """The plan and the patient as the predictor sees them; surrogates count as missing."""
+    """The plan and the patient as the predictor sees them.
+
+    Surrogates, and pools of which less than half is contoured, count as missing: a borrowed dose is no evidence. The
+    blood's kill is always that of the survival set the predictor was trained with, whatever the forecast uses.
+    """
     physical = {}
     for name, organ in doses.organs.items():
         rbe = flow.summaries[0].rbe_in_dose
         physical[name] = organ.course.scaled(1.0 / rbe)
     surrogates = {name for name, organ in doses.organs.items() if organ.source == "surrogate"}
+    surrogates |= {POOL_ORGAN[pool] for pool in doses.surrogates if pool in POOL_ORGAN}
     volumes = {name: o.volume_cm3 for name, o in doses.organs.items() if o.volume_cm3 is not None}
+    if (whole := doses.organs.get("Body")) is not None and whole.source == "scenario":
+        volumes["Body"] = body.volume_l * ML_PER_L
     if targets := [t.volume_cm3 for t in doses.targets if t.tg263 == "PTV" and t.volume_cm3 is not None]:
         volumes["PTV"] = max(targets)
     fractions = sum(s.fractions for s in flow.summaries)
     killed = sum(
-        s.fractions * (1.0 - b.surviving[survival]) for s, b in zip(flow.summaries, blood.fraction, strict=True)
+        s.fractions * (1.0 - b.surviving[TRAINED_SURVIVAL]) for s, b in zip(flow.summaries, blood.fraction, strict=True)
     )
     prescriptions = [s.prescription_gy for s in flow.summaries]
     return feature_vector(
