@@ -137,6 +137,7 @@ def _template() -> Template:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["short"] = short
     return environment.get_template("report.html")
 
 
