@@ -28,8 +28,8 @@ from lymphorisk.errors import StructureError
 from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.plan.grid import DoseGrid
 
-#: Pixels across the narrower side of a region's box; 40 put the rim of a sphere at 1e-4 of its volume.
-PIXELS_ACROSS = 40
+#: Pixels across the narrower side of a region's box; doubling them moves no DVH of the tests by 0.2 % of the volume.
+PIXELS_ACROSS = 28
 #: Smallest pixel worth the time, far below a contour's own accuracy. [mm]
 FINEST_MM = 0.1
 #: Slabs and lattices are cut so that none is thicker than this share of the dose spacing.

@@ -127,6 +127,9 @@ class AxialSampler:
     def at(self, z_mm: Array) -> Dose:
         """Dose at the pixel centres at patient heights z (n,), shape (n, ny, nx). [Gy]"""
         k, fz = _locate(self._dose.z_mm, z_mm)
+        copied = _copied(self._dose.dose_zyx, (k, fz), (self._j, self._fy), (self._i, self._fx))
+        if copied is not None:
+            return copied
         rows = slice(int(self._j[0]), int(self._j[-1]) + 2)
         columns = slice(int(self._i[0]), int(self._i[-1]) + 2)
         box = self._dose.dose_zyx[:, rows, columns]
@@ -142,19 +145,33 @@ def _within(coordinates: Array, at: Array) -> NDArray[np.bool_]:
     return (at > low - BORDER_MM) & (at < high + BORDER_MM)
 
 
-def _interpolate(dose: Dose, lower: NDArray[np.intp], fraction: Dose, axis: int) -> Dose:
-    """Linear interpolation along one axis; a plain slice when the wanted points are grid points in a row."""
-    if not (fraction % 1).any():
+def _copied(dose: Dose, *axes: tuple[NDArray[np.intp], Dose]) -> Dose | None:
+    """The dose at grid points in a row, the outermost repeated; None when the points are others."""
+    source, target, wanted = [], [], []
+    for lower, fraction in axes:
+        if (fraction % 1).any():
+            return None
         at = lower + fraction.astype(np.intp)
-        if len(at) == 1 or (np.diff(at) == 1).all():
-            return dose[(slice(None),) * axis + (slice(int(at[0]), int(at[-1]) + 1),)]
         first, last = int(at[0]), int(at[-1])
-        doubled = (int((at == first).sum()) - 1, int((at == last).sum()) - 1)
-        if len(at) == last - first + 1 + sum(doubled) and last > first:
-            around = [(0, 0)] * dose.ndim
-            around[axis] = doubled
-            return np.pad(dose[(slice(None),) * axis + (slice(first, last + 1),)], around, mode="edge")
-        return dose.take(at, axis=axis)
+        before, behind = int((at == first).sum()) - 1, int((at == last).sum()) - 1
+        if last == first or len(at) != last - first + 1 + before + behind:
+            return None
+        source.append(slice(first, last + 1))
+        target.append((before, len(at) - behind))
+        wanted.append(len(at))
+    out = np.empty(wanted, dose.dtype)
+    out[tuple(slice(*t) for t in target)] = dose[tuple(source)]
+    for axis, (low, high) in enumerate(target):
+        lines = np.moveaxis(out, axis, 0)
+        lines[:low] = lines[low]
+        lines[high:] = lines[high - 1]
+    return out
+
+
+def _interpolate(dose: Dose, lower: NDArray[np.intp], fraction: Dose, axis: int) -> Dose:
+    """Interpolation along one axis; no arithmetic when the wanted points are grid points."""
+    if not (fraction % 1).any():
+        return dose.take(lower + fraction.astype(np.intp), axis=axis)
     shape = [1, 1, 1]
     shape[axis] = -1
     # `take` copies a view whole: hand it no more than it needs
