@@ -59,6 +59,14 @@ RADIATION = (
     "role", "kinetics", "dose_factor",
 )  # fmt: skip
 OWN_PATIENT = ("egfr_ml_min", "creatinine_mg_dl", "bsa_m2", "wbc")
+#: How people write drugs.
+SPELLINGS = {
+    "flu": "fludarabine",
+    "fludarabine phosphate": "fludarabine",
+    "cy": "cyclophosphamide",
+    "cyc": "cyclophosphamide",
+    "benda": "bendamustine",
+}
 UNITS = {"mg_per_m2": "mg/m2", "mg_per_kg": "mg/kg", "mg": "mg"}
 SCHEDULES = ("weekdays", "daily", "bid")
 
@@ -168,7 +176,8 @@ def _drugs(own: Mapping[str, Any], zero: float, base: Regimen | None) -> tuple[D
     out: list[DrugDose] = []
     for entry in _tables(own, "drug"):
         _known(entry, DRUG, "[[conditioning.drug]]")
-        name = _text(entry, "name", "")
+        name = _text(entry, "name", "").strip().lower()
+        name = SPELLINGS.get(name, name)
         units = [key for key in UNITS if key in entry]
         if len(units) != 1:
             raise ScenarioError(f"drug {name!r} needs exactly one of {', '.join(UNITS)}")

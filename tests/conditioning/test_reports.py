@@ -111,7 +111,7 @@ def test_drawings_are_well_formed_and_named() -> None:
     facts = PatientFacts(Patient(alc=0.8))
     svg = counts_svg(compare([(product(n), {}) for n in ("axi-cel", "tisa_all")], facts, Choices(draws=32)))
     root = ElementTree.fromstring(svg)
-    names = [e.text for e in root.iter("{http://www.w3.org/2000/svg}text")]
+    names = [e.text for e in root.iter("text")]
     assert "axi_cel" in names
     assert "infusion" in names
     assert any("not the host" in (n or "") for n in names)
