@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -31,7 +32,15 @@ SCENARIO = {
 
 
 @pytest.fixture(scope="session")
-def result() -> Analysis:
+def unpredicted() -> Iterator[None]:
+    """No trained predictor, whatever is shipped: reports are tested here, not models."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lymphorisk.analysis.risk.shipped_model", lambda: None)
+        yield
+
+
+@pytest.fixture(scope="session")
+def result(unpredicted: None) -> Analysis:
     """A two-phase scenario, analysed."""
     return analyze(scenario_from(SCENARIO), options=Options(draws=64, horizon_d=120))
 
