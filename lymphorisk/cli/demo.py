@@ -10,6 +10,17 @@ from lymphorisk.cli.output import message, working, write_whole
 from lymphorisk.errors import InputError
 
 CASE = "pancreas"
+#: Sites of the built-in plans, for the published models; the others say their site themselves or have none.
+SITES = {
+    "breast_tangents": "breast",
+    "esophagus_photon": "esophagus",
+    "esophagus_proton": "esophagus",
+    "large_volume_low_dose": "lymphoma",
+    "tbi": "whole_body",
+    "two_phase": "pelvis",
+}
+#: The made-up patient of the built-in plans: age [y] and count [10^9/L].
+AGE, ALC = 61.0, 1.4
 NEXT = """
 Next: lymphorisk inspect EXPORT      what your export holds and which ROI is which organ
       lymphorisk analyze EXPORT --alc 1.4 --sex F --age 61 --site pancreas --report report.html
@@ -42,14 +53,12 @@ def demo(case: str, report: Path | None) -> None:
         folder = fixtures()
         known = sorted(p.name for p in folder.iterdir() if p.is_dir()) if folder else []
         raise InputError(f"no built-in plan {case!r}", f"there are: {', '.join(known) or 'none'}")
-    from lymphorisk.scenario import read_patient
-
     with working("analysing the built-in plan"):
         from lymphorisk.analysis import analyze
+        from lymphorisk.plan import Patient
         from lymphorisk.report import html, text
 
-        patient = read_patient(path / "case.toml") if (path / "case.toml").is_file() else None
-        result = analyze(path, patient)
+        result = analyze(path, Patient(age_y=AGE, alc=ALC, site=SITES.get(case, case), chemo="none"))
     if report is not None:
         write_whole(report, html.render(result))
     click.echo(text.render(result), nl=False)

@@ -55,7 +55,7 @@ PLAN = (
     ),
     click.option("--beam-on", type=float, help="Beam-on time of every beam in s."),
     click.option("--plan", "plan_name", help="Which plan, when the export holds several (label or UID)."),
-    click.option("--sum", "sum_doses", is_flag=True, help="Several plans are phases of one course; beam doses add up to their plan."),
+    click.option("--sum", "sum_doses", is_flag=True, help="Several plans are one course; beam doses add up."),
     click.option(
         "--link-by",
         type=click.Choice(["uid", "frame", "folder"]),

@@ -18,6 +18,11 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable re
 @click.command()
 @COHORT
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the new model, such as models/mine.")
+@click.option(
+    "--counts",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Counts and facts, when COHORT is a folder of exports named by patient_id.",
+)
 @click.option("--schema", is_flag=True, help="Print the columns a cohort file may have.")
 @click.option("--insilico", type=click.IntRange(min=500), metavar="N", help="Train on N simulated patients instead.")
 @click.option(
@@ -33,6 +38,7 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable re
 def train(
     cohort: Path | None,
     out: Path | None,
+    counts: Path | None,
     schema: bool,
     insilico: int | None,
     early: bool,
@@ -44,7 +50,7 @@ def train(
     html: Path | None,
     as_json: bool,
 ) -> None:
-    """Train a predictor on a clinic's cohort (CSV or Parquet) and judge it by nested cross-validation."""
+    """Train a predictor on a clinic's cohort (CSV, Parquet, or exports and --counts), judged by nested cross-validation."""
     from lymphorisk.train import run_training, schema_text
     from lymphorisk.train.run import run_insilico
 
@@ -60,7 +66,14 @@ def train(
     else:
         assert cohort is not None
         done = run_training(
-            cohort, out, window=window, aggregation=aggregation, ignore=ignore, seed=seed, progress=message
+            cohort,
+            out,
+            counts=counts,
+            window=window,
+            aggregation=aggregation,
+            ignore=ignore,
+            seed=seed,
+            progress=message,
         )
     for f in done.findings:
         message(f"{f.severity}: {f.code} {f.what}")

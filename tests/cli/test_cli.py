@@ -267,6 +267,18 @@ def test_parameters_organs_doctor(go) -> None:
     assert go("doctor")[0] == 0
 
 
+def test_the_demo_needs_nothing(go, tmp_path: Path) -> None:
+    page = tmp_path / "demo.html"
+    code, out, err = go("demo", "--report", page)
+    assert code == 0
+    assert "x10^9/L" in out
+    assert str(page) in err
+    assert page.is_file()
+    code, _, err = go("demo", "--case", "toe")
+    assert code == 3
+    assert "pancreas" in err
+
+
 def test_no_patient_name_reaches_the_output(go, rtplans: Path) -> None:
     from lymphorisk import read_export
 
