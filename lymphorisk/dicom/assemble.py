@@ -135,6 +135,7 @@ def _assemble(
     for plan in plans:
         findings += [*plan.findings, *checks.check_approval(plan.approval, plan.label)]
     dvhs, dvh_findings = _tps_dvhs(linked, structures)
+    findings += checks.check_tps_dvhs(dvhs, structures, phases[0].dose)
     ct, ct_findings = read_ct(ct_files, structure_set)
     patient, patient_findings = read_patient([f for f in used if f.role != "RTDOSE"] + used)
     uids: dict[str, tuple[str, ...]] = {}
@@ -190,6 +191,10 @@ def _phase(linked: PhaseLink, beam_on_s: BeamTimes | None, findings: list[Findin
     prescription = own[0] if len(own) == 1 else None
     if prescription is None and plan is not None and (not several or len(own) == len(plan.groups)):
         prescription = plan.prescription_gy
+    if not grid.dose_zyx.any():
+        raise UnsupportedDoseError(
+            "RTDOSE: the dose is zero everywhere", "calculate the plan and export its dose again"
+        )
     grid = _of_all_fractions(grid, linked, prescription, findings)
     label = plan.label if plan is not None else ""
     if several and len(linked.groups) == 1:

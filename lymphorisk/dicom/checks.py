@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from lymphorisk.dvh.curve import DVH
 from lymphorisk.findings import Finding, finding, rule
-from lymphorisk.plan import Phase, Structure
+from lymphorisk.plan import DoseGrid, Phase, Structure
 
 NO_META = rule(
     "LR001",
@@ -107,7 +108,15 @@ NO_ROI_TYPES = rule(
 ONE_PLANE = rule(
     "LR034", "warning", "dose of one plane", "The dose is one plane; what lies above and below it is not known."
 )
+TPS_DVH_AGAINST_DOSE = rule(
+    "LR035",
+    "warning",
+    "dose grid and the planning system's DVHs disagree",
+    "The DVHs in the dose file reach another dose than its grid: one of them is of another plan, fraction or scale.",
+)
 
+#: The DVHs of a planning system may be sampled finer or coarser than its grid; more than this is another dose.
+TPS_DVH_RATIO = 1.2
 #: Names in one message; more would hide the rest.
 MAX_LISTED = 8
 #: Dose per fraction outside this is rare enough to look twice: single fractions of 34 Gy to a lung
@@ -170,6 +179,23 @@ def check_extent(structures: Sequence[Structure], phases: Sequence[Phase]) -> li
                 )
             )
     return found
+
+
+def check_tps_dvhs(dvhs: Sequence[DVH], structures: Sequence[Structure], grid: DoseGrid | None) -> list[Finding]:
+    """A finding when the planning system's curves reach another dose than the grid."""
+    if grid is None or not dvhs:
+        return []
+    top = float(grid.dose_zyx.max())
+    outer = {s.name for s in structures if s.rt_type == "EXTERNAL"}
+    highest = max(dvhs, key=lambda d: d.max_gy)
+    too_high = highest.max_gy > TPS_DVH_RATIO * top
+    too_low = any(d.name in outer and d.max_gy * TPS_DVH_RATIO < top for d in dvhs)
+    if not (too_high or too_low):
+        return []
+    what = f"the grid reaches {top:.2f} Gy, the DVHs {highest.max_gy:.2f} Gy"
+    return [
+        finding(TPS_DVH_AGAINST_DOSE, what, "RTDOSE DVHSequence", "check Dose Grid Scaling and Dose Summation Type")
+    ]
 
 
 def check_phase(phase: Phase) -> list[Finding]:

@@ -58,6 +58,7 @@ DOSES = {
     "scaling negative": (put("DoseGridScaling", "-1"), UnsupportedDoseError, "Scaling"),
     "scaling huge": (put("DoseGridScaling", "1e30"), UnsupportedDoseError, "impossible"),
     "scaling text": (raw("DoseGridScaling", "DS", b"much"), DicomReadError, "not a number"),
+    "zero everywhere": (lambda ds: setattr(ds, "PixelData", bytes(len(ds.PixelData))), UnsupportedDoseError, "zero"),
     "no spacing": (drop("PixelSpacing"), UnsupportedGeometryError, "Pixel Spacing"),
     "one spacing": (raw("PixelSpacing", "DS", b"2.5 "), UnsupportedGeometryError, "Pixel Spacing"),
     "spacing zero": (put("PixelSpacing", ["0", "1"]), UnsupportedGeometryError, "Pixel Spacing"),

@@ -86,3 +86,17 @@ def test_a_curve_that_is_none_is_left_out_with_a_finding(export_of, data):
     export = read(export_of, change)
     assert export.tps_dvhs == ()
     assert "LR016" in {f.code for f in export.findings}
+
+
+@pytest.mark.parametrize("factor", [0.2, 5.0])
+def test_a_grid_of_another_scale_than_its_dvhs_is_told(export_of, tiny, factor):
+    """A dose of one fraction under the label of the plan: the DVHs beside it give it away."""
+
+    def change(ds):
+        ds.DoseGridScaling = f"{float(ds.DoseGridScaling) * factor:.10g}"
+
+    top = float(tiny.grid().dose_zyx.max())
+    body = DVH("BODY", np.linspace(0, top, 101), np.linspace(20, 0, 101), top / 2, 0.0, top)
+    found = read_export(export_of(dvhs={1: body}, RD=change)).findings
+    assert "LR035" in {f.code for f in found}
+    assert "LR035" not in {f.code for f in read_export(export_of(name="plain", dvhs={1: body})).findings}

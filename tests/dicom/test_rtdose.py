@@ -103,14 +103,17 @@ def test_sixteen_and_thirty_two_bits(export_of, tiny, bits, step):
     assert worst(dose_of(export_of(bits=bits)), tiny) <= step
 
 
-def test_signed_pixels_below_zero_become_zero_with_a_finding(export_of):
+def test_signed_pixels_below_zero_become_zero_with_a_finding(export_of, tiny):
     def signed(ds):
-        values = ds.pixel_array.astype("<i4") // 4
+        values = (ds.pixel_array // 4).astype("<i4")
         values[0, 0, 0] = -5_000_000
         ds.PixelRepresentation, ds.PixelData = 1, values.tobytes()
+        ds.DoseGridScaling = f"{float(ds.DoseGridScaling) * 4:.10g}"
 
     export = read_export(export_of(RD=signed))
-    assert export.plan.phases[0].dose.dose_zyx[0, 0, 0] == 0.0
+    grid = export.plan.phases[0].dose
+    assert grid.dose_zyx[0, 0, 0] == 0.0
+    np.testing.assert_allclose(grid.dose_zyx.ravel()[1:], tiny.grid().dose_zyx.ravel()[1:], atol=1e-5)
     assert "LR019" in {f.code for f in export.findings}
 
 
