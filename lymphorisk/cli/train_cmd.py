@@ -50,7 +50,7 @@ def train(
     html: Path | None,
     as_json: bool,
 ) -> None:
-    """Train a predictor on a clinic's cohort (CSV, Parquet, or exports and --counts), judged by nested cross-validation."""
+    """Train a predictor on a clinic's cohort (CSV, Parquet, or exports with --counts) and judge it."""
     from lymphorisk.train import run_training, schema_text
     from lymphorisk.train.run import run_insilico
 

@@ -23,7 +23,7 @@ from lymphorisk.train.schema import GRADE_BELOW
 from lymphorisk.train.simulated_plan import ARMS, SimulatedPlan, packed, scalar, several, simulated_plan, unpacked
 
 #: Patients treated with each drawn plan, with facts, drugs, sensitivity and counting noise of their own.
-PATIENTS_PER_PLAN = 5
+PATIENTS_PER_PLAN = 10
 #: Features the shipped models do not use, beside the sites: EDIC is made of others.
 NOT_USED = ("edic",)
 #: Day of the early count of the mid-course model. [d]

@@ -20,6 +20,7 @@ from lymphorisk.train.card import PUBLISHED_C, SIMULATED, card_scores
 from lymphorisk.train.checks import EVENTS, MIN_EVENTS
 from lymphorisk.train.cohort import Cohort, read_cohort
 from lymphorisk.train.evaluate import against, external, judged, scores, subgroup_labels
+from lymphorisk.train.exports import read_exports
 from lymphorisk.train.fit import Fitted, Progress, Settings, Shape, fit
 from lymphorisk.train.package import write_folder, write_model
 from lymphorisk.train.samplesize import sample_size
@@ -66,6 +67,7 @@ def run_training(
     cohort_path: str | Path,
     out: str | Path,
     *,
+    counts: str | Path | None = None,
     window: str = "not stated",
     aggregation: str = "nadir",
     ignore: Sequence[str] = (),
@@ -77,7 +79,9 @@ def run_training(
     Parameters
     ----------
     cohort_path : path
-        CSV or Parquet; `lymphorisk.train.schema_text` tells its columns.
+        CSV or Parquet (`lymphorisk.train.schema_text` tells its columns), or a folder of exports.
+    counts : path or None
+        With a folder of exports: the table of counts and facts.
     out : path
         Model folder to write.
     window, aggregation : str
@@ -93,7 +97,12 @@ def run_training(
     CohortError
         The cohort fails validation; every fault is named.
     """
-    cohort = read_cohort(cohort_path, ignore=ignore)
+    if Path(cohort_path).is_dir():
+        if counts is None:
+            raise CohortError("a folder of exports needs a table of counts", "--counts TABLE.csv")
+        cohort = read_exports(cohort_path, counts, ignore=ignore, progress=progress)
+    else:
+        cohort = read_cohort(cohort_path, ignore=ignore)
     progress(f"{len(cohort)} rows, {len(cohort.names)} features")
     return train_cohort(
         cohort,

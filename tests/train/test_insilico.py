@@ -15,7 +15,7 @@ from lymphorisk.plan import CHEMO
 from lymphorisk.train import run
 from lymphorisk.train.anchors import anchors
 from lymphorisk.train.incidence import RATES, IncidenceRow, IncidenceTable, incidence_table, simulated_rate
-from lymphorisk.train.insilico import arm_counts, insilico_cohort, people, with_gaps
+from lymphorisk.train.insilico import PATIENTS_PER_PLAN, arm_counts, insilico_cohort, people, with_gaps
 from lymphorisk.train.simulated_plan import ARMS, gamma_classes, packed, several, simulated_plan, unpacked
 
 QUIET = lambda _: None  # noqa: E731
@@ -23,7 +23,7 @@ QUIET = lambda _: None  # noqa: E731
 
 @pytest.fixture(scope="module")
 def cohort():
-    return insilico_cohort(len(ARMS) * 5, 7, workers=1)
+    return insilico_cohort(len(ARMS) * PATIENTS_PER_PLAN, 7, workers=1)
 
 
 def test_eight_sites_and_both_particles_are_in_it(cohort) -> None:
@@ -42,10 +42,10 @@ def test_every_arm_has_its_numbers_and_they_are_a_mix() -> None:
 
 
 def test_same_seed_same_patients_whatever_the_number_of_workers(cohort) -> None:
-    again = insilico_cohort(len(ARMS) * 5, 7, workers=2)
+    again = insilico_cohort(len(ARMS) * PATIENTS_PER_PLAN, 7, workers=2)
     assert again.sha256 == cohort.sha256
     assert np.array_equal(again.features, cohort.features, equal_nan=True)
-    assert insilico_cohort(len(ARMS) * 5, 8, workers=1).sha256 != cohort.sha256
+    assert insilico_cohort(len(ARMS) * PATIENTS_PER_PLAN, 8, workers=1).sha256 != cohort.sha256
 
 
 def test_values_are_plausible_by_the_schema(cohort) -> None:
