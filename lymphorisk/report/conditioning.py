@@ -95,6 +95,9 @@ def conditioning_text(comparison: Comparison, search: SearchResult | None = None
         rows = [["regimen", *(head for head, _ in columns)]]
         rows += [[f.regimen.name, *(shown(m, f.metrics[m]) for _, m in columns)] for f in regimens]
         lines += [*([title] if title else []), *aligned(rows), ""]
+    if len(regimens) > 1:
+        lines += [f"Paired with {comparison.forecasts[0].regimen.name} (the same draws)"]
+        lines += [*(f"  {line}" for line in aligned(paired_rows(comparison))), ""]
     for f in regimens:
         lines += [regimen_title(f), *(f"  {line}" for line in given(f))]
     lines += ["", "Planner criteria: state and share of the ensemble that meets each"]
@@ -152,11 +155,37 @@ def given(f: RegimenForecast) -> list[str]:
         lines.append(
             f"product window: day {low:g} to {high:g} here ({known}); infusion day {_days(f.regimen.infusion_days)}"
         )
+    if f.band_owners:
+        owned = ", ".join(f"{name} {100 * share:.0f} %" for name, share in list(f.band_owners.items())[:4])
+        lines.append(f"spread of the count at infusion goes with: {owned}")
     return lines
 
 
 def _days(days: Sequence[float]) -> str:
     return ", ".join(f"{d:g}" for d in days)
+
+
+def paired_rows(comparison: Comparison) -> list[list[str]]:
+    """Each regimen against the first given, draw by draw: difference at infusion and how often it is deeper."""
+    first = comparison.forecasts[0]
+    base = {m: np.asarray(first.metrics[m], dtype=float) for m in PAIRED}
+    rows = [["", "ALC day 0", "lower in", "days <0.2 after", "drugs"]]
+    for f in comparison.forecasts[1:]:
+        change = {m: np.asarray(f.metrics[m], dtype=float) - base[m] for m in PAIRED}
+        lower = 100 * float(np.mean(change["alc_at_infusion"] < 0.0))
+        same = {d.drug for d in f.regimen.drugs} == {d.drug for d in first.regimen.drugs}
+        signed = [_signed(change[m], m) for m in PAIRED]
+        rows.append([f.regimen.name, signed[0], f"{lower:.0f} %", signed[1], "the same" if same else "others: weaker"])
+    return rows
+
+
+PAIRED = ("alc_at_infusion", "days_below_0_2_after")
+
+
+def _signed(change: Any, metric: str) -> str:
+    low, middle, high = np.quantile(change, (OUTER[0], 0.5, OUTER[1]))
+    digits = 3 if METRICS[metric].unit == "10^9/L" else 1
+    return f"{middle:+.{digits}f} ({low:+.{digits}f} to {high:+.{digits}f})"
 
 
 def tally(f: RegimenForecast) -> str:
@@ -398,6 +427,7 @@ def _regimen_json(f: RegimenForecast) -> dict[str, Any]:
             for j in f.judgements
         ],
         "joint_probability": f.joint,
+        "band_owners": {name: rounded(share) for name, share in f.band_owners.items()},
         "evidence": [{"what": e.what, "source": e.source, "known": e.known} for e in r.evidence],
         "findings": [_finding_json(x) for x in f.findings],
     }
@@ -435,6 +465,7 @@ def _search_json(search: SearchResult) -> dict[str, Any]:
                 "settings": dict(f.schedule.settings),
                 "distance": rounded(f.schedule.distance),
                 "joint_probability": f.joint,
+                "band_owners": {name: rounded(share) for name, share in f.band_owners.items()},
                 "meets": f.meets,
                 "in_window": f.in_window,
                 "alc_at_infusion": rounded(f.depth),

@@ -21,6 +21,7 @@ from lymphorisk.report.conditioning import (
     listed_rows,
     notes,
     ordered,
+    paired_rows,
     patient_line,
     regimen_title,
     search_title,
@@ -64,6 +65,8 @@ svg .met{fill:var(--c0)}svg .unmet{fill:none;stroke:var(--soft)}
 @media print{body{max-width:none;margin:0}h2{break-after:avoid}table,svg{break-inside:avoid}}
 """
 )
+#: Tables wider than the page scroll, by keyboard too.
+WIDE = '<div class="wide" tabindex="0" role="region" aria-label="table">'
 CLASS = {"MET": "state", "NOT MET": "state not", "CANNOT SAY": "state cannot"}
 
 
@@ -79,6 +82,9 @@ def conditioning_html(comparison: Comparison, search: SearchResult | None = None
         "<h2>Regimens, deepest at infusion first</h2>",
         _table(comparison),
     ]
+    if len(comparison.forecasts) > 1:
+        body += [f"<h3>Paired with {escape(comparison.forecasts[0].regimen.name)}, the same draws</h3>"]
+        body += [_rows(paired_rows(comparison))]
     for f in ordered(comparison):
         body += _regimen(f)
     body += ["<h2>Fludarabine exposure and published bands</h2>", _list(band_lines(comparison))]
@@ -113,7 +119,7 @@ def _table(comparison: Comparison) -> str:
         rows.append(f'<tr><th scope="row">{escape(f.regimen.name)}</th>{cells}<td>{escape(tally(f))}</td></tr>')
     caption = "Median and 90 % range; counts in 10^9/L, days below a threshold before and after day 0, AUC in mg h/L."
     return (
-        f'<div class="wide"><table><caption>{caption}</caption><thead><tr>{head}</tr></thead>'
+        f"{WIDE}<table><caption>{caption}</caption><thead><tr>{head}</tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
 
@@ -124,7 +130,7 @@ def _regimen(f: RegimenForecast) -> list[str]:
     out = [
         f"<h3>{escape(regimen_title(f))}</h3>",
         _list(given(f)),
-        f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>',
+        f"{WIDE}<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>",
     ]
     if f.joint is not None:
         out.append(f"<p>All criteria that can be judged, at once: {100 * f.joint:.0f} % of the ensemble.</p>")
@@ -145,7 +151,7 @@ def _criterion(j: Judgement) -> str:
 def _rows(rows: Sequence[Sequence[str]]) -> str:
     head = "".join(f'<th scope="col">{escape(h)}</th>' for h in rows[0])
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows[1:])
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    return f"{WIDE}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
 
 
 def _list(lines: Sequence[str]) -> str:

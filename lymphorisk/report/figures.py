@@ -13,7 +13,7 @@ from lymphorisk.dvh import DoseDistribution
 from lymphorisk.organs import load
 from lymphorisk.report.json_ import reason_of
 from lymphorisk.report.svg import Drawing, Scale, log_ticks, nice_ticks, round_up, spread_apart, text_width, tick_label
-from lymphorisk.report.wording import GRADE_EDGES, POOL_LABELS, by_organ, digits, model_name, percent, short
+from lymphorisk.report.wording import GRADE_EDGES, POOL_LABELS, by_organ, chance, digits, model_name, percent, short
 
 if TYPE_CHECKING:
     from lymphorisk.analysis import Analysis, OrganDose
@@ -353,7 +353,7 @@ def voices_figure(a: Analysis) -> str:
     rows = _voice_rows(a)
     height = 40 * len(rows) + 84
     said = "; ".join(
-        f"{name}: {', '.join(f'{k} {percent(v)}' for k, v, *_ in marks) or 'none'}" for name, _, marks in rows
+        f"{name}: {', '.join(f'{k} {chance(v)}' for k, v, *_ in marks) or 'none'}" for name, _, marks in rows
     )
     d = Drawing(960, height, "Probability by three voices", said, "voices")
     x = Scale(0.0, 100.0, 250, 900)
@@ -374,7 +374,7 @@ def voices_figure(a: Analysis) -> str:
                 d.line([(x(100 * low), at), (x(100 * high), at)], f"whisker {kind}-line")
             d.mark(x(100 * p), at, "circle" if kind == "g3" else "diamond", f"{kind}-mark")
             right = 100 * max(p, high or 0.0)
-            d.text(x(right) + 12, at + 4, percent(p), "note")
+            d.text(x(right) + 12, at + 4, chance(p), "note")
         if not marks:
             d.text(x(0) + 8, middle + 4, "no estimate", "note")
     return d.svg()

@@ -13,6 +13,7 @@ from lymphorisk.report.summary import headline, weakness
 from lymphorisk.report.wording import (
     NOT_A_DEVICE,
     SOURCE_LABELS,
+    chance,
     days,
     digits,
     in_reading_order,
@@ -156,8 +157,8 @@ def _tiles(a: Analysis) -> list[tuple[str, str, str]]:
             digits(f.nadir.median, 2),
             f"90 %: {digits(f.nadir.p05, 2)} to {digits(f.nadir.p95, 2)}",
         ),
-        ("Grade 3 or worse", percent(f.grade_probability.get("3")), "nadir below 0.5 ×10⁹/L"),
-        ("Grade 4", percent(f.grade_probability.get("4")), "nadir below 0.2 ×10⁹/L"),
+        ("Grade 3 or worse", chance(f.grade_probability.get("3")), "nadir below 0.5 ×10⁹/L"),
+        ("Grade 4", chance(f.grade_probability.get("4")), "nadir below 0.2 ×10⁹/L"),
         ("Days below 0.5", days(below.p50), f"90 %: {below.p05:.0f} to {below.p95:.0f}; {back}"),
         (
             "Mean blood dose",
@@ -267,8 +268,8 @@ def _voices(a: Analysis) -> list[tuple[str, str, str, str]]:
     rows = [
         (
             "Mechanistic",
-            percent(m.get("g3")),
-            percent(m.get("g4")),
+            chance(m.get("g3")),
+            chance(m.get("g4")),
             f"Doses of this plan to blood and lymphocyte pools; {a.forecast.draws} draws of parameters and patients.",
         )
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lymphorisk.report.json_ import reason_of
-from lymphorisk.report.wording import POOL_LABELS, digits, percent
+from lymphorisk.report.wording import POOL_LABELS, chance, digits
 
 if TYPE_CHECKING:
     from lymphorisk.analysis import Analysis
@@ -21,8 +21,8 @@ def headline(a: Analysis) -> list[str]:
     )
     g = f.grade_probability
     risk = (
-        f"Probability that the nadir reaches CTCAE {f.ctcae} grade 3 or worse (< 0.5): {percent(g.get('3'))}; "
-        f"grade 4 (< 0.2): {percent(g.get('4'))}."
+        f"Probability that the nadir reaches CTCAE {f.ctcae} grade 3 or worse (< 0.5): {chance(g.get('3'))}; "
+        f"grade 4 (< 0.2): {chance(g.get('4'))}."
     )
     return [count, risk]
 

@@ -13,6 +13,7 @@ from lymphorisk.report.wording import (
     POOL_LABELS,
     SOURCE_LABELS,
     by_organ,
+    chance,
     days,
     digits,
     in_reading_order,
@@ -24,10 +25,13 @@ from lymphorisk.report.wording import (
 
 if TYPE_CHECKING:
     from lymphorisk.analysis import Analysis
+    from lymphorisk.findings import Finding
 
 WIDTH = 100
 TOP_ORGANS = 8
 NAME_WIDTH = 18
+#: Places named of findings of one rule.
+ALSO_MAX = 12
 SHOWN_AT_DAYS = (30, 60, 90, 180, 365)
 
 
@@ -104,7 +108,7 @@ def _answer(a: Analysis) -> list[str]:
 def _voices(a: Analysis) -> list[str]:
     rows = [["voice", "P(grade 3+)", "P(grade 4)", "remark"]]
     m = a.risk.mechanistic
-    rows.append(["mechanism", percent(m.get("g3")), percent(m.get("g4")), f"ensemble of {a.forecast.draws} draws"])
+    rows.append(["mechanism", chance(m.get("g3")), chance(m.get("g4")), f"ensemble of {a.forecast.draws} draws"])
     learned = a.risk.learned
     if reason := reason_of(learned):
         rows.append(["trained", "–", "–", reason])
@@ -148,7 +152,7 @@ def _forecast(a: Analysis) -> list[str]:
         "LYMPHOCYTE COUNT [10^9/L]",
         *table(rows, right=[0, 1]),
         *_wrapped(f"days {below}"),
-        *_wrapped(f"falls below 0.5: {percent(recovery.p_below)}{back}"),
+        *_wrapped(f"falls below 0.5: {chance(recovery.p_below)}{back}"),
     ]
 
 
@@ -158,9 +162,13 @@ def _day(item: tuple[str, float]) -> float:
 
 def _organs(a: Analysis) -> list[str]:
     rows = [["organ", "source", "cm3", "mean Gy", "Gy/fx", "V5 %", "V20 %", "from"]]
+    standing_in = []
     for name in in_reading_order(a.organs):
         o = a.organs[name]
         dose = o.course
+        if o.source == "surrogate":
+            standing_in.append(short(name, NAME_WIDTH))
+            continue
         rows.append(
             [
                 short(name, NAME_WIDTH),
@@ -170,10 +178,13 @@ def _organs(a: Analysis) -> list[str]:
                 digits(sum(d.mean_gy for d in o.per_fraction) / len(o.per_fraction)),
                 f"{100 * float(dose.share[dose.dose_gy >= 5].sum()):.0f}",
                 f"{100 * float(dose.share[dose.dose_gy >= 20].sum()):.0f}",
-                short(", ".join(o.roi_names) or o.how, 2 * NAME_WIDTH),
+                short(", ".join(o.roi_names), 2 * NAME_WIDTH),
             ]
         )
-    return ["ORGAN DOSES, course", *table(rows, right=[2, 3, 4, 5, 6])]
+    out = ["ORGAN DOSES, course", *table(rows, right=[2, 3, 4, 5, 6])]
+    if standing_in:
+        out += _wrapped(f"surrogates (the body's dose, diluted): {', '.join(standing_in)}")
+    return out
 
 
 def _blood(a: Analysis) -> list[str]:
@@ -211,14 +222,26 @@ def _reasons(a: Analysis) -> list[str]:
 
 
 def _findings(a: Analysis) -> list[str]:
+    """One line a rule: the first finding in full, the places of the others."""
     if not a.findings:
         return ["no findings"]
     out = [f"FINDINGS ({len(a.findings)})"]
-    for f in a.findings:
-        where = f" [{short(f.where)}]" if f.where else ""
-        lines = wrap(f"{short(f.what, 4 * WIDTH)}{where}", WIDTH - 16)
-        out.append(f"  {f.code} {f.severity:<7} {lines[0] if lines else ''}")
+    for code, group in _by_code(a.findings).items():
+        first = group[0]
+        where = f" [{short(first.where)}]" if first.where else ""
+        also = ", ".join(short(f.where or f.what) for f in group[1:ALSO_MAX])
+        more = f", {len(group) - ALSO_MAX} more" if len(group) > ALSO_MAX else ""
+        said = f"{short(first.what, 4 * WIDTH)}{where}" + (f"; also: {also}{more}" if also else "")
+        lines = wrap(said, WIDTH - 16) or [""]
+        out.append(f"  {code} {first.severity:<7} {lines[0]}")
         out += [" " * 16 + line for line in lines[1:]]
+    return out
+
+
+def _by_code(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
+    out: dict[str, list[Finding]] = {}
+    for f in findings:
+        out.setdefault(f.code, []).append(f)
     return out
 
 

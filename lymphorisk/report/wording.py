@@ -82,6 +82,19 @@ def percent(share: float | None) -> str:
     return f"{value:.0f} %"
 
 
+def chance(probability: float | None) -> str:
+    """A probability counted over draws, which never makes anything impossible or certain.
+
+    Examples
+    --------
+    >>> chance(0.0), chance(0.5), chance(1.0), chance(None)
+    ('< 1 %', '50 %', '> 99 %', '–')
+    """
+    if probability == 0:
+        return "< 1 %"
+    return "> 99 %" if probability == 1 else percent(probability)
+
+
 def days(value: float | None) -> str:
     """A time in days.
 
