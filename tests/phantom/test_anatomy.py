@@ -91,9 +91,10 @@ def test_other_sizes_keep_their_weight_and_their_organs_inside(
     sex: str, height: float, weight: float, numbers: Numbers
 ) -> None:
     body = anatomy(numbers, sex=sex, height_cm=height, weight_kg=weight, arms="down")
-    grid = voxels(body, 6.0)
+    grid = voxels(body, 7.0)
     assert grid.volume_cm3("Body") == pytest.approx(weight / 1.03 * 1000, rel=0.035)
-    inside = grid.owned["Body"]
+    inside = np.zeros(grid.density.size, dtype=bool)
+    inside[grid.owned["Body"]] = True
     for organ in (
         "Lungs",
         "Heart",
@@ -107,8 +108,7 @@ def test_other_sizes_keep_their_weight_and_their_organs_inside(
         "Ribs",
         "LN_Pelvics",
     ):
-        own = grid.owned[organ]
-        assert len(np.intersect1d(own, inside)) >= 0.98 * len(own), organ
+        assert inside[grid.owned[organ]].mean() >= 0.98, organ
 
 
 def test_organs_grow_with_body_surface(numbers: Numbers) -> None:
