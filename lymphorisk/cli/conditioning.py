@@ -23,7 +23,7 @@ TOML = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--list-products", is_flag=True, help="List the regimens on record and stop.")
 @click.option(
     "--first-day",
-    type=float,
+    type=click.FloatRange(-1000.0, 1000.0),
     help="Day of EXPORT's first fraction from infusion, such as -21: adds it to every regimen that names no plan.",
 )
 @with_options(PATIENT, PLAN, BLOOD)
@@ -32,7 +32,9 @@ TOML = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--bsa", type=float, help="Body surface in m2; from height and weight otherwise.")
 @click.option("--wbc", type=float, help="White count in the week before infusion, 10^9/L.")
 @click.option("--lab", "labs", multiple=True, metavar="KEY=VALUE", help="For CAR-HEMATOTOX, such as crp_mg_l=8.")
-@click.option("--delay", type=float, default=0.0, help="Infusion this many days later than planned.")
+@click.option(
+    "--delay", type=click.FloatRange(-100.0, 100.0), default=0.0, help="Infusion this many days later than planned."
+)
 @click.option("--cohort", is_flag=True, help="Spread the baseline as between patients of a cohort.")
 @click.option("--criteria", type=TOML, help="Own planner criteria in place of the built-in ones.")
 @click.option("--drugs", type=TOML, help="Own drug parameters in place of the built-in ones.")
@@ -44,7 +46,13 @@ TOML = click.Path(exists=True, dir_okay=False, path_type=Path)
 )
 @click.option("--draws", type=click.IntRange(1, 65536), default=512, show_default=True, help="Ensemble size.")
 @click.option("--seed", type=int, default=20260101, show_default=True, help="Seed of the ensemble.")
-@click.option("--to-day", type=float, default=90.0, show_default=True, help="Last day forecast, from infusion.")
+@click.option(
+    "--to-day",
+    type=click.FloatRange(1.0, 1000.0),
+    default=90.0,
+    show_default=True,
+    help="Last day forecast, from infusion.",
+)
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write one self-contained HTML page.")
 @click.option("--json", "as_json", is_flag=True, help="Versioned JSON on stdout.")
 def conditioning(**given: Any) -> None:

@@ -28,6 +28,8 @@ DOSE_MAX: Mapping[str, float] = {
     "mg/kg": DOSE_MAX_MG_PER_KG,
     "mg": DOSE_MAX_MG,
 }
+#: No calendar around an infusion is longer; a larger day is a date or a slip. [d]
+DAY_MAX = 1000.0
 #: The dose axis of one fraction ends here; above it a course dose was given for a fraction dose. [Gy]
 FRACTION_MAX_GY = 30.0
 
@@ -215,6 +217,18 @@ class Regimen:
             or list(self.infusion_days) != sorted(self.infusion_days)
         ):
             raise ScenarioError(f"regimen {self.name!r}: infusion days must start with 0 and rise")
+        labels = [r.label for r in self.radiation]
+        if len(set(labels)) != len(labels):
+            raise ScenarioError(
+                f"regimen {self.name!r}: two radiation courses share a label", "give each its own label"
+            )
+        days = [*(d.day for d in self.drugs), *self.fraction_days, *self.infusion_days]
+        days += [] if self.leukapheresis_day is None else [self.leukapheresis_day]
+        if not all(abs(day) <= DAY_MAX for day in days):
+            raise ScenarioError(
+                f"regimen {self.name!r}: a day lies more than {DAY_MAX:g} d from the infusion",
+                "days count from the infusion, or from infusion_day of the file",
+            )
         if self.leukapheresis_day is not None and self.leukapheresis_day >= 0.0:
             raise ScenarioError(
                 f"regimen {self.name!r}: leukapheresis is before infusion, not on day {self.leukapheresis_day:g}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,7 @@ from lymphorisk.lymphocyte.hematotox import Hematotox, hematotox
 from lymphorisk.parameters import Parameter
 from lymphorisk.plan.conditioning import Regimen
 from lymphorisk.regimen.checks import NO_BASELINE, label_criteria, regimen_findings, waiver_criteria
-from lymphorisk.regimen.exposure import PlanExposure, fraction_kills, is_whole_body
+from lymphorisk.regimen.exposure import PlanExposure, fraction_kills, is_whole_body, largest_gy
 from lymphorisk.regimen.metrics import metrics_of
 from lymphorisk.regimen.read import PatientFacts
 from lymphorisk.regimen.settings import (
@@ -38,6 +38,10 @@ from lymphorisk.regimen.settings import (
 
 Array = NDArray[np.float64]
 
+#: Rank correlations of fewer draws say nothing.
+LEAST_DRAWS = 64
+#: Shares below this are sampling noise at 512 draws.
+LEAST_SHARE = 0.03
 #: Days of a flat baseline before the first treatment, so that the plot shows where the fall starts. [d]
 LEAD_D = 2.0
 
@@ -79,6 +83,8 @@ class RegimenForecast:
         Every fraction. [d], [Gy]
     kinetics : mapping of str to str
         By label of the radiation: ``whole-body`` or the name of the plan's survival set.
+    band_owners : mapping of str to float
+        Share of the spread of the count at infusion that goes with each uncertain input, greatest first.
     findings : tuple of Finding
     """
 
@@ -91,6 +97,7 @@ class RegimenForecast:
     window_days: tuple[float, float] | None
     fractions: tuple[tuple[float, float], ...]
     kinetics: Mapping[str, str]
+    band_owners: Mapping[str, float]
     findings: tuple[Finding, ...]
 
 
@@ -153,6 +160,11 @@ def forecast(regimen: Regimen, plans: Mapping[str, PlanExposure], on: Setup) -> 
     host, fractions, metrics, window = _run(regimen, plans, on)
     notes = [f for r in regimen.radiation if r.plan for f in plans[r.plan].findings]
     required = (*on.criteria, *label_criteria(regimen))
+    whole_body = {
+        r.label: r.whole_body_gy if r.whole_body_gy is not None else r.dose_factor * largest_gy(plans[r.plan])
+        for r in regimen.radiation
+        if is_whole_body(r, plans.get(r.plan))
+    }
     return RegimenForecast(
         regimen=regimen,
         day=host.day,
@@ -162,11 +174,9 @@ def forecast(regimen: Regimen, plans: Mapping[str, PlanExposure], on: Setup) -> 
         joint=joint_probability(required, metrics),
         window_days=window,
         fractions=tuple(sorted((f.day, f.blood_gy) for f in fractions)),
-        kinetics={
-            r.label: "whole-body" if is_whole_body(r, plans.get(r.plan)) else on.choices.survival
-            for r in regimen.radiation
-        },
-        findings=(*regimen_findings(regimen, fractions, on.body, on.drugs, on.facts.wbc), *notes),
+        kinetics={r.label: "whole-body" if r.label in whole_body else on.choices.survival for r in regimen.radiation},
+        band_owners=owners(np.asarray(metrics["alc_at_infusion"]), on.draws, regimen, whole_body),
+        findings=(*regimen_findings(regimen, fractions, whole_body, on.body, on.drugs, on.facts.wbc), *notes),
     )
 
 
@@ -196,6 +206,33 @@ def _run(
     flu = sum(mg[i] for i, d in enumerate(regimen.drugs) if d.drug == "fludarabine")
     metrics = metrics_of(regimen, host, fractions, on.draws.fludarabine, flu, on.facts.wbc, window)
     return host, fractions, metrics, window
+
+
+def owners(values: Array, draws: HostDraws, regimen: Regimen, whole_body: Collection[str]) -> Mapping[str, float]:
+    """Squared rank correlation of a metric with every uncertain input that acts, greatest first.
+
+    The drugs' sensitivities are correlated within a patient, so the shares need not add up to one. Empty
+    without spread.
+    """
+    if len(values) < LEAST_DRAWS or np.ptp(values) == 0.0:
+        return {}
+    given = {d.drug for d in regimen.drugs}
+    inputs = {f"kill by {drug}": kill for drug, kill in draws.kill.items() if drug in given}
+    if "fludarabine" in given:
+        inputs["fludarabine clearance"] = draws.fludarabine.clearance_l_h
+    if given - {"fludarabine"}:
+        inputs["speed of the drugs' kill"] = draws.effect_h
+    if whole_body:
+        inputs["whole-body D0"] = draws.d0_gy
+    if any(r.label not in whole_body for r in regimen.radiation):
+        inputs["radiosensitivity"] = draws.lymphocytes.z["patient.sensitivity"]
+    inputs |= {"recovery rate": draws.recovery, "baseline": draws.baseline}
+    shares = {}
+    for name, x in inputs.items():
+        if np.ptp(x) > 0.0:
+            a, b = (np.argsort(np.argsort(v)).astype(float) for v in (x, values))
+            shares[name] = float(np.corrcoef(a, b)[0, 1] ** 2)
+    return dict(sorted(((n, s) for n, s in shares.items() if s >= LEAST_SHARE), key=lambda item: -item[1]))
 
 
 def metrics_only(regimen: Regimen, plans: Mapping[str, PlanExposure], on: Setup) -> dict[str, Value]:

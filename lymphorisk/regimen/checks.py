@@ -90,11 +90,18 @@ APHERESIS_FORECAST = rule(
 def regimen_findings(
     regimen: Regimen,
     fractions: Sequence[FractionKill],
+    whole_body_gy: Mapping[str, float],
     body: Body,
     drugs: Mapping[str, Parameter],
     wbc: float | None,
 ) -> tuple[Finding, ...]:
-    """All findings of one regimen, in the order of their codes."""
+    """All findings of one regimen.
+
+    Parameters
+    ----------
+    whole_body_gy : mapping of str to float
+        Dose of one fraction of the courses that kill with the whole-body set, by label. [Gy]
+    """
     where = regimen.name
     out: list[Finding] = []
     out += window_findings(regimen)
@@ -110,10 +117,10 @@ def regimen_findings(
             )
         )
     shown = drugs["radiation.shown_to"].number
-    high = [c for c in regimen.radiation if c.whole_body_gy is not None and c.whole_body_gy > shown]
     out += [
-        finding(BEYOND_SHOWN, f"{c.whole_body_gy:g} Gy in one whole-body fraction (shown to {shown:g} Gy)", where)
-        for c in high
+        finding(BEYOND_SHOWN, f"{label}: {gy:.3g} Gy in one whole-body fraction (shown to {shown:g} Gy)", where)
+        for label, gy in whole_body_gy.items()
+        if gy > shown
     ]
     if body.assumed and regimen.drugs:
         out.append(finding(ASSUMED_BODY, f"assumed: {', '.join(body.assumed)}", where, "give weight, height and eGFR"))

@@ -69,6 +69,12 @@ def is_even(plan: PlanExposure) -> bool:
     return True
 
 
+def largest_gy(plan: PlanExposure) -> float:
+    """Mean dose of the phase that gives most in one fraction, over blood and pools alike. [Gy]"""
+    parts = [[phase.blood, *phase.pools.values()] for phase in plan.phases]
+    return max(sum(d.mean_gy for d in of) / len(of) for of in parts)
+
+
 def fraction_kills(course: RadiationCourse, plan: PlanExposure | None, draws: HostDraws) -> tuple[FractionKill, ...]:
     """What each fraction of a course kills."""
     if course.whole_body_gy is not None:

@@ -37,6 +37,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -136,8 +137,8 @@ def read_regimen(path: Path, load_plan: LoadPlan, export: Path | None = None) ->
         days = tuple(d - zero[0] for d in own_plan.days)
         role = "lymphodepletion" if is_even(own_plan) else "bridging"
         radiation.append(RadiationCourse(own_plan.label, days, plan=path.name, role=role))
-    for entry in _tables(own, "radiation"):
-        radiation.append(_radiation(entry, path, zero[0], load_plan, export, plans))
+    for number, entry in enumerate(_tables(own, "radiation"), 1):
+        radiation.append(_radiation(entry, number, path, zero[0], load_plan, export, plans))
     regimen = Regimen(
         name=_text(own, "name", path.stem),
         drugs=drugs,
@@ -192,6 +193,7 @@ def _drugs(own: Mapping[str, Any], zero: float, base: Regimen | None) -> tuple[D
 
 def _radiation(
     entry: Mapping[str, Any],
+    number: int,
     path: Path,
     zero: float,
     load_plan: LoadPlan,
@@ -199,7 +201,7 @@ def _radiation(
     plans: dict[str, PlanExposure],
 ) -> RadiationCourse:
     _known(entry, RADIATION, "[[conditioning.radiation]]")
-    label = _text(entry, "label", "radiation")
+    label = _text(entry, "label", f"radiation {number}")
     if "gy_per_fraction" in entry:
         if "plan" in entry:
             raise ScenarioError(f"radiation {label!r}: gy_per_fraction is for the whole body; a plan has its own doses")
@@ -325,7 +327,7 @@ def _text(table: Mapping[str, Any], key: str, default: str) -> str:
 
 def _number(table: Mapping[str, Any], key: str, default: float | None = None) -> float:
     value = table.get(key, default)
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
         raise ScenarioError(f"{key} = {value!r} is not a number")
     return float(value)
 

@@ -146,3 +146,20 @@ def test_a_forecast_that_ends_early_cannot_say_what_comes_later() -> None:
 def test_nothing_at_all_is_flat() -> None:
     result: Comparison = compare([(Regimen("nothing"), {})], FACTS, FAST)
     assert np.abs(result.forecasts[0].bands["p50"] - 0.8).max() < 1e-12
+
+
+def test_the_spread_is_owned_by_what_acts() -> None:
+    owned = one(product("benda_axi")).band_owners
+    assert next(iter(owned)) == "kill by bendamustine"
+    assert not any("fludarabine" in name for name in owned)
+    tbi = one(product("tbi4")).band_owners
+    assert next(iter(tbi)) == "whole-body D0"
+    assert one(Regimen("nothing")).band_owners == {}
+
+
+def test_courses_need_labels_of_their_own_and_days_within_reach() -> None:
+    twice = (RadiationCourse("a", (-3.0,), 1.0), RadiationCourse("a", (-2.0,), 1.0))
+    with pytest.raises(ScenarioError, match="share a label"):
+        Regimen("x", radiation=twice)
+    with pytest.raises(ScenarioError, match="more than"):
+        Regimen("x", (DrugDose("fludarabine", 30.0, "mg/m2", -20261121.0),))

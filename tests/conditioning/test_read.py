@@ -102,6 +102,8 @@ def test_a_scenario_may_carry_its_conditioning(tmp_path: Path) -> None:
         (HEAD + DRUG + TBI + 'gy_per_fraction = 2\nfractions = 2\n', "first_day or last"),
         (HEAD + DRUG + TBI + 'gy_per_fraction = 2\nplan = "x"\n', "whole body"),
         (HEAD + DRUG + TBI + 'gy_per_fraction = 2000\ndays = [-1]\n', "in one fraction"),
+        (HEAD + DRUG.replace("[-5, -4, -3]", "inf"), "not a number"),
+        (HEAD + DRUG.replace("[-5, -4, -3]", "-1e12"), "more than"),
         (HEAD + 'product = "wonder-cel"\n', "not on record"),
         (HEAD + DRUG + "[labs]\ncrp = 8\n", "has no unit"),
         (HEAD + DRUG + "[patient]\nweight = 80\n", "unknown key"),
