@@ -460,6 +460,8 @@ def _left_over(
         elif vague:
             reason, near = f"may mean {' or '.join(vague)}", vague
             hint = f"if it does: --organ {vague[0]}={structure.number}"
+            if "LN" in vague:
+                hint = f"which region? such as --organ LN_Pelvics={structure.number}; LN alone is all nodes of the body"
             noted.append(finding(VAGUE_ROI, reason, _where(structure), hint))
         elif near := similar(structure.name):
             reason = f"resembles {' or '.join(near)}, but similar names are not used"

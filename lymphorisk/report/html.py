@@ -101,6 +101,7 @@ def render(
         voices=_voices(analysis),
         explained=None if reason_of(analysis.explanation) else analysis.explanation,
         unexplained=reason_of(analysis.explanation),
+        outside=not reason_of(analysis.risk.learned) and not analysis.risk.learned.in_domain,  # type: ignore[union-attr]
         findings=[
             (f.code, f.severity, short(f.what, TEXT_MAX), short(f.where), short(f.hint, TEXT_MAX))
             for f in analysis.findings[:ROWS_MAX]
