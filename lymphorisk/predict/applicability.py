@@ -82,18 +82,16 @@ def percentiles(rows: NDArray[np.float64], columns: NDArray[np.float64]) -> NDAr
 def _neighbour_distance(
     rows: NDArray[np.float64], patients: NDArray[np.float64], skip_self: bool
 ) -> NDArray[np.float64]:
-    known = np.isfinite(patients).astype(np.float64)
-    filled = np.where(known > 0, patients, 0.0)
-    out = np.empty(len(rows))
-    for i, row in enumerate(rows):
-        mine = np.isfinite(row)
-        joint = known @ mine.astype(np.float64)
-        square = ((filled - np.where(mine, row, 0.0)) ** 2 * known * mine).sum(axis=1)
-        mean = np.where(joint >= 0.5 * max(mine.sum(), 1), square / np.maximum(joint, 1.0), np.inf)
-        first = 1 if skip_self else 0
-        nearest = np.sort(mean)[first : first + NEIGHBOURS]
-        out[i] = float(np.sqrt(nearest).mean()) if len(nearest) else np.inf
-    return out
+    """Root mean square difference over the features both know, averaged over the nearest `NEIGHBOURS`."""
+    mine, theirs = np.isfinite(rows).astype(np.float64), np.isfinite(patients).astype(np.float64)
+    a, b = np.where(mine > 0, rows, 0.0), np.where(theirs > 0, patients, 0.0)
+    joint = mine @ theirs.T
+    square = np.maximum(a**2 @ theirs.T - 2.0 * a @ b.T + mine @ (b**2).T, 0.0)
+    enough = joint >= 0.5 * np.maximum(mine.sum(axis=1, keepdims=True), 1.0)
+    mean = np.where(enough, square / np.maximum(joint, 1.0), np.inf)
+    first = 1 if skip_self else 0
+    nearest = np.sort(mean, axis=1)[:, first : first + NEIGHBOURS]
+    return np.asarray(np.sqrt(nearest).mean(axis=1))
 
 
 def domain(row: NDArray[np.float64], seen: TrainingRange, labels: tuple[str, ...]) -> Domain:

@@ -13,6 +13,7 @@ import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -34,6 +35,8 @@ NADIR = "nadir"
 #: Trees summed at once in single precision; sums over blocks are in double, so that rounding stays below 1e-6.
 BLOCK = 4
 ID_LENGTH = 12
+#: Boosters kept in memory: those of two models with their resampled ones.
+KEPT_BOOSTERS = 96
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,8 +96,9 @@ class Predictor:
         return tuple(feature(name).label for name in self.features)
 
 
+@lru_cache(maxsize=KEPT_BOOSTERS)
 def booster_from(raw: bytes) -> Any:
-    """An XGBoost booster from its UBJ bytes."""
+    """An XGBoost booster from its UBJ bytes; nobody changes it afterwards."""
     import xgboost
 
     booster = xgboost.Booster()
