@@ -15,7 +15,7 @@ from lymphorisk.dicom.dvhs import read_dvhs
 from lymphorisk.dicom.export import Export, InputFile
 from lymphorisk.dicom.link import Candidates, Linked, link
 from lymphorisk.dicom.patient import read_identity, read_patient
-from lymphorisk.dicom.reader import RT_ROLES, DicomFile, Found, find
+from lymphorisk.dicom.reader import RT_ROLES, UNKNOWN, DicomFile, Found, find
 from lymphorisk.dicom.summation import WHOLE, DosePart, PhaseLink
 from lymphorisk.dvh.curve import DVH
 from lymphorisk.errors import InputError, LinkError, UnsupportedDoseError
@@ -78,8 +78,9 @@ def read_export(
             Candidates(plans, doses, sets), link_by=link_by, sum_doses=sum_doses, plan=plan, fractions=fractions
         )
     except InputError:
-        if found.broken:
-            raise found.broken[0] from None
+        unknown = [error for error in found.broken if error.message.startswith(UNKNOWN)]
+        if unknown and not (plans and doses and sets):
+            raise unknown[0] from None  # what is missing may be what is broken
         raise
     used = _used(linked, found_of)
     with ThreadPoolExecutor(1) as hasher:
@@ -106,12 +107,12 @@ def _refuse_broken(found: Found) -> None:
 
 
 def _used(linked: Linked, found_of: Mapping[str, tuple[DicomFile, ...]]) -> list[DicomFile]:
-    uids = [p.plan.sop_uid for p in linked.phases if p.plan is not None]
-    uids.append(linked.structure_uid)
+    """The files behind what was linked: plans, structures, doses."""
+    plans = {p.plan.sop_uid for p in linked.phases if p.plan is not None}
+    out = [f for role in ("RTPLAN", "RTIONPLAN") for f in found_of[role] if f.sop_uid in plans]
+    out += [f for f in found_of["RTSTRUCT"] if f.sop_uid == linked.structure_uid]
     parts = [part for p in linked.phases for part in (*p.parts, *p.beam_doses.values())]
-    uids += [header.sop_uid for part in parts for header in part.headers]
-    by_uid = {f.sop_uid: f for role in RT_ROLES for f in found_of[role]}
-    return [by_uid[uid] for uid in dict.fromkeys(uids)]
+    return list(dict.fromkeys([*out, *(header.file for part in parts for header in part.headers)]))
 
 
 def _assemble(
@@ -303,7 +304,7 @@ def _in_frame(
     if there <= frames or not there & frames - {""}:
         return structures
     foreign = [s for s in structures if s.frame_of_reference not in frames]
-    listed = ", ".join(f"{s.number}" for s in foreign)
+    listed = checks.listed([str(s.number) for s in foreign])
     findings.append(
         finding(
             checks.FOREIGN_FRAME, f"ROI {listed} drawn on another image were left out", "RTSTRUCT", severity="warning"

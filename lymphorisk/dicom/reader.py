@@ -7,9 +7,11 @@ this program uses, are left alone. What is used is hashed (SHA-256) as it lay on
 from __future__ import annotations
 
 import hashlib
+import lzma
 import mmap
 import os
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -29,6 +31,8 @@ ROLES = {
     "1.2.840.10008.1.3.10": "DICOMDIR",
 }
 MODALITY_ROLES = {"RTDOSE": "RTDOSE", "RTSTRUCT": "RTSTRUCT", "RTPLAN": "RTPLAN", "CT": "CT"}
+#: What a file is called in messages before its class is known.
+UNKNOWN = "DICOM file"
 RT_ROLES = ("RTPLAN", "RTIONPLAN", "RTSTRUCT", "RTDOSE")
 
 IMPLICIT_LITTLE = "1.2.840.10008.1.2"
@@ -37,6 +41,18 @@ DEFLATED = "1.2.840.10008.1.2.1.99"
 EXPLICIT_BIG = "1.2.840.10008.1.2.2"
 NATIVE = (IMPLICIT_LITTLE, EXPLICIT_LITTLE, DEFLATED, EXPLICIT_BIG, "")
 
+#: What Python's zip and its codecs raise on broken archives.
+ZIP_ERRORS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
 PREAMBLE = 128
 #: What the first element of a file without preamble may be: up to SOP Instance UID, a short value.
 MAX_FIRST_ELEMENT, MAX_FIRST_LENGTH = 0x0018, 128
@@ -106,13 +122,13 @@ def find(path: str | os.PathLike[str]) -> Found:
         opened = open_file(whole, folder="")
         if opened is None and zipfile.is_zipfile(where):
             return _collect(_unzip(where))
+        if opened is not None and opened.role == "DICOMDIR":
+            return _dicomdir(where, opened)
     except OSError as error:
         raise DicomReadError(f"the export cannot be read: {error.strerror}", "check the permissions") from error
     if opened is None:
         raise DicomReadError("the file is not DICOM", "give the folder, zip or DICOM file the planning system exported")
-    if opened.role == "DICOMDIR":
-        return _dicomdir(where, opened)
-    return Found((opened,), 0, ())
+    return Found((opened,) if opened.role else (), 0, ())
 
 
 def open_file(whole: Buffer, folder: str) -> DicomFile | None:
@@ -144,18 +160,18 @@ def open_file(whole: Buffer, folder: str) -> DicomFile | None:
     little = _is_little(data, start, syntax)
     explicit = _is_explicit(data, start)
     role = ROLES.get(media_class, "")
-    root = Item(data, start, len(data), explicit=explicit, little=little, role=role or "DICOM file")
+    root = Item(data, start, len(data), explicit=explicit, little=little, role=role or UNKNOWN)
     if not role:
-        root = Item(data, start, len(data), explicit=explicit, little=little, role="DICOM file")
         role = ROLES.get(root.code(tags.SOP_CLASS_UID), "") or MODALITY_ROLES.get(root.code(tags.MODALITY), "")
-    if not role:
-        return DicomFile("", "", syntax, root, whole, folder)
-    if role == "DICOMDIR":
+    if role in ("", "DICOMDIR"):
         return DicomFile(role, "", syntax, root, whole, folder)
     root.role = role
-    if not syntax and notes:
+    uid = root.code(tags.SOP_INSTANCE_UID)
+    if not uid:
+        raise root.error("the file has no SOP Instance UID")
+    if notes:
         notes.append(f"read as {'explicit' if explicit else 'implicit'} VR {'little' if little else 'big'} endian")
-    return DicomFile(role, root.code(tags.SOP_INSTANCE_UID), syntax, root, whole, folder, tuple(notes))
+    return DicomFile(role, uid, syntax, root, whole, folder, tuple(notes))
 
 
 def _dataset_start(whole: Buffer) -> int | None:
@@ -193,7 +209,7 @@ def _meta_end(whole: Buffer, start: int) -> int:
             length = int.from_bytes(whole[pos + 6 : pos + 8], "little")
             pos += 8
         if pos + length > len(whole):
-            raise DicomReadError("DICOM file: the file ends inside its header", "export the plan again")
+            raise DicomReadError(f"{UNKNOWN}: the file ends inside its header", "export the plan again")
         pos += length
     return pos
 
@@ -217,17 +233,18 @@ def _inflate(packed: bytes) -> bytes:
     try:
         data = stream.decompress(packed, MAX_UNPACKED)
     except zlib.error as error:
-        raise DicomReadError("DICOM file: the deflated data set is broken", "export the plan again") from error
+        raise DicomReadError(f"{UNKNOWN}: the deflated data set is broken", "export the plan again") from error
     if stream.unconsumed_tail:
-        raise DicomReadError("DICOM file: the deflated data set unfolds without end", "export it uncompressed")
+        raise DicomReadError(f"{UNKNOWN}: the deflated data set unfolds without end", "export it uncompressed")
     return data
 
 
 def _map(path: Path) -> Buffer:
     with open(path, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode) or os.fstat(stream.fileno()).st_size == 0:
-            return b""
-        return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+        try:
+            return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+        except (OSError, ValueError):  # an empty file, or a file system that maps nothing
+            return stream.read()
 
 
 def _walk(top: Path) -> Iterator[tuple[str, Buffer | DicomReadError]]:
@@ -273,7 +290,7 @@ def _unzip(path: Path) -> Iterator[tuple[str, Buffer | DicomReadError]]:
                 with archive.open(member) as stream:
                     data = stream.read(member.file_size + 1)
                 yield os.path.dirname(member.filename), data
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except ZIP_ERRORS as error:
         raise DicomReadError(
             "the zip is broken or packed in an unknown way", "unpack it and give the folder"
         ) from error
@@ -313,7 +330,7 @@ def _collect(sources: Iterator[tuple[str, Buffer | DicomReadError]]) -> Found:
             ignored += 1
             continue
         key = (opened.role, opened.sop_uid)
-        if key in files and opened.sop_uid:
+        if key in files:
             if files[key].sha256() != opened.sha256():
                 raise LinkError(
                     f"two different {opened.role} files carry the same SOP Instance UID",
@@ -321,5 +338,5 @@ def _collect(sources: Iterator[tuple[str, Buffer | DicomReadError]]) -> Found:
                 )
             ignored += 1
             continue
-        files[key if opened.sop_uid else (opened.role, f"?{len(files)}")] = opened
+        files[key] = opened
     return Found(tuple(files.values()), ignored, tuple(broken))

@@ -260,6 +260,51 @@ def test_a_broken_zip(tmp_path, export_of):
     refused(archive, DicomReadError, "zip")
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_changed_bytes_of_a_zip_end_in_a_result_or_a_named_error(tmp_path, export_of, method):
+    archive, rng = tmp_path / "export.zip", random.Random(3)
+    with zipfile.ZipFile(archive, "w", method) as z:
+        for path in sorted(export_of().iterdir()):
+            z.write(path, path.name)
+    whole = archive.read_bytes()
+    assert len(read_export(archive).inputs) == 3
+    for _ in range(60):
+        data = bytearray(whole)
+        for _ in range(rng.randrange(1, 6)):
+            data[rng.randrange(len(data))] = rng.randrange(256)
+        archive.write_bytes(data)
+        with contextlib.suppress(InputError):
+            read_export(archive)
+
+
+def test_a_file_without_its_uid(export_of):
+    refused(export_of(RP=drop("SOPInstanceUID")), DicomReadError, "RTPLAN.*SOP Instance UID")
+
+
+def test_files_that_all_carry_one_uid_do_not_swap_roles(export_of):
+    """An anonymiser that writes one UID everywhere: linked, each file in its role."""
+
+    def change(ds):
+        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = "1.2.3"
+        for name in ("ReferencedRTPlanSequence", "ReferencedStructureSetSequence"):
+            for item in ds.get(name, []):
+                item.ReferencedSOPInstanceUID = "1.2.3"
+
+    export = read_export(export_of(RP=change, RS=change, RD=change))
+    assert [i.role for i in export.inputs] == ["RTPLAN", "RTSTRUCT", "RTDOSE"]
+    assert len({i.sha256 for i in export.inputs}) == 3
+
+
+def test_a_broken_ct_does_not_hide_the_real_fault(export_of):
+    folder = export_of()
+    (folder / "RD.dcm").rename(folder / "keep")
+    data = (folder / "keep").read_bytes()
+    uid = b"1.2.840.10008.5.1.4.1.1.481.2"
+    (folder / "CT.dcm").write_bytes(data.replace(uid, b"1.2.840.10008.5.1.4.1.1.2".ljust(len(uid), b"\0"))[:-900])
+    (folder / "keep").unlink()
+    refused(folder, LinkError, "RTDOSE missing")
+
+
 def test_a_deflated_file_that_unfolds_without_end(export_of, monkeypatch):
     folder = export_of()
     for path in folder.glob("*.dcm"):
