@@ -6,7 +6,7 @@ Rows about a typical patient use the central forecast; rows about a cohort sprea
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pytest
@@ -31,6 +31,28 @@ from lymphorisk.scenario import Scenario
 #: Days the rows ask for, so that no count is read between grid points. [d]
 DAYS = (4.0 / 24.0, 13.0 / 24.0, 2.0, 4.0)
 FLU = fludarabine_population(table("drugs"))
+TABLE: list[tuple[str, str, str, str, bool]] = []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def printed(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Print check, expected, got, verdict when the module is done."""
+    yield
+    lines = [f"{'row':5} {'check':52} {'expected':>18} {'got':>10}  verdict"]
+    lines += [
+        f"{row:5} {what:52} {wanted:>18} {got:>10}  {'ok' if ok else 'MISS'}"
+        for row, what, wanted, got, ok in sorted(TABLE)
+    ]
+    capture = request.config.pluginmanager.get_plugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        print("", *lines, sep="\n")
+
+
+def check(row: str, what: str, low: float, got: float, high: float) -> None:
+    """Record a row of the table and hold it to its range, both ends allowed."""
+    ok = bool(low <= got <= high)
+    TABLE.append((row, what, f"{low:.4g} to {high:.4g}", f"{got:.4g}", ok))
+    assert ok, f"{row} {what}: {got} is not within {low} to {high}"
 
 
 def typical(alc: float, draws: int = 1, **choices: object) -> Setup:
@@ -65,19 +87,19 @@ def day0(drugs: Sequence[DrugDose], alc: float, draws: int = 1) -> NDArray[np.fl
 
 
 def test_C01_clearance_of_a_70_kg_patient_with_egfr_100() -> None:
-    assert clearance_l_h(FLU, 70.0, 100.0) == pytest.approx(7.93, abs=0.02)
+    check("C01", "clearance, 70 kg, eGFR 100 [L/h]", 7.91, clearance_l_h(FLU, 70.0, 100.0), 7.95)
 
 
 def test_C02_auc_of_three_days_of_30_mg_per_m2_counts_the_active_mass() -> None:
     auc = total_auc(kinetics(FLU, 80.0, 85.0), 3 * 30.0 * 1.95)[0]
-    assert auc == pytest.approx(17.2, abs=0.2)
+    check("C02", "AUC, Flu 30 x3, 80 kg, 1.95 m2, eGFR 85", 17.0, auc, 17.4)
     assert auc / FLU.active_mass == pytest.approx(22.0, abs=0.2), "what a phosphate dose would wrongly give"
 
 
 def test_C03_a_poor_kidney_takes_the_same_dose_above_the_upper_band() -> None:
     facts = PatientFacts(Patient(alc=0.8, weight_kg=80.0), egfr_ml_min=40.0, bsa_m2=1.95)
     comparison = compare([(product("axi-cel"), {})], facts, Choices(draws=64))
-    assert total_auc(kinetics(FLU, 80.0, 40.0), 175.5)[0] == pytest.approx(24.2, abs=0.3)
+    check("C03", "the same, eGFR 40", 23.9, total_auc(kinetics(FLU, 80.0, 40.0), 175.5)[0], 24.5)
     auc = np.asarray(comparison.forecasts[0].metrics["fludarabine_auc"])
     upper = next(b.high for b in comparison.bands if b.high is not None)
     assert upper == 20.0
@@ -100,21 +122,22 @@ def test_C04_integrated_concentration_is_dose_over_clearance() -> None:
     solved = solve_ivp(body, (0, 600), [0, 0, 0, 0], rtol=1e-9, atol=1e-12, max_step=0.25, t_eval=[2, 24, 100, 600])
     ours = cumulative_exposure(k, np.array([2.0, 24.0, 100.0, 600.0]))[0]
     np.testing.assert_allclose(ours, solved.y[3], rtol=5e-3)
-    assert ours[-1] == pytest.approx(FLU.active_mass / cl, rel=5e-3)
+    check("C04", "AUC to infinity over dose/CL", 0.995, ours[-1] * cl / FLU.active_mass, 1.005)
 
 
 def test_C05_tbi_of_dutreix_first_fraction_and_single_dose() -> None:
     first = counts(typical(1.0), whole_body={0.0: 1.2})
-    assert first.at(13.0 / 24.0)[0] == pytest.approx(0.60, abs=0.03)
+    check("C05", "TBI 1.2 Gy at 13 h, of baseline", 0.57, first.at(13.0 / 24.0)[0], 0.63)
     slices = {4.0 / 24.0 * (i + 0.5) / 64: 10.0 / 64 for i in range(64)}
-    assert counts(typical(1.0), whole_body=slices).at(4.0 / 24.0)[0] == pytest.approx(0.50, abs=0.03)
+    single = counts(typical(1.0), whole_body=slices).at(4.0 / 24.0)[0]
+    check("C05", "TBI 10 Gy over 4 h, of baseline", 0.47, single, 0.53)
 
 
 def test_C06_hyperfractionated_tbi_has_the_effective_d0_of_shank() -> None:
     times = {day + hour / 24.0: 1.2 for day in range(4) for hour in (0.0, 5.0, 10.0) if 3 * day + hour / 5 < 11}
     assert len(times) == 11
     left = counts(typical(1.0), whole_body=times).at(4.0)[0]
-    assert 3.7 <= 13.2 / -np.log(left) <= 5.4
+    check("C06", "effective D0 of 11 x 1.2 Gy in 4 d [Gy]", 3.7, 13.2 / -np.log(left), 5.4)
 
 
 @pytest.mark.parametrize(
@@ -133,24 +156,26 @@ def test_C06_hyperfractionated_tbi_has_the_effective_d0_of_shank() -> None:
     ],
 )
 def test_C07_to_C09_accident_bands_at_48_h(row: str, gy: float, low: float, high: float) -> None:
-    assert low <= counts(typical(2.45), whole_body={0.0: gy}).at(2.0)[0] < high, row
+    check(row, f"{gy:g} Gy, baseline 2.45, at 48 h", low, counts(typical(2.45), whole_body={0.0: gy}).at(2.0)[0], high)
 
 
-def test_C10_flu_cy_as_in_the_axi_cel_cohort() -> None:
-    for alc in (day0(flu_cy(30, 500), 0.8), day0(flu_cy(30, 500), 0.8, 512)):
-        assert 0.05 <= np.median(alc) <= 0.15
-        assert -0.75 <= np.median(alc) - 0.8 <= -0.65
+@pytest.mark.parametrize("draws", [1, 512])
+def test_C10_flu_cy_as_in_the_axi_cel_cohort(draws: int) -> None:
+    alc = float(np.median(day0(flu_cy(30, 500), 0.8, draws)))
+    check("C10", f"Flu30/Cy500 x3, base 0.8, day 0, {draws} draws", 0.05, alc, 0.15)
+    check("C10", f"its change, {draws} draws", -0.75, alc - 0.8, -0.65)
 
 
-def test_C11_bendamustine_as_in_the_axi_cel_cohort() -> None:
-    for alc in (day0(benda(90, (-4, -3)), 0.8), day0(benda(90, (-4, -3)), 0.8, 512)):
-        assert -0.7 <= np.median(alc) - 0.8 <= -0.5
+@pytest.mark.parametrize("draws", [1, 512])
+def test_C11_bendamustine_as_in_the_axi_cel_cohort(draws: int) -> None:
+    alc = float(np.median(day0(benda(90, (-4, -3)), 0.8, draws)))
+    check("C11", f"change, benda 90 x2, base 0.8, {draws} draws", -0.7, alc - 0.8, -0.5)
 
 
-def test_C12_bendamustine_before_flu_cy() -> None:
-    both = benda(70, (-6,)) + flu_cy(25, 250)
-    assert 0.0 <= day0(both, 0.57)[0] <= 0.10
-    assert 0.0 <= np.median(day0(both, 0.57, 512)) <= 0.10
+@pytest.mark.parametrize("draws", [1, 512])
+def test_C12_bendamustine_before_flu_cy(draws: int) -> None:
+    alc = float(np.median(day0(benda(70, (-6,)) + flu_cy(25, 250), 0.57, draws)))
+    check("C12", f"benda 70 + Flu25/Cy250 x3, base 0.57, {draws} draws", 0.0, alc, 0.10)
 
 
 def test_C13_the_mixed_axi_cel_cohort() -> None:
@@ -161,13 +186,13 @@ def test_C13_the_mixed_axi_cel_cohort() -> None:
             counts(typical(0.6, **cohort), benda(90, (-4, -3))).at(0.0)[195:],
         ]
     )
-    assert 0.05 <= np.median(mixed) <= 0.15
-    assert np.quantile(mixed, 0.975) <= 0.7
+    check("C13", "axi-cel mix, base 0.6, cohort, median", 0.05, float(np.median(mixed)), 0.15)
+    check("C13", "its 97.5th percentile", 0.0, float(np.quantile(mixed, 0.975)), 0.7)
 
 
 def test_C14_both_til_arms_are_deep() -> None:
     for name in ("til_120cy125flu", "til_60cy125flu"):
-        assert nadir(counts(typical(1.5), product(name).drugs))[0][0] <= 0.1, name
+        check("C14", f"nadir, {name}, base 1.5", 0.0, nadir(counts(typical(1.5), product(name).drugs))[0][0], 0.1)
 
 
 def test_C15_tbi_with_fludarabine_is_shallower_than_the_til_arms() -> None:
@@ -176,7 +201,7 @@ def test_C15_tbi_with_fludarabine_is_shallower_than_the_til_arms() -> None:
         arm = counts(typical(1.5), product(name).drugs)
         assert tbi.at(0.0)[0] > arm.at(0.0)[0]
         assert nadir(tbi)[0][0] > nadir(arm)[0][0]
-    assert nadir(tbi)[0][0] < 0.5
+    check("C15", "nadir, TBI 2 Gy + Flu 75, base 1.5", 0.0, nadir(tbi)[0][0], 0.5)
 
 
 def test_C16_more_drug_is_deeper() -> None:
@@ -184,6 +209,7 @@ def test_C16_more_drug_is_deeper() -> None:
         deep, middle, shallow = (day0(flu_cy(*d), 0.8, draws) for d in ((30, 500), (30, 300), (25, 250)))
         assert np.all(deep < middle)
         assert np.all(middle < shallow)
+    check("C16", "Flu25/Cy250 over Flu30/Cy500", 1.0, float(np.median(shallow / deep)), np.inf)
 
 
 @pytest.mark.xfail(strict=True, reason="C17: nadir 0.196 v 0.193, a tie; the kill of bendamustine is not identifiable")
@@ -192,7 +218,13 @@ def test_C17_flu_cy_is_deeper_than_bendamustine_in_tisa_cel() -> None:
         name: nadir(counts(typical(0.8), product(name).drugs))[0][0]
         for name in ("tisa_lymphoma", "tisa_lymphoma_benda")
     }
-    assert lowest["tisa_lymphoma"] < lowest["tisa_lymphoma_benda"]
+    check(
+        "C17",
+        "nadir, Flu25/Cy250 x3 over benda 90 x2",
+        0.0,
+        lowest["tisa_lymphoma"] / lowest["tisa_lymphoma_benda"],
+        1.0,
+    )
 
 
 BRIDGING = ("pancreas", "head_neck", "lymphoma")
@@ -238,11 +270,12 @@ def test_C18_bridging_radiotherapy_of_the_plans_own_pools(bridging_plans: tuple[
     assert before == pytest.approx(0.68, abs=0.02)
     assert low_before == pytest.approx(0.33, abs=0.03)
     after, low_after = cohort(0.0)
-    assert 0.30 <= after <= 0.43
-    assert 0.55 <= low_after <= 0.80
+    check("C18", "bridging 30 Gy, base 0.68, after", 0.30, after, 0.43)
+    check("C18", "share below 0.5, after", 0.55, low_after, 0.80)
     at_ld = [cohort(day) for day in LAST_FRACTION_TO_LYMPHODEPLETION_D]
     fitting = [alc for alc, low in at_ld if 0.54 <= alc <= 0.60 and 0.35 <= low <= 0.50]
     assert fitting, at_ld
+    check("C18", "at lymphodepletion (some day of two to four weeks)", 0.54, fitting[0], 0.60)
     assert at_ld[0][0] <= max(fitting) <= at_ld[-1][0], "the count passes through the band"
 
 
@@ -258,7 +291,7 @@ VECTORS = (
 @pytest.mark.parametrize(("labs", "score"), VECTORS)
 def test_C19_hematotox_vectors(labs: tuple[float, ...], score: int) -> None:
     found = hematotox(Labs(*(float(v) for v in labs)), cutoffs())
-    assert found.score == score
+    check("C19", f"CAR-HEMATOTOX of vector {score}", score, found.score if found.score is not None else -1, score)
     assert found.group == ("high" if score >= 2 else "low")
 
 
@@ -269,7 +302,8 @@ def test_C20_infusion_outside_the_window_is_warned_of(name: str, gap: float) -> 
     assert max(d.day for d in late.drugs) == -gap
     facts = PatientFacts(Patient(alc=0.8))
     result = compare([(late, {})], facts, Choices(draws=64)).forecasts[0]
-    assert any(f.code == "LR501" and f.severity == "warning" for f in result.findings)
+    warned = sum(f.code == "LR501" and f.severity == "warning" for f in result.findings)
+    check("C20", f"warnings, {name} {gap:g} d after the last dose", 1, warned, 1)
     states = {j.criterion.metric: j.state for j in result.judgements}
     assert states["days_outside_window"] == "NOT MET"
     on_time = compare([(planned, {})], facts, Choices(draws=64)).forecasts[0]
@@ -278,7 +312,7 @@ def test_C20_infusion_outside_the_window_is_warned_of(name: str, gap: float) -> 
 
 def test_C21_nothing_given_keeps_the_baseline() -> None:
     on = typical(0.8, 64)
-    assert np.abs(counts(on).alc - 0.8).max() < 1e-12
+    check("C21", "largest change with nothing given", 0.0, float(np.abs(counts(on).alc - 0.8).max()), 1e-12)
     regimen = Regimen("nothing")
     still = counts(on)
     metrics = metrics_of(regimen, still, [], on.draws.fludarabine, 0.0, None, None)
