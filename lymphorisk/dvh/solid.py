@@ -37,6 +37,8 @@ CHANGED_SHARE = 0.3
 JUMP = 4.0
 #: Thickness of an interpolated slab. [pixels]
 SLAB_PIXELS = 2.0
+#: The rim's path between two planes is worked out where it is wider than this, on the average of the outline. [pixels]
+THIN_PIXELS = 1.5
 #: Most slabs between two planes: areas are averaged exactly, more would only split the dose finer.
 MOST_SLABS = 12
 #: The body closes by itself when its area runs to zero within this many spacings: one, with room for drawing.
@@ -162,9 +164,12 @@ def _piece(
     # end caps reach half of the last step, unless planes are missing in it
     down = spacing if first in bridged else z[first + 1] - z[first]
     up = spacing if last - 1 in bridged else z[last] - z[last - 1]
+    usual = max((float(z[k + 1] - z[k]) for k in range(first, last) if k not in bridged), default=spacing)
     slabs: list[Slab] = []
     if end_caps == "half":
-        slabs += [(2 * z[first] - b, 2 * z[first] - a, m) for a, b, m in reversed(_cap(planes, first, last, -1, down))]
+        slabs += [
+            (2 * z[first] - b, 2 * z[first] - a, m) for a, b, m in reversed(_cap(planes, first, last, -1, down, usual))
+        ]
     radius = np.sqrt(planes.areas[first : last + 1].max() * planes.lattice.area_mm2 / np.pi)
     # of every fourth pixel
     changed = [
@@ -187,7 +192,7 @@ def _piece(
             # either half misses as much of the bulge t (1 - t) between the planes [pixels mm]
             missed[k : k + 2] -= 0.5 * curvature * gap**3 * HALF_OF_BULGE
     if end_caps == "half":
-        slabs += _cap(planes, last, first, 1, up)
+        slabs += _cap(planes, last, first, 1, up, usual)
     plane_of = {id(planes.maps[k]): k for k in np.flatnonzero(missed).tolist()}
     return [(a, b, _rescaled(m, plane_of, missed, planes, b - a)) for a, b, m in _joined(slabs)]
 
@@ -222,17 +227,25 @@ def _between(planes: _Planes, k: int, curvature: float) -> list[Slab]:
     bulge = -0.5 * curvature * gap * gap  # section area is the line plus bulge t (1 - t)
     bend = float(np.clip(bulge / swept, -1, 1)) if swept > 0 else 0.0
     rest = bulge - bend * swept
-    lost, lost_at = _passing(planes, k, k + 1, np.flatnonzero(change.ravel() < 0), -bend)
-    won, won_at = _passing(planes, k, k + 1, np.flatnonzero(change.ravel() > 0), bend)
+    thin = swept <= THIN_PIXELS * np.sqrt(2 * np.pi * (planes.areas[k] + planes.areas[k + 1]))
+    if not thin:
+        lost, lost_at = _passing(planes, k, k + 1, np.flatnonzero(change.ravel() < 0), -bend)
+        won, won_at = _passing(planes, k, k + 1, np.flatnonzero(change.ravel() > 0), bend)
     edge = np.linspace(0, 1, count + 1)
     slabs: list[Slab] = []
     for a, b in pairwise(edge):
-        share = low.copy().ravel()
-        flat = change.ravel()
-        share[lost] += flat[lost] * np.clip((b - lost_at) / (b - a), 0, 1)
-        share[won] += flat[won] * np.clip((b - won_at) / (b - a), 0, 1)
-        share = share.reshape(low.shape)
-        extra = rest * ((b * b / 2 - b**3 / 3) - (a * a / 2 - a**3 / 3)) / (b - a)
+        hump = ((b * b / 2 - b**3 / 3) - (a * a / 2 - a**3 / 3)) / (b - a)  # mean of t (1 - t)
+        extra = rest * hump
+        if thin:
+            # the strip is no wider than the pixels: where in it the rim stands does not matter
+            middle, bent = np.float32(0.5 * (a + b)), np.float32(bend * hump)
+            share = low + change * (middle + np.sign(change) * bent)
+        else:
+            share = low.copy().ravel()
+            flat = change.ravel()
+            share[lost] += flat[lost] * np.clip((b - lost_at) / (b - a), 0, 1)
+            share[won] += flat[won] * np.clip((b - won_at) / (b - a), 0, 1)
+            share = share.reshape(low.shape)
         if extra != 0:
             nearest = k if a + b < 1 else k + 1
             share = _resized(share, planes.depth(nearest), extra)
@@ -271,7 +284,7 @@ def _resized(share: Map, depth: Map, pixels: float) -> Map:
     return out.reshape(share.shape)
 
 
-def _cap(planes: _Planes, end: int, other: int, up: int, step: float) -> list[Slab]:
+def _cap(planes: _Planes, end: int, other: int, up: int, step: float, usual: float) -> list[Slab]:
     """Slabs beyond the outermost plane, as heights above it when seen outwards."""
     z0 = float(planes.z[end])
     area = planes.areas
@@ -280,8 +293,8 @@ def _cap(planes: _Planes, end: int, other: int, up: int, step: float) -> list[Sl
     if area[end] <= 0 or abs(slope) * step < CUT_SHARE * area[end]:
         return flat
     reach = _closing(float(area[end]), slope, bend)
-    height = reach if reach <= CLOSING_SPACINGS * step else 0.5 * step
-    if reach > CLOSING_SPACINGS * step and slope < 0:
+    height = reach if reach <= CLOSING_SPACINGS * max(step, usual) else 0.5 * step
+    if reach > CLOSING_SPACINGS * max(step, usual) and slope < 0:
         bend = 0.0
     pitch = max(planes.lattice.pitch_x_mm, planes.lattice.pitch_y_mm)
     count = int(np.clip(np.ceil(height / (SLAB_PIXELS * pitch)), 2, MOST_SLABS))
