@@ -19,6 +19,7 @@ from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.organs import names
 from lymphorisk.organs.cover import blood_cover, pool_cover
 from lymphorisk.organs.organ import NETWORKS, Organ
+from lymphorisk.organs.place import check_sides
 from lymphorisk.organs.table import load
 from lymphorisk.plan.structures import Structure
 
@@ -243,7 +244,7 @@ def match(structures: Sequence[Structure], overrides: Mapping[str, str | int] | 
         tuple(sorted([*unmatched, *empty], key=lambda u: u.number)),
         MappingProxyType(suggestions),
         targets,
-        (*findings, *noted, *_stand_ins(organs)),
+        (*findings, *noted, *_stand_ins(organs), *check_sides({name: m.region for name, m in organs.items()})),
     )
 
 
