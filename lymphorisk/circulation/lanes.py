@@ -182,6 +182,8 @@ def merged(lane: LaneDose, lanes: int) -> LaneDose:
     spacing = np.gradient(sorted_total) if len(index) > 1 else np.ones(1)
     finest = float(sorted_total[-1] - sorted_total[0]) * LEAST_SPACING
     measure = np.concatenate([[0.0], np.cumsum(np.cbrt(share * np.maximum(spacing, finest) ** 2))])
+    if measure[-1] == 0:
+        measure = edge
     cuts = np.interp(np.linspace(0.0, measure[-1], room + 1), measure, edge)
     width = np.diff(cuts)
     cuts, width = cuts[np.append(True, width > 0)], width[width > 0]

@@ -49,6 +49,15 @@ def test_one_lane_is_the_well_mixed_organ() -> None:
     assert merged(lane, 1).mean_gy == 1.0
 
 
+def test_many_lanes_of_one_dose_are_joined_to_that_dose(network: Callable[[str], Network]) -> None:
+    """Found by the benchmark: no spread between lanes left nothing to cut by."""
+    lane = LaneDose(np.full(20, 0.05), np.full((2, 20), 0.7))
+    got = merged(lane, 4)
+    assert got.total_gy == pytest.approx(1.4)
+    phase = PhaseBlood(1, np.ones(2), None, {"lung": lane})
+    assert len(adapted(network("male28"), phase, 8).lanes["lung"].share) == 1
+
+
 def test_what_joining_costs_is_told(network: Callable[[str], Network]) -> None:
     """The estimate of lost variance is near the exact loss."""
     net = network("male28")
