@@ -49,6 +49,8 @@ BLOCK = 4
 OUTER = (0.05, 0.95)
 #: More findings of one code than this are one line.
 MANY = 3
+#: More days than this are shown as first to last.
+MANY_DAYS = 7
 #: Schedules listed; the JSON holds all.
 LISTED = 15
 DIGITS = 6
@@ -111,7 +113,7 @@ def conditioning_text(comparison: Comparison, search: SearchResult | None = None
     if search is not None:
         lines += ["", *search_lines(search)]
     lines += ["", "Findings", *(f"  {line}" for line in finding_lines(all_findings(comparison)))]
-    lines += ["", *notes(comparison)]
+    lines += ["", "Sources", *(f"  {line}" for line in source_lines(comparison)), "", *notes(comparison)]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
@@ -155,13 +157,28 @@ def given(f: RegimenForecast) -> list[str]:
         lines.append(
             f"product window: day {low:g} to {high:g} here ({known}); infusion day {_days(f.regimen.infusion_days)}"
         )
+    known = {e.known for e in f.regimen.evidence}
+    if f.regimen.evidence:
+        cited = ", ".join(dict.fromkeys(e.source for e in f.regimen.evidence if e.source != "assumption"))
+        lines.append(f"evidence: {', '.join(sorted(known))}" + (f" [{cited}]" if cited else ""))
     if f.band_owners:
         owned = ", ".join(f"{name} {100 * share:.0f} %" for name, share in list(f.band_owners.items())[:4])
         lines.append(f"spread of the count at infusion goes with: {owned}")
     return lines
 
 
+def source_lines(comparison: Comparison) -> list[str]:
+    """The sources the criteria and regimens cite, once each."""
+    keys = [j.criterion.source for f in comparison.forecasts for j in f.judgements]
+    keys += [e.source for f in comparison.forecasts for e in f.regimen.evidence]
+    known = sources()
+    cited = [known[key] for key in dict.fromkeys(keys) if key in known and known[key].anchor]
+    return [f"{s.key}: {s.citation} {s.anchor}" for s in sorted(cited, key=lambda s: s.key)]
+
+
 def _days(days: Sequence[float]) -> str:
+    if len(days) > MANY_DAYS:
+        return f"{days[0]:g} to {days[-1]:g}"
     return ", ".join(f"{d:g}" for d in days)
 
 
@@ -175,7 +192,9 @@ def paired_rows(comparison: Comparison) -> list[list[str]]:
         lower = 100 * float(np.mean(change["alc_at_infusion"] < 0.0))
         same = {d.drug for d in f.regimen.drugs} == {d.drug for d in first.regimen.drugs}
         signed = [_signed(change[m], m) for m in PAIRED]
-        rows.append([f.regimen.name, signed[0], f"{lower:.0f} %", signed[1], "the same" if same else "others: weaker"])
+        rows.append(
+            [f.regimen.name, signed[0], f"{lower:.0f} %", signed[1], "the same" if same else "different: less sure"]
+        )
     return rows
 
 

@@ -26,6 +26,7 @@ from lymphorisk.report.conditioning import (
     regimen_title,
     search_title,
     shown,
+    source_lines,
     tally,
 )
 from lymphorisk.report.conditioning_svg import counts_svg, frontier_svg
@@ -95,6 +96,7 @@ def conditioning_html(comparison: Comparison, search: SearchResult | None = None
         body += [f"<figure>{frontier_svg(search)}<figcaption>{escape(FRONTIER)}.</figcaption></figure>"]
         body += [_rows(frontier_rows(search))]
     body += ["<h2>Findings</h2>", _list(finding_lines(all_findings(comparison)))]
+    body += ["<h2>Sources</h2>", _list(source_lines(comparison))]
     body += ["<h2>Limits</h2>", *(f'<p class="note">{escape(line)}</p>' for line in notes(comparison))]
     body.append(
         f"<p><small>lymphorisk {escape(comparison.version)}, parameter set {escape(comparison.parameter_set)}, "
