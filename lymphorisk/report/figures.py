@@ -45,7 +45,21 @@ BLOOD_FILLED = (
 LABEL_GAP = 16
 
 
-def alc_figure(a: Analysis) -> str:
+def all_figures(a: Analysis) -> dict[str, Drawing | None]:
+    """Every figure by key; None where there is nothing to draw."""
+    return {
+        "alc": alc_figure(a),
+        "dvh": dvh_figure(a),
+        "blood_organs": blood_by_organ_figure(a),
+        "blood_dvh": blood_dvh_figure(a),
+        "voices": voices_figure(a),
+        "waterfall": waterfall_figure(a),
+        "physics": attribution_figure(a),
+        "spread": sensitivity_figure(a),
+    }
+
+
+def alc_figure(a: Analysis) -> Drawing:
     """The count over time: median, 50, 80 and 95 % bands, grade lines, fractions, nadir."""
     f = a.forecast
     last = max((p.days[-1] for p in a.phases if p.days), default=0.0)
@@ -81,7 +95,7 @@ def alc_figure(a: Analysis) -> str:
     _fraction_ticks(d, a, x, until)
     _nadir_mark(d, a, x, y, until)
     _alc_labels(d, a, q, y, bottom, top)
-    return d.svg()
+    return d
 
 
 def _fraction_ticks(d: Drawing, a: Analysis, x: Scale, until: float) -> None:
@@ -132,7 +146,7 @@ def _alc_labels(d: Drawing, a: Analysis, q: Mapping[str, Any], y: Scale, bottom:
         d.text(816, place + 4, text, kind)
 
 
-def dvh_figure(a: Analysis) -> str | None:
+def dvh_figure(a: Analysis) -> Drawing | None:
     """Cumulative DVHs of the course, lymphoid organs left, blood-filled organs right; None without any."""
     known = {name: o for name, o in a.organs.items() if o.source != "surrogate" and o.course.dose_gy[-1] > 0}
     left = _chosen(known, LYMPHOID, ("spleen", "nodes", "marrow", "gut", "thymus"))
@@ -151,7 +165,7 @@ def dvh_figure(a: Analysis) -> str | None:
     wide = 960 / len(panels)
     for k, (title, panel) in enumerate(panels):
         _dvh_panel(d, title, panel, k * wide + 52, (k + 1) * wide - 150, highest)
-    return d.svg()
+    return d
 
 
 def _top(dose: DoseDistribution) -> float:
@@ -233,7 +247,7 @@ def cumulative(dose: DoseDistribution) -> list[tuple[float, float]]:
     return [(0.0, 1.0), *((g, float(v)) for g, v in zip(gray, left[:-1], strict=True)), (gray[-1], 0.0)]
 
 
-def bars(key: str, title: str, rows: Sequence[tuple[str, float, str]], label: str, kind: str = "bar") -> str:
+def bars(key: str, title: str, rows: Sequence[tuple[str, float, str]], label: str, kind: str = "bar") -> Drawing:
     """Horizontal bars, each with its name at the left and its number at the end."""
     height = 26 * len(rows) + 62
     d = Drawing(470, height, title, "; ".join(f"{n}: {text}" for n, _, text in rows), key)
@@ -252,10 +266,10 @@ def bars(key: str, title: str, rows: Sequence[tuple[str, float, str]], label: st
         d.text(x(value) + 6, top + 13, text, "note halo")
     d.line([(left, 8), (left, bottom)], "axis")
     d.text((x.start + x.end) / 2, bottom + 34, label, "axis-label", "middle")
-    return d.svg()
+    return d
 
 
-def blood_by_organ_figure(a: Analysis) -> str | None:
+def blood_by_organ_figure(a: Analysis) -> Drawing | None:
     """Which organ's blood gives the mean blood dose."""
     parts = [(n, v) for n, v in by_organ(a.blood.by_organ).items() if v > 0]
     if not parts:
@@ -269,7 +283,7 @@ def blood_by_organ_figure(a: Analysis) -> str | None:
     )
 
 
-def attribution_figure(a: Analysis) -> str | None:
+def attribution_figure(a: Analysis) -> Drawing | None:
     """The physics' own explanation: share of the loss at the nadir by pool."""
     parts = sorted(((n, v) for n, v in a.attribution.items() if v > 0.0005), key=lambda i: -i[1])
     if not parts:
@@ -284,7 +298,7 @@ def attribution_figure(a: Analysis) -> str | None:
     )
 
 
-def sensitivity_figure(a: Analysis) -> str | None:
+def sensitivity_figure(a: Analysis) -> Drawing | None:
     """What owns the spread of the nadir."""
     parts = [(n, v) for n, v in a.forecast.sensitivity.items() if v > 0.005][:BARS]
     if not parts:
@@ -308,7 +322,7 @@ def _words(name: str) -> str:
     return name.replace("patient.", "patients: ").replace("_", " ").replace(".", " ")
 
 
-def blood_dvh_figure(a: Analysis) -> str:
+def blood_dvh_figure(a: Analysis) -> Drawing:
     """Blood dose-volume histograms of one fraction and of the course."""
     d = Drawing(
         470,
@@ -340,7 +354,7 @@ def blood_dvh_figure(a: Analysis) -> str:
             d.line(points, f"curve c{i}", DASHES[i])
             if len(curves) > 1:
                 d.text(right - 4, 60 + 15 * i, name, "note", "end")
-    return d.svg()
+    return d
 
 
 def _blood_top(s: Any) -> float:
@@ -348,7 +362,7 @@ def _blood_top(s: Any) -> float:
     return float(s.dose_gy[above[-1]]) if len(above) and s.dose_gy[above[-1]] > 0 else max(float(s.dose_gy[-1]), 1e-3)
 
 
-def voices_figure(a: Analysis) -> str:
+def voices_figure(a: Analysis) -> Drawing:
     """Three voices on one axis: probability of grade 3 or worse and of grade 4."""
     rows = _voice_rows(a)
     height = 40 * len(rows) + 84
@@ -377,7 +391,7 @@ def voices_figure(a: Analysis) -> str:
             d.text(x(right) + 12, at + 4, chance(p), "note")
         if not marks:
             d.text(x(0) + 8, middle + 4, "no estimate", "note")
-    return d.svg()
+    return d
 
 
 Mark = tuple[str, float, float | None, float | None]
@@ -409,7 +423,7 @@ def _voice_rows(a: Analysis) -> list[tuple[str, str, list[Mark]]]:
     return rows
 
 
-def waterfall_figure(a: Analysis) -> str | None:
+def waterfall_figure(a: Analysis) -> Drawing | None:
     """The trained predictor's reasons: from its average patient to this one, by organ group, in log-odds."""
     e = a.explanation
     if reason_of(e):
@@ -458,7 +472,7 @@ def waterfall_figure(a: Analysis) -> str | None:
     d.text(122, last + 13, "this patient", "strong", "end")
     d.mark(x(end), last + 9, "circle", "g3-mark")
     d.text(x(end) + 10, last + 13, percent(e.p), "strong")  # type: ignore[union-attr]
-    return d.svg()
+    return d
 
 
 def _p(log_odds: float) -> float:

@@ -186,54 +186,87 @@ def tick_label(value: float) -> str:
     return f"{value:.6g}"
 
 
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Text at a place; `anchor` start, middle or end, `turn` [degree]."""
+
+    x: float
+    y: float
+    content: str
+    kind: str
+    anchor: str = "start"
+    turn: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A line through points, closed or not; `dash` as in SVG, `tag` its element there."""
+
+    points: tuple[tuple[float, float], ...]
+    kind: str
+    closed: bool = False
+    dash: str = ""
+    tag: str = "path"
+
+
+@dataclass(frozen=True, slots=True)
+class Circle:
+    """A circle."""
+
+    x: float
+    y: float
+    radius: float
+    kind: str
+
+
+Shape = Text | Path | Circle
+
+
 @dataclass(slots=True)
 class Drawing:
-    """A figure under construction: shapes are added, `svg` closes it."""
+    """A figure under construction: shapes are added, `svg` writes it.
+
+    The shapes stay readable, so that another writer (the PDF) can draw the same figure.
+    """
 
     width: int
     height: int
     title: str
     description: str
     key: str
-    parts: list[str] = field(default_factory=list)
+    shapes: list[Shape] = field(default_factory=list)
 
     def text(self, x: float, y: float, content: str, kind: str = "label", anchor: str = "start", turn: int = 0) -> None:
         """Text; `kind` is a CSS class, `anchor` start, middle or end."""
-        turned = f' transform="rotate({turn} {px(x)} {px(y)})"' if turn else ""
-        at = "" if anchor == "start" else f' text-anchor="{anchor}"'
-        self.parts.append(f'<text class="{kind}" x="{px(x)}" y="{px(y)}"{at}{turned}>{escape(content)}</text>')
+        self.shapes.append(Text(x, y, content, kind, anchor, turn))
 
     def line(self, points: Sequence[tuple[float, float]], kind: str, dash: str = "") -> None:
         """A line through points."""
-        drawn = "".join(f"{'M' if i == 0 else 'L'}{px(x)} {px(y)}" for i, (x, y) in enumerate(thinned(points)))
-        dashed = f' stroke-dasharray="{dash}"' if dash else ""
-        self.parts.append(f'<path class="{kind}" d="{drawn}"{dashed}/>')
+        self.shapes.append(Path(tuple(thinned(points)), kind, dash=dash))
 
     def band(self, x: Sequence[float], low: Sequence[float], high: Sequence[float], kind: str) -> None:
         """The area between two lines."""
         there = thinned(list(zip(x, high, strict=True)))
         back = thinned(list(zip(x, low, strict=True)))[::-1]
-        drawn = "L".join(f"{px(a)} {px(b)}" for a, b in [*there, *back])
-        self.parts.append(f'<path class="{kind}" d="M{drawn}Z"/>')
+        self.shapes.append(Path((*there, *back), kind, closed=True))
 
     def rect(self, x: float, y: float, width: float, height: float, kind: str) -> None:
         """A rectangle."""
-        self.parts.append(
-            f'<rect class="{kind}" x="{px(x)}" y="{px(y)}" width="{px(max(width, 0))}" height="{px(max(height, 0))}"/>'
-        )
+        right, bottom = x + max(width, 0.0), y + max(height, 0.0)
+        self.shapes.append(Path(((x, y), (right, y), (right, bottom), (x, bottom)), kind, closed=True, tag="rect"))
 
     def mark(self, x: float, y: float, shape: str, kind: str, size: float = 5.0) -> None:
         """A marker: circle, square, diamond or triangle."""
         if shape == "circle":
-            self.parts.append(f'<circle class="{kind}" cx="{px(x)}" cy="{px(y)}" r="{px(size)}"/>')
+            self.shapes.append(Circle(x, y, size, kind))
             return
         corners: list[tuple[float, float]] = {
             "square": [(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)],
             "diamond": [(0.0, -1.3), (1.3, 0.0), (0.0, 1.3), (-1.3, 0.0)],
             "triangle": [(0.0, -1.2), (1.1, 0.9), (-1.1, 0.9)],
         }[shape]
-        drawn = " ".join(f"{px(x + size * a)},{px(y + size * b)}" for a, b in corners)
-        self.parts.append(f'<polygon class="{kind}" points="{drawn}"/>')
+        points = tuple((x + size * a, y + size * b) for a, b in corners)
+        self.shapes.append(Path(points, kind, closed=True, tag="polygon"))
 
     def x_axis(self, scale: Scale, y: float, top: float, ticks: Sequence[float], label: str) -> None:
         """An axis at the bottom with grid lines up to `top`."""
@@ -258,4 +291,23 @@ class Drawing:
             f'preserveAspectRatio="xMidYMid meet"><title id="{self.key}-t">{escape(self.title)}</title>'
             f'<desc id="{self.key}-d">{escape(self.description)}</desc>'
         )
-        return head + "".join(self.parts) + "</svg>"
+        return head + "".join(_written(shape) for shape in self.shapes) + "</svg>"
+
+
+def _written(shape: Shape) -> str:
+    if isinstance(shape, Text):
+        x, y = px(shape.x), px(shape.y)
+        turned = f' transform="rotate({shape.turn} {x} {y})"' if shape.turn else ""
+        at = "" if shape.anchor == "start" else f' text-anchor="{shape.anchor}"'
+        return f'<text class="{shape.kind}" x="{x}" y="{y}"{at}{turned}>{escape(shape.content)}</text>'
+    if isinstance(shape, Circle):
+        return f'<circle class="{shape.kind}" cx="{px(shape.x)}" cy="{px(shape.y)}" r="{px(shape.radius)}"/>'
+    if shape.tag == "rect":
+        (x0, y0), _, (x1, y1), _ = shape.points
+        size = f'width="{px(x1 - x0)}" height="{px(y1 - y0)}"'
+        return f'<rect class="{shape.kind}" x="{px(x0)}" y="{px(y0)}" {size}/>'
+    if shape.tag == "polygon":
+        return f'<polygon class="{shape.kind}" points="{" ".join(f"{px(a)},{px(b)}" for a, b in shape.points)}"/>'
+    drawn = "L".join(f"{px(x)} {px(y)}" for x, y in shape.points)
+    dashed = f' stroke-dasharray="{shape.dash}"' if shape.dash else ""
+    return f'<path class="{shape.kind}" d="M{drawn}{"Z" if shape.closed else ""}"{dashed}/>'
