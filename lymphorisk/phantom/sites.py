@@ -54,6 +54,7 @@ LYMPHOID = (
 SITES: Mapping[str, Site] = {
     "brain": Site("brain", "three_field_vertex", "proton_brain", within="Brain"),
     "whole_brain": Site("brain", "laterals", "proton_pair", ("Brain",)),
+    "csi": Site("brain", "arc", "proton_posterior_single", ("Brain", "SpinalCord")),
     "head_neck": Site("head_neck", "arc", "proton_anterior", ("LN_Neck_L", "LN_Neck_R")),
     "breast": Site("breast", "tangents", "proton_breast", ("Breast_L",)),
     "breast_right": Site("breast", "tangents_right", "proton_breast_right", ("Breast_R",)),
