@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from lymphorisk.dicom import checks
 from lymphorisk.dicom.dvhs import EVEN_BIN_GY, RISE_TOLERANCE, statistics
+from lymphorisk.dicom.rtdose import MAX_DOSE
 from lymphorisk.dvh.curve import DVH
 from lymphorisk.errors import DicomReadError
 from lymphorisk.findings import Finding, finding
@@ -229,6 +230,8 @@ def _dvh(curve: _Curve, volumes_cm3: Mapping[str, float], found: list[Finding]) 
     volume = np.array(curve.volume)
     if curve.volume_in_percent:
         volume = volume / 100 * (total or 0.0)
+    if dose.max() > MAX_DOSE:
+        return "its dose is impossible"
     order = dose >= np.maximum.accumulate(dose)
     if dose[0] < 0 or np.mean(~order) > MAX_STRAY_SHARE:
         return "its doses do not increase"

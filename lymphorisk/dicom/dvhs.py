@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from lymphorisk.dicom import checks, tags
 from lymphorisk.dicom.reader import DicomFile
+from lymphorisk.dicom.rtdose import MAX_DOSE
 from lymphorisk.dicom.tree import Item
 from lymphorisk.dvh.curve import DVH
 from lymphorisk.errors import DicomReadError, StructureError
@@ -99,7 +100,7 @@ def _curve(item: Item, name: str, norm: float | None) -> DVH | None:
     volume = np.append(np.minimum.accumulate(volume), 0.0)
     keep = np.append(True, np.diff(edges) > 0)
     edges, volume = edges[keep], volume[keep]
-    if len(edges) < 2 or volume[0] <= 0:
+    if len(edges) < 2 or volume[0] <= 0 or edges[-1] > MAX_DOSE:
         return None
     mean, low, high = statistics(edges, volume)
     if np.ptp(np.diff(edges)) > WIDTH_TOLERANCE * np.diff(edges).max():

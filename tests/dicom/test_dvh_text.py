@@ -142,6 +142,14 @@ def test_a_single_slip_in_a_dose_is_left_out_and_told(tmp_path):
     assert "1 points" in findings[0].what
 
 
+def test_an_impossible_dose_is_left_out(tmp_path):
+    path = tmp_path / "dvh.txt"
+    path.write_text(RAYSTATION + "1e15 0\n")
+    dvhs, findings = read_dvh_text(path)
+    assert dvhs == ()
+    assert "impossible" in findings[0].what
+
+
 @pytest.mark.parametrize("text", ["", "hello", "Dose,Volume\n1,2\n", "\x00\x01\x02"])
 def test_other_texts_are_refused(tmp_path, text):
     path = tmp_path / "dvh.txt"

@@ -71,7 +71,9 @@ def test_uneven_bins_are_resampled(export_of):
     assert dvh.volume_cm3[0] == 20.0
 
 
-@pytest.mark.parametrize("data", [["1"], ["1", "nan", "1", "0"], ["1", "1", "1", "5"], ["-1", "5", "1", "0"]])
+@pytest.mark.parametrize(
+    "data", [["1"], ["1", "nan", "1", "0"], ["1", "1", "1", "5"], ["-1", "5", "1", "0"], ["1", "5", "1e12", "0"]]
+)
 def test_a_curve_that_is_none_is_left_out_with_a_finding(export_of, data):
     def change(ds):
         import pydicom
