@@ -64,6 +64,7 @@ def conditioning(**given: Any) -> None:
     """
     from lymphorisk.cli.output import write_whole
     from lymphorisk.regimen import Choices, compare
+    from lymphorisk.regimen.read import sha256_of
 
     if given["list_products"]:
         _list_products()
@@ -78,7 +79,9 @@ def conditioning(**given: Any) -> None:
         drugs=given["drugs"],
         criteria=given["criteria"],
     )
-    comparison = compare([(f.regimen, f.plans) for f in files], facts, choices)
+    read = [("regimen", "", f.sha256) for f in files if f.sha256]
+    read += [(what, "", sha256_of(given[what])) for what in ("drugs", "criteria") if given[what] is not None]
+    comparison = compare([(f.regimen, f.plans) for f in files], facts, choices, inputs=read)
     found = _search(files, facts, choices) if given["searching"] else None
     if given["report"] is not None:
         from lymphorisk.report.conditioning_html import conditioning_html
@@ -148,7 +151,7 @@ def _read(given: dict[str, Any]) -> tuple[list[RegimenFile], PatientFacts]:
             raise click.UsageError(
                 "no regimen uses EXPORT: give --first-day, or a [[conditioning.radiation]] without plan"
             )
-        files = [_with_export(f, load(export), export.name, given["first_day"]) for f in files]
+        files = [_with_export(f, load(export), given["first_day"]) for f in files]
     if given["delay"]:
         files = [replace(f, regimen=delayed(f.regimen, given["delay"])) for f in files]
     facts = PatientFacts(Patient())
@@ -178,7 +181,7 @@ def _pair(text: str) -> tuple[str, float]:
         raise click.BadParameter(f"{text!r} is not KEY=VALUE, such as crp_mg_l=8", param_hint="--lab") from None
 
 
-def _with_export(file: RegimenFile, exposure: PlanExposure, name: str, first_day: float) -> RegimenFile:
+def _with_export(file: RegimenFile, exposure: PlanExposure, first_day: float) -> RegimenFile:
     from dataclasses import replace
 
     from lymphorisk.plan.conditioning import RadiationCourse
@@ -188,9 +191,9 @@ def _with_export(file: RegimenFile, exposure: PlanExposure, name: str, first_day
         return file
     days = tuple(first_day + day - exposure.days[0] for day in exposure.days)
     role = "lymphodepletion" if is_even(exposure) else "bridging"
-    course = RadiationCourse("bridging" if role == "bridging" else "whole body", days, plan=name, role=role)
+    course = RadiationCourse("bridging" if role == "bridging" else "whole body", days, plan=exposure.label, role=role)
     regimen: Regimen = replace(file.regimen, radiation=(*file.regimen.radiation, course))
-    return replace(file, regimen=regimen, plans={name: exposure})
+    return replace(file, regimen=regimen, plans={exposure.label: exposure})
 
 
 def _search(files: list[RegimenFile], facts: PatientFacts, choices: Any) -> SearchResult:

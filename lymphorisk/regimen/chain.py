@@ -252,8 +252,19 @@ def compare(
     regimens: Sequence[tuple[Regimen, Mapping[str, PlanExposure]]],
     facts: PatientFacts,
     choices: Choices | None = None,
+    *,
+    inputs: Sequence[tuple[str, str, str]] = (),
 ) -> Comparison:
     """Regimens side by side for one patient.
+
+    Parameters
+    ----------
+    regimens : sequence of (Regimen, plans)
+        Each with the doses of its plans by name.
+    facts : PatientFacts
+    choices : Choices, optional
+    inputs : sequence of (role, UID, SHA-256)
+        Files read beside those of the plans, for the record.
 
     Raises
     ------
@@ -268,7 +279,7 @@ def compare(
             f"two regimens are called {next(n for n in names if names.count(n) > 1)!r}", "name them apart"
         )
     on = setup(facts, choices or Choices())
-    inputs = dict.fromkeys(i for _, plans in regimens for p in plans.values() for i in p.inputs)
+    from_plans = dict.fromkeys(i for _, plans in regimens for p in plans.values() for i in p.inputs)
     return Comparison(
         forecasts=tuple(forecast(r, plans, on) for r, plans in regimens),
         body=on.body,
@@ -278,7 +289,7 @@ def compare(
         decision=on.decision,
         host_until_d=on.drugs["forecast.host_until"].number,
         findings=on.findings,
-        inputs=tuple(inputs),
+        inputs=(*inputs, *from_plans),
         parameter_set=parameters.set_id(),
         choices=on.choices,
     )

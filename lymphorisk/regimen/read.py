@@ -34,6 +34,7 @@ the same calendar. Days are from the file's own zero; everything is moved so tha
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -91,12 +92,18 @@ class PatientFacts:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RegimenFile:
-    """A regimen as read: itself, the doses of its plans, the patient, the knobs of a search."""
+    """A regimen as read: itself, the doses of its plans, the patient, the knobs of a search, its file's SHA-256."""
 
     regimen: Regimen
     plans: Mapping[str, PlanExposure]
     facts: PatientFacts
     knobs: tuple[Knob, ...]
+    sha256: str = ""
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, for the record of what a result rests on."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def is_regimen(path: Path) -> bool:
@@ -133,10 +140,10 @@ def read_regimen(path: Path, load_plan: LoadPlan, export: Path | None = None) ->
     radiation = list(base.radiation) if base is not None else []
     if "plan" in table:
         own_plan = load_plan(scenario_from({k: v for k, v in table.items() if k in {"plan", "organs"}}, path.stem))
-        plans[path.name] = own_plan
+        plans[own_plan.label] = own_plan
         days = tuple(d - zero[0] for d in own_plan.days)
         role = "lymphodepletion" if is_even(own_plan) else "bridging"
-        radiation.append(RadiationCourse(own_plan.label, days, plan=path.name, role=role))
+        radiation.append(RadiationCourse(own_plan.label, days, plan=own_plan.label, role=role))
     for number, entry in enumerate(_tables(own, "radiation"), 1):
         radiation.append(_radiation(entry, number, path, zero[0], load_plan, export, plans))
     regimen = Regimen(
@@ -153,7 +160,7 @@ def read_regimen(path: Path, load_plan: LoadPlan, export: Path | None = None) ->
         window=_window(own, base),
         evidence=() if base is None else base.evidence,
     )
-    return RegimenFile(regimen, plans, _facts(table), read_knobs(own, regimen))
+    return RegimenFile(regimen, plans, _facts(table), read_knobs(own, regimen), sha256_of(path))
 
 
 def _infusion(own: Mapping[str, Any]) -> tuple[float, ...]:
@@ -216,8 +223,10 @@ def _radiation(
         raise ScenarioError(
             f"radiation {label!r} has no dose", "give plan =, or gy_per_fraction =, or an EXPORT on the command line"
         )
-    key = f"{source.name}" if source.name not in plans else f"{source.name} ({len(plans) + 1})"
-    plans[key] = load_plan(source)
+    loaded = load_plan(source)
+    # the plan's own label: a folder may be named after the patient
+    key = loaded.label if loaded.label not in plans else f"{loaded.label} ({len(plans) + 1})"
+    plans[key] = loaded
     days = _calendar(entry, label, plans[key].days, zero)
     factor = _number(entry, "dose_factor", 1.0)
     usual = "lymphodepletion" if is_even(plans[key]) else "bridging"

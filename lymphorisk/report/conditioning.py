@@ -157,6 +157,8 @@ def given(f: RegimenForecast) -> list[str]:
         lines.append(
             f"product window: day {low:g} to {high:g} here ({known}); infusion day {_days(f.regimen.infusion_days)}"
         )
+    if split := split_line(f):
+        lines.append(split)
     known = {e.known for e in f.regimen.evidence}
     if f.regimen.evidence:
         cited = ", ".join(dict.fromkeys(e.source for e in f.regimen.evidence if e.source != "assumption"))
@@ -165,6 +167,14 @@ def given(f: RegimenForecast) -> list[str]:
         owned = ", ".join(f"{name} {100 * share:.0f} %" for name, share in list(f.band_owners.items())[:4])
         lines.append(f"spread of the count at infusion goes with: {owned}")
     return lines
+
+
+def split_line(f: RegimenForecast) -> str:
+    """Count on the last day of a split dose; empty for one infusion."""
+    if len(f.regimen.infusion_days) < 2:
+        return ""
+    alc = shown("alc_at_last_infusion", f.metrics["alc_at_last_infusion"])
+    return f"host ALC at the last infusion, day {f.regimen.infusion_days[-1]:g}: {alc}"
 
 
 def source_lines(comparison: Comparison) -> list[str]:
@@ -391,8 +401,6 @@ def conditioning_json(comparison: Comparison, search: SearchResult | None = None
             "draws": comparison.choices.draws,
             "seed": comparison.choices.seed,
             "inputs": [list(i) for i in comparison.inputs],
-            "drugs_file": None if comparison.choices.drugs is None else comparison.choices.drugs.name,
-            "criteria_file": None if comparison.choices.criteria is None else comparison.choices.criteria.name,
         },
     }
     return out

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from lymphorisk.dvh import DoseDistribution, diluted, uniform
@@ -277,3 +279,27 @@ def test_kill_of_a_distribution_is_never_that_of_its_mean() -> None:
     a, b = (plan_kills(x, [0.0], on.draws)[0].share for x in (spread, even))
     nodes = [i for i, (_, pool) in enumerate(COMPARTMENTS) if pool == "nodes"]
     assert np.all(a[:, nodes] < b[:, nodes])
+
+
+DAYS = st.floats(-40.0, 20.0)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    drugs=st.lists(
+        st.tuples(st.sampled_from(["fludarabine", "cyclophosphamide", "bendamustine"]), st.floats(0.0, 900.0), DAYS),
+        max_size=6,
+    ),
+    fractions=st.lists(st.tuples(st.floats(0.0, 30.0), DAYS), max_size=6),
+)
+def test_any_regimen_leaves_counts_between_nothing_and_the_baseline(
+    drugs: list[tuple[str, float, float]], fractions: list[tuple[float, float]]
+) -> None:
+    on = patient(1.3, draws=8)
+    doses = [DrugDose(name, amount, "mg/m2", day) for name, amount, day in drugs]
+    kills = [k for gy, day in fractions for k in whole_body_kills([day], gy, on.draws)]
+    kills += [k for gy, day in fractions[:2] for k in plan_kills(local(gy), [day], on.draws)]
+    found = run(on, doses, kills, start=-45.0, end=60.0)
+    assert np.all(np.isfinite(found.alc))
+    assert found.alc.min() >= 0.0
+    assert found.alc.max() <= 1.3 * (1 + 1e-9)

@@ -54,8 +54,8 @@ def test_a_plan_is_placed_by_its_last_fraction(tmp_path: Path, bridging: PlanExp
 def test_radiation_without_plan_takes_the_export(tmp_path: Path, bridging: PlanExposure) -> None:
     text = HEAD + DRUG + '[[conditioning.radiation]]\nlabel = "b"\nfirst_day = -30\n'
     file = read(tmp_path, text, lambda _: bridging, tmp_path / "EXPORT")
-    assert file.regimen.radiation[0].plan == "EXPORT"
-    assert set(file.plans) == {"EXPORT"}
+    assert file.regimen.radiation[0].plan == "bridging", "the plan's label, never the folder's name"
+    assert set(file.plans) == {"bridging"}
     with pytest.raises(ScenarioError, match="has no dose"):
         read(tmp_path, text, lambda _: bridging)
 

@@ -170,6 +170,35 @@ def test_an_export_joins_every_regimen_without_a_plan(folder: Path) -> None:
     assert data["provenance"]["inputs"], "the plan's hash is in the result"
 
 
+def test_a_folder_named_after_a_patient_is_not_shown(folder: Path) -> None:
+    named = folder / "DOE_JOHN_1955"
+    named.mkdir()
+    (folder / "bridging.toml").rename(named / "DOE_JOHN_plan.toml")
+    text = (folder / "regimen.toml").read_text(encoding="utf-8")
+    (folder / "regimen.toml").write_text(
+        text.replace("bridging.toml", "DOE_JOHN_1955/DOE_JOHN_plan.toml"), encoding="utf-8"
+    )
+    (named / "DOE_JOHN_plan.toml").write_text(
+        (named / "DOE_JOHN_plan.toml").read_text(encoding="utf-8").replace("[plan]", '[plan]\nlabel = "boost"'),
+        encoding="utf-8",
+    )
+    for more in ([], ["--json"]):
+        out = call(str(folder / "regimen.toml"), "--draws", "64", *more)
+        assert out.exit_code == 0
+        assert "DOE" not in out.output
+
+
+def test_every_file_that_was_read_is_on_record(folder: Path) -> None:
+    own = folder / "own.toml"
+    own.write_text(
+        '[alc_nadir.at_least]\nvalue = 0.05\nunit = "10^9/L"\nsource = "s"\nplace = "p"\nknown = "assumed"\n',
+        encoding="utf-8",
+    )
+    out = call(str(folder / "regimen.toml"), "--criteria", str(own), "--draws", "64", "--json")
+    roles = [role for role, _, digest in json.loads(out.stdout)["provenance"]["inputs"] if len(digest) == 64]
+    assert roles == ["regimen", "criteria", "scenario"]
+
+
 def test_a_fixture_plan_as_bridging(rtplans: Path) -> None:
     if not (rtplans / "large_volume_low_dose").is_dir():
         pytest.skip("fixture plans are not built")
