@@ -20,9 +20,14 @@ def inspect(export: Path, as_json: bool, **given: Any) -> None:
     Nothing is computed: run it first on a new planning system.
     """
     from lymphorisk.analysis.overview import overview
+    from lymphorisk.errors import InputError
     from lymphorisk.report.json_ import dumps
 
-    result = overview(export, options_of(given))
+    try:
+        result = overview(export, options_of(given))
+    except InputError:
+        _survey(export)
+        raise
     if as_json:
         click.echo(dumps(result))
         return
@@ -61,3 +66,16 @@ def inspect(export: Path, as_json: bool, **given: Any) -> None:
         click.echo(f"  {f['code']} {f['severity']}: {f['what']}{where}")
         if f["hint"]:
             click.echo(f"        {f['hint']}")
+
+
+def _survey(export: Path) -> None:
+    """What lies in an export that cannot be joined, on stderr."""
+    from lymphorisk.dicom.survey import described, survey
+    from lymphorisk.errors import InputError
+
+    try:
+        lines = described(survey(export))
+    except InputError:  # it is said by the error that brought us here
+        return
+    for line in lines:
+        click.echo(line, err=True)
