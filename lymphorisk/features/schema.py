@@ -4,8 +4,8 @@ The order is part of the version: a stored model names its features and is refus
 Site is text in a cohort and one 0/1 feature a site here; the model trained on simulated patients does not use it,
 because there the organ doses carry what differs between sites.
 
-Of the body only what a scan's length does not change is a feature: integral dose and absolute volume, never the mean
-dose of however much body was scanned.
+Of the body and the spine only what a scan's length does not change is a feature: integral dose and absolute volumes,
+never the mean dose of however much was scanned.
 """
 
 from __future__ import annotations
@@ -126,8 +126,10 @@ FEATURES: tuple[Feature, ...] = (
     *_volumes("A_Aorta", "aorta", (5.0,)),
     _mean("Brain", "brain"),
     *_volumes("Brain", "brain", (20.0, 25.0)),
-    _mean("VB", "vertebrae"),
-    *_volumes("VB", "vertebrae", (5.0, 10.0, 20.0, 30.0)),
+    *(
+        Feature(f"vertebrae_v{d:g}", "cm3", f"VB V{d:g}Gy", "VB", "volume at dose", +1, 0.0, 3000.0, d)
+        for d in (10.0, 20.0, 30.0)
+    ),
     *_volumes("Kidneys", "kidneys", (5.0,)),
     Feature("alc_week1", "10^9/L", "ALC after one week", "Patient", "clinical", -1, 0.0, 10.0, optional=True),
 )

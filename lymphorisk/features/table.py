@@ -19,6 +19,8 @@ from lymphorisk.plan.patient import Patient
 CM_PER_M = 100.0
 CM3_PER_L = 1000.0
 
+#: Organs described by absolute amounts, because contours end where the scan does.
+ABSOLUTE = ("Body", "VB")
 #: TG-263 names that stand for an organ of the schema: alternatives in order, each a set of parts taken together.
 PARTS: Mapping[str, tuple[tuple[str, ...], ...]] = MappingProxyType(
     {
@@ -32,7 +34,7 @@ PARTS: Mapping[str, tuple[tuple[str, ...], ...]] = MappingProxyType(
         "Liver": (("Liver",),),
         "A_Aorta": (("A_Aorta",),),
         "Brain": (("Brain",),),
-        "VB": (("VB",), ("Bone_Vertebrae",), ("VB_T", "VB_L"), ("VB_T",), ("VB_L",)),
+        "VB": (("VB",), ("VB_C", "VB_T", "VB_L"), ("VB_T", "VB_L"), ("VB_C", "VB_T"), ("VB_C",), ("VB_T",), ("VB_L",)),
         "Kidneys": (("Kidneys",), ("Kidney_L", "Kidney_R")),
     }
 )
@@ -68,31 +70,31 @@ class FeatureVector:
         return float(self.values[self.names.index(name)])
 
 
-def organ_distribution(
-    organ: str,
-    organ_doses: Mapping[str, DoseDistribution],
-    organ_volumes_cm3: Mapping[str, float],
-    surrogates: Set[str] = frozenset(),
-) -> DoseDistribution | str:
-    """Course dose of an organ of the schema, from itself or its parts; else the reason it is missing.
-
-    Parts are mixed by volume, and evenly when a volume is not known.
-    """
+def organ_parts(
+    organ: str, organ_doses: Mapping[str, DoseDistribution], surrogates: Set[str] = frozenset()
+) -> tuple[str, ...] | str:
+    """The structures that stand for an organ, the first alternative all present; else why it is missing."""
     for parts in PARTS[organ]:
-        if not all(p in organ_doses for p in parts):
-            continue
-        if any(p in surrogates for p in parts):
-            return f"{organ}: not contoured, the dose is a surrogate's"
-        volumes = [organ_volumes_cm3.get(p, math.nan) for p in parts]
-        total = sum(volumes)
-        shares = [v / total for v in volumes] if total > 0 else [1.0 / len(parts)] * len(parts)
-        return mixture(zip(shares, (organ_doses[p] for p in parts), strict=True))
+        if all(p in organ_doses for p in parts):
+            if any(p in surrogates for p in parts):
+                return f"{organ}: not contoured, the dose is a surrogate's"
+            return parts
     return f"{organ}: not contoured"
+
+
+def mixed_by_volume(
+    parts: tuple[str, ...], organ_doses: Mapping[str, DoseDistribution], organ_volumes_cm3: Mapping[str, float]
+) -> tuple[DoseDistribution, float]:
+    """Dose of the parts together, mixed by volume (evenly when one is not known), and their volume. [Gy], [cm3]"""
+    volumes = [organ_volumes_cm3.get(p, math.nan) for p in parts]
+    total = sum(volumes)
+    shares = [v / total for v in volumes] if total > 0 else [1.0 / len(parts)] * len(parts)
+    return mixture(zip(shares, (organ_doses[p] for p in parts), strict=True)), total
 
 
 def volume_at(distribution: DoseDistribution, dose_gy: float) -> float:
     """Share of the organ receiving at least `dose_gy`. [%]"""
-    return 100.0 * float(distribution.share[distribution.dose_gy >= dose_gy].sum())
+    return min(100.0 * float(distribution.share[distribution.dose_gy >= dose_gy].sum()), 100.0)
 
 
 def feature_vector(
@@ -183,19 +185,17 @@ def feature_vector(
     put("edic", edic_gy, "EDIC does not apply or lacks an organ")
     put("alc_week1", alc_week1, "no count after one week")
     for organ in PARTS:
-        distribution = organ_distribution(organ, organ_doses, volumes, surrogates)
-        for f in FEATURES:
-            if f.organ != organ:
-                continue
-            if isinstance(distribution, str):
-                reasons[f.name] = distribution
-            elif organ == "Body":
-                litres = volumes.get("Body", volumes.get("External", math.nan)) / CM3_PER_L
-                amount = distribution.mean_gy if f.at_gy is None else volume_at(distribution, f.at_gy) / 100
-                put(f.name, amount * litres, "Body: volume not known")
-            elif f.at_gy is not None:
-                values[f.name] = volume_at(distribution, f.at_gy)
+        parts = organ_parts(organ, organ_doses, surrogates)
+        if isinstance(parts, str):
+            reasons |= {f.name: parts for f in FEATURES if f.organ == organ}
+            continue
+        distribution, volume = mixed_by_volume(parts, organ_doses, volumes)
+        for f in (f for f in FEATURES if f.organ == organ):
+            amount = distribution.mean_gy if f.at_gy is None else volume_at(distribution, f.at_gy)
+            if organ in ABSOLUTE:
+                amount *= volume if f.at_gy is None else volume / 100
+                put(f.name, amount if f.unit == "cm3" else amount / CM3_PER_L, f"{organ}: volume not known")
             else:
-                values[f.name] = distribution.mean_gy
+                values[f.name] = amount
     row = np.array([values.get(name, math.nan) for name in NAMES])
     return FeatureVector(row, NAMES, MappingProxyType({n: reasons[n] for n in NAMES if n in reasons}))

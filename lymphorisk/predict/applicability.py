@@ -16,6 +16,8 @@ NEIGHBOURS = 10
 INSIDE_SHARE = 0.99
 #: Training patients whose own distances set the limit: a percentile of 400 is steady to about half a percent.
 JUDGED = 400
+#: A value may lie beyond the training range by this share of it: thousands of draws do not reach the very end.
+RANGE_SLACK = 0.02
 #: Below this share of known features the model answers from too little.
 KNOWN_SHARE = 0.3
 
@@ -109,7 +111,8 @@ def domain(row: NDArray[np.float64], seen: TrainingRange, labels: tuple[str, ...
     reasons = []
     known = np.isfinite(row)
     for i in np.flatnonzero(known):
-        if not seen.low[i] <= row[i] <= seen.high[i]:
+        slack = RANGE_SLACK * (seen.high[i] - seen.low[i])
+        if not seen.low[i] - slack <= row[i] <= seen.high[i] + slack:
             reasons.append(
                 f"{labels[i]} = {row[i]:.3g} outside the training range {seen.low[i]:.3g} to {seen.high[i]:.3g}"
             )

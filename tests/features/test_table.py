@@ -9,7 +9,7 @@ from lymphorisk.dvh.curve import DoseDistribution, uniform
 from lymphorisk.errors import ScenarioError
 from lymphorisk.features import FEATURES, NAMES, FeatureVector, feature, feature_vector
 from lymphorisk.features.schema import KINDS, SITE_NAMES
-from lymphorisk.features.table import PARTS, organ_distribution, volume_at
+from lymphorisk.features.table import PARTS, mixed_by_volume, organ_parts, volume_at
 from lymphorisk.plan import Patient
 from lymphorisk.plan.patient import SITES
 
@@ -75,10 +75,27 @@ def test_body_features_do_not_depend_on_how_much_was_scanned() -> None:
 
 def test_parts_are_mixed_by_volume() -> None:
     doses = {"Lung_L": uniform(10.0), "Lung_R": uniform(1.0)}
-    mixed = organ_distribution("Lungs", doses, {"Lung_L": 1000.0, "Lung_R": 2000.0})
-    assert isinstance(mixed, DoseDistribution)
+    assert organ_parts("Lungs", doses) == ("Lung_L", "Lung_R")
+    mixed, volume = mixed_by_volume(("Lung_L", "Lung_R"), doses, {"Lung_L": 1000.0, "Lung_R": 2000.0})
     assert mixed.mean_gy == pytest.approx(4.0)
+    assert volume == 3000.0
     assert row(organ_doses=doses, organ_volumes_cm3={})["lungs_mean"] == pytest.approx(5.5)
+
+
+def test_spine_outside_the_scan_changes_nothing() -> None:
+    """The neck's vertebrae, contoured without dose or not contoured at all: the same volume above 20 Gy."""
+    doses = {"VB_T": DoseDistribution(np.array([1.0, 30.0]), np.array([0.5, 0.5])), "VB_L": uniform(0.0)}
+    volumes = {"VB_T": 200.0, "VB_L": 150.0, "VB_C": 60.0}
+    two = row(organ_doses=doses, organ_volumes_cm3=volumes)
+    three = row(organ_doses={**doses, "VB_C": uniform(0.0)}, organ_volumes_cm3=volumes)
+    assert two["vertebrae_v20"] == pytest.approx(100.0)
+    assert three["vertebrae_v20"] == pytest.approx(100.0)
+    assert np.isnan(row(organ_doses=doses, organ_volumes_cm3={})["vertebrae_v20"])
+
+
+def test_no_share_exceeds_the_whole() -> None:
+    third = DoseDistribution(np.array([10.0, 11.0, 12.0]), np.full(3, 1 / 3))
+    assert volume_at(third, 5.0) <= 100.0
 
 
 def test_twice_the_dose_raises_no_dose_feature_down() -> None:
