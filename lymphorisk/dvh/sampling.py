@@ -1,8 +1,8 @@
 """Dose anywhere in the patient: between grid points, in planes of constant patient z.
 
 Along each axis the dose is the straight line between the two grid points around, less f (1 - f) / 2
-times their second difference: the cubic through four points, held to twice the smaller of the
-two second differences and to none where their signs differ. Where the dose is linear, noisy or
+times the mean of their second differences, held to twice the smaller of the two and to none where
+their signs differ. Where the dose is linear, noisy or
 has an edge this is trilinear interpolation without overshoot; smooth peaks, which
 trilinear interpolation cuts off, keep their height. Grids turned against the patient's axes are
 interpolated trilinearly.
@@ -117,7 +117,8 @@ class AxialSampler:
         self._i, self._fx = _locate(dose.x_mm, lattice.x_mm)
         self._j, self._fy = _locate(dose.y_mm, lattice.y_mm)
         in_x, in_y = _within(dose.x_mm, lattice.x_mm), _within(dose.y_mm, lattice.y_mm)
-        self._inside = None if in_x.all() and in_y.all() else in_y[:, None] & in_x[None, :]
+        # a lattice's outermost pixels are empty
+        self._inside = None if in_x[1:-1].all() and in_y[1:-1].all() else in_y[:, None] & in_x[None, :]
         self.z_reach = reach(dose.z_mm)
 
     def inside(self, z_mm: Array) -> NDArray[np.bool_] | None:
@@ -179,22 +180,26 @@ def _interpolate(dose: Dose, lower: NDArray[np.intp], fraction: Dose, axis: int)
     dose = np.ascontiguousarray(dose[(slice(None),) * axis + (slice(first, int(lower[-1]) + 3),)])
     at = lower - first
     f = fraction.reshape(shape)
-    base = dose.take(at, axis=axis)
-    rise = dose.take(at + 1, axis=axis)
-    rise -= base
-    rise *= f
-    rise += base
-    count = dose.shape[axis]
-    if count > 3:
-        bend = np.diff(dose, 2, axis=axis)  # of grid points 1 .. count - 2
-        first_bend = bend.take(np.clip(at - 1, 0, count - 3), axis=axis)
-        second_bend = bend.take(np.clip(at, 0, count - 3), axis=axis)
-        smaller = np.clip(first_bend, np.minimum(second_bend, 0), np.maximum(second_bend, 0)) * 2
-        first_bend += (second_bend - first_bend) * ((1 + f) / 3)
-        agreed = np.clip(first_bend, np.minimum(smaller, 0), np.maximum(smaller, 0))
-        agreed *= f * (f - 1) * np.float32(0.5) * ((f >= 0) & (f <= 1))
-        rise += agreed
-    return rise
+    step = np.diff(dose, axis=axis)
+    out = step.take(at, axis=axis)
+    out *= f
+    out += dose.take(at, axis=axis)
+    if step.shape[axis] > 2:
+        bent = _bend(step, axis).take(at, axis=axis)
+        bent *= f * (f - 1) * np.float32(0.5) * ((f >= 0) & (f <= 1))
+        out += bent
+    return out
+
+
+def _bend(step: Dose, axis: int) -> Dose:
+    """Second difference of each interval: the mean of its ends', held to twice the smaller, 0 where signs differ."""
+    inner = np.diff(step, axis=axis)
+    ends = [(slice(None),) * axis + (part,) for part in (slice(0, 1), slice(-1, None))]
+    low = np.concatenate([inner[ends[0]], inner], axis=axis)
+    high = np.concatenate([inner, inner[ends[1]]], axis=axis)
+    mean = np.float32(0.5) * (low + high)
+    smaller = 2 * np.minimum(np.abs(low), np.abs(high))
+    return np.where(low * high > 0, np.clip(mean, -smaller, smaller), np.float32(0))
 
 
 class ObliqueSampler:
