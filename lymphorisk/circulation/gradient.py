@@ -23,6 +23,7 @@ from lymphorisk.circulation.flow import Nodes, exponential_sum
 from lymphorisk.circulation.lanes import PhaseBlood, adapted
 from lymphorisk.circulation.network import Network
 from lymphorisk.circulation.survival_form import SurvivalForm
+from lymphorisk.circulation.threads import one_blas_thread
 from lymphorisk.plan.grid import read_only
 
 Real = NDArray[np.float64]
@@ -71,6 +72,7 @@ class KillGradient:
     compartments: Mapping[str, LaneGradient]
 
 
+@one_blas_thread
 def kill_gradient(
     network: Network, phase: PhaseBlood, form: SurvivalForm, *, stages: int, lanes: int | None
 ) -> KillGradient:
