@@ -43,7 +43,9 @@ class Anchor:
         ``below_0.5``, ``below_0.2`` (lowest weekly count up to `when_d` days after the last fraction),
         ``below_0.5_at``, ``alc_after`` (on that day after the last fraction), ``nadir`` (median lowest count).
     baseline, baseline_sd_ln : float
-        Median count before treatment [10^9/L] and its spread in the cohort.
+        Median count before treatment [10^9/L] and its spread in the cohort, sd(ln).
+    baseline_known : str
+        ``read`` when the cohort printed its baseline, ``assumed`` otherwise.
     events, n : int or None
         For rates; `n` also for medians.
     value : float or None
@@ -60,6 +62,7 @@ class Anchor:
     prescription_gy: float
     chemo: str
     baseline: float
+    baseline_known: str
     baseline_sd_ln: float
     outcome: str
     when_d: float
@@ -115,6 +118,7 @@ def anchors() -> tuple[Anchor, ...]:
                 prescription_gy=float(row["prescription_gy"]),
                 chemo=row["chemo"],
                 baseline=float(row["baseline"]),
+                baseline_known=row["baseline_known"],
                 baseline_sd_ln=float(row["baseline_sd_ln"]),
                 outcome=row["outcome"],
                 when_d=float(row["when_d"]),
