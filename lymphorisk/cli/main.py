@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "compare": ("compare", "compare", "Plans side by side: dose, risk, what changed and why."),
     "update": ("update", "update", "The forecast given the first counts of a course."),
     "blood": ("blood", "blood", "Dose to circulating blood, one fraction and the course; EDIC."),
+    "killmap": ("killmap", "killmap", "Where a gray costs lymphocytes, as an RTDOSE."),
     "conditioning": ("conditioning", "conditioning", "Depth and duration around a CAR-T infusion, regimens compared."),
     "train": ("train_cmd", "train", "A clinic's own predictor from its cohort, judged as it is made."),
     "evaluate": ("train_cmd", "evaluate", "Scores of a predictor on a cohort; recalibration."),

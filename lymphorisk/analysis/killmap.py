@@ -1,0 +1,133 @@
+"""Where a gray costs lymphocytes: the kill map of a plan on its own dose grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from lymphorisk import parameters
+from lymphorisk.analysis.blood import circulation
+from lymphorisk.analysis.chain import body_numbers, known_patient, people_of, survival_of
+from lymphorisk.analysis.doses import POOL_ORGAN, organ_doses
+from lymphorisk.analysis.options import Options
+from lymphorisk.analysis.source import open_source
+from lymphorisk.circulation.gradient import kill_gradient
+from lymphorisk.dicom import Export
+from lymphorisk.dvh.voxels import voxel_volumes
+from lymphorisk.errors import ScenarioError, UndecidableError
+from lymphorisk.lymphocyte import POOLS
+from lymphorisk.lymphocyte.killmap import Voxels, kill_map, per_cm3
+from lymphorisk.organs import match
+from lymphorisk.plan import DoseGrid, Patient
+from lymphorisk.scenario import Scenario
+from lymphorisk.units import ML_PER_L
+
+#: The map is given in lymphocytes per million, so that planning systems show readable numbers.
+PER_MILLION = 1e6
+#: What the RTDOSE says of itself (Dose Comment holds at most 64 characters).
+COMMENT = "kill map, NO DOSE: lymphocytes lost, 1e-6 per Gy cm3, 1 fraction"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KillMap:
+    """The map of one phase.
+
+    Attributes
+    ----------
+    grid : DoseGrid
+        `dose_zyx` holds lymphocytes lost, per million of the body's, for one gray more in one cm3 [1e-6/(Gy cm3)].
+        It is no dose.
+    phase : str
+    lost : float
+        Share of the body's lymphocytes that one fraction kills.
+    fractions : int
+    """
+
+    grid: DoseGrid
+    phase: str
+    lost: float
+    fractions: int
+    ion: bool = False
+
+
+def killmap(source: str | Path | Export | Scenario, patient: Patient, options: Options, phase: int = 0) -> KillMap:
+    """The kill map of one phase of a plan, for one fraction.
+
+    Blood's part comes from the adjoint of the blood engine, each pool's part from -S'(d); what is not
+    contoured is spread over the body.
+
+    Raises
+    ------
+    ScenarioError
+        A scenario has no dose grid; no such phase.
+    UndecidableError
+        There is no body contour to spread the rest over.
+    """
+    course = open_source(source, options)
+    if course.given is not None:
+        raise ScenarioError("a scenario has no dose grid to draw a map on", "give an export")
+    if not 0 <= phase < len(course.plan.phases):
+        raise ScenarioError(f"the course has no phase {phase + 1}", f"it has {len(course.plan.phases)}")
+    who, _ = known_patient(patient, course.patient)
+    compartments = options.network or "32"
+    body = body_numbers(who)
+    doses = organ_doses(course, options, compartments, body)
+    flow = circulation(course, doses, who, options, compartments)
+    matching = match(course.plan.structures, options.organs)
+    if "Body" not in matching.organs:
+        raise UndecidableError(
+            "without a body contour the map has nowhere to put what is not contoured", "contour BODY"
+        )
+    part = course.plan.phases[phase]
+    grid = part.dose
+    assert grid is not None
+    known: dict[str, Voxels] = {}
+
+    def voxels(name: str) -> Voxels:
+        if name not in known:
+            volume = voxel_volumes(matching.organs[name].region, grid).reshape(-1)
+            index = np.flatnonzero(volume > 0)
+            organ = doses.organs[name]
+            total = organ.volume_cm3 if name != "Body" else body.volume_l * ML_PER_L
+            inside = volume[index]
+            if name != "Body" and total is not None and organ.coverage == 1.0:
+                inside = inside * (total / inside.sum())
+            known[name] = Voxels(index, inside, total or float(inside.sum()))
+        return known[name]
+
+    numbers = parameters.load("circulation")
+    form = survival_of()[options.survival]
+    gradient = kill_gradient(
+        flow.network,
+        flow.phases[phase],
+        form,
+        stages=options.stages or int(numbers["stages"].number),
+        lanes=options.lanes or int(numbers["lanes"].number),
+    )
+    blood = []
+    for compartment in gradient.compartments:
+        covered = doses.compartments.get(compartment, ())
+        blood += [(compartment, voxels(organ), share) for organ, share in covered]
+        if (rest := 1.0 - sum(share for _, share in covered)) > 0:
+            blood.append((compartment, voxels("Body"), rest))
+    shares = people_of(options.survival).value
+    total = sum(shares[f"pool.{pool}"] for pool in POOLS)
+    pools = []
+    for pool in (*POOL_ORGAN, "elsewhere"):
+        covered_by = doses.pool_parts.get(pool, ())
+        share = shares[f"pool.{pool}"] / total
+        pools += [(voxels(c.organ), share * c.share, form) for c in covered_by]
+        if (rest := 1.0 - sum(c.share for c in covered_by)) > 0:
+            pools.append((voxels("Body"), share * rest, form))
+    one = grid.dose_zyx / (part.fractions * part.rbe_in_dose)
+    blood_share = shares["pool.blood"] / total
+    per_voxel = kill_map(one.astype(np.float64), blood=blood, gradient=gradient, blood_share=blood_share, pools=pools)
+    density = per_cm3(per_voxel, grid.voxel_volumes_cm3()[:, None, None]) * PER_MILLION
+    lost = blood_share * gradient.killed + sum(
+        shares[f"pool.{pool}"] / total * float(d.share @ (1.0 - form(d.dose_gy)))
+        for pool, d in ((p, doses.pools[p][phase]) for p in (*POOL_ORGAN, "elsewhere"))
+    )
+    drawn = replace(grid, dose_zyx=density.astype(np.float32))
+    return KillMap(drawn, part.label, lost, part.fractions, part.modality in ("proton", "ion"))
