@@ -1,0 +1,99 @@
+"""Bone by CT number, for exports whose skeleton is not contoured."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lymphorisk.dvh.curve import DVH, NotContoured, OutsideGrid
+from lymphorisk.dvh.histogram import Accumulator
+from lymphorisk.dvh.sampling import reach, trilinear
+from lymphorisk.dvh.stack import Stack, stack_of
+from lymphorisk.plan.grid import DoseGrid
+from lymphorisk.plan.structures import Structure
+
+#: Bins of the curve. [Gy]
+BIN_GY = 0.01
+
+
+def bone_dvh(
+    hu_zyx: NDArray[np.integer],
+    origin_mm: NDArray[np.float64],
+    directions: NDArray[np.float64],
+    x_mm: NDArray[np.float64],
+    y_mm: NDArray[np.float64],
+    z_mm: NDArray[np.float64],
+    grid: DoseGrid,
+    *,
+    threshold_hu: float,
+    body: Structure | None = None,
+    name: str = "Bone",
+) -> DVH | NotContoured | OutsideGrid:
+    """DVH of the CT voxels above a threshold, within the body.
+
+    Parameters
+    ----------
+    hu_zyx : ndarray, shape (nz, ny, nx)
+        CT numbers. [HU]
+    origin_mm, directions, x_mm, y_mm, z_mm : ndarray
+        Where they lie, as in a `DoseGrid`; the slices are axial. [mm]
+    grid : DoseGrid
+        The dose.
+    threshold_hu : float
+        Voxels at or above it are bone; marrow within bone falls below it in part, couches and
+        implants above, so this is a stand-in for contours. [HU]
+    body : Structure, optional
+        Voxels outside it (couch, mask) are left out.
+
+    Returns
+    -------
+    DVH, NotContoured or OutsideGrid
+        By voxel centres; dose trilinear.
+    """
+    place = DoseGrid(
+        np.zeros(hu_zyx.shape, np.float32), origin_mm.copy(), directions.copy(), x_mm.copy(), y_mm.copy(), z_mm.copy()
+    )
+    stack = None if body is None else stack_of(body)
+    collected = Accumulator(BIN_GY, float(grid.dose_zyx.max()))
+    widths = [_widths(c) for c in (z_mm, y_mm, x_mm)]
+    for k in range(len(z_mm)):
+        j, i = np.nonzero(hu_zyx[k] >= threshold_hu)
+        if not len(j):
+            continue
+        points = place.to_patient(np.column_stack([x_mm[i], y_mm[j], np.full(len(i), z_mm[k])]))
+        if body is not None:
+            inside = np.zeros(len(points), bool) if stack is None else _in_body(stack, points)
+            points, j, i = points[inside], j[inside], i[inside]
+        volume = (widths[0][k] * widths[1][j] * widths[2][i]).astype(np.float32)
+        local = grid.to_local(points)
+        known = np.ones(len(points), bool)
+        for n, line in enumerate((grid.x_mm, grid.y_mm, grid.z_mm)):
+            low, high = reach(line)
+            known &= (local[:, n] >= low) & (local[:, n] <= high)
+        collected.missed += float(volume[~known].sum(dtype=np.float64))
+        dose = np.maximum(trilinear(grid, local[known]), 0)
+        collected.add(dose, np.zeros_like(dose), volume[known])
+    if collected.volume <= 0:
+        return OutsideGrid(0.0) if collected.missed > 0 else NotContoured(f"no voxel reaches {threshold_hu:g} HU")
+    return replace(collected.dvh(name, "none"), engine="voxels")
+
+
+def _widths(coordinates: NDArray[np.float64]) -> NDArray[np.float64]:
+    low, high = reach(coordinates)
+    between = 0.5 * (coordinates[1:] + coordinates[:-1])
+    return np.diff(np.concatenate([[low], between, [high]]))
+
+
+def _in_body(stack: Stack, points: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether points of one axial slice lie in the body's nearest plane, even-odd over its contours."""
+    from lymphorisk.dvh.coverage import contains
+
+    inside = np.zeros(len(points), bool)
+    nearest = int(np.abs(stack.z_mm - points[0, 2]).argmin()) if len(points) else 0
+    if len(points) and abs(stack.z_mm[nearest] - points[0, 2]) > (stack.spacing_mm or 1.0):
+        return inside
+    for contour in stack.contours[nearest]:
+        inside ^= contains(contour, points[:, :2])
+    return inside
