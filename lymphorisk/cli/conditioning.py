@@ -21,6 +21,7 @@ TOML = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path), metavar="REGIMEN.toml... [EXPORT]")
 @click.option("--product", "products", multiple=True, help="Add the regimen of a product, such as axi-cel.")
 @click.option("--list-products", is_flag=True, help="List the regimens on record and stop.")
+@click.option("--show-criteria", is_flag=True, help="Print the built-in planner criteria as TOML to edit, and stop.")
 @click.option(
     "--first-day",
     type=click.FloatRange(-1000.0, 1000.0),
@@ -69,6 +70,9 @@ def conditioning(**given: Any) -> None:
     if given["list_products"]:
         _list_products()
         return
+    if given["show_criteria"]:
+        _show_criteria()
+        return
     files, facts = _read(given)
     choices = Choices(
         draws=given["draws"],
@@ -103,6 +107,16 @@ def _list_products() -> None:
 
     rows = [[name, r.title, r.indication] for name, r in products().items()]
     click.echo("\n".join(aligned(rows)))
+
+
+def _show_criteria() -> None:
+    from lymphorisk.lymphocyte.criteria import METRICS
+    from lymphorisk.parameters.store import DATA
+
+    click.echo((DATA / "criteria.toml").read_text(encoding="utf-8"))
+    click.echo("# Metrics a criterion may be on:")
+    for m in METRICS.values():
+        click.echo(f"#   {m.name}: {m.label} [{m.unit}]")
 
 
 def _read(given: dict[str, Any]) -> tuple[list[RegimenFile], PatientFacts]:

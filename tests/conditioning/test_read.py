@@ -51,6 +51,19 @@ def test_a_plan_is_placed_by_its_last_fraction(tmp_path: Path, bridging: PlanExp
     assert course.role == "bridging"
 
 
+def test_radiation_is_moved_with_the_infusion(tmp_path: Path, bridging: PlanExposure) -> None:
+    for calendar in ("last_day = 14", "first_day = 3"):
+        text = HEAD + "infusion_day = 28\n" + f'[[conditioning.radiation]]\nplan = "p"\n{calendar}\n'
+        course = read(tmp_path, text, lambda _: bridging).regimen.radiation[0]
+        assert (course.days[0], course.days[-1]) == (-25.0, -14.0)
+    text = (
+        HEAD + "infusion_day = 28\n" + "[[conditioning.radiation]]\ngy_per_fraction = 2\nfractions = 3\nlast_day = 27\n"
+    )
+    assert read(tmp_path, text).regimen.radiation[0].days == (-3.0, -2.0, -1.0)
+    twice = text.replace("last_day = 27", 'first_day = 26\nschedule = "bid"')
+    assert read(tmp_path, twice).regimen.radiation[0].days == (-2.0, -1.75, -1.0)
+
+
 def test_radiation_without_plan_takes_the_export(tmp_path: Path, bridging: PlanExposure) -> None:
     text = HEAD + DRUG + '[[conditioning.radiation]]\nlabel = "b"\nfirst_day = -30\n'
     file = read(tmp_path, text, lambda _: bridging, tmp_path / "EXPORT")

@@ -214,6 +214,17 @@ def test_the_list_of_products() -> None:
     assert "lifileucel" in out.stdout
 
 
+def test_the_built_in_criteria_come_as_a_file_to_edit(tmp_path: Path) -> None:
+    own = tmp_path / "criteria.toml"
+    own.write_text(call("--show-criteria").stdout, encoding="utf-8")
+    built_in, edited = (
+        json.loads(call("--product", "axi-cel", "--json", *PATIENT, *more).stdout)["regimens"][0]["criteria"]
+        for more in ([], ["--criteria", str(own)])
+    )
+    assert built_in == edited
+    assert "days_below_0_5_before" in own.read_text(encoding="utf-8")
+
+
 def test_labs_on_the_command_line() -> None:
     labs = ("platelets_10e9_l=60", "anc_10e9_l=0.7", "hb_g_l=85", "crp_mg_l=24", "ferritin_ug_l=1400")
     out = call("--product", "axi-cel", *PATIENT, *(x for lab in labs for x in ("--lab", lab)))
