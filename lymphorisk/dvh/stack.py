@@ -23,6 +23,8 @@ MISSING_STEP = 1.5
 #: Only a regular spacing has planes missing: most steps are the usual one; otherwise the spacing is simply uneven.
 REGULAR = 0.05
 REGULAR_SHARE = 0.6
+#: A gap of up to this many spacings has one plane missing.
+ONE_MISSING = 2.5
 #: A gap of more than this many spacings is bridged no more: the structure has two pieces.
 BRIDGED_SPACINGS = 4.5
 
@@ -125,7 +127,9 @@ def _gaps(z: Array, planes: list[tuple[Array, ...]]) -> tuple[frozenset[int], fr
     bridged: set[int] = set()
     broken: set[int] = set()
     for k in wide.tolist():
-        near = steps[k] <= BRIDGED_SPACINGS * usual and _overlap(planes[k], planes[k + 1])
+        # one plane missing: a slanted structure may have moved as far sideways
+        aside = float(steps[k]) if steps[k] <= ONE_MISSING * usual else 0.0
+        near = steps[k] <= BRIDGED_SPACINGS * usual and _overlap(planes[k], planes[k + 1], aside)
         if not near:
             broken.add(k)
         elif regular:
@@ -133,10 +137,10 @@ def _gaps(z: Array, planes: list[tuple[Array, ...]]) -> tuple[frozenset[int], fr
     return frozenset(bridged), frozenset(broken)
 
 
-def _overlap(below: tuple[Array, ...], above: tuple[Array, ...]) -> bool:
-    """Whether the boxes of any two contours of neighbouring planes meet."""
+def _overlap(below: tuple[Array, ...], above: tuple[Array, ...], aside_mm: float) -> bool:
+    """Whether the boxes of any two contours of neighbouring planes come within a distance."""
     return any(
-        bool((a.min(axis=0) <= b.max(axis=0)).all() and (b.min(axis=0) <= a.max(axis=0)).all())
+        bool((a.min(axis=0) <= b.max(axis=0) + aside_mm).all() and (b.min(axis=0) <= a.max(axis=0) + aside_mm).all())
         for a in below
         for b in above
     )
