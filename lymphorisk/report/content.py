@@ -127,7 +127,7 @@ def organ(name: str, o: OrganDose) -> dict[str, str]:
         "from": short(", ".join(o.roi_names), 120) or ("body's dose, diluted" if o.source == "surrogate" else "–"),
         "how": short(o.how, TEXT_MAX),
         "volume": "–" if o.volume_cm3 is None else digits(o.volume_cm3, 4),
-        "coverage": f"{100 * o.coverage:.0f}",
+        "coverage": f"{100 * o.coverage:.0f}" if o.source in ("roi", "derived") else "–",
         "mean": digits(dose.mean_gy),
         "fraction": " / ".join(digits(d.mean_gy) for d in o.per_fraction),
         "v5": above(5.0),

@@ -22,6 +22,8 @@ FONT, BOLD = "Vera", "VeraBd"
 MARGIN_PT = 38.0
 #: The padding reportlab puts inside the margins of its page frame.
 FRAME_PAD_PT = 6.0
+#: A heading with less room than this below it goes to the next page.
+HEADING_ROOM_PT = 90.0
 WIDTH_PT = 595.28 - 2 * MARGIN_PT
 INK, SOFT, RULE, PANEL = "#000000", "#3d4650", "#c4ccd4", "#f3f6f8"
 #: Fill and line of the classes the figures are drawn in, as on the page in light.
@@ -153,10 +155,10 @@ def _paragraph(text: str, size: float = 8.5, bold: bool = False, colour: str = I
 
 
 def _heading(text: str) -> list[Any]:
-    from reportlab.platypus import HRFlowable, Spacer
+    from reportlab.platypus import CondPageBreak, HRFlowable, Spacer
 
     rule = HRFlowable(width="100%", thickness=1.2, color=INK, spaceAfter=3)
-    return [Spacer(1, 9), rule, _paragraph(text, 11, bold=True)]
+    return [CondPageBreak(HEADING_ROOM_PT), Spacer(1, 9), rule, _paragraph(text, 11, bold=True)]
 
 
 def _table(
