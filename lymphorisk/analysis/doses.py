@@ -14,7 +14,7 @@ from lymphorisk.dvh.grid_distribution import grid_distribution
 from lymphorisk.dvh.regions import Region
 from lymphorisk.errors import MissingOrganError, UndecidableError
 from lymphorisk.findings import Finding, finding, rule
-from lymphorisk.organs import Covered, blood_cover, check_volume, load, match, pool_cover
+from lymphorisk.organs import Covered, blood_cover, check_volume, load, match, organ_name, pool_cover
 from lymphorisk.plan import Phase
 from lymphorisk.plan.dose_sum import sum_doses
 from lymphorisk.units import ML_PER_L
@@ -73,6 +73,9 @@ POOL_ORGAN = {
 }
 #: Blood-filled organs that are reported even when a surrogate stands in.
 BLOOD_ORGANS = ("Heart", "Lungs", "A_Aorta", "A_Pulmonary", "V_Venacava_S", "V_Venacava_I", "Liver", "Kidneys", "Brain")
+#: Blood in the walls of lungs and heart. A contour holds it; the organ doses that blood-flow models publish, and
+#: so a scenario, are those of the blood that passes through: it counts there as not listed.
+WALL_VESSELS = ("bronchial", "coronary")
 LYMPHOID = ("spleen", "nodes", "marrow", "gut")
 #: A pool with less than this share contoured counts as a surrogate.
 POOL_SHARE = 0.5
@@ -162,10 +165,11 @@ def _per_fraction(distribution: DoseDistribution, phase: Phase) -> DoseDistribut
 def _given(source: Source) -> _Found:
     assert source.given is not None
     phases = source.plan.phases
-    names = list(dict.fromkeys(name for phase in source.given for name in phase if name != "*"))
+    given = [{n if n == "*" else organ_name(n): d for n, d in phase.items()} for phase in source.given]
+    names = list(dict.fromkeys(name for phase in given for name in phase if name != "*"))
     organs = {}
     for name in names:
-        parts = [phase.get(name, phase.get("*", uniform(0.0))) for phase in source.given]
+        parts = [phase.get(name, phase.get("*", uniform(0.0))) for phase in given]
         organs[name] = OrganDose(
             tg263=name,
             source="scenario",
@@ -321,7 +325,11 @@ def _completed(
             findings.append(finding(PARTS_ONLY, what, name))
         else:
             findings.append(_surrogate(name, options))
-    blood = blood_cover(usable, network)
+    blood = {
+        compartment: covered
+        for compartment, covered in blood_cover(usable, network).items()
+        if source.given is None or compartment not in WALL_VESSELS
+    }
     for name in BLOOD_ORGANS:
         if name in organs and name not in found.undecidable:
             continue

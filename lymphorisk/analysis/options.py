@@ -25,8 +25,8 @@ class Options:
         ``refuse``: it is an error.
     end_caps : str
         Volume beyond the outermost contours: ``half`` a spacing or ``none``.
-    network : str
-        ``28`` or ``32`` blood compartments.
+    network : str or None
+        ``28`` or ``32`` blood compartments; None takes a scenario's choice, else 32.
     stages, lanes : int or None
         Erlang stages of a compartment's transit, parallel lanes of an irradiated organ; None is the default.
     blood_engine : str
@@ -59,7 +59,7 @@ class Options:
     organs: Mapping[str, str] = field(default_factory=dict)
     missing: str = "surrogate"
     end_caps: str = "half"
-    network: str = "32"
+    network: str | None = None
     stages: int | None = None
     lanes: int | None = None
     blood_engine: str = "exact"
