@@ -14,7 +14,15 @@ from lymphorisk.parameters import load
 from lymphorisk.plan import CHEMO
 from lymphorisk.train import run
 from lymphorisk.train.anchors import anchors
-from lymphorisk.train.incidence import RATES, IncidenceRow, IncidenceTable, incidence_table, simulated_rate
+from lymphorisk.train.incidence import (
+    RATES,
+    IncidenceRow,
+    IncidenceTable,
+    drawn_courses,
+    incidence_table,
+    judged_row,
+    simulated_rate,
+)
 from lymphorisk.train.insilico import PATIENTS_PER_PLAN, arm_counts, insilico_cohort, people, with_gaps
 from lymphorisk.train.simulated_plan import ARMS, gamma_classes, packed, several, simulated_plan, unpacked
 
@@ -127,12 +135,12 @@ def test_a_plan_survives_the_way_between_processes() -> None:
     assert (again.arm, again.site, again.sex) == (plan.arm, plan.site, plan.sex)
 
 
-def row(agrees: bool, group: str, simulated: float = 0.3) -> IncidenceRow:
-    return IncidenceRow("x", group, "s", 100, 0.3, 0.2, 0.4, simulated, agrees)
+def rated(deviation: float) -> IncidenceRow:
+    return IncidenceRow("x", "s", 100, 0.3, 0.2, 0.4, 0.3, deviation, abs(deviation) < 1)
 
 
 def test_a_cohort_that_misses_published_rates_is_rejected(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
-    bad = IncidenceTable((row(False, "a", 0.9),), (("a", False), ("b", True), ("c", False)))
+    bad = IncidenceTable(tuple(rated(d) for d in (0.0, 2.5, 3.0)))
     assert not bad.accepted
     monkeypatch.setattr("lymphorisk.train.incidence.incidence_table", lambda *_: bad)
     with pytest.raises(CohortError, match="misses published rates"):
@@ -140,12 +148,21 @@ def test_a_cohort_that_misses_published_rates_is_rejected(monkeypatch: pytest.Mo
     assert not (tmp_path / "model").exists()
 
 
-def test_three_quarters_of_the_groups_must_agree() -> None:
-    groups = (("a", True), ("b", True), ("c", True), ("d", False))
-    assert IncidenceTable((row(True, "a"),), groups).accepted
-    assert not IncidenceTable((row(True, "a"),), (*groups, ("e", False))).accepted
-    card = IncidenceTable((row(True, "a"),), groups).as_card()
-    assert card["groups_missed"] == ["d"]
+def test_four_rows_in_five_must_hold() -> None:
+    assert IncidenceTable(tuple(rated(d) for d in (0.0, 1.0, -1.9, 1.5, 5.0))).accepted
+    assert not IncidenceTable(tuple(rated(d) for d in (0.0, 1.0, -2.1, 1.5, 5.0))).accepted
+    card = IncidenceTable((rated(0.5), rated(-4.0))).as_card()
+    assert card["rows_missed"] == ["x"]
+    assert card["rows_inside_their_own_binomial_interval"] == 1
+
+
+def test_deviation_by_hand() -> None:
+    """Published 50 of 100, simulated 300 of 400: logit 1.09 over sqrt(4/101 + 1/75 + 0.25)."""
+    anchor = replace(anchors()[0], events=50, n=100, value=None)
+    r = judged_row(anchor, 0.75, 400)
+    assert r.deviation == pytest.approx(np.log(300.5 / 100.5) / np.sqrt(4 / 100 + 1 / 75.2 + 0.25), rel=0.01)
+    assert not r.in_interval
+    assert r.holds
 
 
 def test_a_forecast_that_never_kills_would_be_caught(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,6 +170,7 @@ def test_a_forecast_that_never_kills_would_be_caught(monkeypatch: pytest.MonkeyP
     from lymphorisk.train import incidence
 
     monkeypatch.setattr(incidence, "PLANS", 2)
+    drawn_courses.cache_clear()
     rows = [a for a in anchors() if a.id in ("esophagus_photon_g4_a", "oropharynx_g3", "cervix_g3")]
     whole = people()
     no_kill = {"survival.combined.d0_sensitive": 1e6, "survival.combined.d0_resistant": 1e7}
@@ -165,6 +183,7 @@ def test_a_forecast_that_never_kills_would_be_caught(monkeypatch: pytest.MonkeyP
         posterior=None,
     )
     table = incidence_table(flat, 1, QUIET, rows)
+    drawn_courses.cache_clear()
     assert not table.accepted
 
 
@@ -172,8 +191,10 @@ def test_simulated_rate_falls_with_the_baseline(monkeypatch: pytest.MonkeyPatch)
     from lymphorisk.train import incidence
 
     monkeypatch.setattr(incidence, "PLANS", 2)
+    drawn_courses.cache_clear()
     anchor = next(a for a in anchors() if a.id == "oropharynx_g3")
     low, high = (simulated_rate(replace(anchor, baseline=b), people(), 1) for b in (0.9, 3.0))
+    drawn_courses.cache_clear()
     assert low > high
 
 

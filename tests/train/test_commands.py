@@ -1,0 +1,76 @@
+"""`lymphorisk train`, `evaluate`, `model`: parse, call one function, print; faults become exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lymphorisk.cli.main import run
+from lymphorisk.train.fit import Settings, Shape
+
+
+@pytest.fixture(autouse=True)
+def light(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(outer=2, inner=2, choices=(Shape(2, 0.1, 5.0, 2.0, 40),), resampled=2, nadir_rounds=10)
+    monkeypatch.setattr("lymphorisk.train.run.settings_for", lambda cohort, seed: settings)
+
+
+def test_schema_prints_the_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["train", "--schema"]) == 0
+    assert "patient_id" in capsys.readouterr().out
+
+
+def test_from_file_to_model_to_card(tmp_path: Path, cohort_file, capsys: pytest.CaptureFixture[str]) -> None:
+    path = cohort_file.write(tmp_path / "clinic.csv", cohort_file.rows())
+    page = tmp_path / "mine.html"
+    assert run(["train", str(path), "--out", str(tmp_path / "mine"), "--window", "during RT", "--html", str(page)]) == 0
+    said = capsys.readouterr()
+    assert "AUC" in said.out
+    assert "Riley" in said.err
+    html = page.read_text(encoding="utf-8")
+    assert all(word in html for word in ("ROC curve", "Calibration curve", "Decision curve", "By site", "not causes"))
+    assert "http" not in html
+    assert "<script" not in html
+    assert run(["model", "verify", str(tmp_path / "mine")]) == 0
+    assert run(["model", "card", str(tmp_path / "mine")]) == 0
+    assert "[[tripod]]" in capsys.readouterr().out
+    other = cohort_file.write(tmp_path / "other.csv", cohort_file.rows(n=120, seed=5))
+    assert run(["evaluate", str(tmp_path / "mine"), str(other), "--json", "--recalibrate", str(tmp_path / "ours")]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["schema"] == "lymphorisk/evaluate/1"
+    assert data["outcomes"]["g3"]["n"] > 100
+    row = tmp_path / "row.toml"
+    row.write_text("alc = 1.2\nfractions = 25\nspleen_mean = 14.0\n")
+    assert run(["model", "use", str(tmp_path / "ours"), "--patient", str(row)]) == 0
+    assert "not a cause" in capsys.readouterr().out
+
+
+def test_faults_exit_with_three_and_leave_nothing(tmp_path: Path, cohort_file, capsys) -> None:
+    table = [{**r, "alc": "1400"} for r in cohort_file.rows()]
+    path = cohort_file.write(tmp_path / "c.csv", table)
+    assert run(["train", str(path), "--out", str(tmp_path / "model")]) == 3
+    assert "LR411" in capsys.readouterr().err
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_tampered_model_exits_with_seventy(tmp_path: Path, cohort_file, capsys) -> None:
+    path = cohort_file.write(tmp_path / "clinic.csv", cohort_file.rows())
+    run(["train", str(path), "--out", str(tmp_path / "mine")])
+    with (tmp_path / "mine" / "calibration.json").open("a") as stream:
+        stream.write(" ")
+    assert run(["model", "verify", str(tmp_path / "mine")]) == 70
+    assert "was altered" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "args", [["train"], ["train", "--out", "x"], ["train", "c.csv", "--out", "x", "--insilico", "600"]]
+)
+def test_usage(args: list[str]) -> None:
+    assert run(args) == 2
+
+
+def test_the_shipped_models_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["model", "list"]) == 0
+    assert "simulated patients" in capsys.readouterr().out
