@@ -26,7 +26,9 @@ from lymphorisk.cli.output import message, working, write_whole
 @EXPORT
 @with_options(PATIENT, PLAN, BLOOD, FORECAST)
 @click.option("--what-if", "what_if", multiple=True, metavar="CHANGE", help="Spleen-5Gy, LN=0Gy, fractions=15.")
-@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the report (one HTML file).")
+@click.option(
+    "--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the report: one HTML file, or a .pdf."
+)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the JSON result to a file as well.")
 @JSON
 @SHOW_PHI
@@ -37,12 +39,13 @@ def analyze(export: Path, report: Path | None, out: Path | None, as_json: bool, 
     """
     with working("analysing"):
         from lymphorisk.analysis import analyze as run
-        from lymphorisk.report import html, json_, text
+        from lymphorisk.report import json_, text
+        from lymphorisk.report.document import document
 
         result = run(export, patient_of(given), options_of(given))
     identity = identity_of(export, given) if show_phi else None
     if report is not None:
-        write_whole(report, html.render(result, identity=identity))
+        write_whole(report, document(report, result, identity=identity))
         message(f"report: {report}")
     if out is not None:
         write_whole(out, json_.render(result, identity=identity))

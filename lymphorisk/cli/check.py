@@ -69,6 +69,7 @@ def check(
     }["json" if as_json else form]()
     if report is not None:
         from lymphorisk.report import html
+        from lymphorisk.report.document import document
 
         rows = tuple(
             html.ProtocolRow(
@@ -82,8 +83,7 @@ def check(
             for r in formats.rows(result)
         )
         table = html.ProtocolTable(wanted.name, result.verdict, rows)
-        page = html.render(lookup.analysis(patient_of(given)), protocol=table)
-        write_whole(report, page)
+        write_whole(report, document(report, lookup.analysis(patient_of(given)), protocol=table))
         message(f"report: {report}")
     if audit is not None:
         record(

@@ -45,7 +45,9 @@ def demo_plan(case: str = CASE) -> Path | None:
 
 @click.command()
 @click.option("--case", default=CASE, show_default=True, help="Built-in plan.")
-@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the report (one HTML file).")
+@click.option(
+    "--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the report: one HTML file, or a .pdf."
+)
 def demo(case: str, report: Path | None) -> None:
     """Analyse a built-in plan: first success without data."""
     path = demo_plan(case)
@@ -56,11 +58,12 @@ def demo(case: str, report: Path | None) -> None:
     with working("analysing the built-in plan"):
         from lymphorisk.analysis import analyze
         from lymphorisk.plan import Patient
-        from lymphorisk.report import html, text
+        from lymphorisk.report import text
+        from lymphorisk.report.document import document
 
         result = analyze(path, Patient(age_y=AGE, alc=ALC, site=SITES.get(case, case), chemo="none"))
     if report is not None:
-        write_whole(report, html.render(result))
+        write_whole(report, document(report, result))
     click.echo(text.render(result), nl=False)
     message(NEXT)
     if report is not None:

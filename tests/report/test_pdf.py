@@ -5,17 +5,20 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lymphorisk.analysis import Analysis
+from lymphorisk.errors import InputError
 
 pytest.importorskip("reportlab")
 
 from lymphorisk.report import pdf
 from lymphorisk.report.content import ProtocolRow, ProtocolTable
+from lymphorisk.report.document import document
 
 
 def pages(made: bytes) -> int:
@@ -61,3 +64,15 @@ def test_what_it_says(explained: Analysis, tmp_path: Path) -> None:
         "Blood dose", "Provenance", "not a medical device", "Medical physicist", "odds ×3.00", "grade 3: below 0.5",
     ):  # fmt: skip
         assert part in said, part
+
+
+def test_the_file_name_decides_the_form(result: Analysis) -> None:
+    assert isinstance(document(Path("a.html"), result), str)
+    assert isinstance(document(Path("a.PDF"), result), bytes)
+
+
+def test_a_missing_reportlab_is_named(result: Analysis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "reportlab", None)
+    with pytest.raises(InputError) as caught:
+        document(Path("a.pdf"), result)
+    assert "lymphorisk[pdf]" in caught.value.hint
