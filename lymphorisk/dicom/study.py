@@ -25,7 +25,10 @@ SOP_CLASSES = {
     "RTSTRUCT": "1.2.840.10008.5.1.4.1.1.481.3",
     "RTPLAN": "1.2.840.10008.5.1.4.1.1.481.5",
     "RTIONPLAN": "1.2.840.10008.5.1.4.1.1.481.8",
+    "PDF": "1.2.840.10008.5.1.4.1.1.104.1",
 }
+#: Modality where it is not the role.
+MODALITIES = {"RTIONPLAN": "RTPLAN", "PDF": "DOC"}
 EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
 #: Characters a decimal string may have (PS3.5 table 6.2-1).
 DECIMAL_LENGTH = 16
@@ -104,7 +107,7 @@ def dataset(role: str, study: Study, instance: str, *, unicode: bool = False) ->
     meta.ImplementationClassUID = IMPLEMENTATION_UID  # type: ignore[assignment]
     meta.ImplementationVersionName = IMPLEMENTATION_NAME
     ds.file_meta = meta
-    modality = "RTPLAN" if role == "RTIONPLAN" else role
+    modality = MODALITIES.get(role, role)
     patient, identity = study.patient, study.identity
     if unicode or not identity.name.isascii():
         ds.SpecificCharacterSet = "ISO_IR 192"
