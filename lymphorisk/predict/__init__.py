@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lymphorisk.predict.agreement import Agreement, agreement
 from lymphorisk.predict.applicability import Domain, TrainingRange
 from lymphorisk.predict.booster import Predictor, load
 from lymphorisk.predict.calibration import Calibration
@@ -10,6 +11,7 @@ from lymphorisk.predict.explain import Contribution, Explanation, Group, explain
 from lymphorisk.predict.prediction import Prediction, predict
 
 __all__ = [
+    "Agreement",
     "Calibration",
     "ConformalSets",
     "Contribution",
@@ -19,6 +21,7 @@ __all__ = [
     "Prediction",
     "Predictor",
     "TrainingRange",
+    "agreement",
     "explain",
     "load",
     "predict",
