@@ -76,11 +76,13 @@ def met() -> tuple[int, int]:
     return met_by_cohort(rows, population(load("lymphocyte")), np.median(draws.z, axis=0))
 
 
+@pytest.mark.slow
 def test_two_thirds_of_the_published_rates_are_met(met: tuple[int, int]) -> None:
     """Within the 95 % binomial interval; a baseline that was not printed may differ by a fifth from the row's."""
     assert met[0] >= 0.66 * met[1]
 
 
+@pytest.mark.slow
 @pytest.mark.xfail(reason="28 of 39 (72 %); cohorts of one treatment contradict each other, see docs", strict=True)
 def test_four_fifths_of_the_published_rates_are_met(met: tuple[int, int]) -> None:
     assert met[0] >= 0.80 * met[1]
