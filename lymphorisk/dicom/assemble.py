@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from lymphorisk.dicom import checks, rtdose, rtplan, rtstruct
+from lymphorisk.dicom import checks, rtdose, rtplan, rtstruct, tags
 from lymphorisk.dicom.ct import read_ct
 from lymphorisk.dicom.dvhs import read_dvhs
 from lymphorisk.dicom.export import Export, InputFile
@@ -156,7 +156,10 @@ def _assemble(
         ),
         patient=patient,
         findings=tuple(dict.fromkeys([*findings, *dvh_findings, *ct_findings, *patient_findings])),
-        inputs=tuple(InputFile(f.role, f.sop_uid, h.result()) for f, h in zip(used, hashes, strict=True)),
+        inputs=tuple(
+            InputFile(f.role, f.sop_uid, h.result(), f.root.code(tags.SERIES_INSTANCE_UID))
+            for f, h in zip(used, hashes, strict=True)
+        ),
         tps_dvhs=dvhs,
         ct=ct,
         phi=read_identity(structure_file),

@@ -16,11 +16,12 @@ from lymphorisk.plan import Patient, TreatmentPlan
 
 @dataclass(frozen=True, slots=True)
 class InputFile:
-    """A file that was used: its role, SOP Instance UID and SHA-256."""
+    """A file that was used: its role, SOP Instance UID, SHA-256 and Series Instance UID."""
 
     role: str
     sop_uid: str
     sha256: str
+    series_uid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
