@@ -17,6 +17,7 @@ from lymphorisk.dvh.engine import BIN_GY
 from lymphorisk.errors import LinkError, MissingOrganError, ScenarioError
 from lymphorisk.findings import Finding
 from lymphorisk.organs import Matching, match, without
+from lymphorisk.parameters import load
 from lymphorisk.plan import DoseGrid, Patient, Structure
 from lymphorisk.plan.dose_sum import sum_doses
 
@@ -48,12 +49,18 @@ class Crosscheck:
 
 @dataclass(frozen=True, slots=True)
 class DvhTable:
-    """DVHs of a source, the plan they belong to, and what was noticed."""
+    """DVHs of a source, the plan they belong to, and what was noticed.
+
+    `highest_gy` is the highest dose of the grid, the ceiling of what lies outside it [Gy]; below
+    `undecidable_coverage` a structure's metrics are undecidable.
+    """
 
     label: str
     fractions: int
     uids: dict[str, tuple[str, ...]]
     prescription_gy: float | None
+    highest_gy: float
+    undecidable_coverage: float
     engine: str
     end_caps: str
     structures: tuple[StructureDvh, ...]
@@ -121,6 +128,8 @@ def structure_dvhs(
         fractions=course.plan.fractions,
         uids=course.plan.uids,
         prescription_gy=None if None in prescriptions else sum(p for p in prescriptions if p is not None),
+        highest_gy=float(grid.dose_zyx.max()),
+        undecidable_coverage=load("body")["undecidable_coverage"].number,
         engine=engine,
         end_caps=options.end_caps if engine == "exact" else "dicompyler",
         structures=rows,
@@ -195,6 +204,11 @@ class Lookup:
         if self._analysis is None:
             self._analysis = analyze(self._read, patient, self._options)
         return self._analysis
+
+    def highest_gy(self) -> float | None:
+        """Highest dose of the grid, the ceiling of what lies outside it; None in a scenario. [Gy]"""
+        course = open_source(self._read, self._options)
+        return None if course.given is not None else float(course_grid(course).dose_zyx.max())
 
     def dvh(self, name: str) -> Curve:
         """DVH of a ROI, an organ or a difference such as ``Lungs-GTV``; or why there is none."""

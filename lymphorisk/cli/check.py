@@ -60,7 +60,9 @@ def check(
         wanted = read_protocol(protocol)
         options = options_of(given)
         lookup = Lookup(export, options)
-        result = run(lookup.analysis(patient_of(given)), wanted, lookup.dvh, strict=strict)
+        result = run(
+            lookup.analysis(patient_of(given)), wanted, lookup.dvh, strict=strict, highest_gy=lookup.highest_gy()
+        )
     written = {
         "text": lambda: formats.text(result),
         "json": lambda: dumps(formats.to_dict(result)),

@@ -119,7 +119,14 @@ def plan_metric(analysis: Analysis, name: str) -> float | Declined:
     return values[name]
 
 
-def check(analysis: Analysis, protocol: Protocol, dvh_of: Lookup, *, strict: bool = False) -> CheckResult:
+def check(
+    analysis: Analysis,
+    protocol: Protocol,
+    dvh_of: Lookup,
+    *,
+    strict: bool = False,
+    highest_gy: float | None = None,
+) -> CheckResult:
     """Every line of the protocol evaluated, or explained.
 
     Parameters
@@ -128,8 +135,10 @@ def check(analysis: Analysis, protocol: Protocol, dvh_of: Lookup, *, strict: boo
         DVH of a structure by TG-263 or ROI name, or why there is none.
     strict : bool
         A variation, and an optional line that is missing, fail too.
+    highest_gy : float, optional
+        Ceiling of the dose outside the grid, for structures partly outside; the structure's own maximum else. [Gy]
     """
-    lines = tuple(_evaluate(line, analysis, dvh_of) for line in protocol.lines)
+    lines = tuple(_evaluate(line, analysis, dvh_of, highest_gy) for line in protocol.lines)
     findings = [*_ruled(analysis.findings, protocol), *(f for r in lines for f in _line_findings(r))]
     counted = [r for r in lines if not r.overridden and (r.line.required or strict)]
     states = {r.state for r in counted}
@@ -145,7 +154,7 @@ def check(analysis: Analysis, protocol: Protocol, dvh_of: Lookup, *, strict: boo
     return CheckResult(protocol, lines, tuple(findings), verdict, code)
 
 
-def _evaluate(line: Line, analysis: Analysis, dvh_of: Lookup) -> LineResult:
+def _evaluate(line: Line, analysis: Analysis, dvh_of: Lookup, highest_gy: float | None) -> LineResult:
     if not line.structure:
         if line.metric not in PLAN_METRICS:
             raise ScenarioError(
@@ -170,7 +179,7 @@ def _evaluate(line: Line, analysis: Analysis, dvh_of: Lookup) -> LineResult:
         if tried.coverage >= 1.0 - WHOLE:
             value = low = high = metric(tried, line.metric, prescription_gy=prescription)
         else:
-            low, high = bounds(tried, line.metric, prescription_gy=prescription)
+            low, high = bounds(tried, line.metric, ceiling_gy=highest_gy, prescription_gy=prescription)
             value = metric(tried, line.metric, prescription_gy=prescription)
     except UndecidableError as error:
         return _absent(line, UNDECIDED, error.message)

@@ -30,19 +30,24 @@ def reason(curve: Curve) -> str:
     return curve.reason if isinstance(curve, NotContoured) else "the structure lies outside the dose grid"
 
 
-def values(curve: DVH, wanted: Sequence[str], prescription_gy: float | None) -> dict[str, Any]:
+def values(curve: DVH, wanted: Sequence[str], table: DvhTable) -> dict[str, Any]:
     """Metrics by name: a number, bounds when part lies outside the grid, or the reason there is none."""
     out: dict[str, Any] = {}
     for text in wanted:
         try:
             if curve.coverage >= 1.0 - WHOLE:
-                out[text] = metric(curve, text, prescription_gy=prescription_gy)
+                out[text] = metric(curve, text, prescription_gy=table.prescription_gy)
             else:
-                low, high = bounds(curve, text, prescription_gy=prescription_gy)
-                out[text] = {"low": low, "high": high}
+                out[text] = bounded(curve, text, table)
         except UndecidableError as error:
             out[text] = {"reason": error.message}
     return out
+
+
+def bounded(curve: DVH, text: str, table: DvhTable) -> dict[str, float]:
+    """Lowest and highest value, whatever the part outside the grid received up to the grid's highest dose."""
+    low, high = bounds(curve, text, ceiling_gy=table.highest_gy, prescription_gy=table.prescription_gy)
+    return {"low": low, "high": high}
 
 
 def to_dict(table: DvhTable, wanted: Sequence[str] = ()) -> dict[str, Any]:
@@ -56,7 +61,7 @@ def to_dict(table: DvhTable, wanted: Sequence[str] = ()) -> dict[str, Any]:
             "sop_uids": {role: list(uids) for role, uids in table.uids.items()},
             "prescription_gy": table.prescription_gy,
         },
-        "structures": [_structure(row, wanted, table.prescription_gy) for row in table.structures],
+        "structures": [_structure(row, wanted, table) for row in table.structures],
         "crosscheck": [
             {"number": c.number, "name": c.name}
             | {who: _figures(curve) for who, curve in (("ours", c.ours), ("dicompyler", c.dicompyler), ("tps", c.tps))}
@@ -66,11 +71,16 @@ def to_dict(table: DvhTable, wanted: Sequence[str] = ()) -> dict[str, Any]:
     }
 
 
-def _structure(row: StructureDvh, wanted: Sequence[str], prescription_gy: float | None) -> dict[str, Any]:
+def _structure(row: StructureDvh, wanted: Sequence[str], table: DvhTable) -> dict[str, Any]:
     head: dict[str, Any] = {"number": row.number, "name": row.name}
     curve = row.curve
     if not isinstance(curve, DVH):
         return head | {"tg263": row.tg263, "not_contoured": reason(curve)}
+    if curve.coverage < 1.0 - WHOLE:
+        head |= {
+            "decidable": curve.coverage >= table.undecidable_coverage,
+            "bounds": {text: bounded(curve, text, table) for text in ("Mean[Gy]", "Min[Gy]", "Max[Gy]")},
+        }
     return head | {
         "tg263": row.tg263,
         "volume_cm3": curve.total_cm3,
@@ -81,7 +91,7 @@ def _structure(row: StructureDvh, wanted: Sequence[str], prescription_gy: float 
         "end_caps": curve.end_caps,
         "dose_gy": curve.dose_gy,
         "volume_cm3_cumulative": curve.volume_cm3,
-        "metrics": values(curve, wanted, prescription_gy),
+        "metrics": values(curve, wanted, table),
     }
 
 
@@ -102,7 +112,7 @@ def text(table: DvhTable, wanted: Sequence[str] = ()) -> str:
     """One line a structure."""
     shown = tuple(wanted) or USUAL
     head = ("ROI", "organ", "cm3", "covered", "mean Gy", "min Gy", "max Gy", *shown)
-    rows = [_cells(row, shown, table.prescription_gy) for row in table.structures]
+    rows = [_cells(row, shown, table) for row in table.structures]
     out = [
         f"engine {table.engine}, end caps {table.end_caps}, {table.fractions} fractions",
         "",
@@ -116,20 +126,20 @@ def text(table: DvhTable, wanted: Sequence[str] = ()) -> str:
     return "\n".join(out) + "\n"
 
 
-def _cells(row: StructureDvh, shown: Sequence[str], prescription_gy: float | None) -> tuple[str, ...]:
+def _cells(row: StructureDvh, shown: Sequence[str], table: DvhTable) -> tuple[str, ...]:
     curve = row.curve
     if not isinstance(curve, DVH):
         return (row.name, row.tg263, reason(curve))
-    numbers = values(curve, shown, prescription_gy)
+    whole = curve.coverage >= 1.0 - WHOLE
+    covered = "all" if whole else f"{100 * curve.coverage:.1f} %"
+    if curve.coverage < table.undecidable_coverage:
+        covered += " UNDECIDABLE"
     return (
         row.name,
         row.tg263,
         f"{curve.total_cm3:.2f}",
-        "all" if curve.coverage >= 1.0 - WHOLE else f"{100 * curve.coverage:.1f} %",
-        f"{curve.mean_gy:.3f}",
-        f"{curve.min_gy:.3f}",
-        f"{curve.max_gy:.3f}",
-        *(_cell(v) for v in numbers.values()),
+        covered,
+        *(_cell(v) for v in values(curve, ("Mean[Gy]", "Min[Gy]", "Max[Gy]", *shown), table).values()),
     )
 
 
