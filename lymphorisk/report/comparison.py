@@ -1,4 +1,4 @@
-"""Plans side by side as text and JSON."""
+"""Plans side by side as text, JSON and page."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from lymphorisk.analysis.compare import Comparison
+from lymphorisk.report import overlay, page
+from lymphorisk.report.wording import POOL_LABELS, chance, digits
 
 SCHEMA = "lymphorisk/compare/1"
 #: Organs listed in the text, largest change first.
 ORGANS_SHOWN = 12
+#: Organs drawn in the overlay, largest change first.
+PANELS = 6
 
 
 def to_dict(compared: Sequence[Comparison], names: Sequence[str]) -> dict[str, Any]:
@@ -86,3 +90,76 @@ def text(compared: Sequence[Comparison], names: Sequence[str]) -> str:
             out += [f"  {pool:24}{100 * (math.exp(x) - 1):+.1f} %" for pool, x in c.drivers.items() if abs(x) > 0.0005]
         out.append("")
     return "\n".join(out)
+
+
+def html(compared: Sequence[Comparison], names: Sequence[str]) -> str:
+    """All plans on one axis, then each against the first."""
+    plans = [compared[0].first, *(c.second for c in compared)]
+    changed = list(dict.fromkeys(o.organ for c in compared for o in c.organs if not o.surrogate and o.change_gy != 0))
+    drawn = {o: [a.organs[o].course for a in plans] for o in changed if all(o in a.organs for a in plans)}
+    panels = dict(list(drawn.items())[:PANELS])
+    table = page.Table(
+        "All plans",
+        ("Plan", "Nadir [10⁹/L]", "90 % band", "Grade 3 or worse", "Grade 4", "Days below 0.5", "Mean blood dose [Gy]"),
+        [
+            (
+                name,
+                digits(a.forecast.nadir.median, 2),
+                f"{digits(a.forecast.nadir.p05, 2)} to {digits(a.forecast.nadir.p95, 2)}",
+                chance(a.forecast.grade_probability["3"]),
+                chance(a.forecast.grade_probability["4"]),
+                f"{a.forecast.days_below['0.5'].p50:.0f}",
+                digits(a.blood.course.mean_gy),
+            )
+            for name, a in zip(names, plans, strict=True)
+        ],
+        (1, 2, 3, 4, 5, 6),
+    )
+    forecast = overlay.forecasts([(n, a.forecast) for n, a in zip(names, plans, strict=True)])
+    sections = [page.Section("Forecasts", figures=((forecast, "Thick: medians. Thin: 80 % bands."),), tables=(table,))]
+    if panels:
+        caption = "Cumulative histograms of the course, the organs that change most; surrogates are not drawn."
+        sections.append(page.Section("Organ doses", figures=((overlay.dvhs(panels, names), caption),)))
+    sections += [_against(c, names[0], name) for name, c in zip(names[1:], compared, strict=True)]
+    return page.render(" against ".join(names), [c.sentence for c in compared], sections)
+
+
+def _against(c: Comparison, first: str, second: str) -> page.Section:
+    d = c.forecast
+    rows = [
+        ("Nadir [10⁹/L]", f"{d.nadir.p50:+.2f}", f"{d.nadir.p025:+.2f} to {d.nadir.p975:+.2f}"),
+        (
+            "Days below 0.5",
+            f"{d.days_below_0_5.p50:+.0f}",
+            f"{d.days_below_0_5.p025:+.0f} to {d.days_below_0_5.p975:+.0f}",
+        ),
+    ]
+    rows += [
+        (
+            f"P(grade {g} or worse), points",
+            f"{100 * d.probability[g]:+.0f}",
+            f"standard error {100 * d.probability_se[g]:.0f}",
+        )
+        for g in ("2", "3", "4")
+    ]
+    organs = [
+        (
+            o.organ,
+            digits(o.first_gy),
+            digits(o.second_gy),
+            f"{o.change_gy:+.2f}",
+            "surrogate in a plan" if o.surrogate else "",
+        )
+        for o in c.organs[:ORGANS_SHOWN]
+    ]
+    drivers = [
+        (POOL_LABELS.get(p, p), f"{100 * (math.exp(x) - 1):+.1f} %") for p, x in c.drivers.items() if abs(x) > 0.0005
+    ]
+    tables = [
+        page.Table("Difference on the same draws", ("", "Median change", "95 % band"), rows, (1, 2)),
+        page.Table("Mean course dose [Gy]", ("Organ", first, second, "Change", ""), organs, (1, 2, 3)),
+    ]
+    if drivers:
+        caption = "What moves the nadir: one pool's dose exchanged at a time"
+        tables.append(page.Table(caption, ("Pool", "Change of the nadir"), drivers, (1,)))
+    return page.Section(f"{second} against {first}", (c.sentence,), tables=tuple(tables))

@@ -47,7 +47,9 @@ def render(
     str
         One HTML document without any reference to the network.
     """
-    return _template().render(
+    return template(
+        "report.html"
+    ).render(
         a=analysis,
         title=short(analysis.label) or "plan",
         identity=None if identity is None else tuple(short(part) for part in identity),
@@ -80,7 +82,8 @@ def render(
 
 
 @cache
-def _template() -> Template:
+def template(name: str) -> Template:
+    """A template of this package; everything put into it is escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
     environment = Environment(
@@ -92,4 +95,4 @@ def _template() -> Template:
         keep_trailing_newline=True,
     )
     environment.filters["short"] = short
-    return environment.get_template("report.html")
+    return environment.get_template(name)

@@ -1,10 +1,12 @@
-"""The forecast before and after counts, as text and JSON."""
+"""The forecast before and after counts, as text, JSON and page."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from lymphorisk.lymphocyte.update import Update
+from lymphorisk.report import overlay, page
+from lymphorisk.report.wording import chance, digits
 
 SCHEMA = "lymphorisk/update/1"
 
@@ -41,3 +43,48 @@ def text(made: Update) -> str:
         out += ["", "what the counts say of this patient (sd from the average draw):"]
         out += [f"  {name:32}{z:+.1f}" for name, z in made.learned.items()]
     return "\n".join(out) + "\n"
+
+
+def html(made: Update) -> str:
+    """Before and after on one axis, with the measured counts."""
+    a, b = made.prior, made.posterior
+
+    def span(band: Any, significant: int) -> str:
+        ends = [digits(v, significant) for v in (band.p50, band.p05, band.p95)]
+        return f"{ends[0]} ({ends[1]} to {ends[2]})"
+
+    rows = [("Nadir [10⁹/L], 90 % band", span(a.nadir.count, 2), span(b.nadir.count, 2))]
+    rows.append(("Day of the nadir", span(a.nadir.day, 2), span(b.nadir.day, 2)))
+    for g in ("2", "3", "4"):
+        rows.append((f"Grade {g} or worse", chance(a.grade_probability[g]), chance(b.grade_probability[g])))
+    for edge in ("0.5", "0.2"):
+        rows.append((f"Days below {edge}", span(a.days_below[edge], 2), span(b.days_below[edge], 2)))
+    counts = [(f"{day:g}", f"{value:g}") for day, value in made.counts]
+    learned = [(name.replace("_", " ").replace(".", " "), f"{z:+.1f}") for name, z in made.learned.items()]
+    lead = (
+        f"With {len(made.counts)} measured count{'s' if len(made.counts) > 1 else ''} the forecast nadir moves from "
+        f"{digits(a.nadir.median, 2)} to {digits(b.nadir.median, 2)} ×10⁹/L (90 % band {digits(b.nadir.p05, 2)} to "
+        f"{digits(b.nadir.p95, 2)}); the chance of grade 4 from {chance(a.grade_probability['4'])} to "
+        f"{chance(b.grade_probability['4'])}."
+    )
+    drawn = overlay.forecasts([("before", a), ("after", b)], made.counts, "update")
+    sections = [
+        page.Section(
+            "Forecast before and after",
+            figures=((drawn, "Thick: medians. Thin: 80 % bands. Squares: measured counts."),),
+            tables=(page.Table("Before and after", ("", "Before", "After"), rows, (1, 2)),),
+        ),
+        page.Section(
+            "What the counts say",
+            (f"{made.effective_draws:.0f} of {b.draws} draws carry the forecast.",),
+            tables=(
+                page.Table("Measured counts", ("Day", "Count [10⁹/L]"), counts, (1,)),
+                *(
+                    [page.Table("This patient, in sd from the average draw", ("Parameter", "sd"), learned, (1,))]
+                    if learned
+                    else ()
+                ),
+            ),
+        ),
+    ]
+    return page.render("Mid-course update of the forecast", [lead], sections)

@@ -1,0 +1,64 @@
+"""Plans side by side, and before and after counts: safe, self-contained, complete pages."""
+
+from __future__ import annotations
+
+import json
+import re
+from xml.etree import ElementTree
+
+import pytest
+
+from lymphorisk.analysis import Analysis, Options, analyze
+from lymphorisk.analysis.compare import Comparison, compare
+from lymphorisk.analysis.midcourse import updated
+from lymphorisk.lymphocyte.update import Update
+from lymphorisk.report import comparison, json_, midcourse
+from lymphorisk.report.page import Section, Table, render
+from lymphorisk.scenario import scenario_from
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+@pytest.fixture(scope="module")
+def compared(result: Analysis) -> list[Comparison]:
+    table = {
+        "plan": {"phase": [{"fractions": 5, "label": "primary"}, {"fractions": 2, "label": "boost"}]},
+        "organs": {name: {"mean_gy": gy} for name, gy in (("Spleen", 8), ("Lungs", 1), ("Bowel", 3), ("Body", 1))},
+        "patient": {"sex": "M", "age": 60, "alc": 1.2, "lln": 1.0, "site": "lung"},
+    }
+    return [compare(result, analyze(scenario_from(table), options=Options(draws=64, horizon_d=120)))]
+
+
+@pytest.fixture(scope="module")
+def update(result: Analysis) -> Update:
+    return updated(json.loads(json_.render(result)), [(3.0, 0.8)])
+
+
+def checked(made: str) -> str:
+    assert not re.search(r"https?://|@import|url\(|<script|<link|<img", made)
+    for drawing in re.findall(r"<svg.*?</svg>", made, re.S):
+        root = ElementTree.fromstring(drawing)
+        assert root.attrib["role"] == "img"
+        assert not re.search(r"\bnan\b|\binf\b", drawing)
+    return made
+
+
+def test_plans_side_by_side(compared: list[Comparison]) -> None:
+    made = checked(comparison.html(compared, ["first", HOSTILE]))
+    assert made == comparison.html(compared, ["first", HOSTILE])
+    assert len(re.findall("<svg", made)) == 2
+    for part in ("All plans", "Mean course dose", "What moves the nadir", "median nadir"):
+        assert part in made, part
+
+
+def test_before_and_after(update: Update) -> None:
+    made = checked(midcourse.html(update))
+    assert made == midcourse.html(update)
+    assert "Measured counts" in made
+    assert "0.8" in made
+
+
+def test_any_text_is_escaped() -> None:
+    table = Table(HOSTILE, (HOSTILE,), [(HOSTILE,)])
+    made = checked(render(HOSTILE * 100, [HOSTILE], [Section(HOSTILE, (HOSTILE,), tables=(table,))]))
+    assert "&lt;script&gt;" in made
