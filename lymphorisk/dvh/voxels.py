@@ -102,4 +102,4 @@ def _overlap(slabs: Array, borders: Array) -> Array:
 def _cells(grid: DoseGrid) -> Array:
     """Volume of each cell, shape (nz, ny, nx). [cm3]"""
     x, y, z = (np.diff(_borders(c)) for c in (grid.x_mm, grid.y_mm, grid.z_mm))
-    return z[:, None, None] * y[None, :, None] * x[None, None, :] / MM3_PER_CM3
+    return np.asarray(z[:, None, None] * y[None, :, None] * x[None, None, :] / MM3_PER_CM3)
