@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from lymphorisk.circulation.lanes import LaneDose, PhaseBlood, check_compartments
 from lymphorisk.circulation.network import Network, dwell_rate
+from lymphorisk.circulation.threads import one_blas_thread
 from lymphorisk.errors import ParameterError
 from lymphorisk.plan.grid import read_only
 
@@ -254,6 +255,7 @@ class Solved:
     missed: float
 
 
+@one_blas_thread
 def solve(c: Chain, s: NDArray[Any], transits: Transits | None = None, *, moments: bool = True) -> Solved:
     """Exact transform, untouched share and spread of the dose of one fraction.
 

@@ -361,7 +361,7 @@ def blood_dose(
         by_organ=total.dose_gy,
         attribution=parts,
         course_attribution=total,
-        bounds=_bounds(network, phases[0], used[0], survival, stages, 2 * bin_gy, steps // 2, transits, solved[0])
+        bounds=_bounds(network, phases[0], used[0], survival, stages, bin_gy, steps, transits, solved[0])
         if bounds
         else {},
         error=errors,
