@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ from lymphorisk.lymphocyte.criteria import METRICS
 from lymphorisk.plan import Patient
 from lymphorisk.plan.conditioning import DrugDose, RadiationCourse, Regimen
 from lymphorisk.regimen import Choices, Comparison, PatientFacts, PlanExposure, RegimenForecast, compare, product
-from lymphorisk.report.conditioning import ordered
+from lymphorisk.report.conditioning import ordered, paired_rows
 
 FACTS = PatientFacts(Patient(alc=0.8, weight_kg=80.0, height_cm=172.0), egfr_ml_min=85.0)
 FLU = tuple(DrugDose("fludarabine", 30.0, "mg/m2", d) for d in (-5.0, -4.0, -3.0))
@@ -163,3 +165,56 @@ def test_courses_need_labels_of_their_own_and_days_within_reach() -> None:
         Regimen("x", radiation=twice)
     with pytest.raises(ScenarioError, match="more than"):
         Regimen("x", (DrugDose("fludarabine", 30.0, "mg/m2", -20261121.0),))
+
+
+def test_fractions_after_leukapheresis_do_not_count_before_it(bridging: PlanExposure) -> None:
+    days = tuple(d - 30.0 for d in bridging.days)
+    m = one(
+        Regimen("x", FLU, (RadiationCourse("b", days, None, "p"),), leukapheresis_day=-26.5), {"p": bridging}
+    ).metrics
+    assert m["fraction_to_apheresis_d"] == pytest.approx(0.5)
+
+
+def test_bridging_fractions_between_lymphodepletion_and_infusion_are_counted(bridging: PlanExposure) -> None:
+    days = tuple(d - 12.0 for d in bridging.days)
+    m = one(Regimen("x", FLU, (RadiationCourse("b", days, None, "p"),)), {"p": bridging}).metrics
+    assert m["fractions_to_day_30"] == sum(day >= -5.0 for day in days) == 5
+
+
+def test_a_long_delay_of_cilta_cel_names_the_labels_repeat() -> None:
+    from lymphorisk.plan.conditioning import delayed
+
+    assert "LR509" in codes(one(delayed(product("cilta-cel"), 13.0)))
+    assert "LR509" not in codes(one(delayed(product("cilta-cel"), 12.0)))
+    assert state(one(delayed(product("cilta-cel"), 13.0)), "lymphodepletion_to_infusion_d") == "NOT MET"
+
+
+def test_an_assumed_body_is_said_where_drugs_rest_on_it() -> None:
+    bare = PatientFacts(Patient(alc=0.8))
+    assert "LR504" in codes(one(product("axi-cel"), facts=bare))
+    assert "LR504" not in codes(one(product("tbi4"), facts=bare))
+    assert "LR504" not in codes(one(product("axi-cel")))
+
+
+def test_every_phase_of_a_plan_kills_with_its_own_dose(bridging: PlanExposure) -> None:
+    first = bridging.phases[0]
+    boost = replace(first, times_d=np.array([14.0, 15.0]), blood=first.blood.scaled(3.0))
+    course = PlanExposure("two", (first, boost))
+    days = tuple(d - 40.0 for d in course.days)
+    found = one(Regimen("x", FLU, (RadiationCourse("b", days, None, "p"),)), {"p": course})
+    assert [round(gy, 9) for _, gy in found.fractions] == [0.2] * 10 + [0.6] * 2
+    assert [day for day, _ in found.fractions][-2:] == [-26.0, -25.0]
+
+
+def test_a_what_if_of_the_field_scales_the_blood_dose_too(bridging: PlanExposure) -> None:
+    days = tuple(d - 40.0 for d in bridging.days)
+    half = one(Regimen("x", FLU, (RadiationCourse("b", days, None, "p", dose_factor=0.5),)), {"p": bridging})
+    assert half.fractions[0][1] == pytest.approx(0.1)
+
+
+def test_the_paired_table_says_how_often_a_regimen_is_lower() -> None:
+    both = compare([(product("ide-cel"), {}), (product("axi-cel"), {}), (product("tisa_fl"), {})], FACTS, FAST)
+    rows = {row[0]: row for row in paired_rows(both)[1:]}
+    assert rows["axi_cel"][2] == "100 %", "more cyclophosphamide is deeper in every draw"
+    assert rows["tisa_fl"][2] == "0 %"
+    assert rows["axi_cel"][1].startswith("-")

@@ -64,6 +64,17 @@ def test_radiation_is_moved_with_the_infusion(tmp_path: Path, bridging: PlanExpo
     assert read(tmp_path, twice).regimen.radiation[0].days == (-2.0, -1.75, -1.0)
 
 
+def test_a_plan_that_spares_nothing_is_lymphodepletion(tmp_path: Path) -> None:
+    from lymphorisk.regimen.plan import plan_exposure
+
+    (tmp_path / "tbi.toml").write_text('[plan]\nfractions = 2\n[organs."*"]\nmean_gy = 4.0\n', encoding="utf-8")
+    text = HEAD + '[[conditioning.radiation]]\nplan = "tbi.toml"\nlast_day = -1\n'
+    assert read(tmp_path, text, plan_exposure).regimen.radiation[0].role == "lymphodepletion"
+    told = text + 'role = "bridging"\nkinetics = "plan"\n'
+    course = read(tmp_path, told, plan_exposure).regimen.radiation[0]
+    assert (course.role, course.kinetics) == ("bridging", "plan")
+
+
 def test_radiation_without_plan_takes_the_export(tmp_path: Path, bridging: PlanExposure) -> None:
     text = HEAD + DRUG + '[[conditioning.radiation]]\nlabel = "b"\nfirst_day = -30\n'
     file = read(tmp_path, text, lambda _: bridging, tmp_path / "EXPORT")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -78,6 +79,21 @@ def test_schedules_that_meet_come_first_and_nearest_first() -> None:
     met = [f.schedule.distance for f in result.meeting]
     assert met == sorted(met)
     assert all(f.in_window for f in result.meeting)
+
+
+def test_schedules_that_do_not_meet_come_by_their_share(tmp_path: Path) -> None:
+    own = tmp_path / "criteria.toml"
+    own.write_text(
+        '[alc_at_infusion.at_most]\nvalue = 0.1\nunit = "10^9/L"\nsource = "s"\nplace = "p"\nknown = "assumed"\n'
+        '[decision.search_from]\nvalue = 0.9\nunit = "1"\nsource = "s"\nplace = "p"\nknown = "assumed"\n',
+        encoding="utf-8",
+    )
+    result = search(product("tisa_all"), {}, (CY,), FACTS, replace(FAST, criteria=own))
+    assert not result.meeting
+    shares = [f.joint or 0.0 for f in result.found]
+    assert shares[0] > shares[-1]
+    assert shares == sorted(shares, reverse=True)
+    assert dict(result.found[0].schedule.settings)["cyclophosphamide mg/m2"] == 500.0
 
 
 def test_outside_the_window_never_meets() -> None:
