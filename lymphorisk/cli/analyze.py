@@ -39,27 +39,18 @@ def analyze(export: Path, report: Path | None, out: Path | None, as_json: bool, 
     """
     with working("analysing"):
         from lymphorisk.analysis import analyze as run
+        from lymphorisk.analysis.source import read_source
+        from lymphorisk.dicom import Export
         from lymphorisk.report import json_, text
         from lymphorisk.report.document import document
 
-        result = run(export, patient_of(given), options_of(given))
-    identity = identity_of(export, given) if show_phi else None
+        options = options_of(given)
+        read = read_source(export, options)
+        result = run(read, patient_of(given), options)
+    identity = (read.phi.name, read.phi.id) if show_phi and isinstance(read, Export) else None
     if report is not None:
         write_whole(report, document(report, result, identity=identity))
         message(f"report: {report}")
     if out is not None:
         write_whole(out, json_.render(result, identity=identity))
     click.echo(json_.render(result, identity=identity) if as_json else text.render(result, identity=identity), nl=False)
-
-
-def identity_of(export: Path, given: dict[str, Any]) -> tuple[str, str] | None:
-    """The patient's name and ID, read only because it was asked for."""
-    if export.suffix.lower() == ".toml":
-        return None
-    from lymphorisk.dicom import read_export
-
-    options = options_of(given)
-    phi = read_export(
-        export, link_by=options.link_by, sum_doses=options.sum_doses, plan=options.plan, fractions=options.fractions
-    ).phi
-    return phi.name, phi.id
