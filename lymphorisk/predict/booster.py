@@ -157,6 +157,15 @@ def load(path: str | Path) -> Predictor:
     """
     path = Path(path)
     card, files, identity = verified(path)
+    try:
+        return _predictor(path, card, files, identity)
+    except (KeyError, TypeError) as error:
+        raise PredictorFileError(
+            f"{path.name}/{CARD} or {CALIBRATION} lacks {error}", "the model was not written by this program"
+        ) from error
+
+
+def _predictor(path: Path, card: Mapping[str, Any], files: Mapping[str, bytes], identity: str) -> Predictor:
     if card["features"]["schema"] != VERSION:
         raise PredictorFileError(
             f"model {path.name} was trained on feature schema {card['features']['schema']}, this program has {VERSION}",

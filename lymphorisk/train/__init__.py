@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from lymphorisk.train.cohort import Cohort, read_cohort
-from lymphorisk.train.run import Training, evaluate_model, recalibrate, run_training
+from lymphorisk.train.run import Training, evaluate_model, recalibrate, run_insilico, run_training
 from lymphorisk.train.schema import schema_text
 
-__all__ = ["Cohort", "Training", "evaluate_model", "read_cohort", "recalibrate", "run_training", "schema_text"]
+__all__ = [
+    "Cohort",
+    "Training",
+    "evaluate_model",
+    "read_cohort",
+    "recalibrate",
+    "run_insilico",
+    "run_training",
+    "schema_text",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -261,8 +262,9 @@ def group_ids(table: Table) -> NDArray[np.int64]:
 
 def _duplicates(table: Table) -> Iterable[Finding]:
     ids = table.columns[ID]
-    if repeated := sorted({p for p in ids if ids.count(p) > 1}):
-        rows = [i for i, p in enumerate(ids) if p in set(repeated)]
+    times = Counter(ids)
+    if repeated := {p for p, n in times.items() if n > 1}:
+        rows = [i for i, p in enumerate(ids) if p in repeated]
         what = f"{len(repeated)} duplicate patients ({_named(rows)}): their rows are kept in one fold"
         yield finding(DUPLICATE, what, ID)
     others = [name for name in table.columns if name != ID]

@@ -68,6 +68,13 @@ def test_another_feature_schema_is_refused(copy: Path) -> None:
         load(copy)
 
 
+def test_a_card_that_lacks_a_table_is_refused(copy: Path) -> None:
+    text = (copy / "card.toml").read_text()
+    (copy / "card.toml").write_text(text.replace("trained_on", "trained_upon"))
+    with pytest.raises(PredictorFileError, match="lacks 'trained_on'"):
+        load(copy)
+
+
 def test_changing_the_card_changes_the_identity(copy: Path) -> None:
     before = load(copy).identity
     path = copy / "card.toml"
