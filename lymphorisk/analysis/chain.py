@@ -33,6 +33,10 @@ from lymphorisk.lymphocyte.whatif import difference
 from lymphorisk.plan import Patient
 from lymphorisk.scenario import Scenario
 
+#: Doses kept of each distribution the lymphocytes meet: the kill of a fraction is then right to 1e-6, and a saved
+#: result stays small.
+BINS = 256
+
 
 def analyze(
     source: str | Path | Export | Scenario, patient: Patient | None = None, options: Options | None = None
@@ -175,8 +179,8 @@ def exposure_of(flow: Circulation, doses: Doses, blood: BloodDose, patient: Pati
         phases.append(
             PhaseExposure(
                 times_d=np.array(summary.days),
-                blood=blood.fraction[i].distribution(),
-                pools={pool: parts[i] for pool, parts in doses.pools.items()},
+                blood=blood.fraction[i].distribution().rebinned(BINS),
+                pools={pool: parts[i].rebinned(BINS) for pool, parts in doses.pools.items()},
                 surrogate=doses.surrogates,
                 modality=summary.modality,
             )

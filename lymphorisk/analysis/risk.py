@@ -139,22 +139,28 @@ def literature_voice(
 def voices_differ(
     mechanistic: Mapping[str, float], learned: Prediction | Declined, literature: tuple[Estimate, ...]
 ) -> str:
-    """One sentence on how far the voices differ; empty when only one speaks."""
-    spoken = [("mechanism", mechanistic["g3"])]
-    if not isinstance(learned, Declined) and learned.in_domain and learned.g3 is not None:
-        spoken.append(("trained predictor", learned.g3))
-    spoken += [
-        (e.name, e.p)
-        for e in literature
-        if not isinstance(e.p, Declined) and e.outcome.threshold.strip("< ").startswith("0.5")
-    ]
-    if len(spoken) == 1:
+    """One sentence on how far the voices differ, on the grade where they differ most; empty when only one speaks."""
+    by_grade = {}
+    for grade, edge in (("3", "0.5"), ("4", "0.2")):
+        spoken = [("mechanism", mechanistic[f"g{grade}"])]
+        own = None if isinstance(learned, Declined) or not learned.in_domain else learned.p.get(f"g{grade}")
+        if own is not None:
+            spoken.append(("trained predictor", own))
+        spoken += [
+            (e.name, e.p)
+            for e in literature
+            if not isinstance(e.p, Declined) and e.outcome.threshold.strip("< ").startswith(edge)
+        ]
+        if len(spoken) > 1:
+            by_grade[grade] = (min(spoken, key=lambda v: v[1]), max(spoken, key=lambda v: v[1]))
+    if not by_grade:
         return ""
-    low, high = min(spoken, key=lambda s: s[1]), max(spoken, key=lambda s: s[1])
+    grade, (low, high) = max(by_grade.items(), key=lambda item: item[1][1][1] - item[1][0][1])
     gap = high[1] - low[1]
+    what = f"grade {grade}" if grade == "4" else f"grade {grade} or worse"
     if gap <= APART:
-        return f"The voices on grade 3 or worse lie within {100 * gap:.0f} points of each other."
+        return f"The voices lie within {100 * gap:.0f} points of each other on grade 3 and grade 4."
     return (
-        f"The voices on grade 3 or worse differ by {100 * gap:.0f} points: "
+        f"The voices differ by {100 * gap:.0f} points on {what}: "
         f"{low[0]} {100 * low[1]:.0f} %, {high[0]} {100 * high[1]:.0f} %."
     )
