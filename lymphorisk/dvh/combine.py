@@ -15,6 +15,7 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
+from lymphorisk.dvh.coverage import TRACE
 from lymphorisk.dvh.regions import Difference, Intersection, Region, Union
 from lymphorisk.plan.structures import Structure
 
@@ -50,7 +51,7 @@ def share_of(region: Region, of_structure: Callable[[Structure], Map | None]) ->
 def overlap(a: Map, b: Map) -> Map:
     """Coverage common to two regions, shape (ny, nx)."""
     common = np.minimum(a, b)
-    j, i = np.nonzero((common > 0) & (np.maximum(a, b) < 1))
+    j, i = np.nonzero((common > TRACE) & (np.maximum(a, b) < 1 - TRACE))
     if not len(j):
         return common
     x, y = a[j, i], b[j, i]

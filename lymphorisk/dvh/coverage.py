@@ -19,6 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+#: Sums of single-precision pixels are right to this.
+SINGLE = 1e-6
 #: Scan lines per pixel row where contours cross; the area of a slanted edge is then right to 1e-3 of a pixel.
 SCAN_LINES = 16
 #: Coverage may leave 0..1 by this before a plane is taken to cross itself; rounding leaves it by 1e-12.
@@ -113,9 +115,9 @@ def coverage(planes: Sequence[Sequence[Array]], lattice: Lattice) -> tuple[NDArr
         block = _by_areas(edges[of], row0[of] - k * lattice.ny, weight[of], (last - k) * lattice.ny, lattice.nx)
         part = share[k:last].reshape(block.shape)
         np.minimum(block, 1, out=part, casting="same_kind")
-        # rounding leaves traces where nothing is
-        part *= part >= TRACE
-        if block.min() < -WINDING_TOLERANCE or block.max() > 1 + WINDING_TOLERANCE:
+        signed = float(areas[k:last].sum())
+        cut = float(part.sum(dtype=np.float64)) < signed - WINDING_TOLERANCE - SINGLE * signed
+        if cut or part.min() < -WINDING_TOLERANCE:
             off = (block < -WINDING_TOLERANCE) | (block > 1 + WINDING_TOLERANCE)
             tangled += (k + np.flatnonzero(off.reshape(last - k, -1).any(axis=1))).tolist()
     for k in set(tangled):
@@ -188,8 +190,7 @@ def _by_areas(edges: Array, row0: NDArray[np.intp], weight: Array, rows: int, nx
     inner = area * (0.5 * (lo + hi) - column)
     where = line + column.astype(np.intp)
     size = rows * (nx + 1)
-    total = np.bincount(where, area - inner, size + 1)
-    total += np.bincount(where + 1, inner, size + 1)
+    total = np.bincount(np.concatenate([where, where + 1]), np.concatenate([area - inner, inner]), size + 1)
     lines = total[:size].reshape(rows, nx + 1)
     return np.asarray(np.cumsum(lines, axis=1)[:, :nx], np.float64)
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.dvh.combine import share_of
-from lymphorisk.dvh.coverage import Lattice
+from lymphorisk.dvh.coverage import TRACE, Lattice
 from lymphorisk.dvh.curve import DVH, NotContoured, OutsideGrid
 from lymphorisk.dvh.histogram import Accumulator
 from lymphorisk.dvh.regions import Region, structures_of
@@ -228,7 +228,7 @@ def _collect(
     dose = probe.at(reach).ravel()
     share = np.stack([slabs[min(max(n, 0), len(slabs) - 1)][2] for n in range(first - 1, last + 1)])
     plane, row = share.shape[1] * share.shape[2], share.shape[2]
-    used = share[1:-1] > 0
+    used = share[1:-1] > TRACE
     pixel = (area_mm2 * thick).astype(np.float32)
     inside = probe.inside(z)
     if inside is not None:
