@@ -92,7 +92,7 @@ def conditioning(**given: Any) -> None:
 
         write_whole(given["report"], conditioning_html(comparison, found))
     if given["as_json"]:
-        from lymphorisk.report.conditioning import conditioning_json
+        from lymphorisk.report.conditioning_json import conditioning_json
 
         click.echo(json.dumps(conditioning_json(comparison, found), allow_nan=False, indent=1))
     else:

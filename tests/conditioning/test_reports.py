@@ -161,6 +161,14 @@ def test_regimen_file_with_its_plan_searched_and_reported(folder: Path) -> None:
     assert "Depth against duration" in page.read_text(encoding="utf-8")
 
 
+def test_a_search_as_json_holds_every_schedule(folder: Path) -> None:
+    out = call(str(folder / "regimen.toml"), "--search", "--draws", "32", "--json")
+    data = json.loads(out.stdout)["search"]
+    assert len(data["schedules"]) == 2 * (1 + 2 * 3)
+    assert {"settings", "joint_probability", "meets", "on_frontier", "distance"} <= set(data["schedules"][0])
+    assert [k["label"] for k in data["knobs"]] == ["cyclophosphamide mg/m2", "bridging x dose", "bridging last day"]
+
+
 def test_an_export_joins_every_regimen_without_a_plan(folder: Path) -> None:
     out = call("--product", "cilta-cel", str(folder / "bridging.toml"), "--first-day", "-30", "--json", *PATIENT)
     data = json.loads(out.stdout)
