@@ -13,10 +13,10 @@ from lymphorisk.analysis.blood import Circulation, circulation
 from lymphorisk.analysis.doses import BodyNumbers, Doses, organ_doses
 from lymphorisk.analysis.edic import edic_family
 from lymphorisk.analysis.options import Options
-from lymphorisk.analysis.result import Analysis, Assumption, Declined, Provenance, Risk
+from lymphorisk.analysis.result import Analysis, Assumption, Declined, Provenance, Risk, WhatIf
 from lymphorisk.analysis.risk import learned_voice, literature_voice, row_of, voices_differ
 from lymphorisk.analysis.source import Source, open_source, with_fractions
-from lymphorisk.analysis.whatif import WhatIf, changed, parse
+from lymphorisk.analysis.whatif import changed, parse
 from lymphorisk.circulation import MODELS, BloodDose, SurvivalForm
 from lymphorisk.dicom import Export
 from lymphorisk.findings import Finding

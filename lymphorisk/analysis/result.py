@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from lymphorisk.literature.case import Declined as Declined
 
 if TYPE_CHECKING:
-    from lymphorisk.analysis.whatif import WhatIf
     from lymphorisk.circulation import BloodDose
     from lymphorisk.dvh import DVH, DoseDistribution
     from lymphorisk.findings import Finding
     from lymphorisk.literature import Estimate
     from lymphorisk.lymphocyte import AlcForecast, Course
+    from lymphorisk.lymphocyte.whatif import Difference
     from lymphorisk.plan import Patient
     from lymphorisk.predict import Explanation, Prediction
 
@@ -105,6 +105,14 @@ class Risk:
     learned: Prediction | Declined
     literature: tuple[Estimate, ...]
     disagreement: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WhatIf:
+    """A change as asked for, and what it does to the forecast (changed minus given, same draws)."""
+
+    text: str
+    difference: Difference
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ import numpy as np
 from lymphorisk.analysis.doses import POOL_ORGAN, Doses, mixed
 from lymphorisk.dvh import DoseDistribution, uniform
 from lymphorisk.errors import ScenarioError
-from lymphorisk.lymphocyte.whatif import Difference
 from lymphorisk.organs import load, organ_name
 from lymphorisk.plan import Phase
 
@@ -20,14 +19,6 @@ HINT = "write Spleen-5Gy, LN=0Gy, Bowel*0.5 or fractions=15"
 POOL_OF = {organ: pool for pool, organ in POOL_ORGAN.items()}
 
 OneFraction = Callable[[DoseDistribution, Phase], DoseDistribution]
-
-
-@dataclass(frozen=True, slots=True)
-class WhatIf:
-    """A change as asked for, and what it does to the forecast (changed minus given, same draws)."""
-
-    text: str
-    difference: Difference
 
 
 @dataclass(frozen=True, slots=True)
