@@ -49,11 +49,29 @@ def test_every_arm_has_its_numbers_and_they_are_a_mix() -> None:
     assert sum(arm_counts(4000).values()) == pytest.approx(4000, abs=len(ARMS))
 
 
-def test_same_seed_same_patients_whatever_the_number_of_workers(cohort) -> None:
-    again = insilico_cohort(len(ARMS) * PATIENTS_PER_PLAN, 7, workers=2)
-    assert again.sha256 == cohort.sha256
-    assert np.array_equal(again.features, cohort.features, equal_nan=True)
-    assert insilico_cohort(len(ARMS) * PATIENTS_PER_PLAN, 8, workers=1).sha256 != cohort.sha256
+@pytest.fixture
+def few_arms(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = {"esophagus_photon": 2, "breast_photon": 1, "lung_sbrt": 1}
+    monkeypatch.setattr("lymphorisk.train.insilico.arm_counts", lambda plans: few)
+
+
+def test_same_seed_same_patients_whatever_the_number_of_workers(few_arms) -> None:
+    one, two, other = (insilico_cohort(40, seed, workers=n) for seed, n in ((7, 1), (7, 2), (8, 1)))
+    assert one.sha256 == two.sha256
+    assert np.array_equal(one.features, two.features, equal_nan=True)
+    assert one.sha256 != other.sha256
+
+
+def test_the_mid_course_cohort_knows_the_first_week(few_arms) -> None:
+    before = insilico_cohort(40, 7, workers=1)
+    after = insilico_cohort(40, 7, early=True, workers=1)
+    week = after.column("alc_week1")
+    assert np.isfinite(week).all()
+    assert np.all(after.nadir_alc <= week)
+    assert "alc_week1" not in before.names
+    assert np.array_equal(after.column("alc"), before.column("alc"))
+    ratio = week / after.column("alc")
+    assert 0.2 < np.median(ratio) < 1.1
 
 
 def test_values_are_plausible_by_the_schema(cohort) -> None:
