@@ -103,7 +103,7 @@ def conditioning(**given: Any) -> None:
 
 def _list_products() -> None:
     from lymphorisk.regimen import products
-    from lymphorisk.report.conditioning import aligned
+    from lymphorisk.report.conditioning_words import aligned
 
     rows = [[name, r.title, r.indication] for name, r in products().items()]
     click.echo("\n".join(aligned(rows)))

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from lymphorisk.findings import RULES, Finding
-from lymphorisk.lymphocyte.criteria import METRICS, Judgement, NotApplicable, Unknown, Value
+from lymphorisk.lymphocyte.criteria import METRICS, Judgement, NotApplicable, Unknown
 from lymphorisk.parameters import sources
 from lymphorisk.regimen.chain import Comparison, RegimenForecast
-from lymphorisk.regimen.search import Found, SearchResult
+from lymphorisk.regimen.search import SearchResult
+from lymphorisk.report.conditioning_search import search_lines
+from lymphorisk.report.conditioning_words import OUTER, aligned, days_text, shown
 
 INTENT = (
     "Research and QA use. Not a dosing tool: nothing here says which regimen or dose to give. Planner criteria are a "
@@ -45,45 +46,13 @@ DAYS = (
 )
 #: Regimens side by side in a block of criteria on a terminal.
 BLOCK = 4
-OUTER = (0.05, 0.95)
 #: More findings of one code than this are one line.
 MANY = 3
-#: More days than this are shown as first to last.
-MANY_DAYS = 7
-#: Schedules listed; the JSON holds all.
-LISTED = 15
 
 
 def ordered(comparison: Comparison) -> tuple[RegimenForecast, ...]:
     """Regimens from the lowest to the highest median count at infusion."""
     return tuple(sorted(comparison.forecasts, key=lambda f: float(np.median(np.asarray(f.metrics["alc_at_infusion"])))))
-
-
-def spread(value: Value) -> tuple[float, float, float] | None:
-    """Median, 5th and 95th percentile; None when there is no number."""
-    if isinstance(value, Unknown | NotApplicable):
-        return None
-    values = np.atleast_1d(np.asarray(value, dtype=float))
-    low, high = np.quantile(values, OUTER)
-    return float(np.median(values)), float(low), float(high)
-
-
-def shown(metric: str, value: Value) -> str:
-    """A metric as a short text: median and 90 % range."""
-    if isinstance(value, Unknown | NotApplicable):
-        return "-"
-    middle, low, high = spread(value) or (math.nan, math.nan, math.nan)
-    unit = METRICS[metric].unit
-    form = _count if unit == "10^9/L" else _plain
-    return form(middle) if low == high else f"{form(middle)} ({form(low)} to {form(high)})"
-
-
-def _count(x: float) -> str:
-    return f"{x:.2f}" if x >= 0.1 else f"{x:.3f}" if x >= 0.001 else f"{x:.1e}"
-
-
-def _plain(x: float) -> str:
-    return f"{x:.1f}" if abs(x) < 100 else f"{x:.0f}"
 
 
 def conditioning_text(comparison: Comparison, search: SearchResult | None = None) -> str:
@@ -142,18 +111,17 @@ def given(f: RegimenForecast) -> list[str]:
     doses: dict[tuple[str, float, str], list[float]] = {}
     for d in f.regimen.drugs:
         doses.setdefault((d.drug, d.amount, d.unit), []).append(d.day)
-    lines += [f"{drug} {amount:g} {unit} on days {_days(days)}" for (drug, amount, unit), days in doses.items()]
+    lines += [f"{drug} {amount:g} {unit} on days {days_text(days)}" for (drug, amount, unit), days in doses.items()]
     for r in f.regimen.radiation:
         what = f"{r.whole_body_gy:g} Gy whole body" if r.whole_body_gy is not None else f"plan {r.plan}"
         what += f" x {r.dose_factor:g}" if r.dose_factor != 1.0 else ""
-        lines.append(
-            f"{r.label}: {what}, {len(r.days)} fractions on days {_days(r.days)} ({r.role}, {f.kinetics[r.label]} set)"
-        )
+        days = days_text(r.days)
+        lines.append(f"{r.label}: {what}, {len(r.days)} fractions on days {days} ({r.role}, {f.kinetics[r.label]} set)")
     if f.window_days is not None:
         low, high = f.window_days
         known = f.regimen.window.known if f.regimen.window is not None else ""
         lines.append(
-            f"product window: day {low:g} to {high:g} here ({known}); infusion day {_days(f.regimen.infusion_days)}"
+            f"product window: day {low:g} to {high:g} here ({known}); infusion day {days_text(f.regimen.infusion_days)}"
         )
     if split := split_line(f):
         lines.append(split)
@@ -183,12 +151,6 @@ def source_lines(comparison: Comparison) -> list[str]:
     known = sources()
     cited = [known[key] for key in dict.fromkeys(keys) if key in known and known[key].anchor]
     return [f"{s.key}: {s.citation} {s.anchor}" for s in sorted(cited, key=lambda s: s.key)]
-
-
-def _days(days: Sequence[float]) -> str:
-    if len(days) > MANY_DAYS:
-        return f"{days[0]:g} to {days[-1]:g}"
-    return ", ".join(f"{d:g}" for d in days)
 
 
 def paired_rows(comparison: Comparison) -> list[list[str]]:
@@ -289,56 +251,6 @@ def hematotox_lines(comparison: Comparison) -> list[str]:
     ]
 
 
-def search_lines(search: SearchResult) -> list[str]:
-    """Schedules found, nearest first, and the frontier of depth against duration."""
-    lines = [search_title(search), *(f"  {line}" for line in aligned(listed_rows(search)))]
-    return [*lines, FRONTIER, *(f"  {line}" for line in aligned(frontier_rows(search)))]
-
-
-FRONTIER = "Frontier: no other schedule is both deeper at infusion and shorter below 0.2 after it"
-
-
-def search_title(search: SearchResult) -> str:
-    """How many schedules meet the criteria, and what the list holds."""
-    met = len(search.meeting)
-    head = (
-        f"Search: {len(search.found)} schedules of {search.regimen.name} ({search.draws} draws), "
-        f"{met} meet all criteria at once in at least {100 * search.share:.0f} % of the ensemble"
-    )
-    order = "nearest to the regimen as given first" if met else "listed by the share that meets all criteria at once"
-    return f"{head}; {order}"
-
-
-def listed_rows(search: SearchResult) -> list[list[str]]:
-    """Heading and the schedules that meet, else those that come nearest to it."""
-    return [_heading(search), *(_found(f, str(i)) for i, f in enumerate((search.meeting or search.found)[:LISTED], 1))]
-
-
-def frontier_rows(search: SearchResult) -> list[list[str]]:
-    """Heading and the schedules of the frontier, deepest first."""
-    front = sorted((f for f in search.found if f.on_frontier), key=lambda f: f.depth)
-    return [_heading(search), *(_found(f, "*") for f in front[:LISTED])]
-
-
-def _heading(search: SearchResult) -> list[str]:
-    names = [k.label for k in search.knobs]
-    return ["", *names, "all met", "ALC day 0", "days <0.2 after", "window", "distance"]
-
-
-def _found(f: Found, mark: str) -> list[str]:
-    joint = "-" if f.joint is None else f"{100 * f.joint:.0f} %"
-    window = "in" if f.in_window else "outside"
-    return [
-        mark,
-        *(f"{value:g}" for _, value in f.schedule.settings),
-        joint,
-        _count(f.depth),
-        _plain(f.duration),
-        window,
-        f"{f.schedule.distance:.2f}",
-    ]
-
-
 def all_findings(comparison: Comparison) -> tuple[Finding, ...]:
     """Findings of the comparison and its regimens, once each, warnings first."""
     found = [*comparison.findings, *(x for f in comparison.forecasts for x in f.findings)]
@@ -363,11 +275,3 @@ def finding_lines(findings: Sequence[Finding]) -> list[str]:
             where, hint = (f" [{f.where}]" if f.where else ""), (f" ({f.hint})" if f.hint else "")
             lines.append(f"{code} {severity}: {f.what}{where}{hint}")
     return lines
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows as lines with columns of equal width."""
-    if not rows:
-        return []
-    width = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return ["  ".join(cell.ljust(w) for cell, w in zip(row, width, strict=True)).rstrip() for row in rows]

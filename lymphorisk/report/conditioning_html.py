@@ -11,25 +11,22 @@ from lymphorisk.regimen.search import SearchResult
 from lymphorisk.report.conditioning import (
     COLUMNS,
     DAYS,
-    FRONTIER,
     all_findings,
     band_lines,
     finding_lines,
-    frontier_rows,
     given,
     hematotox_lines,
-    listed_rows,
     notes,
     ordered,
     paired_rows,
     patient_line,
     regimen_title,
-    search_title,
-    shown,
     source_lines,
     tally,
 )
+from lymphorisk.report.conditioning_search import FRONTIER, frontier_rows, listed_rows, search_title
 from lymphorisk.report.conditioning_svg import counts_svg, frontier_svg
+from lymphorisk.report.conditioning_words import shown
 
 LIGHT = ("#005b96", "#b3421a", "#00664b", "#8a3a78", "#6b5a00", "#2f6f8f", "#444c55", "#7a1f1f")
 DARK = ("#7fc0ee", "#f2946b", "#5fcfae", "#d79ccb", "#d8c34a", "#9bd3e8", "#c2ccd6", "#f0a0a0")

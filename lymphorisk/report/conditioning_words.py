@@ -1,0 +1,56 @@
+"""Numbers of a conditioning forecast as short texts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from lymphorisk.lymphocyte.criteria import METRICS, NotApplicable, Unknown, Value
+
+#: The outer percentiles of a range: 90 %.
+OUTER = (0.05, 0.95)
+#: More days than this are shown as first to last.
+MANY_DAYS = 7
+
+
+def spread(value: Value) -> tuple[float, float, float] | None:
+    """Median, 5th and 95th percentile; None when there is no number."""
+    if isinstance(value, Unknown | NotApplicable):
+        return None
+    values = np.atleast_1d(np.asarray(value, dtype=float))
+    low, high = np.quantile(values, OUTER)
+    return float(np.median(values)), float(low), float(high)
+
+
+def shown(metric: str, value: Value) -> str:
+    """A metric as a short text: median and 90 % range."""
+    if isinstance(value, Unknown | NotApplicable):
+        return "-"
+    middle, low, high = spread(value) or (math.nan, math.nan, math.nan)
+    unit = METRICS[metric].unit
+    form = count_text if unit == "10^9/L" else plain_text
+    return form(middle) if low == high else f"{form(middle)} ({form(low)} to {form(high)})"
+
+
+def count_text(x: float) -> str:
+    return f"{x:.2f}" if x >= 0.1 else f"{x:.3f}" if x >= 0.001 else f"{x:.1e}"
+
+
+def plain_text(x: float) -> str:
+    return f"{x:.1f}" if abs(x) < 100 else f"{x:.0f}"
+
+
+def days_text(days: Sequence[float]) -> str:
+    if len(days) > MANY_DAYS:
+        return f"{days[0]:g} to {days[-1]:g}"
+    return ", ".join(f"{d:g}" for d in days)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows as lines with columns of equal width."""
+    if not rows:
+        return []
+    width = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(w) for cell, w in zip(row, width, strict=True)).rstrip() for row in rows]
