@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from lymphorisk import __version__, parameters
+from lymphorisk import parameters
 from lymphorisk.analysis.blood import Circulation, circulation
 from lymphorisk.analysis.doses import BodyNumbers, Doses, organ_doses
 from lymphorisk.analysis.edic import edic_family
@@ -32,6 +32,7 @@ from lymphorisk.lymphocyte import (
 from lymphorisk.lymphocyte.whatif import difference
 from lymphorisk.plan import Patient
 from lymphorisk.scenario import Scenario
+from lymphorisk.version import __version__
 
 #: Doses kept of each distribution the lymphocytes meet: the kill of a fraction is then right to 1e-6, and a saved
 #: result stays small.

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import click
 
-from lymphorisk import __version__
+from lymphorisk.version import __version__
 
 NEEDED = ("pydicom", "dicompyler-core", "numpy", "scipy", "shap", "scikit-learn", "click", "rich", "jinja2")
 EXTRAS = {

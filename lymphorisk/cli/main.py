@@ -9,8 +9,8 @@ import traceback
 
 import click
 
-from lymphorisk import __version__
 from lymphorisk.errors import LymphoriskError
+from lymphorisk.version import __version__
 
 #: Command name -> (module, attribute, one line of help). Help is here so that `--help` imports nothing.
 COMMANDS: dict[str, tuple[str, str, str]] = {

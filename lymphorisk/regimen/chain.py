@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lymphorisk import __version__, parameters
+from lymphorisk import parameters
 from lymphorisk.errors import ScenarioError
 from lymphorisk.findings import Finding, finding
 from lymphorisk.lymphocyte.conditioning import FractionKill, HostDraws, trajectories
@@ -35,6 +35,7 @@ from lymphorisk.regimen.settings import (
     lymphocyte_population,
     table,
 )
+from lymphorisk.version import __version__
 
 Array = NDArray[np.float64]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lymphorisk import __version__
 from lymphorisk.report.html import template
 from lymphorisk.report.svg import Drawing
 from lymphorisk.report.wording import NOT_A_DEVICE
+from lymphorisk.version import __version__
 
 
 @dataclass(frozen=True, slots=True)

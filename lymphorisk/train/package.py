@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lymphorisk import __version__
 from lymphorisk.predict.booster import BACKGROUND, CALIBRATION, CARD, SPREAD
 from lymphorisk.train.card import card_of
 from lymphorisk.train.evaluate import evaluation_of
 from lymphorisk.train.fit import Fitted, FittedOutcome
 from lymphorisk.train.toml_text import toml_text
+from lymphorisk.version import __version__
 
 EVALUATION = "evaluation.json"
 LOGISTIC = "logistic.json"
