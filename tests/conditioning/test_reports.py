@@ -161,6 +161,29 @@ def test_regimen_file_with_its_plan_searched_and_reported(folder: Path) -> None:
     assert "Depth against duration" in page.read_text(encoding="utf-8")
 
 
+def test_the_example_regimens_run() -> None:
+    examples = ROOT / "fixtures" / "regimens"
+    files = [str(examples / name) for name in ("flucy_after_bridging.toml", "low_dose_tbi.toml")]
+    out = call(*files, "--search", "--draws", "64", "--json")
+    data = json.loads(out.stdout)
+    assert {r["name"] for r in data["regimens"]} == {"Flu/Cy after bridging", "2 x 1 Gy TBI + Flu"}
+    bridged = next(r for r in data["regimens"] if r["radiation"][0]["role"] == "bridging")
+    assert bridged["radiation"][0]["kinetics"] == "combined"
+    assert data["hematotox"]["score"] == 1
+    assert len(data["search"]["schedules"]) == (1 + 2 * 4) * 3
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "role"),
+    [("bridging_30gy_axi_cel", -35.0, "bridging"), ("tbi_2gy_fludarabine", -2.0, "lymphodepletion")],
+)
+def test_a_scenario_that_carries_its_conditioning_runs(name: str, first: float, role: str) -> None:
+    out = call(str(ROOT / "fixtures" / "scenarios" / f"{name}.toml"), "--draws", "64", "--json")
+    course = json.loads(out.stdout)["regimens"][0]["radiation"][0]
+    assert course["days"][0] == first
+    assert course["role"] == role
+
+
 def test_a_search_as_json_holds_every_schedule(folder: Path) -> None:
     out = call(str(folder / "regimen.toml"), "--search", "--draws", "32", "--json")
     data = json.loads(out.stdout)["search"]
