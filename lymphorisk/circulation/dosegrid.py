@@ -61,7 +61,7 @@ class Histogram:
     lost : float
         Mass folded back from beyond the tail, and mass lost to rounding.
     negative : float
-        Negative mass met (and set to zero) when the step error was removed.
+        Negative mass met (and settled with its neighbours) when the step error was removed.
     step_error : float
         Largest change of the cumulative histogram on halving the step, a third: bound on the finer run's error.
     """
@@ -120,11 +120,7 @@ def histogram(c: Chain, untouched: float, bin_gy: float, steps: int, transits: T
     change = (fine - coarse) / 3
     best = fine + change
     negative = float(-best[best < 0].sum())
-    best = np.maximum(best, 0.0)
-    # The share without dose is known exactly; steps miss visits shorter than a step.
-    best[0] = max(float(best[0]) / float(best.sum()), untouched)
-    best[1:] *= (1 - best[0]) / max(float(best[1:].sum()), np.finfo(float).tiny)
-    best = _centred(best, mean)
+    best = _centred(_rising(best, untouched), mean)
     return Histogram(
         offset_gy=offset,
         bin_gy=bin_gy,
@@ -134,6 +130,19 @@ def histogram(c: Chain, untouched: float, bin_gy: float, steps: int, transits: T
         negative=negative,
         step_error=float(np.abs(np.cumsum(change)).max()),
     )
+
+
+def _rising(mass: Real, untouched: float) -> Real:
+    """Settle negative mass with its neighbours: the cumulative share halfway between its rising hulls.
+
+    The share without dose is known exactly; steps miss visits shorter than a step, so it is a floor here.
+    """
+    total = np.cumsum(mass)
+    up = np.maximum.accumulate(total)
+    down = np.minimum.accumulate(total[::-1])[::-1]
+    settled = np.clip((up + down) / 2, untouched, 1.0)
+    settled[-1] = 1.0
+    return np.diff(settled, prepend=0.0)
 
 
 def _steps_per_beam(c: Chain, steps: int) -> NDArray[np.int64]:

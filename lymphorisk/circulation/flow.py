@@ -26,7 +26,7 @@ from lymphorisk.circulation.network import Network
 from lymphorisk.circulation.summary import BloodSummary, course, summarise
 from lymphorisk.circulation.survival_form import SurvivalForm
 from lymphorisk.circulation.threads import one_blas_thread
-from lymphorisk.errors import ScenarioError
+from lymphorisk.errors import NotConvergedError, ScenarioError
 from lymphorisk.findings import Finding, finding, rule
 
 Real = NDArray[np.float64]
@@ -39,6 +39,8 @@ MAX_POINTS = 4096
 STEPS = 80
 #: Error allowed in the Gauss-Hermite sum of a quadratic survival term.
 HERMITE_TOLERANCE = 1e-11
+#: Error of that sum above which the surviving fraction is refused: a thousandth, the smallest difference reported.
+HERMITE_LIMIT = 1e-3
 #: Most Gauss-Hermite nodes; too few only where a fraction gives blood tens of Gy, whose survival is then nil.
 HERMITE_NODES = 48
 
@@ -76,7 +78,7 @@ class NumericalError:
     step : float
         Measured bound on the share of blood misplaced by the time step, before extrapolation removed most of it.
     lost, negative : float
-        Mass folded back at the tail; negative mass set to zero.
+        Mass folded back at the tail or lost to rounding; negative mass settled with its neighbours.
     lanes : float
         Estimated share of the variance lost by joining lanes.
     histogram_sd_gy, histogram_surviving : float
@@ -272,6 +274,12 @@ def _solve_fraction(
         surviving[name] = float(np.real(n.weight @ transform[rows]))
         killed[name] = np.real(np.tensordot(n.weight, spent[rows], axes=1))
     top = float(least_gy(c).sum()) + range_gy(c)
+    for name, n in nodes.items():
+        if n.error > HERMITE_LIMIT:
+            raise NotConvergedError(
+                f"survival form {name!r}: its quadratic term is known to {n.error:.1g} only, up to {x[-1]:.3g} Gy",
+                "use a form with a linear term, or fewer gray a fraction",
+            )
     off = max((n.error for n in nodes.values()), default=0.0)
     return _Fraction(c, solved, h, surviving, killed, mean_gy(c), top, off)
 

@@ -365,7 +365,9 @@ PUBLIC = (
 
 @pytest.mark.parametrize("row", PUBLIC, ids=lambda row: "-".join(str(x) for x in row[:4]))
 def test_b10_uniform_dose_to_one_organ(row: tuple[str | float, ...]) -> None:
-    """3 % or half a point. Shape 1 is our single stage; shape 2 is closest to four stages, so its tail gets one point.
+    """3 % or half a point, for D2% at least three times the sampling noise of the public run.
+
+    Shape 1 is our single stage. Shape 2 is another dwell time than four stages, only near it: 4 % or one point.
 
     The public code updates compartments one after the other, so a particle can hop twice in a step: its heart rows are
     biased by -1 to -2.5 %.
@@ -374,7 +376,7 @@ def test_b10_uniform_dose_to_one_organ(row: tuple[str | float, ...]) -> None:
     names = TARGETS.get(str(organ), (str(organ),))
     phase = uniform(dict.fromkeys(names, 2.0), float(seconds))
     one = blood_dose(network(f"{sex}28"), [phase], {}, stages=1 if shape == 1 else 4, lanes=1, bounds=False).fraction[0]
-    point = 0.5 if shape == 1 else 1.0
+    point, part = (0.5, 0.03) if shape == 1 else (1.0, 0.04)
     where = f"{sex} shape {shape} {organ} {seconds} s"
     check("B10", f"{where}: SD [Gy]", float(sd), one.sd_gy, abs_=max(0.03 * float(sd), 0.001))
     for name, expected, got in zip(
@@ -383,8 +385,10 @@ def test_b10_uniform_dose_to_one_organ(row: tuple[str | float, ...]) -> None:
         (one.v_gt_0, one.v_gt_0_07, one.v_gt_0_125, one.v_ge_0_5),
         strict=False,
     ):
-        check("B10", f"{where}: {name} [%]", float(expected), 100 * got, abs_=max(0.03 * float(expected), point))
-    check("B10", f"{where}: D2% [Gy]", float(rest[-1]), one.d2_gy, rel=0.03)
+        check("B10", f"{where}: {name} [%]", float(expected), 100 * got, abs_=max(part * float(expected), point))
+    near = np.interp([one.d2_gy - 0.02, one.d2_gy + 0.02], one.dose_gy, one.volume_fraction_cumulative)
+    noise = np.sqrt(0.02 * 0.98 / 100_000) / max(float(near[0] - near[1]) / 0.04, 1e-3)
+    check("B10", f"{where}: D2% [Gy]", float(rest[-1]), one.d2_gy, abs_=max(0.03 * float(rest[-1]), 3 * noise))
 
 
 def test_c1_first_moment_of_the_beam() -> None:

@@ -23,6 +23,7 @@ from lymphorisk.circulation.dosegrid import Histogram
 from lymphorisk.circulation.gradient import kill_gradient
 from lymphorisk.circulation.montecarlo import particle_doses
 from lymphorisk.circulation.summary import course
+from lymphorisk.errors import NotConvergedError
 from lymphorisk.lymphocyte.killmap import Voxels, kill_map
 from lymphorisk.parameters.network import network_table
 
@@ -140,6 +141,25 @@ def test_histogram_and_exact_numbers_agree_within_the_stated_error() -> None:
     assert one.d2_gy == pytest.approx(fine.d2_gy, rel=2e-3)
     assert one.v_gt_0_07 == pytest.approx(fine.v_gt_0_07, abs=1e-3)
     assert one.v_gt_0_125 == pytest.approx(fine.v_gt_0_125, abs=1e-3)
+
+
+@pytest.mark.parametrize("stages", [1, 4])
+def test_histogram_of_few_lanes_and_many_gray(stages: int) -> None:
+    """Few lanes at 6 Gy leave gaps that the extrapolation once turned into a surviving share 5e-4 off."""
+    lanes = {
+        "lung": LaneDose(np.ones(1), np.array([[6.0]])),
+        "liver": LaneDose(np.full(4, 0.25), np.array([[0.0, 0.6, 1.8, 3.0]])),
+    }
+    phase = PhaseBlood(3, np.array([20.0]), None, lanes)
+    got = blood_dose(network(), [phase], {"lq": LQ, "mixture": MIXTURE}, stages=stages, lanes=16, bounds=False)
+    assert got.error[0].histogram_surviving < 1e-5
+    assert got.error[0].histogram_sd_gy < 1e-4
+
+
+def test_a_quadratic_term_beyond_reach_is_refused() -> None:
+    phase = PhaseBlood(1, np.array([5.0]), None, {"lung": LaneDose(np.ones(1), np.array([[60.0]]))})
+    with pytest.raises(NotConvergedError, match="'pure'"):
+        blood_dose(network(), [phase], {"pure": SurvivalForm((1.0,), (0.0,), (0.1,))}, stages=1, lanes=1)
 
 
 def test_course_against_repeated_convolution() -> None:
