@@ -18,7 +18,7 @@ from lymphorisk.lymphocyte.criteria import Criterion, Decision, Judgement, Value
 from lymphorisk.lymphocyte.hematotox import Hematotox, hematotox
 from lymphorisk.parameters import Parameter
 from lymphorisk.plan.conditioning import Regimen
-from lymphorisk.regimen.checks import NO_BASELINE, label_criteria, regimen_findings, waiver_criteria
+from lymphorisk.regimen.checks import CHEMO_NOT_SEEN, NO_BASELINE, label_criteria, regimen_findings, waiver_criteria
 from lymphorisk.regimen.exposure import PlanExposure, fraction_kills, is_whole_body, largest_gy
 from lymphorisk.regimen.metrics import metrics_of
 from lymphorisk.regimen.read import PatientFacts
@@ -138,6 +138,8 @@ def setup(facts: PatientFacts, choices: Choices) -> Setup:
         findings.append(
             finding(NO_BASELINE, f"baseline {alc:g} x10^9/L, spread as between patients", hint="give --alc")
         )
+    if facts.patient.chemo not in (None, "none"):
+        findings.append(finding(CHEMO_NOT_SEEN, f"chemotherapy ({facts.patient.chemo}) beside radiation does not act"))
     if choices.cohort or facts.patient.alc is None:
         spread = drugs["forecast.baseline_sd_ln"].number
     draws = host_draws(

@@ -79,6 +79,12 @@ NO_BASELINE = rule(
     "Baseline count assumed",
     "The patient's own count was not given; the forecast starts from a cohort's median with a cohort's spread.",
 )
+CHEMO_NOT_SEEN = rule(
+    "LR515",
+    "warning",
+    "Concurrent chemotherapy is not in this forecast",
+    "Of drugs, only the lymphodepleting ones of the regimen act here; chemotherapy given with bridging does not.",
+)
 APHERESIS_FORECAST = rule(
     "LR514",
     "info",

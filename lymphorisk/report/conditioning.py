@@ -25,7 +25,10 @@ KILL = (
     "the same drugs compare more surely than different drug classes. Plasma exposure says little about F-ara-ATP "
     "inside the cells (R2 0.01 in CD4, 0.00 in CD8 cells)."
 )
-DURATION = "Days below a threshold rest on the recovery rate, the weakest number here: read them as ranges."
+DURATION = (
+    "Days below a threshold rest on the recovery rate, the weakest number here (faster than what `analyze` uses after "
+    "chemoradiation): read them as ranges."
+)
 BANDS = "Published exposure bands are retrospective, with exposure estimated and not measured: reference, not targets."
 #: Columns of the table: heading, metric.
 COLUMNS = (

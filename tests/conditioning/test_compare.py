@@ -218,3 +218,10 @@ def test_the_paired_table_says_how_often_a_regimen_is_lower() -> None:
     assert rows["axi_cel"][2] == "100 %", "more cyclophosphamide is deeper in every draw"
     assert rows["tisa_fl"][2] == "0 %"
     assert rows["axi_cel"][1].startswith("-")
+
+
+def test_chemotherapy_beside_bridging_is_said_to_be_missing() -> None:
+    on = compare([(product("axi-cel"), {})], PatientFacts(Patient(alc=0.8, chemo="platinum")), FAST)
+    assert "LR515" in {f.code for f in on.findings}
+    off = compare([(product("axi-cel"), {})], PatientFacts(Patient(alc=0.8, chemo="none")), FAST)
+    assert "LR515" not in {f.code for f in off.findings}
