@@ -178,7 +178,8 @@ def clock(export: Path) -> None:
             calc.get_dvh(kinds["RTSTRUCT"], kinds["RTDOSE"], structure.number)
         theirs.append(time.perf_counter() - start)
     print(
-        f"\n{len(structures)} structures, files read each time: exact {min(ours):.3f} s (of it reading {min(parse):.3f} s), "
+        f"\n{len(structures)} structures, files read each time: "
+        f"exact {min(ours):.3f} s (of it reading {min(parse):.3f} s), "
         f"dicompyler-core {min(theirs):.2f} s: {min(theirs) / min(ours):.0f} times faster"
     )
 
