@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import re
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+# Every room a plan passes through registers its rules on import; a protocol may name any of them.
+import lymphorisk.dicom
+import lymphorisk.predict
+import lymphorisk.regimen  # noqa: F401
 from lymphorisk.analysis import Analysis, Declined
 from lymphorisk.dvh import DVH, NotContoured, OutsideGrid
-from lymphorisk.dvh.metrics import bounds, metric
-from lymphorisk.errors import ScenarioError, UndecidableError
-from lymphorisk.findings import Finding, finding, rule
-from lymphorisk.qa.protocol import Line, Protocol
+from lymphorisk.dvh.metrics import bounds, metric, parse
+from lymphorisk.errors import InputError, ScenarioError, UndecidableError
+from lymphorisk.findings import RULES, Finding, finding, rule
+from lymphorisk.qa.protocol import LINE_RULES, Line, Protocol
 
 PASS, VARIATION, FAIL, MISSING, UNDECIDED, REFERENCE = (
     "PASS",
@@ -42,15 +48,24 @@ LINE_UNDECIDED = rule(
     "protocol line undecided",
     "The data cannot say on which side of the limit the plan lies.",
 )
+LINE_VARIED = rule(
+    "LR605",
+    "warning",
+    "protocol line in variation",
+    "A metric is beyond its goal and within its variation limit.",
+)
 OVERRIDDEN = rule(
     "LR604",
     "warning",
     "protocol line overridden",
-    "A person accepted a line that does not pass; the reason and the name are shown.",
+    "A person accepted a line beyond its limit; the reason and the name are shown. A value that is missing or "
+    "undecided cannot be accepted.",
 )
 
 #: Covered shares closer to one than this are whole.
 WHOLE = 1e-6
+#: Engine name of DVHs drawn from a scenario's shares, whose volume in cm3 is not known.
+SCENARIO = "scenario"
 
 Lookup = Callable[[str], "DVH | NotContoured | OutsideGrid"]
 
@@ -82,6 +97,17 @@ class CheckResult:
     findings: tuple[Finding, ...]
     verdict: str
     exit_code: int
+
+    @property
+    def blind(self) -> bool:
+        """Whether a required line has no value to decide on."""
+        return any(r.state in (MISSING, UNDECIDED) and r.line.required for r in self.lines)
+
+    def leaving(self, exit_zero: bool) -> int:
+        """The exit code, a failure forgiven on request; missing data is never forgiven."""
+        if not exit_zero or self.exit_code != EXIT_FAIL:
+            return self.exit_code
+        return EXIT_UNDECIDED if self.blind else EXIT_PASS
 
 
 PLAN_METRICS: dict[str, str] = {
@@ -134,56 +160,98 @@ def check(
     dvh_of : callable
         DVH of a structure by TG-263 or ROI name, or why there is none.
     strict : bool
-        A variation, and an optional line that is missing, fail too.
+        A variation, an accepted line, and an optional line that is missing or undecided, fail too.
     highest_gy : float, optional
-        Ceiling of the dose outside the grid, for structures partly outside; the structure's own maximum else. [Gy]
+        No part of a structure outside the dose grid is taken to exceed it: the grid's highest dose; without it the
+        highest dose of any organ or target. [Gy]
+
+    Raises
+    ------
+    InputError
+        A line asks for something that is no metric, or a rule does not exist.
     """
+    _understood(protocol)
     lines = tuple(_evaluate(line, analysis, dvh_of, highest_gy) for line in protocol.lines)
-    findings = [*_ruled(analysis.findings, protocol), *(f for r in lines for f in _line_findings(r))]
-    counted = [r for r in lines if not r.overridden and (r.line.required or strict)]
-    states = {r.state for r in counted}
-    error = any(f.severity == "error" and not f.code.startswith("LR6") for f in findings)
-    if FAIL in states or error or (strict and states & {VARIATION, MISSING, UNDECIDED}):
+    findings = [*_ruled(analysis.findings, protocol), *(f for r in lines for f in _line_findings(r, protocol))]
+    counted = {r.state for r in lines if not r.overridden and (r.line.required or strict)}
+    lesser = any(r.overridden or r.state in (VARIATION, FAIL) for r in lines)
+    error = any(f.severity == "error" and f.code not in LINE_RULES for f in findings)
+    if FAIL in counted or error or (strict and (lesser or counted & {MISSING, UNDECIDED})):
         verdict, code = FAIL, EXIT_FAIL
-    elif states & {MISSING, UNDECIDED}:
-        verdict, code = (MISSING if MISSING in states else UNDECIDED), EXIT_UNDECIDED
-    elif VARIATION in {r.state for r in lines if not r.overridden}:
-        verdict, code = VARIATION, EXIT_PASS
+    elif counted & {MISSING, UNDECIDED}:
+        verdict, code = (MISSING if MISSING in counted else UNDECIDED), EXIT_UNDECIDED
     else:
-        verdict, code = PASS, EXIT_PASS
+        verdict, code = (VARIATION if lesser else PASS), EXIT_PASS
     return CheckResult(protocol, lines, tuple(findings), verdict, code)
 
 
-def _evaluate(line: Line, analysis: Analysis, dvh_of: Lookup, highest_gy: float | None) -> LineResult:
-    if not line.structure:
-        if line.metric not in PLAN_METRICS:
+def _understood(protocol: Protocol) -> None:
+    """Refuse a protocol before any line is evaluated: a line never read is a line never checked."""
+    for line in protocol.lines:
+        if line.structure:
+            parse(line.metric)
+        elif line.metric not in PLAN_METRICS:
             raise ScenarioError(
                 f"{line.metric!r} is not a metric of the plan",
                 f"use one of {', '.join(PLAN_METRICS)}, or name a structure for a DVH metric",
             )
+    if unknown := sorted(set(protocol.rules) - set(RULES)):
+        raise ScenarioError(f"rule {unknown[0]} does not exist", "`lymphorisk explain` lists all codes")
+
+
+def _evaluate(line: Line, analysis: Analysis, dvh_of: Lookup, highest_gy: float | None) -> LineResult:
+    if not line.structure:
         value = plan_metric(analysis, line.metric)
         if isinstance(value, Declined):
             return _absent(line, MISSING, value.reason)
         return _judged(line, value, value, value)
-    tried: DVH | NotContoured | OutsideGrid = NotContoured("no name given")
-    for name in (line.structure, *line.aliases):
-        tried = dvh_of(name)
-        if isinstance(tried, DVH):
+    found = [dvh_of(line.structure)]
+    for name in line.aliases:
+        if isinstance(found[-1], DVH):
             break
-    if isinstance(tried, NotContoured):
-        return _absent(line, MISSING, tried.reason)
-    if isinstance(tried, OutsideGrid):
-        return _absent(line, UNDECIDED, "the structure lies outside the dose grid")
-    prescription = prescribed(analysis)
+        found.append(dvh_of(name))
+    curve = found[-1]
+    if not isinstance(curve, DVH):
+        if any(isinstance(f, OutsideGrid) for f in found):
+            return _absent(line, UNDECIDED, "the structure lies outside the dose grid")
+        return _absent(line, MISSING, next(f.reason for f in found if isinstance(f, NotContoured)))
     try:
-        if tried.coverage >= 1.0 - WHOLE:
-            value = low = high = metric(tried, line.metric, prescription_gy=prescription)
-        else:
-            low, high = bounds(tried, line.metric, ceiling_gy=highest_gy, prescription_gy=prescription)
-            value = metric(tried, line.metric, prescription_gy=prescription)
-    except UndecidableError as error:
+        return _judged(line, *_values(line, curve, analysis, highest_gy))
+    except (InputError, UndecidableError) as error:
         return _absent(line, UNDECIDED, error.message)
-    return _judged(line, value, low, high)
+
+
+def _values(line: Line, curve: DVH, analysis: Analysis, highest_gy: float | None) -> tuple[float, float, float]:
+    """Value, lowest and highest: of the part inside the dose grid, and whatever the part outside received."""
+    wanted = parse(line.metric)
+    if wanted.at_unit == "cc" or wanted.unit == "cc":
+        _known_volume(curve)
+    needs: dict[str, Any] = {
+        "prescription_gy": prescribed(analysis),
+        "alpha_beta_gy": line.alpha_beta_gy,
+        "fractions": analysis.fractions,
+    }
+    if curve.coverage >= 1.0 - WHOLE:
+        value = metric(curve, wanted, **needs)
+        return value, value, value
+    ceiling = _highest_dose(analysis, curve) if highest_gy is None else max(highest_gy, curve.max_gy)
+    low, high = bounds(curve, wanted, ceiling_gy=ceiling, **needs)
+    try:
+        value = metric(curve, wanted, **needs)
+    except UndecidableError:
+        # More volume is asked for than lies inside the grid: the end that is worse stands for the line.
+        value = low if line.goal is not None and line.goal.comparison[0] == ">" else high
+    return min(max(value, low), high), low, high
+
+
+def _known_volume(curve: DVH) -> None:
+    if curve.engine == SCENARIO:
+        raise UndecidableError("a scenario gives no volumes in cm3", "ask for % of the volume, or give an export")
+
+
+def _highest_dose(analysis: Analysis, curve: DVH) -> float:
+    known = (*analysis.organs.values(), *analysis.targets)
+    return max([curve.max_gy, *(float(o.course.dose_gy[-1] if o.dvh is None else o.dvh.max_gy) for o in known)])
 
 
 def prescribed(analysis: Analysis) -> float | None:
@@ -193,13 +261,16 @@ def prescribed(analysis: Analysis) -> float | None:
 
 
 def _absent(line: Line, state: str, reason: str) -> LineResult:
-    if line.goal is None:
+    if line.goal is None and not line.required:
         return LineResult(line, REFERENCE, None, reason)
-    return LineResult(line, state, None, reason, overridden=line.override is not None)
+    if line.override is not None:
+        reason += "; an override cannot stand for a value that is not there"
+    return LineResult(line, state, None, reason)
 
 
 def _state(line: Line, value: float) -> str:
-    assert line.goal is not None
+    if line.goal is None:
+        return REFERENCE
     if line.goal.met_by(value):
         return PASS
     if line.variation is not None and line.variation.met_by(value):
@@ -208,18 +279,19 @@ def _state(line: Line, value: float) -> str:
 
 
 def _judged(line: Line, value: float, low: float, high: float) -> LineResult:
+    if not all(map(math.isfinite, (value, low, high))):
+        return _absent(line, UNDECIDED, "the metric has no value")
     percentile = None
     if line.published:
         percentile = bisect_right(sorted(line.published), value) / len(line.published)
     ends = (None, None) if low == high else (low, high)
-    if line.goal is None:
-        return LineResult(line, REFERENCE, value, "", ends[0], ends[1], percentile)
-    state = _state(line, low)
-    reason = ""
+    state, reason = _state(line, low), ""
     if state != _state(line, high):
         state = UNDECIDED
         reason = f"part of the structure lies outside the dose grid: the value is between {low:.4g} and {high:.4g}"
-    overridden = line.override is not None and state != PASS
+        if line.override is not None:
+            reason += "; an override cannot stand for it"
+    overridden = line.override is not None and state in (VARIATION, FAIL)
     return LineResult(line, state, value, reason, ends[0], ends[1], percentile, overridden)
 
 
@@ -232,22 +304,21 @@ def _ruled(findings: tuple[Finding, ...], protocol: Protocol) -> list[Finding]:
     return out
 
 
-def _line_findings(result: LineResult) -> list[Finding]:
+def _line_findings(result: LineResult, protocol: Protocol) -> list[Finding]:
     line, what = result.line, result.reason
     if result.overridden and line.override is not None:
-        return [
-            finding(OVERRIDDEN, f"{result.state} accepted: {line.override.reason} ({line.override.by})", line.label)
-        ]
+        accepted = f"{result.state} accepted: {line.override.reason} ({line.override.by})"
+        return [finding(OVERRIDDEN, accepted, line.label, severity=protocol.rules.get(OVERRIDDEN.code))]
     severity = None if line.required else "warning"
     if result.state == FAIL:
         return [finding(LINE_FAILED, f"{result.value:.4g}, goal {line.goal}", line.label, severity=severity)]
+    if result.state == VARIATION:
+        held = f"{result.value:.4g}, goal {line.goal}, variation {line.variation}"
+        return [finding(LINE_VARIED, held, line.label)]
     if result.state == MISSING:
-        return [
-            finding(
-                LINE_MISSING, what, line.label, "contour it, map it with --organ, or make the line optional", severity
-            )
-        ]
+        hint = "contour it, map it with --organ, or make the line optional" if line.structure else ""
+        return [finding(LINE_MISSING, what, line.label, hint, severity)]
     if result.state == UNDECIDED:
-        hint = "export a dose grid that covers the structure"
+        hint = "export a dose grid that covers the structure" if result.low is not None else ""
         return [finding(LINE_UNDECIDED, what, line.label, hint, severity)]
     return []

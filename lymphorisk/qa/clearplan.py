@@ -28,21 +28,25 @@ def loads(text: str, name: str = "") -> Protocol:
     """A protocol from a constraint sheet.
 
     The sheet has no column for the name, the site, rules, evidence or overrides; `required` is
-    true for every line with a goal.
+    true for the lines with a goal and false for the others.
 
     Raises
     ------
     ScenarioError
         A column is missing or a limit does not parse; the row is named.
     """
-    reader = csv.DictReader(io.StringIO(text.lstrip("﻿")))
+    reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff")))
+    try:
+        rows = [(reader.line_num, row) for row in reader]
+    except csv.Error as error:
+        raise ScenarioError(f"the sheet is not CSV: {error}") from None
     missing = {"TemplateId", "DVHObjective", "Goal"} - set(reader.fieldnames or ())
     if missing:
         raise ScenarioError(
             f"the sheet has no column {sorted(missing)[0]}", f"a ClearPlan sheet has the columns {', '.join(COLUMNS)}"
         )
     lines = []
-    for row in reader:
+    for number, row in rows:
         cell = {key: (row.get(key) or "").strip() for key in COLUMNS}
         if not any(cell.values()):
             continue
@@ -54,13 +58,14 @@ def loads(text: str, name: str = "") -> Protocol:
                     aliases=tuple(a.strip() for a in cell["TemplateAliases"].split("|") if a.strip()),
                     goal=limit(cell["Goal"]) if cell["Goal"] else None,
                     variation=limit(cell["Variation"]) if cell["Variation"] else None,
+                    required=bool(cell["Goal"]),
                     priority=cell["Priority"],
                     source=cell["Source"],
                     note=cell["Notes"],
                 )
             )
         except ScenarioError as error:
-            raise ScenarioError(f"row {reader.line_num}: {error.message}", error.hint) from None
+            raise ScenarioError(f"row {number}: {error.message}", error.hint) from None
     if not lines:
         raise ScenarioError("the sheet has no constraint rows")
     return Protocol(name=name, lines=tuple(lines))

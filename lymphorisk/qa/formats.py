@@ -7,13 +7,24 @@ from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from lymphorisk.findings import RULES
-from lymphorisk.qa.check import FAIL, MISSING, UNDECIDED, CheckResult, LineResult
+from lymphorisk.qa.check import (
+    EXIT_FAIL,
+    EXIT_PASS,
+    FAIL,
+    MISSING,
+    REFERENCE,
+    UNDECIDED,
+    CheckResult,
+    LineResult,
+)
 
 SCHEMA = "lymphorisk/check/1"
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 SARIF_LEVELS = {"info": "note", "warning": "warning", "error": "error"}
 #: Control characters that XML 1.0 cannot hold.
-XML_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
+XML_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+#: Longest name and longest remark in the table for a terminal.
+NAME_MAX, REMARK_MAX = 48, 400
 
 
 def unit(metric: str) -> str:
@@ -64,14 +75,17 @@ def rows(result: CheckResult) -> list[dict[str, str]]:
 
 def text(result: CheckResult) -> str:
     """The check as a table for a terminal; the verdict is the last line."""
-    cells = rows(result)
+    cells = [
+        {k: _one_line(v, NAME_MAX if k in ("structure", "metric") else REMARK_MAX) for k, v in row.items()}
+        for row in rows(result)
+    ]
     widths = {k: max([len(k), *(len(c[k]) for c in cells)]) for k in ("state", "structure", "metric", "value", "goal")}
     head = "  ".join(k.upper().ljust(w) for k, w in widths.items())
-    out = [f"Protocol: {result.protocol.name}", "", head, "-" * len(head)]
+    out = [f"Protocol: {_one_line(result.protocol.name, NAME_MAX)}", "", head, "-" * len(head)]
     for c in cells:
         out.append("  ".join(c[k].ljust(w) for k, w in widths.items()).rstrip())
         out += [f"    {c[k]}" for k in ("reason", "placed") if c[k]]
-        if c["override"] and "(accepted)" in c["state"]:
+        if c["override"]:
             out.append(f"    override: {c['override']}")
         about = "; ".join(c[k] for k in ("endpoint", "evidence") if c[k])
         if about:
@@ -79,9 +93,17 @@ def text(result: CheckResult) -> str:
     counted = [f for f in result.findings if not f.code.startswith("LR6") and f.severity != "info"]
     if counted:
         out += ["", "Findings that count:"]
-        out += [f"  {f.code} {f.severity}: {f.what}" + (f" [{f.where}]" if f.where else "") for f in counted]
+        for f in counted:
+            where = f" [{_one_line(f.where, NAME_MAX)}]" if f.where else ""
+            out.append(f"  {f.code} {f.severity}: {_one_line(f.what, REMARK_MAX)}{where}")
     out += ["", result.verdict]
     return "\n".join(out) + "\n"
+
+
+def _one_line(value: str, longest: int) -> str:
+    """A name in one line of bounded length, without characters a terminal would obey."""
+    plain = " ".join("".join(c if c.isprintable() else " " for c in value).split())
+    return plain if len(plain) <= longest else plain[: longest - 1] + "…"
 
 
 def to_dict(result: CheckResult) -> dict[str, Any]:
@@ -123,33 +145,46 @@ def to_dict(result: CheckResult) -> dict[str, Any]:
 
 
 def junit(result: CheckResult) -> str:
-    """The check as JUnit XML: a failed line fails, a missing or undecided one is an error, a reference is skipped."""
-    failures = sum(r.state == FAIL and not r.overridden for r in result.lines)
-    errors = sum(r.state in (MISSING, UNDECIDED) and r.line.required and not r.overridden for r in result.lines)
-    skipped = sum(_skipped(r) for r in result.lines)
+    """The check as JUnit XML: a case a line, and one for the verdict.
+
+    A failed line fails, a required one that is missing or undecided is an error, a reference and an optional
+    line without a value are skipped. The verdict's case fails or errs whenever the gate does not leave with 0.
+    """
+    cases = [(r.line.structure or "plan", r.line.metric, *_outcome(r)) for r in result.lines]
+    cases.append(("gate", "verdict", *_verdict(result)))
+    counts = {kind: sum(c[2] == kind for c in cases) for kind in ("failure", "error", "skipped")}
     out = [
         '<?xml version="1.0" encoding="UTF-8"?>',
-        f'<testsuite name={_attribute(result.protocol.name or "protocol")} tests="{len(result.lines)}" '
-        f'failures="{failures}" errors="{errors}" skipped="{skipped}">',
+        f'<testsuite name={_attribute(result.protocol.name or "protocol")} tests="{len(cases)}" '
+        f'failures="{counts["failure"]}" errors="{counts["error"]}" skipped="{counts["skipped"]}">',
     ]
-    for r in result.lines:
-        out.append(f"  <testcase classname={_attribute(r.line.structure or 'plan')} name={_attribute(r.line.metric)}>")
-        message = _attribute(f"{r.state}: {r.reason or value_text(r)}")
-        if _skipped(r):
-            out.append(f"    <skipped message={message}/>")
-        elif r.state == FAIL and not r.overridden:
-            out.append(f"    <failure message={message}>{_content(str(r.line.goal))}</failure>")
-        elif r.state in (MISSING, UNDECIDED) and not r.overridden:
-            out.append(f"    <error message={message}/>")
+    for where, name, kind, message, content in cases:
+        out.append(f"  <testcase classname={_attribute(where)} name={_attribute(name)}>")
+        if kind == "system-out":
+            out.append(f"    <system-out>{_content(message)}</system-out>")
         else:
-            out.append(f"    <system-out>{_content(f'{r.state} {value_text(r)}')}</system-out>")
+            out.append(f"    <{kind} message={_attribute(message)}>{_content(content)}</{kind}>")
         out.append("  </testcase>")
     out.append("</testsuite>")
     return "\n".join(out) + "\n"
 
 
-def _skipped(r: LineResult) -> bool:
-    return r.line.goal is None or (r.state in (MISSING, UNDECIDED) and not r.line.required and not r.overridden)
+def _outcome(r: LineResult) -> tuple[str, str, str]:
+    """Element of JUnit, message, content."""
+    if r.overridden and r.line.override is not None:
+        return "system-out", f"{r.state} {value_text(r)}, accepted: {r.line.override.reason} ({r.line.override.by})", ""
+    message = f"{r.state}: {r.reason or value_text(r)}"
+    if r.state == FAIL:
+        return "failure", message, f"goal {r.line.goal}"
+    if r.state in (MISSING, UNDECIDED):
+        return ("error" if r.line.required else "skipped"), message, ""
+    return ("skipped" if r.state == REFERENCE else "system-out"), message, ""
+
+
+def _verdict(result: CheckResult) -> tuple[str, str, str]:
+    grave = "; ".join(f"{f.code} {f.what}" for f in result.findings if f.severity == "error")
+    kinds = {EXIT_PASS: "system-out", EXIT_FAIL: "failure"}
+    return kinds.get(result.exit_code, "error"), result.verdict, grave
 
 
 def _attribute(value: str) -> str:
@@ -183,6 +218,13 @@ def sarif(result: CheckResult, version: str) -> dict[str, Any]:
                         ],
                     }
                 },
+                "invocations": [
+                    {
+                        "executionSuccessful": True,
+                        "exitCode": result.exit_code,
+                        "exitCodeDescription": result.verdict,
+                    }
+                ],
                 "results": [
                     {
                         "ruleId": f.code,

@@ -1,13 +1,15 @@
 """Protocols as a ProKnow-style scorecard (JSON).
 
 A scorecard orders its bins from best to worst; N bins have N - 1 edges, and the side an edge
-is written on decides equality: ``max`` takes the edge itself, ``min`` too.
+is written on decides equality: the edge belongs to the bin that carries it.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
+from itertools import pairwise
 from typing import Any
 
 from lymphorisk.errors import ScenarioError
@@ -24,6 +26,9 @@ GRAMMAR: tuple[tuple[str, str], ...] = (
     ("MEAN_DOSE_ROI", "Mean[Gy]"),
 )
 PASS, VARIATION, FAIL = ("PASS", [18, 191, 0]), ("VARIATION", [255, 216, 0]), ("FAIL", [255, 0, 0])
+#: An edge written on the better bin belongs to it, one on the worse bin does not belong to the better.
+INNER = (("max", "<="), ("min", ">="))
+OUTER = (("min", "<"), ("max", ">"))
 NUMBER = r"(\d+(?:\.\d+)?)"
 
 
@@ -47,45 +52,61 @@ def loads(text: str) -> Protocol:
     return Protocol(name=str(card.get("name", "")), lines=tuple(_line(m, i) for i, m in enumerate(computed, start=1)))
 
 
-def _line(metric: dict[str, Any], number: int) -> Line:
+def _line(metric: Any, number: int) -> Line:
     templates = dict(GRAMMAR)
+    if not isinstance(metric, dict):
+        raise ScenarioError(f"metric {number} is not an object")
     kind = metric.get("type")
     if kind not in templates:
         raise ScenarioError(f"metric {number}: kind {kind!r} is not supported", f"supported: {', '.join(templates)}")
-    argument = metric.get("arg_1")
     goal, variation = _limits(metric.get("objectives") or [], number)
     template = templates[kind]
-    if "{}" in template and argument is None:
-        raise ScenarioError(f"metric {number}: {kind} needs arg_1")
+    if "{}" in template:
+        template = template.format(f"{_number(metric.get('arg_1'), f'metric {number}: arg_1'):.12g}")
     return Line(
-        metric=template.format(f"{float(argument):.12g}") if argument is not None else template,
+        metric=template,
         structure=str(metric.get("roi_name", "")),
         goal=goal,
         variation=variation,
+        required=goal is not None,
     )
 
 
-def _limits(bins: list[dict[str, Any]], number: int) -> tuple[Limit | None, Limit | None]:
+def _number(value: Any, where: str) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        raise ScenarioError(f"{where} is not a number")
+    return float(value)
+
+
+def _limits(bins: Any, number: int) -> tuple[Limit | None, Limit | None]:
+    """Goal and variation limit of bins from best to worst: between two bins stands one edge, in one of them."""
     if not bins:
         return None, None
-    if len(bins) not in (2, 3):
+    if not isinstance(bins, list) or not all(isinstance(b, dict) for b in bins) or len(bins) not in (2, 3):
         raise ScenarioError(
-            f"metric {number}: {len(bins)} bins", "a protocol line holds two bins (goal) or three (goal and variation)"
+            f"metric {number}: objectives are no two or three bins",
+            "a protocol line holds two bins (goal) or three (goal and variation)",
         )
-    sides = ["max" if "max" in b else "min" if "min" in b else None for b in bins]
-    edges = [float(b[s]) for b, s in zip(bins, sides, strict=True) if s is not None]
-    # "max" on the best bins keeps the edge in them; on the worst bins ("min" from below) it does not.
-    if sides[-1] is None and sides[0] == "max":
-        limits = [Limit("<=", e) for e in edges]
-    elif sides[-1] is None and sides[0] == "min":
-        limits = [Limit(">=", e) for e in edges]
-    elif sides[0] is None and sides[-1] == "min":
-        limits = [Limit("<", e) for e in edges]
-    elif sides[0] is None and sides[-1] == "max":
-        limits = [Limit(">", e) for e in edges]
-    else:
-        raise ScenarioError(f"metric {number}: the bins have no open end")
+    if len(bins) == 3 and not any(side in b for b in (bins[0], bins[2]) for side in ("min", "max")):
+        raise ScenarioError(f"metric {number}: the bins do not say whether lower or higher is better")
+    limits = []
+    for better, worse in pairwise(bins):
+        found = [
+            Limit(sign, _number(entry[side], f"metric {number}: {side}"))
+            for entry, side, sign in ((better, *INNER[0]), (better, *INNER[1]), (worse, *OUTER[0]), (worse, *OUTER[1]))
+            if side in entry
+        ]
+        if len(bins) == 3 and len(found) > 1:
+            # The middle bin's own edge belongs to one of its sides; the outer bins say to which.
+            found = [f for f in found if f.comparison[0] == _direction(bins)]
+        if len(found) != 1:
+            raise ScenarioError(f"metric {number}: {len(found)} edges between two bins, one is needed")
+        limits += found
     return limits[0], limits[1] if len(limits) > 1 else None
+
+
+def _direction(bins: list[dict[str, Any]]) -> str:
+    return "<" if "max" in bins[0] or "min" in bins[-1] else ">"
 
 
 def dumps(protocol: Protocol) -> tuple[str, tuple[str, ...]]:
@@ -96,8 +117,8 @@ def dumps(protocol: Protocol) -> tuple[str, tuple[str, ...]]:
         kind, argument = _kind(line.metric)
         if not line.structure or kind is None:
             left_out.append(f"{line.label}: no such kind of metric in a scorecard")
-        elif line.variation is not None and line.goal is not None and line.variation.comparison != line.goal.comparison:
-            left_out.append(f"{line.label}: goal and variation keep different edges")
+        elif line.variation is not None and line.goal is not None and _undirected(line.goal, line.variation):
+            left_out.append(f"{line.label}: a scorecard cannot hold {line.goal} with {line.variation}")
         else:
             computed.append(
                 {
@@ -110,6 +131,11 @@ def dumps(protocol: Protocol) -> tuple[str, tuple[str, ...]]:
             )
     text = json.dumps({"name": protocol.name, "computed": computed, "custom": []}, indent=2, ensure_ascii=False)
     return text + "\n", tuple(left_out)
+
+
+def _undirected(goal: Limit, variation: Limit) -> bool:
+    """Both edges would stand on the middle bin, which then reads the same for lower and for higher is better."""
+    return not goal.comparison.endswith("=") and variation.comparison.endswith("=")
 
 
 def _kind(metric: str) -> tuple[str | None, float | None]:
@@ -126,8 +152,8 @@ def _bins(line: Line) -> list[dict[str, Any]]:
     limits = [line.goal, *([] if line.variation is None else [line.variation])]
     names = [PASS, VARIATION, FAIL] if line.variation is not None else [PASS, FAIL]
     bins: list[dict[str, Any]] = [{"label": label, "color": color} for label, color in names]
-    kept = line.goal.comparison.endswith("=")
-    side = {"<=": "max", ">=": "min", "<": "min", ">": "max"}[line.goal.comparison]
-    for entry, bound in zip(bins if kept else bins[1:], limits, strict=False):
-        entry[side] = bound.value
+    sides = {sign: (0, side) for side, sign in INNER} | {sign: (1, side) for side, sign in OUTER}
+    for i, bound in enumerate(limits):
+        step, side = sides[bound.comparison]
+        bins[i + step][side] = bound.value
     return bins

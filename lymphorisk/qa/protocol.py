@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,10 @@ COMPARISONS = ("<=", "<", ">=", ">")
 LIMIT = re.compile(r"^\s*(<=|>=|<|>|≤|≥)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*$")
 UNICODE_SIGNS = {"≤": "<=", "≥": ">="}
 RULE_SETTINGS = ("off", "info", "warning", "error")
+#: What the gate itself says of lines: no setting makes a line that failed or is missing count for less.
+LINE_RULES = ("LR601", "LR602", "LR603", "LR605")
+#: An override stays visible: it may be made an error, never be hidden.
+OVERRIDE_RULE = "LR604"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +85,12 @@ class Line:
     goal, variation : Limit or None
         Without a goal the line is a reference: its value is placed in `published`, it does not gate.
     required : bool
-        Whether a missing value stops the gate.
+        Whether the line can stop the gate, by failing or by having no value; one that cannot still keeps the verdict
+        from PASS when it lies beyond its limit.
     published : tuple of float
         Published cut-offs or group values the result is placed among.
+    alpha_beta_gy : float, optional
+        For metrics in EQD2 or BED; the fractions are the plan's. [Gy]
     endpoint, source, n, evidence : str
         What the limit is about, where it was published, on how many patients, how strong it is.
     """
@@ -95,6 +103,7 @@ class Line:
     required: bool = True
     priority: str = ""
     published: tuple[float, ...] = ()
+    alpha_beta_gy: float | None = None
     endpoint: str = ""
     source: str = ""
     n: str = ""
@@ -103,13 +112,19 @@ class Line:
     override: Override | None = None
 
     def __post_init__(self) -> None:
+        if not all(math.isfinite(v) for v in self.published):
+            raise ScenarioError(f"line {self.label}: published values must be numbers")
+        if self.alpha_beta_gy is not None and not 0 < self.alpha_beta_gy < math.inf:
+            raise ScenarioError(f"line {self.label}: alpha_beta_gy must be above zero")
         if self.variation is not None and self.goal is None:
             raise ScenarioError(f"line {self.label}: a variation limit without a goal")
         if self.goal is not None and self.variation is not None:
             if self.goal.comparison[0] != self.variation.comparison[0]:
                 raise ScenarioError(f"line {self.label}: goal and variation point in opposite directions")
             looser = self.variation.value - self.goal.value
-            if (looser if self.goal.comparison[0] == "<" else -looser) < 0:
+            if (looser if self.goal.comparison[0] == "<" else -looser) < 0 or (
+                looser == 0 and self.goal.met_by(self.goal.value) and not self.variation.met_by(self.goal.value)
+            ):
                 raise ScenarioError(f"line {self.label}: the variation limit is stricter than the goal")
 
     @property
@@ -137,3 +152,8 @@ class Protocol:
                 raise ScenarioError(f"{code!r} is not a rule code", "rule codes look like LR012")
             if setting not in RULE_SETTINGS:
                 raise ScenarioError(f"rule {code} = {setting!r}", f"use one of {', '.join(RULE_SETTINGS)}")
+            if code in LINE_RULES or (code == OVERRIDE_RULE and setting == "off"):
+                raise ScenarioError(
+                    f"rule {code} = {setting!r}: what the gate says of a line cannot be set aside",
+                    "make the line optional (required = false), or override it with a reason and a name",
+                )

@@ -14,7 +14,18 @@ from lymphorisk.qa.protocol import Line, Override, Protocol, limit
 SCHEMA = "lymphorisk/protocol/1"
 TOP = {"schema", "name", "site", "note", "rules", "line"}
 TEXTS = ("priority", "endpoint", "source", "n", "evidence", "note")
-LINE = {"metric", "structure", "aliases", "goal", "variation", "required", "published", "override", *TEXTS}
+LINE = {
+    "metric",
+    "structure",
+    "aliases",
+    "goal",
+    "variation",
+    "required",
+    "published",
+    "alpha_beta_gy",
+    "override",
+    *TEXTS,
+}
 
 
 def loads(text: str) -> Protocol:
@@ -34,15 +45,17 @@ def loads(text: str) -> Protocol:
     _known(table, TOP, "the protocol")
     if table.get("schema", SCHEMA) != SCHEMA:
         raise ScenarioError(f"protocol schema {table['schema']!r} is not {SCHEMA}")
-    lines = table.get("line", [])
-    if not lines:
+    lines, rules = table.get("line", []), table.get("rules", {})
+    if not isinstance(rules, dict):
+        raise ScenarioError("rules is not a table", "write [rules] and LR012 = 'off' below it")
+    if not lines or not isinstance(lines, list) or not all(isinstance(entry, dict) for entry in lines):
         raise ScenarioError("the protocol has no [[line]]", "add at least one line with metric and goal")
     return Protocol(
         name=str(table.get("name", "")),
         lines=tuple(_line(entry, i) for i, entry in enumerate(lines, start=1)),
         site=str(table.get("site", "")),
         note=str(table.get("note", "")),
-        rules=dict(table.get("rules", {})),
+        rules={code: str(setting) for code, setting in rules.items()},
     )
 
 
@@ -58,18 +71,42 @@ def _line(entry: Mapping[str, Any], number: int) -> Line:
         raise ScenarioError(f"{where}: no metric", "a line needs metric = 'V5Gy[%]' or the like")
     override = entry.get("override")
     if override is not None:
+        if not isinstance(override, dict):
+            raise ScenarioError(f"{where}: override is not a table", "write { reason = '...', by = '...' }")
         _known(override, {"reason", "by"}, f"{where}: override")
     return Line(
         metric=str(entry["metric"]),
         structure=str(entry.get("structure", "")),
-        aliases=tuple(str(a) for a in entry.get("aliases", ())),
+        aliases=tuple(_list(entry, "aliases", str, where)),
         goal=limit(str(entry["goal"])) if "goal" in entry else None,
         variation=limit(str(entry["variation"])) if "variation" in entry else None,
-        required=bool(entry.get("required", True)),
-        published=tuple(float(v) for v in entry.get("published", ())),
+        required=_boolean(entry.get("required", True), where),
+        published=tuple(float(v) for v in _list(entry, "published", int | float, where)),
+        alpha_beta_gy=_number(entry.get("alpha_beta_gy"), where),
         override=None if override is None else Override(str(override.get("reason", "")), str(override.get("by", ""))),
         **{name: str(entry.get(name, "")) for name in TEXTS},
     )
+
+
+def _list(entry: Mapping[str, Any], key: str, kind: Any, where: str) -> list[Any]:
+    value = entry.get(key, [])
+    if not isinstance(value, list) or not all(isinstance(v, kind) and not isinstance(v, bool) for v in value):
+        raise ScenarioError(f"{where}: {key} is not a list of {'names' if kind is str else 'numbers'}")
+    return value
+
+
+def _boolean(value: Any, where: str) -> bool:
+    if not isinstance(value, bool):
+        raise ScenarioError(f"{where}: required = {value!r} is neither true nor false", "write it without quotes")
+    return value
+
+
+def _number(value: Any, where: str) -> float | None:
+    if value is None:
+        return None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise ScenarioError(f"{where}: alpha_beta_gy = {value!r} is not a number", "write it without quotes")
+    return float(value)
 
 
 def dumps(protocol: Protocol) -> str:
@@ -93,6 +130,8 @@ def dumps(protocol: Protocol) -> str:
             out.append("required = false")
         if line.published:
             out.append(f"published = [{', '.join(map(repr, line.published))}]")
+        if line.alpha_beta_gy is not None:
+            out.append(f"alpha_beta_gy = {line.alpha_beta_gy!r}")
         out += [f"{name} = {_text(getattr(line, name))}" for name in TEXTS if getattr(line, name)]
         if line.override is not None:
             out.append(f"override = {{ reason = {_text(line.override.reason)}, by = {_text(line.override.by)} }}")

@@ -1,0 +1,410 @@
+"""The gate: every line gets a state or a reason, and missing data never passes."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from lymphorisk.analysis import Analysis, Options, analyze
+from lymphorisk.dvh import DVH, NotContoured, OutsideGrid
+from lymphorisk.errors import InputError, ScenarioError
+from lymphorisk.findings import Finding
+from lymphorisk.qa import formats
+from lymphorisk.qa.check import PLAN_METRICS, CheckResult, check
+from lymphorisk.qa.protocol import Line, Override, Protocol, limit
+from lymphorisk.qa.store import read_protocol, shipped
+from lymphorisk.report.json_ import dumps
+from lymphorisk.scenario import scenario_from
+
+HOSTILE = '<script>alert("x")</script>]]>&\'" onload='
+LONG = "x" * 65_536
+ACCEPTED = Override("tumour next to it", "A Physicist")
+
+
+@pytest.fixture(scope="module")
+def plan() -> Analysis:
+    given = {
+        "plan": {"label": "p", "phase": [{"fractions": 10, "label": "primary"}]},
+        "organs": {"Spleen": {"mean_gy": 4.0}, "Body": {"mean_gy": 1.0}},
+        "patient": {"sex": "M", "age": 60, "alc": 1.2, "site": "lung"},
+    }
+    made = analyze(scenario_from(given), options=Options(draws=32, horizon_d=60))
+    return replace(made, findings=())
+
+
+def ramp(coverage: float = 1.0) -> DVH:
+    """10 cm3 inside the grid with doses evenly from 0 to 20 Gy: V10 = 50 %, D50% = 10 Gy, mean 10 Gy."""
+    edges = np.linspace(0.0, 20.0, 2001)
+    return DVH("ramp", edges, 10.0 - 0.5 * edges, 10.0, 0.0, 20.0, coverage, 10.0 / coverage)
+
+
+def known(**curves: DVH | OutsideGrid) -> Callable[[str], DVH | NotContoured | OutsideGrid]:
+    return lambda name: curves.get(name, NotContoured("no such structure in the export"))
+
+
+def one(plan: Analysis, line: Line, curve: DVH | OutsideGrid | None = None, **settings: object) -> CheckResult:
+    curves = {} if curve is None else {"Spleen": curve}
+    return check(plan, Protocol("test", (line,)), known(**curves), **settings)  # type: ignore[arg-type]
+
+
+def line(goal: str = "<= 10", metric: str = "Mean[Gy]", variation: str = "", **more: object) -> Line:
+    limits = {"goal": limit(goal) if goal else None, "variation": limit(variation) if variation else None}
+    return Line(metric, "Spleen", **limits, **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("goal", "variation", "state", "code"),
+    [
+        ("<= 10", "", "PASS", 0),
+        ("< 10", "", "FAIL", 1),
+        (">= 10", "", "PASS", 0),
+        ("> 10", "", "FAIL", 1),
+        ("<= 9", "<= 10", "VARIATION", 0),
+        ("<= 9", "< 10", "FAIL", 1),
+        (">= 11", ">= 10", "VARIATION", 0),
+        (">= 11", "> 10", "FAIL", 1),
+        ("<= 9.99999", "", "FAIL", 1),
+    ],
+)
+def test_state_and_exit_code_at_the_edges(plan: Analysis, goal: str, variation: str, state: str, code: int) -> None:
+    """The mean of the ramp is exactly 10 Gy."""
+    result = one(plan, line(goal, variation=variation), ramp())
+    assert (result.lines[0].state, result.verdict, result.exit_code) == (state, state, code)
+    assert result.lines[0].value == 10.0
+
+
+def test_a_missing_structure_cannot_pass(plan: Analysis) -> None:
+    result = one(plan, line())
+    assert (result.lines[0].state, result.verdict, result.exit_code) == ("MISSING", "MISSING", 4)
+    assert result.lines[0].reason == "no such structure in the export"
+    assert result.lines[0].value is None
+
+
+def test_a_structure_outside_the_grid_is_undecided_even_when_an_alias_is_missing(plan: Analysis) -> None:
+    result = one(plan, line(aliases=("Milz",)), OutsideGrid(10.0))
+    assert (result.lines[0].state, result.exit_code) == ("UNDECIDED", 4)
+
+
+def test_an_alias_stands_in_and_the_first_name_wins(plan: Analysis) -> None:
+    doubled = replace(ramp(), mean_gy=5.0)
+    made = check(plan, Protocol("t", (line(aliases=("x", "Milz")),)), known(Milz=doubled))
+    assert made.lines[0].value == 5.0
+    made = check(plan, Protocol("t", (line(aliases=("Milz",)),)), known(Milz=doubled, Spleen=ramp()))
+    assert made.lines[0].value == 10.0
+
+
+@pytest.mark.parametrize(
+    ("goal", "variation", "state"),
+    [
+        ("<= 8", "", "UNDECIDED"),
+        ("<= 12.01", "", "PASS"),
+        ("<= 7.99", "", "FAIL"),
+        ("<= 9", "<= 13", "UNDECIDED"),
+        ("<= 7.9", "<= 13", "VARIATION"),
+        (">= 12.1", "", "FAIL"),
+        (">= 7.99", "", "PASS"),
+    ],
+)
+def test_only_bounds_that_straddle_a_limit_are_undecided(plan: Analysis, goal: str, variation: str, state: str) -> None:
+    """A fifth lies outside the grid: the mean is 8 Gy when it got nothing, 12 Gy when it got the maximum of 20 Gy."""
+    result = one(plan, line(goal, variation=variation), ramp(coverage=0.8))
+    r = result.lines[0]
+    assert r.state == state
+    assert (r.low, r.value, r.high) == pytest.approx((8.0, 10.0, 12.0))
+
+
+def test_the_ceiling_outside_is_the_grids_not_the_structures(plan: Analysis) -> None:
+    """A cord that leaves the grid towards a hot target: its own maximum is no bound."""
+    cool = ramp(coverage=0.9)
+    assert one(plan, line("<= 45", "Max[Gy]"), cool, highest_gy=20.0).lines[0].state == "PASS"
+    hot = one(plan, line("<= 45", "Max[Gy]"), cool, highest_gy=60.0)
+    assert (hot.lines[0].state, hot.lines[0].high) == ("UNDECIDED", 60.0)
+    assert one(plan, line("<= 45", "Max[Gy]"), cool, highest_gy=5.0).lines[0].value == 20.0
+    target = replace(plan.organs["Spleen"], tg263="PTV", dvh=replace(ramp(), max_gy=66.0))
+    assert one(replace(plan, targets=(target,)), line("<= 45", "Max[Gy]"), cool).lines[0].high == 66.0
+
+
+def test_a_volume_counts_what_lies_outside_the_grid(plan: Analysis) -> None:
+    result = one(plan, line("<= 12", "Volume[cc]"), ramp(coverage=0.8))
+    assert (result.lines[0].state, result.lines[0].value) == ("FAIL", pytest.approx(12.5))
+
+
+def test_more_volume_than_there_is_is_undecided(plan: Analysis) -> None:
+    assert one(plan, line("<= 5", "D11cc[Gy]"), ramp()).lines[0].state == "UNDECIDED"
+    # 12.5 cm3 in all, 10 of them seen: cold outside, the 11 hottest reach into it; hot outside, down to 3 Gy inside
+    partly = one(plan, line("<= 2", "D11cc[Gy]"), ramp(coverage=0.8), highest_gy=20.0).lines[0]
+    assert (partly.state, partly.value) == ("UNDECIDED", partly.high)
+    assert (partly.low, partly.high) == pytest.approx((0.0, 3.0), abs=0.01)
+
+
+def test_what_a_metric_lacks_is_said_not_raised(plan: Analysis) -> None:
+    for metric, word in (("V95%[%]", "prescription"), ("Mean[EQD2]", "alpha/beta"), ("EUD[Gy]", "exponent")):
+        r = one(plan, line(metric=metric), ramp()).lines[0]
+        assert (r.state, word in r.reason) == ("UNDECIDED", True)
+    given = one(plan, line("<= 9", "Mean[EQD2]", alpha_beta_gy=3.0), ramp()).lines[0]
+    # 10 fractions of d = D/10, D uniform on 0 to 20: mean of D (D/10 + 3) / 5 is 26/3 Gy
+    assert given.value == pytest.approx((400 / 3 / 10 + 3 * 10) / 5, rel=1e-4)
+    assert given.state == "PASS"
+
+
+def test_a_scenario_has_no_cubic_centimetres(plan: Analysis) -> None:
+    assert one(plan, line(metric="V5Gy[cc]"), replace(ramp(), engine="scenario")).lines[0].state == "UNDECIDED"
+    assert one(plan, line("<= 80", "V5Gy[%]"), replace(ramp(), engine="scenario")).lines[0].state == "PASS"
+
+
+@pytest.mark.parametrize("metric", sorted(PLAN_METRICS))
+def test_every_plan_metric_is_evaluated_or_explained(plan: Analysis, metric: str) -> None:
+    r = check(plan, Protocol("t", (Line(metric, goal=limit(">= 0")),)), known()).lines[0]
+    assert (r.state == "PASS" and r.value is not None) or (r.state == "MISSING" and r.reason)
+
+
+def test_plan_metrics_are_the_analysis_numbers(plan: Analysis) -> None:
+    names = ("ALCnadir[10^9/L]", "P(G3+)[%]", "P(G4)[%]", "Tbelow0.5[d]", "BloodMean[Gy]", "BloodV0.5Gy[%]")
+    made = check(plan, Protocol("t", tuple(Line(n, required=False) for n in names)), known())
+    f, blood = plan.forecast, plan.blood.course
+    assert [r.value for r in made.lines] == [
+        f.nadir.median,
+        100 * f.grade_probability["3"],
+        100 * f.grade_probability["4"],
+        f.days_below["0.5"].p50,
+        blood.mean_gy,
+        100 * blood.v_ge_0_5,
+    ]
+    assert {r.state for r in made.lines} == {"REFERENCE"}
+
+
+def test_a_number_that_is_none_is_undecided(plan: Analysis) -> None:
+    broken = replace(plan, edic={**plan.edic, "edic_gy": math.nan})
+    r = check(broken, Protocol("t", (Line("EDIC[Gy]", goal=limit("<= 6")),)), known())
+    assert (r.lines[0].state, r.exit_code) == ("UNDECIDED", 4)
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_every_line_of_every_starter_is_evaluated_or_explained(plan: Analysis, name: str) -> None:
+    protocol = read_protocol(name)
+    for dvh_of in (known(), lambda _: ramp(), lambda _: OutsideGrid(3.0)):
+        result = check(plan, protocol, dvh_of)
+        assert len(result.lines) == len(protocol.lines)
+        for r in result.lines:
+            assert r.value is not None or r.reason, r.line.label
+
+
+def test_what_is_no_metric_is_refused_before_anything_is_evaluated(plan: Analysis) -> None:
+    def never(name: str) -> DVH:
+        raise AssertionError("evaluated")
+
+    with pytest.raises(InputError, match="not a DVH metric"):
+        check(plan, Protocol("t", (line(), Line("V5[%", "Heart"))), never)
+    with pytest.raises(ScenarioError, match="not a metric of the plan"):
+        check(plan, Protocol("t", (line(), Line("Mean[Gy]"))), never)
+    with pytest.raises(ScenarioError, match="LR999"):
+        check(plan, Protocol("t", (line(),), rules={"LR999": "off"}), never)
+
+
+def test_a_required_reference_needs_a_value_an_optional_one_does_not(plan: Analysis) -> None:
+    assert one(plan, line("")).exit_code == 4
+    assert one(plan, line("", required=False)).lines[0].state == "REFERENCE"
+    assert one(plan, line("", required=False)).exit_code == 0
+
+
+def test_the_place_among_published_values(plan: Analysis) -> None:
+    r = one(plan, line("", published=(5.0, 20.0, 10.0, 30.0)), ramp())
+    assert r.lines[0].percentile == 0.5
+    assert formats.rows(r)[0]["placed"] == "above 2 of 4 published (5 to 30)"
+
+
+# overrides
+
+
+@pytest.mark.parametrize("variation", ["", "<= 20"])
+def test_an_override_lets_a_line_through_and_stays_visible(plan: Analysis, variation: str) -> None:
+    result = one(plan, line("<= 1", variation=variation, override=ACCEPTED), ramp())
+    assert (result.lines[0].overridden, result.verdict, result.exit_code) == (True, "VARIATION", 0)
+    assert result.findings[0].code == "LR604"
+    for shown in written(result):
+        assert "tumour next to it" in shown
+        assert "A Physicist" in shown
+    assert one(plan, line("<= 1", override=ACCEPTED), ramp(), strict=True).exit_code == 1
+
+
+def test_an_override_cannot_stand_for_a_value_that_is_not_there(plan: Analysis) -> None:
+    for curve in (None, OutsideGrid(10.0), ramp(coverage=0.8)):
+        result = one(plan, line("<= 9", override=ACCEPTED), curve)
+        assert result.exit_code == 4
+        assert not result.lines[0].overridden
+        assert "override cannot stand" in result.lines[0].reason
+
+
+def test_an_unused_override_changes_nothing(plan: Analysis) -> None:
+    result = one(plan, line("<= 11", override=ACCEPTED), ramp())
+    assert (result.verdict, result.lines[0].overridden, result.findings) == ("PASS", False, ())
+
+
+def test_a_clinic_may_forbid_overrides_but_not_hide_them(plan: Analysis) -> None:
+    protocol = Protocol("t", (line("<= 1", override=ACCEPTED),), rules={"LR604": "error"})
+    assert check(plan, protocol, known(Spleen=ramp())).verdict == "FAIL"
+    for code, setting in (("LR604", "off"), ("LR601", "off"), ("LR602", "info"), ("LR603", "warning")):
+        with pytest.raises(ScenarioError, match="cannot be set aside"):
+            Protocol("t", (line(),), rules={code: setting})
+
+
+# rules
+
+
+NOTED = Finding("LR010", "warning", "the plan is not approved", "RTPLAN", "approve it")
+
+
+@pytest.mark.parametrize(
+    ("rules", "codes", "exit_code"),
+    [
+        ({}, ["warning"], 0),
+        ({"LR010": "off"}, [], 0),
+        ({"LR010": "info"}, ["info"], 0),
+        ({"LR010": "error"}, ["error"], 1),
+    ],
+)
+def test_rules_count_as_the_protocol_says(
+    plan: Analysis, rules: dict[str, str], codes: list[str], exit_code: int
+) -> None:
+    noted = replace(plan, findings=(NOTED,))
+    result = check(noted, Protocol("t", (line("<= 11"),), rules=rules), known(Spleen=ramp()))
+    assert [f.severity for f in result.findings] == codes
+    assert result.exit_code == exit_code
+
+
+def test_an_error_of_the_analysis_fails_the_gate(plan: Analysis) -> None:
+    noted = replace(plan, findings=(replace(NOTED, code="LR006", severity="error"),))
+    assert one(noted, line("<= 11"), ramp()).verdict == "FAIL"
+
+
+# strict, optional, exit zero
+
+
+def test_an_optional_line_never_stops_the_gate_unless_strict(plan: Analysis) -> None:
+    failing = one(plan, line("<= 1", required=False), ramp())
+    assert (failing.verdict, failing.exit_code, failing.findings[0].severity) == ("VARIATION", 0, "warning")
+    missing = one(plan, line(required=False))
+    assert (missing.verdict, missing.exit_code, missing.findings[0].severity) == ("PASS", 0, "warning")
+    for case in (None, ramp()):
+        assert one(plan, line("<= 1", required=False), case, strict=True).exit_code == 1
+    assert one(plan, line("<= 9", variation="<= 11"), ramp(), strict=True).exit_code == 1
+    assert one(plan, line("<= 11"), ramp(), strict=True).exit_code == 0
+
+
+def test_a_failure_leads_over_a_missing_line(plan: Analysis) -> None:
+    both = Protocol("t", (line("<= 1"), Line("Mean[Gy]", "Heart", goal=limit("<= 1"))))
+    result = check(plan, both, known(Spleen=ramp()))
+    assert (result.verdict, result.exit_code) == ("FAIL", 1)
+    assert result.leaving(exit_zero=True) == 4
+
+
+def test_missing_data_never_leaves_with_zero(plan: Analysis) -> None:
+    for curve in (None, OutsideGrid(10.0), ramp(coverage=0.8)):
+        for strict in (False, True):
+            result = one(plan, line("<= 9"), curve, strict=strict)
+            assert result.leaving(exit_zero=True) == 4
+            assert result.leaving(exit_zero=False) in (1, 4)
+    assert one(plan, line("<= 1"), ramp()).leaving(exit_zero=True) == 0
+
+
+# formats
+
+
+def written(result: CheckResult) -> tuple[str, str, str, str]:
+    return (
+        formats.text(result),
+        dumps(formats.to_dict(result)),
+        formats.junit(result),
+        dumps(formats.sarif(result, "1.0")),
+    )
+
+
+@pytest.fixture(scope="module")
+def hostile(plan: Analysis) -> CheckResult:
+    lines = (
+        Line("Mean[Gy]", HOSTILE, goal=limit("<= 1"), endpoint=HOSTILE, source=HOSTILE),
+        Line("Mean[Gy]", LONG, goal=limit("<= 1"), evidence=LONG),
+        Line("Mean[Gy]", "a\x1b[2J\nPASS\r\x00\ufffe\u202e", goal=limit("<= 1")),
+        Line("Mean[Gy]", "Spleen", goal=limit("<= 1"), override=Override(HOSTILE, LONG)),
+    )
+    noted = Finding("LR157", "warning", HOSTILE + LONG, "a\x1b[2J\n")
+    found = replace(plan, findings=(noted,))
+    return check(
+        found, Protocol(HOSTILE + "\n", lines), lambda name: NotContoured(HOSTILE) if name == HOSTILE else ramp()
+    )
+
+
+def test_the_terminal_gets_one_bounded_line_a_name(hostile: CheckResult) -> None:
+    said = formats.text(hostile)
+    assert all(c.isprintable() or c == "\n" for c in said)
+    assert "\nPASS\n" not in said
+    assert said.splitlines()[-1] == hostile.verdict
+    assert max(map(len, said.splitlines())) < 600
+
+
+def test_xml_and_json_hold_any_name(hostile: CheckResult) -> None:
+    _, plain, xml, sarif = written(hostile)
+    suite = ElementTree.fromstring(xml)
+    assert not list(suite.iter("script"))
+    assert suite[0].get("classname") == HOSTILE
+    assert suite[1].get("classname") == LONG
+    assert json.loads(plain)["lines"][0]["structure"] == HOSTILE
+    assert json.loads(sarif)["runs"][0]["results"][0]["message"]["text"].startswith(HOSTILE)
+    for form in (plain, xml, sarif):
+        form.encode("utf-8")
+
+
+def test_junit_counts_what_it_holds_and_shows_the_verdict(plan: Analysis) -> None:
+    lines = (
+        line("<= 11"),
+        line("<= 1"),
+        line("<= 9", variation="<= 11"),
+        line("<= 1", override=ACCEPTED),
+        line(""),
+        Line("Mean[Gy]", "Heart", goal=limit("<= 1")),
+        Line("Mean[Gy]", "Liver", goal=limit("<= 1"), required=False),
+    )
+    suite = ElementTree.fromstring(formats.junit(check(plan, Protocol("t", lines), known(Spleen=ramp()))))
+    kinds = [case[0].tag for case in suite]
+    assert kinds == ["system-out", "failure", "system-out", "system-out", "skipped", "error", "skipped", "failure"]
+    assert suite.get("tests") == str(len(suite))
+    for attribute, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+        assert suite.get(attribute) == str(kinds.count(tag))
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_junit_never_passes_when_the_gate_does_not(plan: Analysis, strict: bool) -> None:
+    """An error of the analysis and a strict gate fail without any failing line."""
+    broken = replace(plan, findings=(replace(NOTED, severity="error"),))
+    for result in (
+        one(broken, line("<= 11"), ramp(), strict=strict),
+        one(plan, line("<= 9", variation="<= 11"), ramp(), strict=True),
+        one(plan, line(required=False), strict=True),
+    ):
+        suite = ElementTree.fromstring(formats.junit(result))
+        assert int(suite.get("failures", "0")) + int(suite.get("errors", "0")) > 0
+
+
+def test_sarif_has_the_shape_readers_ask_for(plan: Analysis) -> None:
+    lines = (line("<= 1"), line("<= 9", variation="<= 11"), Line("Mean[Gy]", "Heart", goal=limit("<= 1")))
+    noted = replace(plan, findings=(NOTED,))
+    made = formats.sarif(check(noted, Protocol("t", lines), known(Spleen=ramp())), "1.0")
+    run = made["runs"][0]
+    rules = [r["id"] for r in run["tool"]["driver"]["rules"]]
+    assert (made["version"], rules) == ("2.1.0", ["LR010", "LR601", "LR602", "LR605"])
+    assert {r["ruleId"] for r in run["results"]} == set(rules)
+    assert {r["level"] for r in run["results"]} <= {"none", "note", "warning", "error"}
+    assert all(r["message"]["text"] and r["locations"][0]["logicalLocations"][0]["name"] for r in run["results"])
+    assert run["invocations"][0]["exitCode"] == 1
+
+
+def test_the_same_check_is_the_same_bytes(plan: Analysis) -> None:
+    protocol = read_protocol("lung")
+    first, second = (written(check(plan, protocol, lambda _: ramp(0.9))) for _ in range(2))
+    assert first == second
