@@ -35,7 +35,7 @@ FINEST_MM = 0.1
 #: Slabs and lattices are cut so that none is thicker than this share of the dose spacing.
 SLAB_SHARE = 1.0
 #: Pixels worked on at once: arrays that stay in the cache, and few enough passes.
-BLOCK_PIXELS = 1 << 18
+BLOCK_PIXELS = 1 << 17
 #: Heights closer than this are one. [mm]
 SAME_HEIGHT_MM = 1e-6
 #: Pixels covered to more than this are whole.

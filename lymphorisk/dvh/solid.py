@@ -39,9 +39,9 @@ JUMP = 4.0
 SLAB_PIXELS = 2.0
 #: The rim's path between two planes is worked out where it is wider than this, on the average of the outline. [pixels]
 THIN_PIXELS = 1.5
-#: Distances worked out at once, and most points of an outline: enough for a body at 1 mm.
+#: Distances worked out at once, and most points of an outline: one in a few pixels of a body.
 MOST_PAIRS = 1 << 18
-MOST_POINTS = 2000
+MOST_POINTS = 500
 #: Distances below this are none. [mm]
 TOUCHING_MM = 1e-9
 #: Most slabs between two planes: areas are averaged exactly, more would only split the dose finer.
@@ -154,12 +154,13 @@ class _Planes:
     def distance(self, k: int, pixels: NDArray[np.intp]) -> Array:
         """Distance of pixels, given by flat index, from the rim of plane k. [mm]"""
         j, i = np.divmod(pixels, self.lattice.nx)
-        outline = self.outline(k)
+        outline = self.outline(k).astype(np.float32)
+        y, x = (j * self.lattice.pitch_y_mm).astype(np.float32), (i * self.lattice.pitch_x_mm).astype(np.float32)
         nearest = np.empty(len(pixels))
         together = max(MOST_PAIRS // max(len(outline), 1), 1)
         for n in range(0, len(pixels), together):
-            dy = np.subtract.outer(j[n : n + together] * self.lattice.pitch_y_mm, outline[:, 0])
-            dx = np.subtract.outer(i[n : n + together] * self.lattice.pitch_x_mm, outline[:, 1])
+            dy = np.subtract.outer(y[n : n + together], outline[:, 0])
+            dx = np.subtract.outer(x[n : n + together], outline[:, 1])
             dy *= dy
             dx *= dx
             dy += dx
