@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lymphorisk.dvh.curve import DVH, DoseDistribution, NotContoured, OutsideGrid, diluted, mixture, summed, uniform
 from lymphorisk.dvh.engine import exact, exact_with_findings
+from lymphorisk.dvh.metrics import bounds, metric, parse
 from lymphorisk.dvh.regions import Difference, Intersection, Region, Union
 
 __all__ = [
@@ -15,10 +16,13 @@ __all__ = [
     "OutsideGrid",
     "Region",
     "Union",
+    "bounds",
     "diluted",
     "exact",
     "exact_with_findings",
+    "metric",
     "mixture",
+    "parse",
     "summed",
     "uniform",
 ]

@@ -96,7 +96,7 @@ def _overlap(slabs: Array, borders: Array) -> Array:
     """Length of each slab in each cell, shape (cells, slabs). [mm]"""
     low = np.maximum(slabs[None, :, 0], borders[:-1, None])
     high = np.minimum(slabs[None, :, 1], borders[1:, None])
-    return np.maximum(high - low, 0.0)
+    return np.asarray(np.maximum(high - low, 0.0))
 
 
 def _cells(grid: DoseGrid) -> Array:
