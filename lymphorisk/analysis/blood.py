@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lymphorisk.analysis.doses import Doses
 from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.result import BeamSummary, PhaseSummary
 from lymphorisk.analysis.source import Source
 from lymphorisk.circulation import LaneDose, Network, PhaseBlood, build, lanes_from_distribution, nadler_l, personal
-from lymphorisk.dvh import mixture
+from lymphorisk.circulation.lanes import merged
+from lymphorisk.dvh.voxels import voxel_volumes
 from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.parameters import Parameter, load
 from lymphorisk.parameters.network import network_key, network_table
@@ -37,6 +39,8 @@ SEX_UNKNOWN = rule(
 CALENDAR_ASSUMED = rule(
     "LR254", "info", "calendar assumed", "No fraction dates: one fraction a working day without breaks."
 )
+Real = NDArray[np.float64]
+
 #: Bins of an organ's dose kept on the way to the blood model, which joins them into lanes.
 BINS = 128
 
@@ -89,7 +93,7 @@ def circulation(source: Source, doses: Doses, patient: Patient, options: Options
         beams, found = timed_beams(phase, options, load("delivery"))
         findings += found
         weights = np.array([b.weight for b in beams])
-        lanes = _lanes(doses, network, weights, i)
+        lanes = _lanes(source, doses, network, weights, i)
         phases.append(
             PhaseBlood(phase.fractions, np.array([b.on_s for b in beams]), np.array([b.start_s for b in beams]), lanes)
         )
@@ -144,7 +148,7 @@ def timed_beams(
         gap = numbers["gap"].number
         starts = [float(sum(on[:i]) + gap * i) for i in range(len(on))]
     weights = _weights(beams)
-    if len(beams) > 1 and phase.dose is not None and any(b.dose is None for b in beams):
+    if len(beams) > 1 and phase.dose is not None and not has_own_doses(phase):
         findings.append(finding(BEAM_SPLIT, f"{len(beams)} beams", f"phase {phase.label!r}"))
     return tuple(
         BeamSummary(b.number, b.name, on[i], starts[i], told[i], weights[i]) for i, b in enumerate(beams)
@@ -174,18 +178,68 @@ def _weights(beams: tuple[Beam, ...]) -> list[float]:
     return [a / total for a in amounts] if total > 0 else [1.0 / len(amounts)] * len(amounts)
 
 
-def _lanes(doses: Doses, network: Network, weights: np.ndarray, phase: int) -> dict[str, LaneDose]:
+def _lanes(source: Source, doses: Doses, network: Network, weights: Real, i: int) -> dict[str, LaneDose]:
     """Lanes of every compartment: its organs by the share they hold, the body's dose for the rest."""
-    rest = doses.body[phase].rebinned(BINS)
+    own = beam_lanes(source, doses, i)
+    rest = own.get("rest") or lanes_from_distribution(doses.body[i].rebinned(BINS), weights.tolist())
     out = {}
     for compartment in network.names:
-        covered = doses.compartments.get(compartment, ())
-        parts = [(share, doses.organs[name].per_fraction[phase].rebinned(BINS)) for name, share in covered]
+        parts = []
+        for name, share in doses.compartments.get(compartment, ()):
+            organ = doses.organs[name].per_fraction[i].rebinned(BINS)
+            parts.append((share, own.get(name) or lanes_from_distribution(organ, weights.tolist())))
         left = 1.0 - sum(share for share, _ in parts)
         if left > 0.0 or not parts:
             parts.append((max(left, 0.0), rest))
-        total = sum(share for share, _ in parts)
-        distribution = mixture([(share / total, d) for share, d in parts])
-        if distribution.mean_gy > 0:
-            out[compartment] = lanes_from_distribution(distribution, weights.tolist())
+        lane = joined(parts)
+        if lane.mean_gy > 0:
+            out[compartment] = lane
+    return out
+
+
+def joined(parts: Sequence[tuple[float, LaneDose]]) -> LaneDose:
+    """Lanes of several organs as the lanes of one compartment, each organ by its share."""
+    share = np.concatenate([w * lane.share for w, lane in parts if w > 0])
+    dose = np.concatenate([lane.dose_gy for w, lane in parts if w > 0], axis=1)
+    return LaneDose(share / share.sum(), dose)
+
+
+def has_own_doses(phase: Phase) -> bool:
+    """Whether every beam of a phase brought its own dose, all on one grid."""
+    grids = [b.dose for b in phase.beams if b.dose is not None]
+    return (
+        len(phase.beams) > 1
+        and len(grids) == len(phase.beams)
+        and all(g.dose_zyx.shape == grids[0].dose_zyx.shape for g in grids)
+        and all(np.allclose(g.origin_mm, grids[0].origin_mm) for g in grids)
+    )
+
+
+def beam_lanes(source: Source, doses: Doses, i: int) -> dict[str, LaneDose]:
+    """Lanes of the contoured organs from the beams' own doses, voxel by voxel; empty when they have none.
+
+    Each voxel is a lane with its dose from every beam; the mean dose of the organ stays the exact engine's.
+    ``rest`` is the body's, diluted as its surrogate is.
+    """
+    phase = source.plan.phases[i]
+    if not has_own_doses(phase):
+        return {}
+    grid = phase.beams[0].dose
+    assert grid is not None
+    stack = np.stack([b.dose.dose_zyx.reshape(-1) for b in phase.beams if b.dose is not None]).astype(np.float64)
+    stack /= phase.fractions * phase.rbe_in_dose
+    out = {}
+    for name, region in doses.regions.items():
+        volume = voxel_volumes(region, grid).reshape(-1)
+        inside = np.flatnonzero(volume > 0)
+        wanted = doses.organs[name].per_fraction[i].mean_gy
+        lane = LaneDose(volume[inside] / volume[inside].sum(), stack[:, inside]) if len(inside) else None
+        if lane is None or not lane.mean_gy > 0:
+            continue
+        kept = merged(lane, BINS)
+        out[name] = LaneDose(kept.share.copy(), kept.dose_gy * (wanted / kept.mean_gy))
+    if "Body" in out:
+        share = min(doses.body[i].mean_gy / out["Body"].mean_gy, 1.0)
+        nothing = LaneDose(np.ones(1), np.zeros((len(phase.beams), 1)))
+        out["rest"] = joined([(share, out["Body"]), (1.0 - share, nothing)])
     return out

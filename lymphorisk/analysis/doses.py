@@ -104,6 +104,8 @@ class Doses:
     compartments : mapping of str to tuple of (str, float)
         Organs standing for each blood compartment, with the share each one covers.
     unmatched : tuple of str
+    regions : mapping of str to Region
+        What each contoured organ was computed on.
     findings : tuple of Finding
     """
 
@@ -115,6 +117,7 @@ class Doses:
     surrogates: frozenset[str]
     compartments: Mapping[str, tuple[tuple[str, float], ...]]
     unmatched: tuple[str, ...]
+    regions: Mapping[str, Region]
     findings: tuple[Finding, ...]
 
     def of(self, name: str) -> OrganDose | None:
@@ -155,6 +158,7 @@ class _Found:
     targets: tuple[OrganDose, ...]
     unmatched: tuple[str, ...]
     findings: list[Finding]
+    regions: Mapping[str, Region]
     undecidable: frozenset[str] = frozenset()
 
 
@@ -178,7 +182,7 @@ def _given(source: Source) -> _Found:
             course=summed(parts),
             per_fraction=tuple(_per_fraction(d, p) for d, p in zip(parts, phases, strict=True)),
         )
-    return _Found(organs, (), (), [])
+    return _Found(organs, (), (), [], {})
 
 
 def _contoured(source: Source, options: Options, body: BodyNumbers) -> _Found:
@@ -238,7 +242,8 @@ def _contoured(source: Source, options: Options, body: BodyNumbers) -> _Found:
         if isinstance(organ, OrganDose):
             found_targets.append(organ)
     unmatched = tuple(u.name for u in matching.unmatched)
-    return _Found(organs, tuple(found_targets), unmatched, findings, frozenset(undecidable))
+    matched = {name: m.region for name, m in matching.organs.items() if name in organs}
+    return _Found(organs, tuple(found_targets), unmatched, findings, matched, frozenset(undecidable))
 
 
 def _organ(
@@ -357,6 +362,7 @@ def _completed(
         surrogates=frozenset(surrogates),
         compartments=compartments,
         unmatched=found.unmatched,
+        regions=found.regions,
         findings=tuple(findings),
     )
 

@@ -19,7 +19,6 @@ from lymphorisk.dvh.voxels import voxel_volumes
 from lymphorisk.errors import ScenarioError, UndecidableError
 from lymphorisk.lymphocyte import POOLS
 from lymphorisk.lymphocyte.killmap import Voxels, kill_map, per_cm3
-from lymphorisk.organs import match
 from lymphorisk.plan import DoseGrid, Patient
 from lymphorisk.scenario import Scenario
 from lymphorisk.units import ML_PER_L
@@ -75,8 +74,7 @@ def killmap(source: str | Path | Export | Scenario, patient: Patient, options: O
     body = body_numbers(who)
     doses = organ_doses(course, options, compartments, body)
     flow = circulation(course, doses, who, options, compartments)
-    matching = match(course.plan.structures, options.organs)
-    if "Body" not in matching.organs:
+    if "Body" not in doses.regions:
         raise UndecidableError(
             "without a body contour the map has nowhere to put what is not contoured", "contour BODY"
         )
@@ -87,7 +85,7 @@ def killmap(source: str | Path | Export | Scenario, patient: Patient, options: O
 
     def voxels(name: str) -> Voxels:
         if name not in known:
-            volume = voxel_volumes(matching.organs[name].region, grid).reshape(-1)
+            volume = voxel_volumes(doses.regions[name], grid).reshape(-1)
             index = np.flatnonzero(volume > 0)
             organ = doses.organs[name]
             total = organ.volume_cm3 if name != "Body" else body.volume_l * ML_PER_L
