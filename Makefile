@@ -42,15 +42,14 @@ model: $(VENV)/.dev
 	$(BIN)/lymphorisk train --insilico 20000 --out models/insilico-2026.1
 
 bench-dvh: $(VENV)/.dev
-	$(BIN)/python benchmarks/bench_dvh.py
+	$(BIN)/python benchmarks/bench_dvh.py $(EXPORT)
 
 bench-blood: $(VENV)/.dev
 	$(BIN)/python benchmarks/bench_blood.py
 
 bench: bench-dvh bench-blood
-	$(BIN)/python benchmarks/bench_lymphocyte.py
 	$(BIN)/python benchmarks/bench_conditioning.py
-	$(BIN)/python benchmarks/bench_predict.py
+	$(BIN)/python -m pytest benchmarks/bench_lymphocyte.py benchmarks/bench_predict.py
 
 clean:
 	rm -rf $(VENV) build dist $(REPORT)
