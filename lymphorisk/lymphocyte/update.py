@@ -47,6 +47,8 @@ ESS_MIN = 20.0
 ESS_WANTED = 200.0
 #: A count of zero is read as below this: analysers report to one or two decimals. [10^9/L]
 LOWEST_COUNT = 0.05
+#: Shifts of a mean deviate below this are chance: 4096 draws weighted by a count leave an error of about 0.02.
+LEARNED_MIN = 0.05
 #: Share of the prior beyond which a count is called out as surprising in the refusal.
 SURPRISE = 0.01
 
@@ -142,7 +144,8 @@ def update(
     why = ask()
     prior = replace(prior, organ_share=why.organ_share, sensitivity=why.sensitivity, spread=why.spread)
     moved = {name: float(weights @ z) for name, z in drawn.z.items() if np.ptp(z) > 0}
-    learned = dict(sorted(moved.items(), key=lambda pair: -abs(pair[1]))[: len(PATIENT_DIMENSIONS)])
+    said = {name: move for name, move in moved.items() if abs(move) >= LEARNED_MIN}
+    learned = dict(sorted(said.items(), key=lambda pair: -abs(pair[1])))
     summary = summarise(prior.day, prior.counts, weights, lln=lln)
     posterior = assemble(
         prior.day,
