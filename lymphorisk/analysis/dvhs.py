@@ -194,7 +194,8 @@ class Lookup:
     """
 
     def __init__(self, source: str | Path, options: Options) -> None:
-        self._read = read_source(Path(source), options)
+        #: The export or scenario as read.
+        self.read = read_source(Path(source), options)
         self._options = options
         self._known: dict[str, Curve] = {}
         self._analysis: Analysis | None = None
@@ -202,12 +203,12 @@ class Lookup:
     def analysis(self, patient: Patient) -> Analysis:
         """The analysis, computed once."""
         if self._analysis is None:
-            self._analysis = analyze(self._read, patient, self._options)
+            self._analysis = analyze(self.read, patient, self._options)
         return self._analysis
 
     def highest_gy(self) -> float | None:
         """Highest dose of the grid, the ceiling of what lies outside it; None in a scenario. [Gy]"""
-        course = open_source(self._read, self._options)
+        course = open_source(self.read, self._options)
         return None if course.given is not None else float(course_grid(course).dose_zyx.max())
 
     def dvh(self, name: str) -> Curve:
@@ -217,7 +218,7 @@ class Lookup:
         return self._known[name]
 
     def _curve(self, name: str) -> Curve:
-        course = open_source(self._read, self._options)
+        course = open_source(self.read, self._options)
         if course.given is not None:
             given = [phase[name] for phase in course.given if name in phase]
             if len(given) < len(course.given):

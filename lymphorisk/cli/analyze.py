@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
+from lymphorisk.cli.archive import ARCHIVE, archive, stamp
 from lymphorisk.cli.options import (
     BLOOD,
     EXPORT,
@@ -30,9 +32,20 @@ from lymphorisk.cli.output import message, working, write_whole
     "--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the report: one HTML file, or a .pdf."
 )
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the JSON result to a file as well.")
+@with_options(ARCHIVE)
 @JSON
 @SHOW_PHI
-def analyze(export: Path, report: Path | None, out: Path | None, as_json: bool, show_phi: bool, **given: Any) -> None:
+def analyze(
+    export: Path,
+    report: Path | None,
+    out: Path | None,
+    dicom_pdf: Path | None,
+    sr: Path | None,
+    dated: datetime | None,
+    as_json: bool,
+    show_phi: bool,
+    **given: Any,
+) -> None:
     """Organ doses, blood dose, lymphocyte forecast and risk of a plan, with reasons.
 
     EXPORT is a folder a planning system exported (searched through), a zip, or a scenario TOML.
@@ -49,8 +62,9 @@ def analyze(export: Path, report: Path | None, out: Path | None, as_json: bool, 
         result = run(read, patient_of(given), options)
     identity = (read.phi.name, read.phi.id) if show_phi and isinstance(read, Export) else None
     if report is not None:
-        write_whole(report, document(report, result, identity=identity))
+        write_whole(report, document(report, result, identity=identity, written=stamp(dated)))
         message(f"report: {report}")
+    archive(read, result, dicom_pdf=dicom_pdf, sr=sr, dated=dated, identity=identity)
     if out is not None:
         write_whole(out, json_.render(result, identity=identity))
     click.echo(json_.render(result, identity=identity) if as_json else text.render(result, identity=identity), nl=False)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from lymphorisk.cli.archive import ARCHIVE, archive, stamp
 from lymphorisk.cli.options import BLOOD, EXPORT, FORECAST, PATIENT, PLAN, options_of, patient_of, with_options
 from lymphorisk.cli.output import message, record, working, write_whole
+
+if TYPE_CHECKING:
+    from lymphorisk.qa.check import CheckResult
+    from lymphorisk.report.content import ProtocolTable
 
 
 @click.command()
@@ -31,6 +37,7 @@ from lymphorisk.cli.output import message, record, working, write_whole
 @click.option(
     "--audit", type=click.Path(file_okay=False, path_type=Path), help="Append to the audit trail of a folder."
 )
+@with_options(ARCHIVE)
 @with_options(PATIENT, PLAN, BLOOD, FORECAST)
 def check(
     export: Path,
@@ -41,6 +48,9 @@ def check(
     exit_zero: bool,
     report: Path | None,
     audit: Path | None,
+    dicom_pdf: Path | None,
+    sr: Path | None,
+    dated: datetime | None,
     **given: Any,
 ) -> int:
     """The pre-treatment gate: every line of a protocol PASS, VARIATION, FAIL, MISSING or UNDECIDED.
@@ -68,31 +78,40 @@ def check(
         "junit": lambda: formats.junit(result),
         "sarif": lambda: dumps(formats.sarif(result, __version__)),
     }["json" if as_json else form]()
+    analysis = lookup.analysis(patient_of(given))
+    table = protocol_table(result)
     if report is not None:
-        from lymphorisk.report import html
         from lymphorisk.report.document import document
 
-        rows = tuple(
-            html.ProtocolRow(
-                structure=r["structure"],
-                metric=r["metric"],
-                limit=r["goal"] + (f" ({r['variation']})" if r["variation"] else ""),
-                value=r["value"],
-                state=r["state"],
-                note="; ".join(r[k] for k in ("reason", "placed", "override", "evidence") if r[k]),
-            )
-            for r in formats.rows(result)
-        )
-        table = html.ProtocolTable(wanted.name, result.verdict, rows)
-        write_whole(report, document(report, lookup.analysis(patient_of(given)), protocol=table))
+        write_whole(report, document(report, analysis, protocol=table, written=stamp(dated)))
         message(f"report: {report}")
+    archive(lookup.read, analysis, dicom_pdf=dicom_pdf, sr=sr, dated=dated, protocol=table)
     if audit is not None:
         record(
             audit,
             "check",
-            lookup.analysis(patient_of(given)),
+            analysis,
             written,
             {"verdict": result.verdict, "protocol": wanted.name},
         )
     click.echo(written, nl=False)
     return result.leaving(exit_zero)
+
+
+def protocol_table(result: CheckResult) -> ProtocolTable:
+    """A check as the reports show it."""
+    from lymphorisk.qa import formats
+    from lymphorisk.report.content import ProtocolRow, ProtocolTable
+
+    rows = tuple(
+        ProtocolRow(
+            structure=r["structure"],
+            metric=r["metric"],
+            limit=r["goal"] + (f" ({r['variation']})" if r["variation"] else ""),
+            value=r["value"],
+            state=r["state"],
+            note="; ".join(r[k] for k in ("reason", "placed", "override", "evidence") if r[k]),
+        )
+        for r in formats.rows(result)
+    )
+    return ProtocolTable(result.protocol.name, result.verdict, rows)

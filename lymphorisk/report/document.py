@@ -17,6 +17,7 @@ def document(
     analysis: Analysis,
     identity: tuple[str, str] | None = None,
     protocol: ProtocolTable | None = None,
+    written: str = "",
 ) -> str | bytes:
     """PDF for a name ending in .pdf, else the page; other parameters as in `html.render`.
 
@@ -28,13 +29,29 @@ def document(
     if path.suffix.lower() != ".pdf":
         from lymphorisk.report import html
 
-        return html.render(analysis, identity, protocol=protocol)
+        return html.render(analysis, identity, protocol=protocol, written=written)
+    return pdf(analysis, identity, protocol, written)
+
+
+def pdf(
+    analysis: Analysis,
+    identity: tuple[str, str] | None = None,
+    protocol: ProtocolTable | None = None,
+    written: str = "",
+) -> bytes:
+    """The report as PDF.
+
+    Raises
+    ------
+    InputError
+        reportlab is not installed.
+    """
     try:
         import reportlab  # noqa: F401
     except ImportError as error:
         raise InputError(
             "a PDF report needs reportlab", "pip install 'lymphorisk[pdf]', or name a .html file"
         ) from error
-    from lymphorisk.report import pdf
+    from lymphorisk.report.pdf import render
 
-    return pdf.render(analysis, identity, protocol=protocol)
+    return render(analysis, identity, protocol=protocol, written=written)
