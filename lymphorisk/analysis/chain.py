@@ -145,7 +145,12 @@ def body_numbers(patient: Patient) -> BodyNumbers:
     else:
         volume = patient.weight_kg / numbers["density"].number
     return BodyNumbers(
-        volume, numbers["min_coverage"].number, numbers["undecidable_coverage"].number, patient.weight_kg is not None
+        volume_l=volume,
+        min_coverage=numbers["min_coverage"].number,
+        undecidable_coverage=numbers["undecidable_coverage"].number,
+        from_weight=patient.weight_kg is not None,
+        bone_threshold_hu=numbers["bone_threshold"].number,
+        bone_volume_l=numbers["bone_volume"].number,
     )
 
 
@@ -226,7 +231,7 @@ def replanned(
 
 def people_of(survival: str) -> Population:
     """The calibrated population with a named survival model."""
-    return population(parameters.load("lymphocyte"), survival=survival)
+    return population(parameters.load("lymphocyte"), parameters.posterior(), survival=survival)
 
 
 def forecast_again(analysis: Analysis, course: Course) -> AlcForecast:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.result import OrganDose
 from lymphorisk.analysis.source import Source
 from lymphorisk.dvh import DVH, DoseDistribution, NotContoured, OutsideGrid, diluted, mixture, summed, uniform
+from lymphorisk.dvh.bone import bone_dvh
 from lymphorisk.dvh.engine import exact_with_findings
 from lymphorisk.dvh.grid_distribution import grid_distribution
 from lymphorisk.dvh.regions import Region
 from lymphorisk.errors import MissingOrganError, UndecidableError
 from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.organs import Covered, blood_cover, check_volume, load, match, organ_name, pool_cover
-from lymphorisk.plan import Phase
+from lymphorisk.plan import Phase, Structure
 from lymphorisk.plan.dose_sum import sum_doses
 from lymphorisk.units import ML_PER_L
 
@@ -49,6 +52,12 @@ NO_LYMPHOID = rule(
     "no lymphoid organ contoured",
     "Spleen, marrow, nodes and bowel are all surrogates: the answer rests on the body's dose alone and is weak.",
 )
+BONE_BY_CT = rule(
+    "LR117",
+    "warning",
+    "marrow by CT number",
+    "No marrow or bone is contoured: voxels above a CT number inside the body stand in for the marrow of the scan.",
+)
 NOT_LISTED = rule(
     "LR116",
     "warning",
@@ -62,6 +71,8 @@ PARTS_ONLY = rule(
     "Only parts of the organ are contoured; the rest of it has the body's diluted dose.",
 )
 
+#: Name of the bone found on the CT.
+BONE_CT = "Bone_CT"
 #: The organ that names each lymphocyte pool in the result.
 POOL_ORGAN = {
     "spleen": "Spleen",
@@ -128,12 +139,17 @@ class Doses:
 
 @dataclass(frozen=True, slots=True)
 class BodyNumbers:
-    """Body volume [L], whether it comes from the patient's weight, and limits of covered shares."""
+    """Body volume [L], whether it comes from the patient's weight, limits of covered shares, and bone on CT.
+
+    Voxels at or above `bone_threshold_hu` [HU] are bone; `bone_volume_l` is that of a whole body [L].
+    """
 
     volume_l: float
     min_coverage: float
     undecidable_coverage: float
     from_weight: bool = False
+    bone_threshold_hu: float = np.inf
+    bone_volume_l: float = np.inf
 
 
 def organ_doses(source: Source, options: Options, network: str, body: BodyNumbers) -> Doses:
@@ -148,6 +164,7 @@ def organ_doses(source: Source, options: Options, network: str, body: BodyNumber
         found = _given(source)
     else:
         found = _contoured(source, options, body)
+        _bone_by_ct(source, found, body)
     whole = _body(source, found, body)
     return _completed(source, found, whole, options, network)
 
@@ -160,6 +177,7 @@ class _Found:
     findings: list[Finding]
     regions: Mapping[str, Region]
     undecidable: frozenset[str] = frozenset()
+    bone_share: list[float] = field(default_factory=list)
 
 
 def _per_fraction(distribution: DoseDistribution, phase: Phase) -> DoseDistribution:
@@ -278,6 +296,42 @@ def _organ(
     )
 
 
+def _bone_by_ct(source: Source, found: _Found, body: BodyNumbers) -> None:
+    """Bone by CT number, where no marrow is contoured and the export has the CT."""
+    ct = source.ct
+    if ct is None or pool_cover(set(found.organs)).get("marrow"):
+        return
+    region = found.regions.get("Body")
+    outline = region if isinstance(region, Structure) else None
+    parts = []
+    for phase in source.plan.phases:
+        assert phase.dose is not None
+        dvh = bone_dvh(
+            ct.hu_zyx,
+            ct.origin_mm,
+            ct.directions,
+            ct.x_mm,
+            ct.y_mm,
+            ct.z_mm,
+            phase.dose,
+            threshold_hu=body.bone_threshold_hu,
+            body=outline,
+        )
+        if not isinstance(dvh, DVH):
+            return
+        parts.append(dvh)
+    share = min(parts[0].total_cm3 / ML_PER_L / body.bone_volume_l, 1.0)
+    course = summed([_whole(dvh) for dvh in parts])
+    volume = parts[0].total_cm3
+    how = f"CT numbers from {body.bone_threshold_hu:g} HU, {volume:.0f} cm3: {100 * share:.0f} % of the marrow"
+    per_fraction = tuple(_per_fraction(_whole(d), p) for d, p in zip(parts, source.plan.phases, strict=True))
+    found.organs[BONE_CT] = OrganDose(
+        BONE_CT, "derived", (), how, course, per_fraction, volume_cm3=parts[0].total_cm3, coverage=parts[0].coverage
+    )
+    found.bone_share.append(share)
+    found.findings.append(finding(BONE_BY_CT, how, "CT"))
+
+
 def _whole(dvh: DVH) -> DoseDistribution:
     """Dose of the whole structure: what lies outside the grid has the lowest dose met inside."""
     inside = dvh.distribution()
@@ -315,7 +369,9 @@ def _completed(
     findings = found.findings
     pools: dict[str, tuple[DoseDistribution, ...]] = {"elsewhere": whole}
     surrogates = set()
-    cover = pool_cover(usable)
+    cover = dict(pool_cover(usable))
+    if found.bone_share:
+        cover["marrow"] = (Covered(BONE_CT, found.bone_share[0], stand_in=True),)
     for pool, name in POOL_ORGAN.items():
         covered = cover.get(pool, ())
         pools[pool] = tuple(mixed(covered, organs, whole[i], i) for i in range(len(whole)))

@@ -13,6 +13,7 @@ from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.result import Analysis
 from lymphorisk.analysis.source import Source, open_source, read_source
 from lymphorisk.dvh import DVH, DoseDistribution, NotContoured, OutsideGrid, Region, exact_with_findings, summed
+from lymphorisk.dvh.compare import matching_end_caps
 from lymphorisk.dvh.engine import BIN_GY
 from lymphorisk.errors import LinkError, MissingOrganError, ScenarioError
 from lymphorisk.findings import Finding
@@ -51,6 +52,7 @@ class Crosscheck:
 class DvhTable:
     """DVHs of a source, the plan they belong to, and what was noticed.
 
+    `tps_end_caps` is the end-cap rule that fits the planning system's own DVHs best, when it exported them;
     `highest_gy` is the highest dose of the grid, the ceiling of what lies outside it [Gy]; below
     `undecidable_coverage` a structure's metrics are undecidable.
     """
@@ -66,6 +68,7 @@ class DvhTable:
     structures: tuple[StructureDvh, ...]
     findings: tuple[Finding, ...]
     crosscheck: tuple[Crosscheck, ...] = field(default=())
+    tps_end_caps: str = ""
 
 
 def structure_dvhs(
@@ -122,6 +125,10 @@ def structure_dvhs(
             Crosscheck(r.number, r.name, a, b, tps.get(r.name))
             for (r, _), a, b in zip(single, ours, theirs, strict=True)
         )
+    tps_rule = ""
+    if course.tps_dvhs and engine == "exact":
+        tps_rule, notes = matching_end_caps(course.plan.structures, grid, course.tps_dvhs)
+        findings += notes
     prescriptions = [p.prescription_gy for p in course.plan.phases]
     return DvhTable(
         label=course.plan.label,
@@ -135,6 +142,7 @@ def structure_dvhs(
         structures=rows,
         findings=tuple(dict.fromkeys(findings)),
         crosscheck=compared,
+        tps_end_caps=tps_rule,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lymphorisk.analysis.options import Options
-from lymphorisk.dicom import Export, read_export
+from lymphorisk.dicom import CTVolume, Export, read_export
 from lymphorisk.dvh import DVH, DoseDistribution
 from lymphorisk.errors import AmbiguousOrganError, InputError, ScenarioError
 from lymphorisk.findings import Finding, finding, rule
@@ -39,6 +39,8 @@ class Source:
         From reading.
     tps_dvhs : tuple of DVH
         The planning system's own, when exported.
+    ct : CTVolume or None
+        The planning CT, when exported.
     network, stages, lanes : str or None, int or None, int or None
         A scenario's choices.
     """
@@ -49,6 +51,7 @@ class Source:
     findings: tuple[Finding, ...]
     inputs: tuple[tuple[str, str, str], ...]
     tps_dvhs: tuple[DVH, ...] = ()
+    ct: CTVolume | None = None
     network: str | None = None
     stages: int | None = None
     lanes: int | None = None
@@ -85,6 +88,7 @@ def _from_export(export: Export) -> Source:
         findings=export.findings,
         inputs=tuple((f.role, f.sop_uid, f.sha256) for f in export.inputs),
         tps_dvhs=export.tps_dvhs,
+        ct=export.ct,
     )
 
 

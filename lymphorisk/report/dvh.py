@@ -56,6 +56,7 @@ def to_dict(table: DvhTable, wanted: Sequence[str] = ()) -> dict[str, Any]:
         "schema": SCHEMA,
         "engine": table.engine,
         "end_caps": table.end_caps,
+        "tps_end_caps": table.tps_end_caps or None,
         "plan": {
             "fractions": table.fractions,
             "sop_uids": {role: list(uids) for role, uids in table.uids.items()},
@@ -115,6 +116,7 @@ def text(table: DvhTable, wanted: Sequence[str] = ()) -> str:
     rows = [_cells(row, shown, table) for row in table.structures]
     out = [
         f"engine {table.engine}, end caps {table.end_caps}, {table.fractions} fractions",
+        *([f"the planning system's own DVHs fit end caps {table.tps_end_caps} best"] if table.tps_end_caps else []),
         "",
         *_aligned([head, *rows]),
     ]

@@ -141,3 +141,29 @@ def test_the_reference_phantom_gives_the_kill_worked_by_hand(real_data: Path) ->
         shares[f"pool.{p}"] for p in ("spleen", "nodes", "gut", "marrow", "thymus", "blood", "lung", "elsewhere")
     )
     assert lost / total == pytest.approx(0.056, abs=0.012)
+
+
+def test_bone_on_the_ct_stands_in_for_marrow_that_nobody_drew() -> None:
+    from dataclasses import replace
+
+    from lymphorisk.dicom import CTVolume
+
+    plain = source(BODY_ROI, SPLEEN)
+    z = np.arange(-100.0, 101.0, 5.0)
+    x = np.arange(-150.0, 151.0, 5.0)
+    hu = np.full((len(z), len(x), len(x)), 40, np.int16)
+    hu[10:31, 25:36, 10:26] = 400
+    hu[10:31, 25:36, 60] = 2000
+    ct = CTVolume(np.zeros(3), np.eye(3), x, x.copy(), z, "1", lambda: hu)
+    numbers = replace(BODY, bone_threshold_hu=200.0, bone_volume_l=10.0)
+    doses = organ_doses(replace(plain, ct=ct), Options(), "32", numbers)
+    bone = doses.organs["Bone_CT"]
+    assert bone.volume_cm3 == pytest.approx(21 * 11 * 16 * 0.125, rel=1e-6), "the couch outside the body is left out"
+    assert bone.course.mean_gy == pytest.approx(20.0, rel=0.01)
+    share = bone.volume_cm3 / 1000 / 10.0
+    expected = share * 2.0 + (1 - share) * doses.body[0].mean_gy
+    assert doses.pools["marrow"][0].mean_gy == pytest.approx(expected, rel=0.02)
+    assert "LR117" in {f.code for f in doses.findings}
+    drawn = box(9, "BoneMarrow", (-100, -30, -30), (-50, 30, 30))
+    doses = organ_doses(replace(source(BODY_ROI, drawn), ct=ct), Options(), "32", numbers)
+    assert "Bone_CT" not in doses.organs
