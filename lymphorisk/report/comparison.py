@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from lymphorisk.analysis import Analysis
 from lymphorisk.analysis.compare import Comparison
 from lymphorisk.report import overlay, page
 from lymphorisk.report.wording import POOL_LABELS, chance, digits
@@ -121,7 +122,19 @@ def html(compared: Sequence[Comparison], names: Sequence[str]) -> str:
         caption = "Cumulative histograms of the course, the organs that change most; surrogates are not drawn."
         sections.append(page.Section("Organ doses", figures=((overlay.dvhs(panels, names), caption),)))
     sections += [_against(c, names[0], name) for name, c in zip(names[1:], compared, strict=True)]
+    sections.append(_provenance(names, plans))
     return page.render(" against ".join(names), [c.sentence for c in compared], sections)
+
+
+def _provenance(names: Sequence[str], plans: Sequence[Analysis]) -> page.Section:
+    p = plans[0].provenance
+    said = f"lymphorisk {p.version}, parameter set {p.parameter_set}, seed {p.seed}, {p.draws} draws in every plan."
+    files = [(name, *file) for name, a in zip(names, plans, strict=True) for file in a.provenance.inputs]
+    return page.Section(
+        "Provenance",
+        (said,),
+        tables=(page.Table("Input files", ("Plan", "Role", "SOP Instance UID", "SHA-256"), files),),
+    )
 
 
 def _against(c: Comparison, first: str, second: str) -> page.Section:
@@ -142,6 +155,8 @@ def _against(c: Comparison, first: str, second: str) -> page.Section:
         )
         for g in ("2", "3", "4")
     ]
+    a, b = c.blood_mean_gy
+    rows.append(("Mean blood dose [Gy]", f"{b - a:+.2f}", f"{digits(a)} to {digits(b)}, computed once"))
     organs = [
         (
             o.organ,

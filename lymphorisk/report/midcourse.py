@@ -76,7 +76,10 @@ def html(made: Update) -> str:
         ),
         page.Section(
             "What the counts say",
-            (f"{made.effective_draws:.0f} of {b.draws} draws carry the forecast.",),
+            (
+                f"{made.effective_draws:.0f} of {b.draws} draws carry the forecast "
+                f"(seed {b.seed}, ensemble {b.ensemble_id}, CTCAE {b.ctcae}).",
+            ),
             tables=(
                 page.Table("Measured counts", ("Day", "Count [10⁹/L]"), counts, (1,)),
                 *(

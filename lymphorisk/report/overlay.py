@@ -89,7 +89,7 @@ def dvhs(organs: Mapping[str, Sequence[DoseDistribution]], names: Sequence[str],
     for k, (organ, doses) in enumerate(organs.items()):
         left, top = (k % across) * wide + 46, 24 + (k // across) * high
         end = round_up(max(float(dose.dose_gy[-1]) for dose in doses), 5)
-        x, y = Scale(0.0, end, left, left + wide - 66), Scale(0.0, 100.0, top + 212, top + 42)
+        x, y = Scale(0.0, end, left, left + wide - 66), Scale(0.0, 100.0, top + 212, top + 50)
         d.text(left, top + 18, short(organ, 24), "panel")
         d.y_axis(y, left, x.end, [0, 50, 100], "volume [%]")
         d.x_axis(x, y.start, y.end, nice_ticks(0.0, end, 4), "course dose [Gy]")

@@ -47,7 +47,14 @@ def test_plans_side_by_side(compared: list[Comparison]) -> None:
     made = checked(comparison.html(compared, ["first", HOSTILE]))
     assert made == comparison.html(compared, ["first", HOSTILE])
     assert len(re.findall("<svg", made)) == 2
-    for part in ("All plans", "Mean course dose", "What moves the nadir", "median nadir"):
+    for part in (
+        "All plans",
+        "Mean course dose",
+        "What moves the nadir",
+        "median nadir",
+        "Mean blood dose",
+        "Input files",
+    ):
         assert part in made, part
 
 
