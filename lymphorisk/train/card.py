@@ -29,16 +29,22 @@ def tripod_items(model: Fitted, trained_on: str, window: str, aggregation: str) 
         if simulated
         else f"Cohort file {cohort.name} given by the user; SHA-256 {cohort.sha256[:16]}."
     )
-    n, groups = len(cohort), len(set(cohort.group.tolist()))
+    groups = len(set(cohort.group.tolist()))
+    who = (
+        f"{len(cohort)} simulated patients on {groups} plans."
+        if simulated
+        else f"{groups} patients in {len(cohort)} rows."
+    )
+    early = "alc_week1" in cohort.names
     rows: list[tuple[str, str, str]] = [
         ("1", "Title", "Development and internal validation of a model of severe lymphopenia under radiotherapy."),
         ("3a", "Context", "Decision support for planners who weigh dose to lymphoid organs and blood."),
         ("4", "Objective", "Probability of grade 3 or more and of grade 4 lymphopenia, and quantiles of the nadir."),
         ("5a", "Source of data", source),
-        ("6", "Participants", f"{groups} patients in {n} rows."),
-        ("7", "Data preparation", "Missing features stay missing; no imputation; checks LR411 to LR421 passed."),
+        ("6", "Participants", who),
+        ("7", "Data preparation", _prepared(simulated)),
         ("8", "Outcome", f"ALC nadir below 0.5 (g3) and 0.2 x10^9/L (g4), CTCAE 5.0; {window}; {aggregation}."),
-        ("9", "Predictors", f"{len(cohort.names)} features of schema {VERSION}, all known before treatment."),
+        ("9", "Predictors", f"{len(cohort.names)} features of schema {VERSION}, known {_when(early)}."),
         ("10", "Sample size", "; ".join(_sample_size(model))),
         (
             "11",
@@ -48,8 +54,8 @@ def tripod_items(model: Fitted, trained_on: str, window: str, aggregation: str) 
         (
             "12a",
             "Analysis",
-            "Gradient-boosted trees (XGBoost) with monotone constraints; nested cross-validation grouped by patient; "
-            "logistic calibration on patients left out; class-conditional conformal sets.",
+            "Gradient-boosted trees (XGBoost) with monotone constraints; nested cross-validation grouped by "
+            f"{cohort.grouped_by}; logistic calibration on patients left out; class-conditional conformal sets.",
         ),
         ("12e", "Performance", "AUC, Brier, scaled Brier, calibration in the large, slope, curve, decision curve."),
         ("13", "Class imbalance", "No resampling and no class weights: they would spoil calibration."),
@@ -76,6 +82,16 @@ def tripod_items(model: Fitted, trained_on: str, window: str, aggregation: str) 
         ),
     ]
     return [{"item": item, "about": about, "answer": answer} for item, about, answer in rows]
+
+
+def _prepared(simulated: bool) -> str:
+    if simulated:
+        return "Organs and facts are removed at stated rates, as clinics lack them; no imputation."
+    return "Missing features stay missing; no imputation; checks LR411 to LR421 passed."
+
+
+def _when(early: bool) -> str:
+    return "after the first week of treatment" if early else "before treatment"
 
 
 def _limits(simulated: bool) -> str:
@@ -182,7 +198,9 @@ def card_of(
             "name": cohort.name,
             "sha256": cohort.sha256,
             "rows": len(cohort),
-            "patients": len(set(cohort.group.tolist())),
+            "patients": cohort.patients,
+            "grouped_by": cohort.grouped_by,
+            "groups": len(set(cohort.group.tolist())),
             "findings": [f"{f.code} {f.what}" for f in cohort.findings],
         },
         "outcome": {

@@ -44,6 +44,8 @@ class Cohort:
         What reading noticed.
     sha256 : str
         Of the file's bytes, or of the simulated numbers.
+    grouped_by : str
+        What a group is: ``patient``, or ``plan`` in a simulated cohort.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Cohort:
     subgroups: Mapping[str, NDArray[np.str_]]
     findings: tuple[Finding, ...] = ()
     sha256: str = ""
+    grouped_by: str = "patient"
 
     def __post_init__(self) -> None:
         n = len(self.features)
@@ -64,6 +67,11 @@ class Cohort:
 
     def __len__(self) -> int:
         return len(self.features)
+
+    @property
+    def patients(self) -> int:
+        """Number of patients: groups of rows, or every row when a group is a plan."""
+        return len(self) if self.grouped_by == "plan" else len(np.unique(self.group))
 
     def rows(self, keep: NDArray[np.bool_] | NDArray[np.int64]) -> Cohort:
         """The patients of `keep`."""
@@ -77,6 +85,7 @@ class Cohort:
             MappingProxyType({k: v[keep] for k, v in self.subgroups.items()}),
             self.findings,
             self.sha256,
+            self.grouped_by,
         )
 
     def column(self, name: str) -> NDArray[np.float64]:
@@ -96,6 +105,7 @@ class Cohort:
             self.subgroups,
             self.findings,
             self.sha256,
+            self.grouped_by,
         )
 
 

@@ -183,9 +183,9 @@ def evaluation_of(fitted_model: Fitted) -> dict[str, Any]:
             }
         outcomes[outcome] = result
     out: dict[str, Any] = {
-        "kind": f"nested {fitted_model.settings.outer}-fold cross-validation, grouped by patient",
+        "kind": f"nested {fitted_model.settings.outer}-fold cross-validation, grouped by {cohort.grouped_by}",
         "cohort": cohort.name,
-        "patients": len(np.unique(cohort.group)),
+        "patients": cohort.patients,
         "rows": len(cohort),
         "outcomes": outcomes,
         "missing": missingness(cohort),
@@ -224,7 +224,7 @@ def external(predictor: Predictor, cohort: Cohort, seed: int = 1) -> dict[str, A
         "kind": "external validation",
         "model": f"{predictor.name} {predictor.identity}",
         "cohort": cohort.name,
-        "patients": len(np.unique(cohort.group)),
+        "patients": cohort.patients,
         "rows": len(cohort),
         "outcomes": outcomes,
         "missing": missingness(cohort),

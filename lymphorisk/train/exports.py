@@ -13,8 +13,8 @@ from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.plan import Patient
 from lymphorisk.train.checks import Table, check, raise_errors
 from lymphorisk.train.cohort import Cohort, cohort_of, read_table
-from lymphorisk.train.fit import Progress
 from lymphorisk.train.schema import ID, MISSING
+from lymphorisk.train.settings import Progress
 
 LEFT_OUT = rule(
     "LR422", "warning", "Export left out", "An export could not be analysed; its patient is not in the cohort."

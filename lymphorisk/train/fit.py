@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,91 +15,14 @@ from lymphorisk.predict.calibration import Calibration, fitted, sigmoid
 from lymphorisk.predict.conformal import ConformalSets, conformal_sets
 from lymphorisk.train.cohort import Cohort
 from lymphorisk.train.logistic import Logistic, fit_logistic
+from lymphorisk.train.nadir import FittedNadir, fit_nadir
 from lymphorisk.train.scores import kendall
-
-Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """Hyperparameters of one booster."""
-
-    depth: int
-    learning_rate: float
-    min_child_weight: float
-    l2: float
-    rounds: int
-    subsample: float = 0.8
-    columns: float = 0.6
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How to train.
-
-    Attributes
-    ----------
-    outer, inner : int
-        Folds of the nested cross-validation.
-    choices : tuple of Shape
-        Hyperparameters the inner folds choose from; `rounds` is the most they may use.
-    inner_patients : int
-        The inner folds choose on at most this many patients.
-    resampled : int
-        Boosters of resampled patients kept for the spread.
-    resampled_rounds : int
-        Their trees.
-    nadir_rounds : int
-        Trees of each nadir quantile.
-    level : float
-        Coverage of the conformal sets and of the outer nadir quantiles.
-    seed : int
-    threads : int
-        One by default: on shared machines threads that wait for each other cost more than they bring.
-    """
-
-    outer: int = 5
-    inner: int = 3
-    choices: tuple[Shape, ...] = (
-        Shape(2, 0.10, 5.0, 2.0, 300),
-        Shape(3, 0.08, 10.0, 2.0, 300),
-        Shape(4, 0.06, 20.0, 5.0, 300),
-    )
-    inner_patients: int = 4000
-    resampled: int = 20
-    resampled_rounds: int = 60
-    nadir_rounds: int = 120
-    nadir_levels: tuple[float, ...] = (0.05, 0.25, 0.5, 0.75, 0.95)
-    level: float = 0.9
-    seed: int = 20261
-    threads: int = 1
-
+from lymphorisk.train.settings import Progress, Settings, Shape, grouped_folds, monotone
 
 #: Trees without gain on the inner folds before growth stops.
 PATIENCE = 20
 #: A booster smaller than this is hardly a model.
 MIN_ROUNDS = 20
-
-
-def grouped_folds(group: NDArray[np.int64], folds: int, seed: int) -> NDArray[np.int64]:
-    """Fold number of each row; rows of one group share a fold.
-
-    Examples
-    --------
-    >>> f = grouped_folds(np.array([0, 0, 1, 1, 2, 3]), 2, 1)
-    >>> bool(f[0] == f[1] and f[2] == f[3])
-    True
-    """
-    groups = np.unique(group)
-    order = np.random.default_rng(seed).permutation(len(groups))
-    fold_of = np.empty(len(groups), dtype=np.int64)
-    fold_of[order] = np.arange(len(groups)) % folds
-    return fold_of[np.searchsorted(groups, group)]
-
-
-def monotone(names: tuple[str, ...], sign: int = 1) -> str:
-    """The constraints of the schema as XGBoost writes them; `sign` -1 for an outcome that falls with risk."""
-    return "(" + ",".join(str(sign * feature(n).monotone) for n in names) + ")"
 
 
 def grow(
@@ -231,15 +154,6 @@ class Fitted:
     held_out: Mapping[str, Mapping[str, NDArray[np.float64]]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FittedNadir:
-    """Quantiles of ln(nadir): the booster, the widening that makes the outer pair cover, and what it covered."""
-
-    booster: Any
-    widening: float
-    coverage: float
-
-
 def fit_outcome(cohort: Cohort, outcome: str, settings: Settings, progress: Progress) -> FittedOutcome:
     """Train, cross-validate and calibrate one outcome."""
     known = np.flatnonzero(np.isfinite(cohort.outcomes[outcome]))
@@ -331,56 +245,6 @@ def _resample(
     organs = dict.fromkeys(feature(n).organ for n in names)
     spread = {o: (float(m), float(a), float(b)) for o, m, a, b in zip(organs, mine, low, high, strict=True)}
     return tuple(out), float(np.mean(taus)) if taus else float("nan"), spread
-
-
-#: A count of zero is written as this, half of what analysers resolve. [10^9/L]
-COUNT_FLOOR = 0.005
-
-
-def fit_nadir(cohort: Cohort, settings: Settings, progress: Progress) -> FittedNadir | None:
-    """Quantiles of ln(nadir), monotone the other way round; the outer pair conformalised on patients left out.
-
-    References
-    ----------
-    Romano Y, Patterson E, Candes E. Conformalized quantile regression. NeurIPS 2019.
-    """
-    if cohort.nadir_alc is None:
-        return None
-    import xgboost
-
-    known = np.flatnonzero(np.isfinite(cohort.nadir_alc))
-    x, group = cohort.features[known], cohort.group[known]
-    y = np.log(np.maximum(cohort.nadir_alc[known], COUNT_FLOOR))
-    parameters = {
-        "objective": "reg:quantileerror",
-        "quantile_alpha": np.array(settings.nadir_levels),
-        "base_score": float(np.median(y)),
-        "tree_method": "hist",
-        "max_depth": 3,
-        "eta": 0.12,
-        "min_child_weight": 5.0,
-        "lambda": 2.0,
-        "subsample": 0.8,
-        "colsample_bytree": 0.6,
-        "monotone_constraints": monotone(cohort.names, -1),
-        "nthread": settings.threads,
-        "seed": settings.seed,
-    }
-    fold = grouped_folds(group, settings.outer, settings.seed + 2)
-    outer = np.zeros((len(y), 2))
-    for k in range(settings.outer):
-        test = fold == k
-        booster = xgboost.train(parameters, xgboost.DMatrix(x[~test], label=y[~test]), settings.nadir_rounds)
-        said = np.sort(booster.predict(xgboost.DMatrix(x[test])), axis=1)
-        outer[test] = said[:, [0, -1]]
-    miss = np.maximum(outer[:, 0] - y, y - outer[:, 1])
-    wanted = settings.nadir_levels[-1] - settings.nadir_levels[0]
-    rank = min(int(np.ceil((len(y) + 1) * wanted)), len(y))
-    widening = max(float(np.sort(miss)[rank - 1]), 0.0)
-    coverage = float((miss <= widening).mean())
-    booster = xgboost.train(parameters, xgboost.DMatrix(x, label=y), settings.nadir_rounds)
-    progress(f"nadir: outer quantiles widened by a factor {np.exp(widening):.2f}, cover {coverage:.0%}")
-    return FittedNadir(booster, widening, coverage)
 
 
 def leave_out(

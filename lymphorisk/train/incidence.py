@@ -23,8 +23,8 @@ from lymphorisk.lymphocyte.course import PhaseExposure
 from lymphorisk.parameters import load
 from lymphorisk.train.anchors import Anchor, anchors
 from lymphorisk.train.calibrate import COHORT_LOGIT
-from lymphorisk.train.fit import Progress
 from lymphorisk.train.scores import wilson
+from lymphorisk.train.settings import Progress
 from lymphorisk.train.simulated_plan import ARMS, drawn_body, several, treated
 
 #: Plans drawn for each row, and patients on each.

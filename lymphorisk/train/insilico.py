@@ -18,8 +18,8 @@ from lymphorisk.lymphocyte.cohort import simulate
 from lymphorisk.parameters import load, posterior
 from lymphorisk.plan import CHEMO
 from lymphorisk.train.cohort import Cohort
-from lymphorisk.train.fit import Progress
 from lymphorisk.train.schema import GRADE_BELOW
+from lymphorisk.train.settings import Progress
 from lymphorisk.train.simulated_plan import ARMS, SimulatedPlan, packed, scalar, several, simulated_plan, unpacked
 
 #: Patients treated with each drawn plan, with facts, drugs, sensitivity and counting noise of their own.
@@ -213,4 +213,5 @@ def insilico_cohort(
             }
         ),
         sha256=digest,
+        grouped_by="plan",
     )

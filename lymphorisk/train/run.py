@@ -21,9 +21,10 @@ from lymphorisk.train.checks import EVENTS, MIN_EVENTS
 from lymphorisk.train.cohort import Cohort, read_cohort
 from lymphorisk.train.evaluate import against, external, judged, scores, subgroup_labels
 from lymphorisk.train.exports import read_exports
-from lymphorisk.train.fit import Fitted, Progress, Settings, Shape, fit
+from lymphorisk.train.fit import Fitted, fit
 from lymphorisk.train.package import write_folder, write_model
 from lymphorisk.train.samplesize import sample_size
+from lymphorisk.train.settings import Progress, Settings, Shape
 from lymphorisk.train.simulated_plan import scalar
 
 #: Below this many patients the trees are kept shallow and few.

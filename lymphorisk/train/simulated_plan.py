@@ -272,6 +272,7 @@ def _plan(arm: str, rng: np.random.Generator) -> SimulatedPlan:
         round(fractions[choice]),
         prescription[choice],
         rng,
+        stretch=_between(rng, "plan.stretch") if rng.random() < scalar("plan.stretched_share") else 1.0,
     )
 
 
@@ -286,8 +287,9 @@ def treated(
     fractions: int,
     prescription: float,
     rng: np.random.Generator,
+    stretch: float = 1.0,
 ) -> SimulatedPlan:
-    """A site treated in a drawn body, as blood, lymphocytes and features see it."""
+    """A site treated in a drawn body, as blood, lymphocytes and features see it; `stretch` widens the PTV margin."""
     phantom = topic("phantom")
     usual_margin, usual_field = (phantom[f"site.{site}.{kind}_margin"] for kind in ("ptv", "field"))
     assert not isinstance(usual_margin, tuple)
@@ -303,7 +305,7 @@ def treated(
         technique=technique or None,
         fractions=fractions,
         prescription_gy=prescription,
-        margin_mm=usual_margin * _between(rng, "plan.margin_factor"),
+        margin_mm=usual_margin * _between(rng, "plan.margin_factor") * stretch,
         field_margin_mm=usual_field * _between(rng, "plan.field_margin_factor"),
         size=float(np.exp(scalar("plan.size_sd") * rng.standard_normal())),
     )

@@ -11,8 +11,9 @@ from lymphorisk.features import NAMES, FeatureVector
 from lymphorisk.predict import Predictor, load
 from lymphorisk.predict.calibration import sigmoid
 from lymphorisk.train.cohort import Cohort
-from lymphorisk.train.fit import Settings, Shape, fit
+from lymphorisk.train.fit import fit
 from lymphorisk.train.package import write_model
+from lymphorisk.train.settings import Settings, Shape
 
 USED = ("alc", "age", "fractions", "blood_mean", "spleen_mean", "spleen_v5", "lungs_mean", "lungs_v5", "heart_mean")
 

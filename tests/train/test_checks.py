@@ -10,8 +10,8 @@ import pytest
 
 from lymphorisk.errors import CohortError
 from lymphorisk.train import read_cohort, schema_text
-from lymphorisk.train.fit import grouped_folds
 from lymphorisk.train.schema import columns
+from lymphorisk.train.settings import grouped_folds
 
 Table = list[dict[str, str]]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lymphorisk.cli.main import run
-from lymphorisk.train.fit import Settings, Shape
+from lymphorisk.train.settings import Settings, Shape
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from lymphorisk.predict import load
 from lymphorisk.train import evaluate_model, recalibrate, run_training
 from lymphorisk.train.cohort import read_cohort
 from lymphorisk.train.evaluate import probabilities
-from lymphorisk.train.fit import Settings, Shape
+from lymphorisk.train.settings import Settings, Shape
 
 
 @pytest.fixture(scope="module")
