@@ -19,7 +19,7 @@ from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.organs import names
 from lymphorisk.organs.cover import blood_cover, pool_cover
 from lymphorisk.organs.organ import NETWORKS, Organ
-from lymphorisk.organs.place import check_sides
+from lymphorisk.organs.place import check_places, check_sides
 from lymphorisk.organs.table import load
 from lymphorisk.plan.structures import Structure
 
@@ -239,12 +239,13 @@ def match(structures: Sequence[Structure], overrides: Mapping[str, str | int] | 
     taken = used | {t.structure.number for t in targets}
     unmatched, suggestions, noted = _left_over([s for s in unclaimed if s.number not in taken])
     empty = [Unmatched(s.number, s.name, "no closed contour") for s in structures if not _closed(s)]
+    regions = {name: m.region for name, m in organs.items()}
     return Matching(
         MappingProxyType({name: organs[name] for name in load() if name in organs}),
         tuple(sorted([*unmatched, *empty], key=lambda u: u.number)),
         MappingProxyType(suggestions),
         targets,
-        (*findings, *noted, *_stand_ins(organs), *check_sides({name: m.region for name, m in organs.items()})),
+        (*findings, *noted, *_stand_ins(organs), *check_sides(regions), *check_places(regions)),
     )
 
 
