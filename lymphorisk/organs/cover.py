@@ -82,6 +82,8 @@ def _cover(share: Mapping[str, float], available: Collection[str]) -> tuple[Cove
         whole = load()[name].stands_for
         if not whole or name not in available:
             continue
+        if any(_lies_in(whole, c.organ) for c in covered if not c.stand_in):
+            continue
         beside = [c.share for c in covered if whole not in share or c.stand_in or _lies_in(c.organ, whole)]
         left = share.get(whole, 1.0) - sum(beside)
         if left > SHARE_TOLERANCE:

@@ -90,3 +90,9 @@ def test_femoral_heads_count_once() -> None:
 def test_all_bone_fills_what_the_sites_leave() -> None:
     covered = {c.organ: c.share for c in pool_cover({"VB_T", "Bone"})["marrow"]}
     assert covered == pytest.approx({"VB_T": 0.199, "Bone": 0.801})
+
+
+def test_heads_of_femurs_add_nothing_to_the_whole_marrow() -> None:
+    assert pool_cover({"BoneMarrow", "Femur_Heads"})["marrow"] == (Covered("BoneMarrow", 1.0),)
+    assert blood_cover({"BoneMarrow", "Femur_Heads"})["red_marrow"] == (Covered("BoneMarrow", 1.0),)
+    assert [c.share for c in pool_cover({"Femur_Heads"})["marrow"]] == [0.022]
