@@ -115,6 +115,16 @@ TPS_DVH_AGAINST_DOSE = rule(
     "The DVHs in the dose file reach another dose than its grid: one of them is of another plan, fraction or scale.",
 )
 
+FRACTIONS_AGAINST_PRESCRIPTION = rule(
+    "LR036",
+    "warning",
+    "fractions do not give the prescription",
+    "The beam doses of one fraction times the number of fractions are far from the prescribed dose.",
+)
+#: Beam doses are of one point each, which modulated fields may spare: only a factor of two says that the number of
+#: fractions or the prescription is another plan's.
+FRACTIONS_LOW, FRACTIONS_HIGH = 0.5, 2.0
+
 #: The DVHs of a planning system may be sampled finer or coarser than its grid; more than this is another dose.
 TPS_DVH_RATIO = 1.2
 #: Names in one message; more would hide the rest.
@@ -218,6 +228,28 @@ def check_phase(phase: Phase) -> list[Finding]:
             "check whether the dose is of one fraction, of one beam or of the whole phase",
         )
     ]
+
+
+def check_fractions(
+    beam_doses_gy: Sequence[float], fractions: int, prescription_gy: float, where: str
+) -> list[Finding]:
+    """A finding when the beam doses of all fractions are far from the prescription.
+
+    Parameters
+    ----------
+    beam_doses_gy : sequence of float
+        Dose of each treatment beam in one fraction; empty when a beam does not say. [Gy]
+    fractions : int
+    prescription_gy : float
+        Of the fraction group. [Gy]
+    where : str
+        The fraction group.
+    """
+    given = sum(beam_doses_gy)
+    if not given > 0 or FRACTIONS_LOW <= fractions * given / prescription_gy <= FRACTIONS_HIGH:
+        return []
+    what = f"{fractions} fractions of {given:.3g} Gy by the beams, {prescription_gy:g} Gy prescribed"
+    return [finding(FRACTIONS_AGAINST_PRESCRIPTION, what, where, "check the number of fractions and the prescription")]
 
 
 def check_approval(approval: str, label: str) -> list[Finding]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from lymphorisk.dicom import checks, tags
 from lymphorisk.dicom.reader import DicomFile
@@ -31,6 +31,7 @@ class FractionGroup:
     metersets: dict[int, float | None]
     brachy_setups: int
     prescription_gy: float | None
+    beam_doses_gy: dict[int, float | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,6 +107,12 @@ def read_plan(file: DicomFile) -> PlanFile:
         found.append(finding(checks.SETUP_BEAM, f"beam {listed} left out: setup, imaging or no meterset", file.role))
     if beams and not metersets:
         found.append(finding(checks.NO_METERSET, "no beam has a meterset", file.role))
+    for group in groups:
+        doses_gy = [group.beam_doses_gy[n] for n in group.metersets if n in beams]
+        prescribed = group.prescription_gy or (_prescription(root) if len(groups) == 1 else None)
+        if group.fractions and prescribed and None not in doses_gy:
+            known = [d for d in doses_gy if d is not None]
+            found += checks.check_fractions(known, group.fractions, prescribed, f"fraction group {group.number}")
     structure = root.items(tags.REFERENCED_STRUCTURE_SET_SEQUENCE)
     label, _ = root.text(tags.RT_PLAN_LABEL)
     positions = {i.code(tags.PATIENT_POSITION) for i in root.items(tags.PATIENT_SETUP_SEQUENCE)} - {""}
@@ -130,10 +137,12 @@ def read_plan(file: DicomFile) -> PlanFile:
 
 def _group(item: Item, doses: dict[int, float]) -> FractionGroup:
     metersets: dict[int, float | None] = {}
+    beam_doses: dict[int, float | None] = {}
     for beam in item.items(tags.REFERENCED_BEAM_SEQUENCE):
         number = beam.integer(tags.REFERENCED_BEAM_NUMBER)
         if number is not None:
             metersets[number] = beam.number(tags.BEAM_METERSET)
+            beam_doses[number] = beam.number(tags.BEAM_DOSE)
     own = [
         doses[n]
         for reference in item.items(tags.REFERENCED_DOSE_REFERENCE_SEQUENCE)
@@ -148,6 +157,7 @@ def _group(item: Item, doses: dict[int, float]) -> FractionGroup:
         metersets=metersets,
         brachy_setups=item.integer(tags.NUMBER_OF_BRACHY_APPLICATION_SETUPS) or 0,
         prescription_gy=max(own, default=None),
+        beam_doses_gy=beam_doses,
     )
 
 

@@ -165,3 +165,29 @@ def test_a_beam_of_two_groups_takes_its_time_from_its_meterset(export_of):
     times = [[b.on_s / b.meterset for b in p.beams] for p in phases]
     assert times[0] == pytest.approx(times[1])
     assert [p.fractions for p in phases] == [5, 3]
+
+
+def with_beam_doses(*doses):
+    def change(ds):
+        for beam, dose in zip(ds.FractionGroupSequence[0].ReferencedBeamSequence, doses, strict=True):
+            if dose is not None:
+                beam.BeamDose = str(dose)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("doses", "noted"),
+    [
+        ((5.0, 3.4), False),
+        ((4.2, 0.0), False),
+        ((2.0, 2.1), True),
+        ((10.0, 7.0), True),
+        ((2.0, None), False),
+        ((0.0, 0.0), False),
+    ],
+)
+def test_beam_doses_of_all_fractions_give_about_the_prescription(export_of, doses, noted):
+    """42 Gy in 5 fractions; a beam without a dose says nothing. Half and double are still let pass."""
+    found = read_export(export_of(RP=with_beam_doses(*doses))).findings
+    assert ("LR036" in codes(found)) is noted
