@@ -12,7 +12,7 @@ from lymphorisk.analysis.chain import analyze
 from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.result import Analysis
 from lymphorisk.analysis.source import Source, open_source, read_source
-from lymphorisk.dvh import DVH, DoseDistribution, NotContoured, OutsideGrid, Region, exact_with_findings, summed
+from lymphorisk.dvh import DVH, DoseDistribution, NotContoured, OutsideGrid, Region, Union, exact_with_findings, summed
 from lymphorisk.dvh.compare import matching_end_caps
 from lymphorisk.dvh.engine import BIN_GY
 from lymphorisk.errors import LinkError, MissingOrganError, ScenarioError
@@ -163,7 +163,7 @@ def everything(course: Source, matching: Matching) -> list[tuple[str, str, Regio
 
 
 def wanted(name: str, course: Source, matching: Matching) -> tuple[str, str, Region]:
-    """A structure by ROI name, TG-263 name or as an organ without a target."""
+    """A structure by ROI name, TG-263 name, as an organ without a target, or several joined by plus signs."""
     for structure in course.plan.structures:
         if structure.name == name:
             organ = next((n for n, m in matching.organs.items() if m.region is structure), "")
@@ -176,6 +176,9 @@ def wanted(name: str, course: Source, matching: Matching) -> tuple[str, str, Reg
     for t in matching.targets:
         if t.kind == name:
             return name, name, t.structure
+    parts = [part.strip() for part in name.split("+")]
+    if len(parts) > 1 and all(parts):
+        return name, "", Union(name, tuple(wanted(part, course, matching)[2] for part in parts))
     known = ", ".join(s.name for s in course.plan.structures)
     raise MissingOrganError(f"no structure or organ {name[:80]!r} in the export", f"there are: {known[:500]}")
 

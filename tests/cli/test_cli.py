@@ -290,3 +290,16 @@ def test_no_patient_name_reaches_the_output(go, rtplans: Path) -> None:
             assert secret not in out + err
     _, out, _ = go("analyze", rtplans / "brain", "--draws", "64", "--show-phi")
     assert (phi.id or phi.name) in out
+
+
+def test_structures_joined_count_their_overlap_once(go, rtplans: Path) -> None:
+    asked = ("Lung_L", "Lung_R", "Lung_L+Lung_R", "Lung_L + Lung_L")
+    code, out, _ = go("dvh", rtplans / "lung", "--json", *(x for name in asked for x in ("--structure", name)))
+    assert code == 0
+    left, right, both, twice = json.loads(out)["structures"]
+    assert both["volume_cm3"] == pytest.approx(left["volume_cm3"] + right["volume_cm3"], rel=1e-3)
+    assert twice["mean_gy"] == pytest.approx(left["mean_gy"], rel=1e-3)
+    assert left["mean_gy"] != right["mean_gy"]
+    total = left["volume_cm3"] * left["mean_gy"] + right["volume_cm3"] * right["mean_gy"]
+    assert both["mean_gy"] == pytest.approx(total / both["volume_cm3"], rel=1e-3)
+    assert go("dvh", rtplans / "lung", "--structure", "Lung_L+Toe")[0] == 3
