@@ -20,10 +20,10 @@ demo: $(BIN)/lymphorisk
 	@echo "The report is $(CURDIR)/$(REPORT)"
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 slow: $(VENV)/.dev
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -n auto -m slow
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check lymphorisk tests benchmarks fixtures/rtplans/build.py

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,12 +12,13 @@ from lymphorisk.analysis.chain import analyze
 from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.result import Analysis
 from lymphorisk.analysis.source import Source, open_source, read_source
-from lymphorisk.dvh import DVH, DoseDistribution, NotContoured, OutsideGrid, Region, Union, exact_with_findings, summed
+from lymphorisk.dvh import DVH, DoseDistribution, NotContoured, OutsideGrid, Region, exact_with_findings, summed
 from lymphorisk.dvh.compare import matching_end_caps
 from lymphorisk.dvh.engine import BIN_GY
+from lymphorisk.dvh.regions import Difference, Intersection, Union
 from lymphorisk.errors import LinkError, MissingOrganError, ScenarioError
 from lymphorisk.findings import Finding
-from lymphorisk.organs import Matching, match, without
+from lymphorisk.organs import Matching, match
 from lymphorisk.parameters import load
 from lymphorisk.plan import DoseGrid, Patient, Structure
 from lymphorisk.plan.dose_sum import sum_doses
@@ -69,6 +70,7 @@ class DvhTable:
     findings: tuple[Finding, ...]
     crosscheck: tuple[Crosscheck, ...] = field(default=())
     tps_end_caps: str = ""
+    alpha_beta_gy: float | None = None
 
 
 def structure_dvhs(
@@ -77,6 +79,7 @@ def structure_dvhs(
     names: Sequence[str] = (),
     engine: str = "exact",
     crosscheck: bool = False,
+    alpha_beta_gy: float | None = None,
 ) -> DvhTable:
     """DVHs of the course dose of all structures, or of those asked for.
 
@@ -88,6 +91,8 @@ def structure_dvhs(
         ``exact`` or ``dicompyler``.
     crosscheck : bool
         Also compute with dicompyler-core and set the planning system's own DVHs beside.
+    alpha_beta_gy : float, optional
+        For metrics in EQD2 or BED; the number of fractions is the course's. [Gy]
 
     Raises
     ------
@@ -143,6 +148,7 @@ def structure_dvhs(
         findings=tuple(dict.fromkeys(findings)),
         crosscheck=compared,
         tps_end_caps=tps_rule,
+        alpha_beta_gy=alpha_beta_gy,
     )
 
 
@@ -162,25 +168,50 @@ def everything(course: Source, matching: Matching) -> list[tuple[str, str, Regio
     return [(s.name, organ_of.get(s.number, ""), s) for s in course.plan.structures]
 
 
+#: Signs that join names into one structure.
+JOINS: dict[str, Callable[[str, Region, Region], Region]] = {
+    "&": lambda name, a, b: Intersection(name, (a, b)),
+    "+": lambda name, a, b: Union(name, (a, b)),
+    "-": lambda name, a, b: Difference(name, a, b),
+}
+
+
 def wanted(name: str, course: Source, matching: Matching) -> tuple[str, str, Region]:
-    """A structure by ROI name, TG-263 name, as an organ without a target, or several joined by plus signs."""
+    """A structure by ROI name, TG-263 name or kind of target, or two of them joined.
+
+    ``Lungs-GTV`` is the difference, ``PTV&Lungs`` the intersection, ``Kidney_L+Kidney_R`` the union; of several
+    targets of a kind all are meant.
+    """
+    found = _named(name, course, matching) or _joined(name, course, matching)
+    if found is not None:
+        return found
+    known = ", ".join(s.name for s in course.plan.structures)
+    raise MissingOrganError(f"no structure or organ {name[:80]!r} in the export", f"there are: {known[:500]}")
+
+
+def _joined(name: str, course: Source, matching: Matching) -> tuple[str, str, Region] | None:
+    for sign, join in JOINS.items():
+        for at in [i for i, c in enumerate(name) if c == sign][::-1]:
+            sides = [
+                _named(part, course, matching) or _joined(part, course, matching)
+                for part in (name[:at].strip(), name[at + 1 :].strip())
+            ]
+            if sides[0] is not None and sides[1] is not None:
+                return name, name, join(name, sides[0][2], sides[1][2])
+    return None
+
+
+def _named(name: str, course: Source, matching: Matching) -> tuple[str, str, Region] | None:
     for structure in course.plan.structures:
         if structure.name == name:
             organ = next((n for n, m in matching.organs.items() if m.region is structure), "")
             return name, organ, structure
     if name in matching.organs:
         return name, name, matching.organs[name].region
-    base, sign, target = name.partition("-")
-    if sign and (made := without(matching, base, target.upper())) is not None:
-        return name, name, made.region
-    for t in matching.targets:
-        if t.kind == name:
-            return name, name, t.structure
-    parts = [part.strip() for part in name.split("+")]
-    if len(parts) > 1 and all(parts):
-        return name, "", Union(name, tuple(wanted(part, course, matching)[2] for part in parts))
-    known = ", ".join(s.name for s in course.plan.structures)
-    raise MissingOrganError(f"no structure or organ {name[:80]!r} in the export", f"there are: {known[:500]}")
+    targets = tuple(t.structure for t in matching.targets if t.kind == name.upper())
+    if targets:
+        return name, name, targets[0] if len(targets) == 1 else Union(name, targets)
+    return None
 
 
 def by_dicompyler(regions: Sequence[Region], grid: DoseGrid) -> tuple[Curve, ...]:

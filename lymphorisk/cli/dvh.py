@@ -17,6 +17,7 @@ from lymphorisk.cli.output import message, working, write_whole
     "--structure", "structures", multiple=True, metavar="NAME", help="ROI, TG-263 name, or Lungs-GTV; repeat."
 )
 @click.option("--metric", "metrics", multiple=True, metavar="METRIC", help='Such as "V20Gy[%]" or "D2cc[Gy]"; repeat.')
+@click.option("--alpha-beta", type=float, metavar="GY", help="For metrics in EQD2 or BED.")
 @click.option("--engine", type=click.Choice(["exact", "dicompyler"]), default="exact", show_default=True)
 @click.option("--crosscheck", is_flag=True, help="Ours, dicompyler-core's and the planning system's side by side.")
 @click.option("--csv", "csv_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the curves as CSV.")
@@ -26,6 +27,7 @@ def dvh(
     export: Path,
     structures: tuple[str, ...],
     metrics: tuple[str, ...],
+    alpha_beta: float | None,
     engine: str,
     crosscheck: bool,
     csv_file: Path | None,
@@ -34,7 +36,8 @@ def dvh(
 ) -> None:
     """Dose-volume histograms of the course dose, and metrics.
 
-    Metrics: D95%[Gy], D0.03cc[Gy], V20Gy[%], V20Gy[cc], CV20Gy[cc], DC0.1cc[Gy], Mean[Gy], Min[Gy], Max[Gy].
+    Metrics: D95%[Gy], D0.03cc[Gy], V20Gy[%], V20Gy[cc], CV20Gy[cc], DC0.1cc[Gy], Mean[Gy], Min[Gy], Max[Gy],
+    EUD(a=8)[Gy]; Mean[EQD2] with --alpha-beta. Structures join as Lungs-GTV, PTV&Lungs, Kidney_L+Kidney_R.
     """
     with working("computing DVHs"):
         from lymphorisk.analysis.dvhs import structure_dvhs
@@ -44,7 +47,7 @@ def dvh(
 
         for text in metrics:
             parse(text)
-        table = structure_dvhs(export, options_of(given), structures, engine, crosscheck)
+        table = structure_dvhs(export, options_of(given), structures, engine, crosscheck, alpha_beta)
     if csv_file is not None:
         write_whole(csv_file, written.to_csv(table))
         message(f"curves: {csv_file}")

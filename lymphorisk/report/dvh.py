@@ -36,7 +36,13 @@ def values(curve: DVH, wanted: Sequence[str], table: DvhTable) -> dict[str, Any]
     for text in wanted:
         try:
             if curve.coverage >= 1.0 - WHOLE:
-                out[text] = metric(curve, text, prescription_gy=table.prescription_gy)
+                out[text] = metric(
+                    curve,
+                    text,
+                    prescription_gy=table.prescription_gy,
+                    alpha_beta_gy=table.alpha_beta_gy,
+                    fractions=table.fractions,
+                )
             else:
                 out[text] = bounded(curve, text, table)
         except UndecidableError as error:
@@ -46,7 +52,14 @@ def values(curve: DVH, wanted: Sequence[str], table: DvhTable) -> dict[str, Any]
 
 def bounded(curve: DVH, text: str, table: DvhTable) -> dict[str, float]:
     """Lowest and highest value, whatever the part outside the grid received up to the grid's highest dose."""
-    low, high = bounds(curve, text, ceiling_gy=table.highest_gy, prescription_gy=table.prescription_gy)
+    low, high = bounds(
+        curve,
+        text,
+        ceiling_gy=table.highest_gy,
+        prescription_gy=table.prescription_gy,
+        alpha_beta_gy=table.alpha_beta_gy,
+        fractions=table.fractions,
+    )
     return {"low": low, "high": high}
 
 

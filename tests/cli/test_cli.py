@@ -132,6 +132,23 @@ def test_dvh_of_an_unknown_structure_lists_the_known(go, rtplans: Path) -> None:
     assert "there are:" in err
 
 
+def test_structures_join_and_doses_turn_into_eqd2(go, rtplans: Path) -> None:
+    names = ("Lung_L", "Lung_R", "Lung_L+Lung_R", "Lungs-PTV", "Lungs&PTV", "Lungs")
+    asked = [a for n in names for a in ("--structure", n)]
+    code, out, _ = go("dvh", rtplans / "lung", *asked, "--metric", "Mean[EQD2]", "--alpha-beta", "3", "--json")
+    assert code == 0
+    rows = {s["name"]: s for s in json.loads(out)["structures"]}
+    volume = {n: s["volume_cm3"] for n, s in rows.items()}
+    assert volume["Lung_L+Lung_R"] == pytest.approx(volume["Lung_L"] + volume["Lung_R"], rel=1e-3)
+    assert volume["Lungs-PTV"] + volume["Lungs&PTV"] == pytest.approx(volume["Lungs"], rel=5e-3)
+    assert 0 < rows["Lungs"]["metrics"]["Mean[EQD2]"] < rows["Lungs"]["mean_gy"], (
+        "2 Gy a fraction at most: EQD2 is lower"
+    )
+    code, _, err = go("dvh", rtplans / "lung", "--structure", "Lungs", "--metric", "Mean[EQD2]")
+    assert code in (2, 3)
+    assert "alpha" in err
+
+
 def test_a_metric_that_is_none_is_refused_before_anything_is_computed(go, rtplans: Path) -> None:
     code, out, _ = go("dvh", rtplans / "lung", "--metric", "V20")
     assert code in (2, 3)
