@@ -21,7 +21,7 @@ from lymphorisk.cli.options import (
     patient_of,
     with_options,
 )
-from lymphorisk.cli.output import message, working, write_whole
+from lymphorisk.cli.output import message, record, working, write_whole
 
 
 @click.command()
@@ -32,6 +32,9 @@ from lymphorisk.cli.output import message, working, write_whole
     "--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the report: one HTML file, or a .pdf."
 )
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the JSON result to a file as well.")
+@click.option(
+    "--audit", type=click.Path(file_okay=False, path_type=Path), help="Append to the audit trail of a folder."
+)
 @with_options(ARCHIVE)
 @JSON
 @SHOW_PHI
@@ -39,6 +42,7 @@ def analyze(
     export: Path,
     report: Path | None,
     out: Path | None,
+    audit: Path | None,
     dicom_pdf: Path | None,
     sr: Path | None,
     dated: datetime | None,
@@ -67,4 +71,7 @@ def analyze(
     archive(read, result, dicom_pdf=dicom_pdf, sr=sr, dated=dated, identity=identity)
     if out is not None:
         write_whole(out, json_.render(result, identity=identity))
-    click.echo(json_.render(result, identity=identity) if as_json else text.render(result, identity=identity), nl=False)
+    written = json_.render(result, identity=identity) if as_json else text.render(result, identity=identity)
+    if audit is not None:
+        record(audit, "analyze", result, written, {})
+    click.echo(written, nl=False)

@@ -107,7 +107,7 @@ def protocol_table(result: CheckResult) -> ProtocolTable:
         ProtocolRow(
             structure=r["structure"],
             metric=r["metric"],
-            limit=r["goal"] + (f" ({r['variation']})" if r["variation"] else ""),
+            limit=r["limit"],
             value=r["value"],
             state=r["state"],
             note="; ".join(r[k] for k in ("reason", "placed", "override", "evidence") if r[k]),

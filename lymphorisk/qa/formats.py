@@ -17,6 +17,7 @@ from lymphorisk.qa.check import (
     CheckResult,
     LineResult,
 )
+from lymphorisk.qa.protocol import Line
 
 SCHEMA = "lymphorisk/check/1"
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -42,6 +43,21 @@ def value_text(result: LineResult) -> str:
     return text
 
 
+def state_text(result: LineResult) -> str:
+    """The state, and why a line beyond its limit or without a value does not count."""
+    if result.overridden:
+        return f"{result.state} (accepted)"
+    weak = not result.line.required and result.state in (FAIL, MISSING, UNDECIDED)
+    return f"{result.state} (optional)" if weak else result.state
+
+
+def limits_text(line: Line) -> str:
+    """Goal, and the variation limit in brackets."""
+    if line.goal is None:
+        return ""
+    return str(line.goal) + ("" if line.variation is None else f" ({line.variation})")
+
+
 def placed_text(result: LineResult) -> str:
     """Where the value lies among the published ones."""
     if result.percentile is None or result.value is None:
@@ -58,9 +74,8 @@ def rows(result: CheckResult) -> list[dict[str, str]]:
             "structure": r.line.structure or "plan",
             "metric": r.line.metric,
             "value": value_text(r),
-            "goal": "" if r.line.goal is None else str(r.line.goal),
-            "variation": "" if r.line.variation is None else str(r.line.variation),
-            "state": r.state + (" (accepted)" if r.overridden else ""),
+            "limit": limits_text(r.line),
+            "state": state_text(r),
             "reason": r.reason,
             "placed": placed_text(r),
             "endpoint": r.line.endpoint,
@@ -79,7 +94,7 @@ def text(result: CheckResult) -> str:
         {k: _one_line(v, NAME_MAX if k in ("structure", "metric") else REMARK_MAX) for k, v in row.items()}
         for row in rows(result)
     ]
-    widths = {k: max([len(k), *(len(c[k]) for c in cells)]) for k in ("state", "structure", "metric", "value", "goal")}
+    widths = {k: max([len(k), *(len(c[k]) for c in cells)]) for k in ("state", "structure", "metric", "value", "limit")}
     head = "  ".join(k.upper().ljust(w) for k, w in widths.items())
     out = [f"Protocol: {_one_line(result.protocol.name, NAME_MAX)}", "", head, "-" * len(head)]
     for c in cells:

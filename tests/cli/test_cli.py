@@ -226,9 +226,10 @@ def test_check_formats_parse(go, rtplans: Path, form: str) -> None:
 def test_an_audit_trail_grows_and_verifies(go, rtplans: Path, tmp_path: Path) -> None:
     for _ in range(2):
         go("check", rtplans / "brain", "--alc", "1.4", "--draws", "64", "--protocol", "general", "--audit", tmp_path)
+    go("analyze", rtplans / "brain", "--alc", "1.4", "--draws", "64", "--audit", tmp_path)
     code, out, _ = go("audit", "verify", tmp_path)
     assert code == 0
-    assert out.startswith("intact: 2 entries")
+    assert out.startswith("intact: 3 entries")
     trail = tmp_path / "lymphorisk-audit.jsonl"
     trail.write_text(trail.read_text().replace("general", "genera1").replace("General", "Genera1"))
     assert go("audit", "verify", tmp_path)[0] == 1

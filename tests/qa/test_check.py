@@ -297,6 +297,19 @@ def test_an_optional_line_never_stops_the_gate_unless_strict(plan: Analysis) -> 
     assert one(plan, line("<= 11"), ramp(), strict=True).exit_code == 0
 
 
+def test_the_table_says_why_a_line_does_not_count(plan: Analysis) -> None:
+    cases = {
+        "FAIL (optional)": line("<= 1", required=False),
+        "FAIL (accepted)": line("<= 1", override=ACCEPTED, required=False),
+        "VARIATION": line("<= 9", variation="<= 11", required=False),
+        "FAIL": line("<= 1"),
+        "MISSING (optional)": Line("Mean[Gy]", "Heart", goal=limit("<= 1"), required=False),
+    }
+    shown = formats.rows(check(plan, Protocol("t", tuple(cases.values())), known(Spleen=ramp())))
+    assert [r["state"] for r in shown] == list(cases)
+    assert shown[2]["limit"] == "<= 9 (<= 11)"
+
+
 def test_a_failure_leads_over_a_missing_line(plan: Analysis) -> None:
     both = Protocol("t", (line("<= 1"), Line("Mean[Gy]", "Heart", goal=limit("<= 1"))))
     result = check(plan, both, known(Spleen=ramp()))
