@@ -110,7 +110,7 @@ def protocol_table(result: CheckResult) -> ProtocolTable:
             limit=r["limit"],
             value=r["value"],
             state=r["state"],
-            note="; ".join(r[k] for k in ("reason", "placed", "override", "evidence") if r[k]),
+            note="; ".join(r[k] for k in ("reason", "placed", "override", "endpoint", "evidence", "source") if r[k]),
         )
         for r in formats.rows(result)
     )

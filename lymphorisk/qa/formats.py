@@ -80,8 +80,7 @@ def rows(result: CheckResult) -> list[dict[str, str]]:
             "placed": placed_text(r),
             "endpoint": r.line.endpoint,
             "evidence": r.line.evidence,
-            "source": r.line.source,
-            "n": r.line.n,
+            "source": r.line.source + (f" (n = {r.line.n})" if r.line.n else ""),
             "override": "" if r.line.override is None else f"{r.line.override.reason} ({r.line.override.by})",
         }
         for r in result.lines
@@ -102,7 +101,7 @@ def text(result: CheckResult) -> str:
         out += [f"    {c[k]}" for k in ("reason", "placed") if c[k]]
         if c["override"]:
             out.append(f"    override: {c['override']}")
-        about = "; ".join(c[k] for k in ("endpoint", "evidence") if c[k])
+        about = "; ".join(c[k] for k in ("endpoint", "evidence", "source") if c[k])
         if about:
             out.append(f"    {about}")
     counted = [f for f in result.findings if not f.code.startswith("LR6") and f.severity != "info"]
