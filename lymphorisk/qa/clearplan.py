@@ -90,3 +90,19 @@ def dumps(protocol: Protocol) -> str:
             }
         )
     return out.getvalue()
+
+
+def left_out(protocol: Protocol) -> tuple[str, ...]:
+    """What a constraint sheet has no column for, in words; empty when nothing is lost."""
+    out = [f"rules {', '.join(sorted(protocol.rules))}"] if protocol.rules else []
+    for line in protocol.lines:
+        lost = [
+            name
+            for name in ("published", "alpha_beta_gy", "endpoint", "n", "evidence", "override")
+            if getattr(line, name)
+        ]
+        if line.required != (line.goal is not None):
+            lost.insert(0, "required")
+        if lost:
+            out.append(f"{line.label}: {', '.join(lost)}")
+    return tuple(out)

@@ -110,9 +110,11 @@ def _direction(bins: list[dict[str, Any]]) -> str:
 
 
 def dumps(protocol: Protocol) -> tuple[str, tuple[str, ...]]:
-    """The scorecard of a protocol, and the lines it cannot hold with the reason."""
+    """The scorecard of a protocol, and what it cannot hold: whole lines with the reason, or parts of a line."""
     computed: list[dict[str, Any]] = []
     left_out: list[str] = []
+    if protocol.rules:
+        left_out.append(f"rules {', '.join(sorted(protocol.rules))}")
     for line in protocol.lines:
         kind, argument = _kind(line.metric)
         if not line.structure or kind is None:
@@ -120,6 +122,8 @@ def dumps(protocol: Protocol) -> tuple[str, tuple[str, ...]]:
         elif line.variation is not None and line.goal is not None and _undirected(line.goal, line.variation):
             left_out.append(f"{line.label}: a scorecard cannot hold {line.goal} with {line.variation}")
         else:
+            if lost := _lost(line):
+                left_out.append(f"{line.label}: {', '.join(lost)}")
             computed.append(
                 {
                     "type": kind,
@@ -131,6 +135,11 @@ def dumps(protocol: Protocol) -> tuple[str, tuple[str, ...]]:
             )
     text = json.dumps({"name": protocol.name, "computed": computed, "custom": []}, indent=2, ensure_ascii=False)
     return text + "\n", tuple(left_out)
+
+
+def _lost(line: Line) -> list[str]:
+    parts = ("aliases", "priority", "published", "endpoint", "source", "n", "evidence", "note", "override")
+    return ([] if line.required == (line.goal is not None) else ["required"]) + [p for p in parts if getattr(line, p)]
 
 
 def _undirected(goal: Limit, variation: Limit) -> bool:

@@ -286,7 +286,7 @@ def _story(
         ]
         out += [
             *_heading(f"Protocol {short(protocol.name)}: {protocol.verdict}"),
-            _table(["Structure", "Metric", "Limit", "Value", "State", "Note"], rows, [3, 3, 3, 2, 2, 5], [3]),
+            _table(["Structure", "Metric", "Limit", "Value", "State", "Note"], rows, [4, 2.4, 2.4, 2.2, 2.8, 8], [3]),
         ]
     counts = _table(["Day", "Median", "50 % band", "90 % band"], content.counts(a), [1, 1.4, 2, 2], [1, 2, 3])
     counts._argW = [w * half / WIDTH_PT for w in counts._argW]

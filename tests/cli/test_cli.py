@@ -321,3 +321,25 @@ def test_structures_joined_count_their_overlap_once(go, rtplans: Path) -> None:
     total = left["volume_cm3"] * left["mean_gy"] + right["volume_cm3"] * right["mean_gy"]
     assert both["mean_gy"] == pytest.approx(total / both["volume_cm3"], rel=1e-3)
     assert go("dvh", rtplans / "lung", "--structure", "Lung_L+Toe")[0] == 3
+
+
+def test_protocols_change_form_and_say_what_is_lost(go, tmp_path: Path) -> None:
+    assert "esophagus" in go("protocol")[1]
+    source = tmp_path / "p.toml"
+    source.write_text(
+        'name = "t"\n[[line]]\nstructure = "Spleen"\nmetric = "Mean[Gy]"\ngoal = "<= 6"\nvariation = "< 9"\n'
+    )
+    code, plain, err = go("protocol", source)
+    assert (code, err) == (0, "")
+    for form in ("csv", "json"):
+        out = tmp_path / f"p.{form}"
+        code, _, err = go("protocol", source, "--to", form, "--out", out)
+        assert code == 0
+        assert "left out" not in err
+        again = go("protocol", out)[1]
+        assert again.split("[[line]]")[1] == plain.split("[[line]]")[1]
+    for form in ("csv", "json"):
+        code, _, err = go("protocol", "lung", "--to", form)
+        assert code == 0
+        assert "evidence" in err
+    assert go("protocol", "nonsense")[0] == 3
