@@ -33,7 +33,7 @@ def append(folder: Path, entry: Mapping[str, Any]) -> str:
     """
     if not folder.is_dir():
         raise InputError(f"the audit folder {folder.name!r} does not exist", "create it first")
-    with (folder / FILE).open("a+", encoding="utf-8") as trail:
+    with (folder / FILE).open("a+", encoding="utf-8", errors="replace", newline="\n") as trail:
         fcntl.flock(trail, fcntl.LOCK_EX)
         trail.seek(0)
         state = _verified(trail.read())
@@ -69,13 +69,15 @@ def verify(folder: Path) -> TrailState:
     path = folder / FILE
     if not path.is_file():
         raise InputError(f"no audit trail in {folder.name!r}", f"a trail is a file named {FILE}")
-    return _verified(path.read_text(encoding="utf-8"))
+    with path.open(encoding="utf-8", errors="replace", newline="\n") as trail:
+        return _verified(trail.read())
 
 
 def _verified(text: str) -> TrailState:
     last = GENESIS
     count = 0
-    for number, line in enumerate(text.splitlines(), start=1):
+    # Only a line feed ends a record: names may hold other characters that count as line breaks.
+    for number, line in enumerate(text.removesuffix("\n").split("\n") if text else [], start=1):
         try:
             record = json.loads(line)
             previous, entry, digest = record["previous"], record["entry"], record["hash"]

@@ -343,3 +343,14 @@ def test_protocols_change_form_and_say_what_is_lost(go, tmp_path: Path) -> None:
         assert code == 0
         assert "evidence" in err
     assert go("protocol", "nonsense")[0] == 3
+
+
+@pytest.mark.parametrize("form", ["text", "json", "junit", "sarif"])
+def test_the_same_plan_twice_gives_the_same_bytes(go, rtplans: Path, tmp_path: Path, form: str) -> None:
+    made = []
+    for i in range(2):
+        page = tmp_path / f"{i}.html"
+        asked = ("--protocol", "brain", "--alc", "1.4", "--draws", "64", "--format", form, "--report", page)
+        code, out, _ = go("check", rtplans / "brain", *asked)
+        made.append((code, out, page.read_bytes()))
+    assert made[0] == made[1]

@@ -54,3 +54,24 @@ def test_no_trail_is_not_an_intact_trail(tmp_path: Path) -> None:
         audit.verify(tmp_path)
     with pytest.raises(InputError, match="does not exist"):
         audit.append(tmp_path / "nowhere", {})
+
+
+def test_names_with_strange_line_breaks_do_not_break_the_trail(tmp_path: Path) -> None:
+    for name in ("a\u2028b", "c\x85d", "e\x0bf\r\ng\n", "\x1c"):
+        audit.append(tmp_path, {"protocol": name})
+    assert audit.verify(tmp_path).entries == 4
+
+
+def test_bytes_that_are_no_text_are_found_at_their_line(trail: Path) -> None:
+    path = trail / audit.FILE
+    lines = path.read_bytes().split(b"\n")
+    lines[2] = lines[2].replace(b"check", b"ch\xffck")
+    path.write_bytes(b"\n".join(lines))
+    assert audit.verify(trail).broken_line == 3
+
+
+def test_an_emptied_trail_is_no_trail_of_anything(trail: Path) -> None:
+    (trail / audit.FILE).write_text("")
+    assert audit.verify(trail).entries == 0
+    (trail / audit.FILE).write_text("\n")
+    assert audit.verify(trail).broken_line == 1
