@@ -13,8 +13,10 @@ from lymphorisk.cli.options import BLOOD, EXPORT, FORECAST, PATIENT, PLAN, optio
 from lymphorisk.cli.output import message, record, working, write_whole
 
 if TYPE_CHECKING:
+    from lymphorisk.dicom import Export
     from lymphorisk.qa.check import CheckResult
     from lymphorisk.report.content import ProtocolTable
+    from lymphorisk.scenario import Scenario
 
 
 @click.command()
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     "--audit", type=click.Path(file_okay=False, path_type=Path), help="Append to the audit trail of a folder."
 )
 @with_options(ARCHIVE)
+@click.option("--show-phi", is_flag=True, help="Add the patient's name and ID to the report.")
 @with_options(PATIENT, PLAN, BLOOD, FORECAST)
 def check(
     export: Path,
@@ -51,6 +54,7 @@ def check(
     dicom_pdf: Path | None,
     sr: Path | None,
     dated: datetime | None,
+    show_phi: bool,
     **given: Any,
 ) -> int:
     """The pre-treatment gate: every line of a protocol PASS, VARIATION, FAIL, MISSING or UNDECIDED.
@@ -80,12 +84,13 @@ def check(
     }["json" if as_json else form]()
     analysis = lookup.analysis(patient_of(given))
     table = protocol_table(result)
+    identity = identity_of(lookup.read) if show_phi else None
     if report is not None:
         from lymphorisk.report.document import document
 
-        write_whole(report, document(report, analysis, protocol=table, written=stamp(dated)))
+        write_whole(report, document(report, analysis, identity=identity, protocol=table, written=stamp(dated)))
         message(f"report: {report}")
-    archive(lookup.read, analysis, dicom_pdf=dicom_pdf, sr=sr, dated=dated, protocol=table)
+    archive(lookup.read, analysis, dicom_pdf=dicom_pdf, sr=sr, dated=dated, identity=identity, protocol=table)
     if audit is not None:
         record(
             audit,
@@ -96,6 +101,13 @@ def check(
         )
     click.echo(written, nl=False)
     return result.leaving(exit_zero)
+
+
+def identity_of(read: Export | Scenario) -> tuple[str, str] | None:
+    """Name and ID of the patient of an export."""
+    from lymphorisk.dicom import Export
+
+    return (read.phi.name, read.phi.id) if isinstance(read, Export) else None
 
 
 def protocol_table(result: CheckResult) -> ProtocolTable:

@@ -345,6 +345,15 @@ def test_protocols_change_form_and_say_what_is_lost(go, tmp_path: Path) -> None:
     assert go("protocol", "nonsense")[0] == 3
 
 
+def test_the_page_to_sign_names_the_patient_only_when_asked(go, rtplans: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    asked = ("check", rtplans / "brain", "--protocol", "brain", "--alc", "1.4", "--draws", "64", "--report", page)
+    for more, said in (((), False), (("--show-phi",), True)):
+        _, out, err = go(*asked, *more)
+        assert ("Patient " in page.read_text() and " · ID " in page.read_text()) is said
+        assert " ID " not in out + err
+
+
 @pytest.mark.parametrize("form", ["text", "json", "junit", "sarif"])
 def test_the_same_plan_twice_gives_the_same_bytes(go, rtplans: Path, tmp_path: Path, form: str) -> None:
     made = []
