@@ -40,7 +40,7 @@ OWNERS = {
     "click": {"cli"},
     "rich": {"cli"},
     "jinja2": {"report"},
-    "matplotlib": {"report"},
+    "matplotlib": {"report", "predict"},  # shap draws with it
     "reportlab": {"report"},
     "highdicom": {"dicom"},
     "pyarrow": {"train"},

@@ -14,7 +14,7 @@ from lymphorisk.analysis.doses import BodyNumbers, Doses, organ_doses
 from lymphorisk.analysis.edic import edic_family
 from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.result import Analysis, Assumption, Declined, Provenance, Risk, WhatIf
-from lymphorisk.analysis.risk import learned_voice, literature_voice, row_of, voices_differ
+from lymphorisk.analysis.risk import agreement_of, learned_voice, literature_voice, outcomes, row_of, voices_differ
 from lymphorisk.analysis.source import Source, open_source, with_fractions
 from lymphorisk.analysis.whatif import changed, parse
 from lymphorisk.circulation import MODELS, BloodDose, SurvivalForm
@@ -77,7 +77,8 @@ def analyze(
     count = forecast_of(exposure, who, options)
     edic = edic_family(doses, course.plan.fractions, body)
     row = row_of(doses, blood, edic, flow, who, body)
-    learned, explanation, model = learned_voice(row, options)
+    voice = learned_voice(row, options)
+    learned = voice.prediction
     literature = literature_voice(doses, blood, edic, flow, who)
 
     what_ifs = tuple(
@@ -85,7 +86,13 @@ def analyze(
         for text in options.what_if
     )
     mechanistic = {f"g{g}": count.grade_probability[g] for g in ("2", "3", "4")}
-    risk = Risk(mechanistic, learned, literature, voices_differ(mechanistic, learned, literature))
+    risk = Risk(
+        mechanistic,
+        learned,
+        literature,
+        voices_differ(mechanistic, learned, literature),
+        outcomes(learned, int(count.day[-1])),
+    )
     findings = [
         *course.findings,
         *doses.findings,
@@ -108,7 +115,7 @@ def analyze(
         forecast=count,
         course=exposure,
         risk=risk,
-        explanation=explanation,
+        explanation=voice.explanation,
         attribution=count.organ_share,
         what_ifs=what_ifs,
         findings=distinct(findings),
@@ -116,14 +123,16 @@ def analyze(
         provenance=Provenance(
             version=__version__,
             parameter_set=parameters.set_id(),
-            model_name=model[0],
-            model_sha256=model[1],
+            model_name=voice.model[0],
+            model_sha256=voice.model[1],
             inputs=course.inputs,
             seed=options.seed,
             draws=options.draws,
             options=shown(options),
             packages={name: version(name) for name in ("numpy", "pydicom", "scipy")},
         ),
+        agreement=agreement_of(count.organ_share, voice),
+        explanation_figures=voice.figures,
     )
 
 

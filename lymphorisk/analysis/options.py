@@ -50,6 +50,8 @@ class Options:
         Days forecast from the first fraction. [d]
     model : Path or None
         Folder of a trained predictor; None takes the shipped one.
+    shap_plots : bool
+        Also let the shap package draw the learned voice's reasons (a few seconds, most of it loading shap).
     what_if : tuple of str
         Changes to answer beside the plan, such as ``Spleen-5Gy`` or ``fractions=15``.
     link_by, sum_doses, plan : str, bool, str or None
@@ -74,6 +76,7 @@ class Options:
     seed: int = 20260101
     horizon_d: int = 365
     model: Path | None = None
+    shap_plots: bool = False
     what_if: tuple[str, ...] = ()
     link_by: str = "uid"
     sum_doses: bool = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lymphorisk.literature.case import Declined as Declined
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lymphorisk.lymphocyte import AlcForecast, Course
     from lymphorisk.lymphocyte.whatif import Difference
     from lymphorisk.plan import Patient
-    from lymphorisk.predict import Explanation, Prediction
+    from lymphorisk.predict import Agreement, Explanation, Prediction
 
 SOURCES = ("roi", "derived", "surrogate", "scenario")
 
@@ -99,12 +99,15 @@ class Risk:
         Published models, each with an estimate or the reason it declines.
     disagreement : str
         One sentence on how far the voices differ; empty when only one speaks.
+    outcome : mapping of str to str
+        What ``mechanistic`` and ``learned`` each answer for; every published estimate carries its own key.
     """
 
     mechanistic: Mapping[str, float]
     learned: Prediction | Declined
     literature: tuple[Estimate, ...]
     disagreement: str = ""
+    outcome: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +180,10 @@ class Analysis:
     findings : tuple of Finding
     assumptions : tuple of Assumption
     provenance : Provenance
+    agreement : Agreement or None
+        Physics' attribution and the learned reasons by organ; None when the learned voice gives none.
+    explanation_figures : mapping of str to str
+        SVG drawn by shap, when asked for; not part of the JSON result.
     """
 
     label: str
@@ -198,6 +205,8 @@ class Analysis:
     findings: tuple[Finding, ...]
     assumptions: tuple[Assumption, ...]
     provenance: Provenance
+    agreement: Agreement | None = None
+    explanation_figures: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def alc(self) -> AlcForecast:

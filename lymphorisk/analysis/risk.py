@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,13 +15,13 @@ from lymphorisk.analysis.doses import POOL_ORGAN, BodyNumbers, Doses
 from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.result import Declined
 from lymphorisk.circulation import BloodDose
-from lymphorisk.features import FeatureVector, feature_vector
+from lymphorisk.features import FeatureVector, feature, feature_vector
 from lymphorisk.literature import Case, Estimate, estimate_all
 from lymphorisk.plan import Patient
 from lymphorisk.units import ML_PER_L
 
 if TYPE_CHECKING:
-    from lymphorisk.predict import Explanation, Prediction
+    from lymphorisk.predict import Agreement, Explanation, Prediction
 
 #: Probabilities that differ by more than this are called apart.
 APART = 0.2
@@ -91,20 +93,50 @@ def shipped_model() -> Path | None:
     return found[-1] if found else None
 
 
-def learned_voice(
-    row: FeatureVector, options: Options
-) -> tuple[Prediction | Declined, Explanation | Declined, tuple[str, str]]:
-    """Prediction, explanation, and the model's name and SHA-256."""
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """The learned voice: what it says, why, drawings of why (SVG by name), and the model's name and SHA-256."""
+
+    prediction: Prediction | Declined
+    explanation: Explanation | Declined
+    figures: Mapping[str, str] = field(default_factory=dict)
+    model: tuple[str, str] = ("", "")
+
+
+def learned_voice(row: FeatureVector, options: Options) -> Learned:
+    """Ask the chosen or shipped predictor."""
     from lymphorisk import predict
 
     path = options.model or shipped_model()
     if path is None:
         reason = Declined("no trained predictor is installed")
-        return reason, reason, ("", "")
+        return Learned(reason, reason)
     predictor = _loaded(path)
-    prediction = predict.predict(predictor, row)
-    explanation = predict.explain(predictor, row)
-    return prediction, explanation, (predictor.name, predictor.identity)
+    return Learned(
+        predict.predict(predictor, row),
+        predict.explain(predictor, row),
+        predict.shap_drawings(predictor, row) if options.shap_plots else {},
+        (predictor.name, predictor.identity),
+    )
+
+
+def agreement_of(organ_share: Mapping[str, float], learned: Learned) -> Agreement | None:
+    """Physics' attribution against the learned reasons; organs the model knows nothing of have no opinion."""
+    from lymphorisk.predict import agreement
+
+    if isinstance(learned.explanation, Declined):
+        return None
+    known = {feature(c.name).organ for c in learned.explanation.features if isfinite(c.value)}
+    unknown = tuple(g.name for g in learned.explanation.organs if g.name not in known)
+    return agreement(organ_share, learned.explanation, unknown)
+
+
+def outcomes(learned: Prediction | Declined, horizon_d: int) -> dict[str, str]:
+    """What the mechanism's and the learned model's probabilities are probabilities of; they are not the same."""
+    out = {"mechanistic": f"true daily nadir within {horizon_d} days, without counting error"}
+    if not isinstance(learned, Declined) and learned.answers_for:
+        out["learned"] = "; ".join(dict.fromkeys(key.partition(", ")[2] for key in learned.answers_for.values()))
+    return out
 
 
 @cache

@@ -31,6 +31,7 @@ from lymphorisk.cli.output import message, record, working, write_whole
 @click.option(
     "--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the report: one HTML file, or a .pdf."
 )
+@click.option("--shap-plots", is_flag=True, help="Waterfall and beeswarm drawn by shap in the HTML report.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the JSON result to a file as well.")
 @click.option(
     "--audit", type=click.Path(file_okay=False, path_type=Path), help="Append to the audit trail of a folder."

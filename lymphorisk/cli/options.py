@@ -146,6 +146,7 @@ def options_of(given: dict[str, Any]) -> Options:
         "seed": "seed",
         "horizon": "horizon_d",
         "model": "model",
+        "shap_plots": "shap_plots",
     }
     chosen = {ours: given[theirs] for theirs, ours in direct.items() if given.get(theirs) is not None}
     return Options(organs=overrides, what_if=tuple(given.get("what_if", ())), **chosen)

@@ -7,6 +7,7 @@ from lymphorisk.predict.applicability import Domain, TrainingRange
 from lymphorisk.predict.booster import Predictor, load
 from lymphorisk.predict.calibration import Calibration
 from lymphorisk.predict.conformal import ConformalSets
+from lymphorisk.predict.drawings import beeswarm, shap_drawings, waterfall
 from lymphorisk.predict.explain import Contribution, Explanation, Group, explain
 from lymphorisk.predict.prediction import Prediction, predict
 
@@ -22,7 +23,10 @@ __all__ = [
     "Predictor",
     "TrainingRange",
     "agreement",
+    "beeswarm",
     "explain",
     "load",
     "predict",
+    "shap_drawings",
+    "waterfall",
 ]

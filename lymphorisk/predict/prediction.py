@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +69,8 @@ class Prediction:
     missing : tuple of str
         The model's features that are missing.
     findings : tuple of Finding
+    answers_for : mapping of str to str
+        What each probability is a probability of: threshold, window and aggregation, from the model's card.
     """
 
     p: Mapping[str, float]
@@ -80,6 +82,7 @@ class Prediction:
     model: str
     missing: tuple[str, ...]
     findings: tuple[Finding, ...]
+    answers_for: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def in_domain(self) -> bool:
@@ -149,6 +152,7 @@ def predict(predictor: Predictor, vector: FeatureVector) -> Prediction:
         model=f"{predictor.name} {predictor.identity}",
         missing=missing,
         findings=tuple(findings),
+        answers_for={o: ", ".join(key.values()) for o, key in predictor.card.get("outcome", {}).items()},
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -197,6 +198,23 @@ def voices(a: Analysis) -> list[tuple[str, str, str, str]]:
         note = f"Outcome: {e.outcome.key}. {e.how}"
         rows.append((short(model_name(e.name)), "–" if fourth else p, p if fourth else "–", short(note, TEXT_MAX)))
     return rows
+
+
+def outcome_note(a: Analysis) -> str:
+    """What the mechanism and the trained predictor each answer for; empty when only the mechanism speaks."""
+    key = a.risk.outcome
+    if "learned" not in key:
+        return ""
+    return (
+        f"Not the same outcome. Mechanism: {key['mechanistic']}. Trained predictor: {key['learned']}. A low count "
+        "between two blood samples is in the first only, so the first tends to be higher for deep nadirs."
+    )
+
+
+def agreement(a: Analysis) -> list[tuple[str, str, str, str]]:
+    """Organ, its share of the loss, the trained predictor's log-odds and factor on the odds."""
+    pairs = () if a.agreement is None else a.agreement.pairs
+    return [(name, percent(lost), f"{odds:+.2f}", f"×{math.exp(odds):.2f}") for name, lost, odds in pairs]
 
 
 def _with_interval(learned: Any, kind: str) -> str:

@@ -65,6 +65,8 @@ def render(
         blood=content.blood(analysis),
         edic=content.edic(analysis),
         voices=content.voices(analysis),
+        outcome_note=content.outcome_note(analysis),
+        agreement=content.agreement(analysis),
         explained=None if reason_of(analysis.explanation) else analysis.explanation,
         unexplained=reason_of(analysis.explanation),
         outside=not reason_of(analysis.risk.learned) and not analysis.risk.learned.in_domain,  # type: ignore[union-attr]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lymphorisk.analysis import Analysis, OrganDose
     from lymphorisk.circulation import BloodDose, BloodSummary
     from lymphorisk.literature import Estimate
+    from lymphorisk.predict import Agreement
 
 ANALYZE_SCHEMA = "lymphorisk/analyze/1"
 BLOOD_SCHEMA = "lymphorisk/blood/1"
@@ -93,6 +94,7 @@ def to_dict(analysis: Analysis, identity: Identity | None = None) -> dict[str, A
         "risk": _risk(analysis),
         "explanation": _explanation(analysis.explanation),
         "physics_attribution": dict(analysis.attribution),
+        "agreement": _agreement(analysis.agreement),
         "what_if": [{"change": w.text, **w.difference.to_dict()} for w in analysis.what_ifs],
         "findings": findings(analysis.findings),
         "assumptions": [{"name": a.name, "value": a.value, "note": a.note} for a in analysis.assumptions],
@@ -255,6 +257,7 @@ def _risk(analysis: Analysis) -> dict[str, Any]:
         "learned": _learned(risk.learned),
         "literature": [_estimate(e) for e in risk.literature],
         "disagreement": risk.disagreement,
+        "outcome": dict(risk.outcome),
     }
 
 
@@ -286,6 +289,17 @@ def _estimate(e: Estimate) -> dict[str, Any]:
     else:
         out["p"] = e.p
     return out | {"p_low": e.p_low, "p_high": e.p_high, "alc": e.alc, "citation": e.citation, "how": e.how}
+
+
+def _agreement(agreement: Agreement | None) -> dict[str, Any] | None:
+    """Physics and learned reasons by organ; null when the learned voice gives no reasons."""
+    if agreement is None:
+        return None
+    return {
+        "organs": [{"group": g, "lost_share": lost, "log_odds": odds} for g, lost, odds in agreement.pairs],
+        "kendall_tau": agreement.tau,
+        "sentence": agreement.sentence,
+    }
 
 
 def _explanation(explanation: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
+from lymphorisk.report.content import outcome_note
 from lymphorisk.report.json_ import reason_of
 from lymphorisk.report.summary import headline, weakness
 from lymphorisk.report.wording import (
@@ -124,6 +125,8 @@ def _voices(a: Analysis) -> list[str]:
         out += _wrapped(f"{model_name(e.name)}: {what}")
     if a.risk.disagreement:
         out += _wrapped(a.risk.disagreement)
+    if note := outcome_note(a):
+        out += _wrapped(note)
     return out
 
 
@@ -218,6 +221,8 @@ def _reasons(a: Analysis) -> list[str]:
     if reason := reason_of(a.explanation):
         return out + _wrapped(f"trained predictor: none, {reason}")
     out += [line for s in a.explanation.sentences for line in _wrapped(s)]  # type: ignore[union-attr]
+    if a.agreement is not None:
+        out += _wrapped(f"physics against trained predictor: {a.agreement.sentence}")
     return out + _wrapped(a.explanation.note)  # type: ignore[union-attr]
 
 
