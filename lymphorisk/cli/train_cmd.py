@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -77,9 +78,8 @@ def train(
         )
     for f in done.findings:
         message(f"{f.severity}: {f.code} {f.what}")
-    _show(
-        done.evaluation, f"Predictor {out.name}", html, as_json, "train", [f"{f.code} {f.what}" for f in done.findings]
-    )
+    notes = [f"{f.code} {f.what}" for f in done.findings]
+    _show(done.evaluation, f"Predictor {out.name}", out, html, as_json, "train", notes)
 
 
 @click.command()
@@ -107,14 +107,25 @@ def evaluate(
             message(
                 f"{outcome}: new log-odds = {line.intercept:+.2f} + {line.slope:.2f} x old; written to {recalibrated}"
             )
-    _show(result, f"{model.name} on {cohort.stem}", html, as_json, "evaluate", result["findings"])
+    _show(result, f"{model.name} on {cohort.stem}", model, html, as_json, "evaluate", result["findings"])
 
 
-def _show(evaluation: dict, title: str, html: Path | None, as_json: bool, command: str, notes: list[str]) -> None:  # type: ignore[type-arg]
+def _show(
+    evaluation: dict[str, Any],
+    title: str,
+    folder: Path,
+    html: Path | None,
+    as_json: bool,
+    command: str,
+    notes: list[str],
+) -> None:
+    from lymphorisk import predict
     from lymphorisk.report.evaluation import evaluation_html, evaluation_text
 
     if html is not None:
-        write_whole(html, evaluation_html(evaluation, title, notes))
+        judged = predict.load(folder)
+        beeswarms = {o: predict.beeswarm(judged, o) for o in judged.outcomes if o in evaluation["outcomes"]}
+        write_whole(html, evaluation_html(evaluation, title, notes, beeswarms))
         message(f"evaluation: {html}")
     if as_json:
         click.echo(json.dumps({"schema": f"lymphorisk/{command}/1", **evaluation}, indent=1))

@@ -22,6 +22,7 @@ WIDTH, HEIGHT = 420, 380
 LEFT, RIGHT, TOP, BOTTOM = 52.0, 14.0, 34.0, 48.0
 BAR_WIDTH, BAR_ROW = 640, 24
 NOT_CAUSES = "Contributions describe the model, not causes: they are no advice on which dose to change."
+BEESWARM = "SHAP summary: each dot a stored background patient, grey where the feature is missing."
 STYLE = """
 :root{color-scheme:light dark;--ink:#17212b;--paper:#fff;--soft:#4a5763;--rule:#cfd6dd;--one:#005b96;--two:#b3421a}
 @media(prefers-color-scheme:dark){:root{--ink:#e8edf2;--paper:#12171c;--soft:#a9b6c2;--rule:#38444f;--one:#7fc0ee;
@@ -35,7 +36,8 @@ th:first-child,td:first-child{text-align:left}.wide{overflow-x:auto}
 .figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(300px,1fr));gap:1rem}figure{margin:0}
 figcaption{font-size:.82rem;color:var(--soft)}svg{width:100%;height:auto}
 svg text{fill:var(--ink);font-size:13px}svg .tick,svg .axis-label{font-size:12px;fill:var(--soft)}
-svg path{fill:none;stroke:var(--ink)}svg .grid{stroke:var(--rule)}svg .one{stroke:var(--one);stroke-width:2}
+svg path{fill:none;stroke:var(--ink)}.shap svg{background:#fff;max-width:52rem}.shap svg path{fill:#000;stroke:none}
+svg .grid{stroke:var(--rule)}svg .one{stroke:var(--one);stroke-width:2}
 svg .two{stroke:var(--two);stroke-width:2}svg .dot{fill:var(--one)}svg .bar{fill:var(--one)}
 @media print{body{margin:0;max-width:none}figure,table{break-inside:avoid}}
 """
@@ -68,8 +70,16 @@ def evaluation_text(evaluation: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def evaluation_html(evaluation: Mapping[str, Any], title: str, notes: Sequence[str] = ()) -> str:
-    """One page: scores, ROC, calibration curve, decision curve, subgroups, contributions. No network, no script."""
+def evaluation_html(
+    evaluation: Mapping[str, Any],
+    title: str,
+    notes: Sequence[str] = (),
+    beeswarms: Mapping[str, str] | None = None,
+) -> str:
+    """One page: scores, ROC, calibration curve, decision curve, subgroups, contributions. No network, no script.
+
+    `beeswarms` holds SVG elements by outcome, as drawn by shap.
+    """
     body = [
         f"<h1>{escape(title)}</h1>",
         f"<p>{escape(evaluation['kind'])}. Cohort: {escape(evaluation['cohort'])}, {evaluation['rows']} rows.</p>",
@@ -78,6 +88,8 @@ def evaluation_html(evaluation: Mapping[str, Any], title: str, notes: Sequence[s
         body.append("<ul>" + "".join(f"<li>{escape(n)}</li>" for n in notes) + "</ul>")
     for outcome, e in evaluation["outcomes"].items():
         body += _outcome(outcome, e)
+        if beeswarms and outcome in beeswarms:
+            body.append(f'<div class="shap">{_figure(beeswarms[outcome], f"{BEESWARM} {NOT_CAUSES}")}</div>')
     if test := evaluation.get("test"):
         body.append(f"<h2>{escape(test['kind'].capitalize())}</h2>")
         body.append(_table("Scores", {OUTCOME.get(o, o): e for o, e in test["outcomes"].items()}))
