@@ -55,6 +55,8 @@ def analyze(
 
     EXPORT is a folder a planning system exported (searched through), a zip, or a scenario TOML.
     """
+    if given["shap_plots"] and (report is None or report.suffix.lower() == ".pdf"):
+        raise click.UsageError("--shap-plots needs --report with an HTML file to draw into")
     with working("analysing"):
         from lymphorisk.analysis import analyze as run
         from lymphorisk.analysis.source import read_source

@@ -295,6 +295,7 @@ def _story(
     out += [
         KeepTogether([*_heading("Risk: three voices, not averaged"), _figure(drawn["voices"], WIDTH_PT)]),
         _paragraph(a.risk.disagreement),
+        _paragraph(content.outcome_note(a)),
         _table(["Voice", "Grade 3 or worse", "Grade 4", "Basis"], content.voices(a), [3.4, 3, 3, 9], [1, 2]),
         KeepTogether(
             [
@@ -307,6 +308,8 @@ def _story(
         out.append(_paragraph(f"No explanation of a trained predictor: {reason}."))
     else:
         out += [_paragraph(f"· {short(s, 400)}", 7.5) for s in a.explanation.sentences]  # type: ignore[union-attr]
+        if a.agreement is not None:
+            out.append(_paragraph(f"· Physics against trained predictor: {a.agreement.sentence}", 7.5))
         out.append(_paragraph(a.explanation.note, 7.5, colour=SOFT))  # type: ignore[union-attr]
     shown = [content.organ(n, a.organs[n]) for n in in_reading_order(a.organs)] + [
         content.organ(t.tg263, t) for t in a.targets

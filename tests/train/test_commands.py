@@ -33,6 +33,7 @@ def test_from_file_to_model_to_card(tmp_path: Path, cohort_file, capsys: pytest.
     assert all(word in html for word in ("ROC curve", "Calibration curve", "Decision curve", "By site", "not causes"))
     assert "http" not in html
     assert "<script" not in html
+    assert html.count("SHAP beeswarm of the background patients, grade 3 or more</title>") == 1
     assert run(["model", "verify", str(tmp_path / "mine")]) == 0
     assert run(["model", "card", str(tmp_path / "mine")]) == 0
     assert "[[tripod]]" in capsys.readouterr().out

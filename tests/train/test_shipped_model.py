@@ -116,3 +116,12 @@ def test_it_holds_on_new_simulated_patients(shipped) -> None:
         assert abs(e["in_the_large"]) <= 0.03, outcome
         assert 0.86 <= e["conformal"]["events"] <= 0.94, outcome
         assert 0.86 <= e["conformal"]["non_events"] <= 0.94, outcome
+
+
+def test_a_card_whose_organ_ranks_miss_the_bar_says_so(shipped) -> None:
+    from lymphorisk.train.card import unsteady
+
+    limits = next(row["answer"] for row in shipped.card["tripod"] if row["about"] == "Limitations")
+    stated = {o: shipped.card["evaluation"]["internal"][o]["rank_stability"] for o in ("g3", "g4")}
+    assert limits.endswith(unsteady(stated) or "not causes.")
+    assert ("below the bar of 0.8" in limits) == (min(stated.values()) < 0.8)
