@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -94,6 +95,16 @@ def test_shap_draws_only_when_asked(plain: Analysis, drawn: Analysis) -> None:
     assert len(page.encode()) < 1_000_000
     assert "<svg" not in json_.render(drawn)
     assert "<svg" not in text.render(drawn)
+
+
+def test_the_page_with_drawings_stays_one_page(drawn: Analysis) -> None:
+    page = html.render(drawn)
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'href="#([^"]+)"', page)) <= set(ids)
+    assert not re.search(r"https?://|@import|url\(|<link|<script|<img|<image|data:", page)
+    assert page.count("<style>") == 1
+    assert "background: #fff" in page
 
 
 def test_the_page_with_drawings_repeats_byte_for_byte(drawn: Analysis) -> None:
