@@ -36,7 +36,8 @@ th:first-child,td:first-child{text-align:left}.wide{overflow-x:auto}
 .figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(300px,1fr));gap:1rem}figure{margin:0}
 figcaption{font-size:.82rem;color:var(--soft)}svg{width:100%;height:auto}
 svg text{fill:var(--ink);font-size:13px}svg .tick,svg .axis-label{font-size:12px;fill:var(--soft)}
-svg path{fill:none;stroke:var(--ink)}.shap{margin-top:1rem}.shap svg{background:#fff;max-width:52rem}.shap svg path{fill:#000;stroke:none}
+svg path{fill:none;stroke:var(--ink)}
+.shap{margin-top:1rem}.shap svg{background:#fff;max-width:52rem}.shap svg path{fill:#000;stroke:none}
 svg .grid{stroke:var(--rule)}svg .one{stroke:var(--one);stroke-width:2}
 svg .two{stroke:var(--two);stroke-width:2}svg .dot{fill:var(--one)}svg .bar{fill:var(--one)}
 @media print{body{margin:0;max-width:none}figure,table{break-inside:avoid}}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from lymphorisk.predict import Contribution, Explanation, Group
 from lymphorisk.report import html, json_, text
 from lymphorisk.scenario import scenario_from
 
+SHIPPED = Path(__file__).parents[2] / "models" / "insilico-2026.1"
 SCENARIO = {
     "plan": {"label": "pancreas", "fractions": 25, "prescription_gy": 50.0},
     "organs": {
@@ -28,7 +30,8 @@ SCENARIO = {
 
 
 def course(**chosen: bool) -> Analysis:
-    return analyze(scenario_from(SCENARIO), options=Options(draws=64, horizon_d=120, **chosen))  # type: ignore[arg-type]
+    options = Options(draws=64, horizon_d=120, model=SHIPPED, **chosen)  # type: ignore[arg-type]
+    return analyze(scenario_from(SCENARIO), options=options)
 
 
 @pytest.fixture(scope="module")
