@@ -11,8 +11,9 @@ from lymphorisk.cli.main import run
 
 def test_the_page_holds_both_drawings(rtplans: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page = tmp_path / "out.html"
-    asked = ["analyze", str(rtplans / "brain"), "--alc", "1.4", "--draws", "64", "--report", str(page), "--shap-plots"]
-    assert run(asked) == 0
+    model = rtplans.parents[1] / "models" / "insilico-2026.1"
+    asked = ["analyze", str(rtplans / "brain"), "--alc", "1.4", "--draws", "64", "--model", str(model)]
+    assert run([*asked, "--report", str(page), "--shap-plots"]) == 0
     capsys.readouterr()
     text = page.read_text(encoding="utf-8")
     assert text.count("SHAP waterfall of this patient, grade 3 or more</title>") == 1
