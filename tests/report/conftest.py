@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -32,17 +31,11 @@ SCENARIO = {
 
 
 @pytest.fixture(scope="session")
-def unpredicted() -> Iterator[None]:
-    """No trained predictor, whatever is shipped: reports are tested here, not models."""
+def result() -> Analysis:
+    """A two-phase scenario, analysed without a trained predictor: reports are tested here, not models."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("lymphorisk.analysis.risk.shipped_model", lambda: None)
-        yield
-
-
-@pytest.fixture(scope="session")
-def result(unpredicted: None) -> Analysis:
-    """A two-phase scenario, analysed."""
-    return analyze(scenario_from(SCENARIO), options=Options(draws=64, horizon_d=120))
+        return analyze(scenario_from(SCENARIO), options=Options(draws=64, horizon_d=120))
 
 
 @pytest.fixture(scope="session")
