@@ -22,7 +22,12 @@ from lymphorisk.cli.output import message, working, write_whole
 )
 @click.option("--stages", type=click.IntRange(min=1), help="Erlang stages of a transit; 1 is the exponential network.")
 @click.option("--lanes", type=click.IntRange(min=1), help="Parallel lanes of an organ; 1 is the well-mixed organ.")
-@click.option("--bounds", is_flag=True, help="Also the well-mixed and the per-visit organ.")
+@click.option(
+    "--bounds/--no-bounds",
+    default=True,
+    show_default=True,
+    help="Beside the lanes the two bounds: the well-mixed and the per-visit organ.",
+)
 @click.option("--sweep", metavar="beam-on=LOW:HIGH", help="Blood dose against the beam-on time of a fraction, in s.")
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Write the sweep as an SVG figure.")
 @with_options(PATIENT, PLAN, BLOOD)
@@ -53,7 +58,7 @@ def blood(
         patient = patient_of(given)
         if sweep is not None:
             low, high = span(sweep)
-            rows = swept(export, patient, options, low, high)
+            rows = swept(export, patient, replace(options, blood_bounds=False), low, high)
             if plot is not None:
                 write_whole(plot, written.sweep_figure(rows))
                 message(f"figure: {plot}")
