@@ -21,7 +21,7 @@ from lymphorisk.plan import Patient
 from lymphorisk.units import ML_PER_L
 
 if TYPE_CHECKING:
-    from lymphorisk.predict import Agreement, Explanation, Prediction
+    from lymphorisk.predict import Agreement, Explanation, Prediction, Predictor
 
 #: Probabilities that differ by more than this are called apart.
 APART = 0.2
@@ -140,7 +140,7 @@ def outcomes(learned: Prediction | Declined, horizon_d: int) -> dict[str, str]:
 
 
 @cache
-def _loaded(path: Path):  # type: ignore[no-untyped-def]
+def _loaded(path: Path) -> Predictor:
     from lymphorisk import predict
 
     return predict.load(path)

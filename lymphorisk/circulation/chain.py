@@ -184,7 +184,7 @@ class Transits:
         move = whole.reshape(m, n, m, n).copy()
         here = np.arange(n)
         move[:, here, :, here] -= stay
-        return Transit(read_only(stay), read_only(np.maximum(move, 0.0).reshape(m * n, m * n)))  # type: ignore[arg-type]
+        return Transit(read_only(stay), read_only(np.maximum(move, 0.0).reshape(m * n, m * n)))
 
 
 def pass_gap(c: Chain, transits: Transits, x: NDArray[Any], seconds: float) -> NDArray[Any]:

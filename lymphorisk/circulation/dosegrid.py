@@ -108,7 +108,7 @@ def histogram(c: Chain, untouched: float, bin_gy: float, steps: int, transits: T
     transits = transits or Transits(c.network, c.stages)
     offset = float(least_gy(c).sum())
     if range_gy(c) == 0:
-        return Histogram(offset, bin_gy, read_only(np.ones(1)), 1.0, 0.0, 0.0, 0.0)  # type: ignore[arg-type]
+        return Histogram(offset, bin_gy, read_only(np.ones(1)), 1.0, 0.0, 0.0, 0.0)
     lit = int(np.count_nonzero(c.dose_gy.sum(axis=0) > offset))
     counts = _steps_per_beam(c, round(steps * min(max(FEW_LANES / lit, 1.0), FINER)))
     fine, lost = _run(c, bin_gy, [step_units(int(n)) for n in counts], transits)
@@ -124,7 +124,7 @@ def histogram(c: Chain, untouched: float, bin_gy: float, steps: int, transits: T
     return Histogram(
         offset_gy=offset,
         bin_gy=bin_gy,
-        mass=read_only(best),  # type: ignore[arg-type]
+        mass=read_only(best),
         untouched=untouched,
         lost=lost,
         negative=negative,

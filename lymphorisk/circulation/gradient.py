@@ -97,9 +97,9 @@ def kill_gradient(
     for name in used.lanes:
         here = np.flatnonzero(c.compartment == network.index(name))
         out[name] = LaneGradient(
-            share=read_only(c.share[here].copy()),  # type: ignore[arg-type]
-            dose_gy=read_only(c.dose_gy[back][:, here]),  # type: ignore[arg-type]
-            per_gy=read_only(-slope[back][:, here]),  # type: ignore[arg-type]
+            share=read_only(c.share[here].copy()),
+            dose_gy=read_only(c.dose_gy[back][:, here]),
+            per_gy=read_only(-slope[back][:, here]),
         )
     return KillGradient(1.0 - value, MappingProxyType(out))
 

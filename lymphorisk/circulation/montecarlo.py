@@ -187,7 +187,7 @@ def histogram_of(dose: Real, c: Chain, bin_gy: float) -> Histogram:
     below = np.bincount(low, weights=1 - part, minlength=points)
     mass = (below + np.bincount(low + 1, weights=part, minlength=points)) / len(dose)
     untouched = float(np.mean(at <= SAFE))
-    return Histogram(offset, bin_gy, read_only(mass), untouched, 0.0, 0.0, 0.0)  # type: ignore[arg-type]
+    return Histogram(offset, bin_gy, read_only(mass), untouched, 0.0, 0.0, 0.0)
 
 
 def _dose_shares(c: Chain, phase: PhaseBlood) -> Attribution:

@@ -140,8 +140,8 @@ def summarise(
         v_ge_0_5=share_above(h, V_GE_GY, inclusive=True),
         d2_gy=hottest(h, HOTTEST, top_gy),
         surviving=MappingProxyType(dict(surviving)),
-        dose_gy=read_only(edges),  # type: ignore[arg-type]
-        volume_fraction_cumulative=read_only(cumulative),  # type: ignore[arg-type]
+        dose_gy=read_only(np.asarray(edges, dtype=np.float64)),
+        volume_fraction_cumulative=read_only(cumulative),
         least_gy=h.offset_gy,
         untouched=h.untouched,
         _mass=h.mass,
@@ -177,7 +177,7 @@ def course(fractions: Sequence[tuple[int, Histogram]]) -> Histogram:
     return Histogram(
         offset_gy=offset,
         bin_gy=bin_gy,
-        mass=read_only(mass),  # type: ignore[arg-type]
+        mass=read_only(mass),
         untouched=min(untouched, float(mass[0])),
         lost=sum(n * h.lost for n, h in fractions),
         negative=negative,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,10 @@ from lymphorisk.units import MM3_PER_CM3
 #: Direction cosines are written with up to 16 characters; 1e-4 is far below a voxel and far above rounding.
 ORTHONORMAL_TOLERANCE = 1e-4
 
+Scalar = TypeVar("Scalar", bound=np.generic)
 
-def read_only(array: NDArray[np.generic]) -> NDArray[np.generic]:
+
+def read_only(array: NDArray[Scalar]) -> NDArray[Scalar]:
     """The same array, no longer writeable."""
     array.setflags(write=False)
     return array
