@@ -116,7 +116,7 @@ def learned_voice(row: FeatureVector, options: Options) -> Learned:
         predict.predict(predictor, row),
         predict.explain(predictor, row),
         predict.shap_drawings(predictor, row) if options.shap_plots else {},
-        (predictor.name, predictor.identity),
+        (predictor.name, predictor.sha256),
     )
 
 

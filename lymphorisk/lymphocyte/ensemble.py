@@ -349,10 +349,10 @@ def _spread(
 def _findings(
     course: Course, people: Population, age_y: float | None, baseline_known: bool, chemo_known: bool
 ) -> tuple[Finding, ...]:
-    out = [
-        finding(SURROGATE, f"the lymphocytes of the {pool} see a surrogate dose; their band is widened", pool)
-        for pool in course.surrogates
-    ]
+    out = []
+    if course.surrogates:
+        pools = ", ".join(course.surrogates)
+        out.append(finding(SURROGATE, f"these lymphocytes see a surrogate dose, the band is widened: {pools}", "pools"))
     if not baseline_known:
         out.append(finding(BASELINE_UNKNOWN, "the forecast starts from a cohort's median count", hint="give --alc"))
     shown = people.value["survival.shown_to"]

@@ -47,8 +47,8 @@ class Predictor:
     ----------
     name : str
         Model name.
-    identity : str
-        First characters of the SHA-256 of the card, which holds the hash of every other file.
+    sha256 : str
+        SHA-256 of the card, which holds the hash of every other file.
     trained_on : str
         ``simulated patients`` or what the clinic calls its cohort.
     features : tuple of str
@@ -72,7 +72,7 @@ class Predictor:
     """
 
     name: str
-    identity: str
+    sha256: str
     trained_on: str
     features: tuple[str, ...]
     boosters: Mapping[str, Any]
@@ -84,6 +84,11 @@ class Predictor:
     seen: TrainingRange
     background: NDArray[np.float64]
     card: Mapping[str, Any]
+
+    @property
+    def identity(self) -> str:
+        """First characters of the hash, enough to tell models apart."""
+        return self.sha256[:ID_LENGTH]
 
     @property
     def outcomes(self) -> tuple[str, ...]:
@@ -108,7 +113,7 @@ def booster_from(raw: bytes) -> Any:
 
 
 def verified(path: Path) -> tuple[Mapping[str, Any], dict[str, bytes], str]:
-    """Card, files and identity of a model folder, after every hash was compared.
+    """Card, files and SHA-256 of the card of a model folder, after every hash was compared.
 
     Raises
     ------
@@ -139,7 +144,7 @@ def verified(path: Path) -> tuple[Mapping[str, Any], dict[str, bytes], str]:
             raise PredictorFileError(
                 f"{path.name}/{name} was altered: its SHA-256 is not the card's", "restore the model folder"
             )
-    return card, files, hashlib.sha256(raw).hexdigest()[:ID_LENGTH]
+    return card, files, hashlib.sha256(raw).hexdigest()
 
 
 def _arrays(raw: bytes) -> dict[str, NDArray[Any]]:
@@ -156,16 +161,16 @@ def load(path: str | Path) -> Predictor:
         Missing, altered or foreign files, or a feature schema other than this program's.
     """
     path = Path(path)
-    card, files, identity = verified(path)
+    card, files, digest = verified(path)
     try:
-        return _predictor(path, card, files, identity)
+        return _predictor(path, card, files, digest)
     except (KeyError, TypeError) as error:
         raise PredictorFileError(
             f"{path.name}/{CARD} or {CALIBRATION} lacks {error}", "the model was not written by this program"
         ) from error
 
 
-def _predictor(path: Path, card: Mapping[str, Any], files: Mapping[str, bytes], identity: str) -> Predictor:
+def _predictor(path: Path, card: Mapping[str, Any], files: Mapping[str, bytes], digest: str) -> Predictor:
     if card["features"]["schema"] != VERSION:
         raise PredictorFileError(
             f"model {path.name} was trained on feature schema {card['features']['schema']}, this program has {VERSION}",
@@ -190,7 +195,7 @@ def _predictor(path: Path, card: Mapping[str, Any], files: Mapping[str, bytes], 
     }
     return Predictor(
         name=str(card["model"]["name"]),
-        identity=identity,
+        sha256=digest,
         trained_on=str(card["model"]["trained_on"]),
         features=features,
         boosters=MappingProxyType(boosters),
