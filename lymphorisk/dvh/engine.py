@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
@@ -45,6 +46,8 @@ FAINT = 1e-6
 #: Pixels in all planes of a structure; slabs between planes are a few times as many. 1 << 21 of them hold 8 MB.
 MOST_PIXELS = 1 << 21
 END_CAPS = ("half", "none")
+#: Regions worked on side by side; numpy lets go of the interpreter, more than two mostly wait for memory.
+WORKERS = 2
 #: Bins of 0.1 Gy shift low-dose curves by tens of percent points; ten times finer costs nothing. [Gy]
 BIN_GY = 0.01
 
@@ -116,7 +119,8 @@ def exact_with_findings(
             stack = stacks[id(s)]
             if stack is not None:
                 found += [f for f in findings_of(s, stack, spacing) if f not in found]
-    results = tuple(_of_region(r, stacks, dose, end_caps, bin_gy, spacing) for r in regions)
+    with ThreadPoolExecutor(WORKERS) as pool:
+        results = tuple(pool.map(lambda r: _of_region(r, stacks, dose, end_caps, bin_gy, spacing), regions))
     found += [f for r, result in zip(regions, results, strict=True) if (f := _coverage_finding(r, result))]
     return results, tuple(found)
 
