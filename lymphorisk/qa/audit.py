@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from lymphorisk.errors import InputError
 
@@ -34,7 +33,7 @@ def append(folder: Path, entry: Mapping[str, Any]) -> str:
     if not folder.is_dir():
         raise InputError(f"the audit folder {folder.name!r} does not exist", "create it first")
     with (folder / FILE).open("a+", encoding="utf-8", errors="replace", newline="\n") as trail:
-        fcntl.flock(trail, fcntl.LOCK_EX)
+        _lock(trail)
         trail.seek(0)
         state = _verified(trail.read())
         if state.broken_line is not None:
@@ -46,6 +45,15 @@ def append(folder: Path, entry: Mapping[str, Any]) -> str:
         trail.write(json.dumps({"previous": state.last, "entry": entry, "hash": digest}, ensure_ascii=False) + "\n")
         trail.flush()
     return digest
+
+
+def _lock(trail: IO[str]) -> None:
+    """Keep other runs out until the file closes; where the system has no such lock, runs must take turns."""
+    try:
+        import fcntl
+    except ImportError:
+        return
+    fcntl.flock(trail, fcntl.LOCK_EX)
 
 
 @dataclass(frozen=True, slots=True)
