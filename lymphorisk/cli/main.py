@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "model": ("train_cmd", "model", "Predictors: list, card, verify, use."),
     "explain": ("explain", "explain", "What a finding code means."),
     "audit": ("audit", "audit", "Verify an audit trail."),
+    "cite": ("cite", "cite", "How to cite the program and the sources of its numbers."),
     "demo": ("demo", "demo", "Analyse a built-in plan: first success without data."),
     "doctor": ("doctor", "doctor", "Check the installation."),
     "parameters": ("parameters", "parameters", "Every number the models rest on, with source and range."),

@@ -285,6 +285,17 @@ def test_parameters_organs_doctor(go) -> None:
     assert go("doctor")[0] == 0
 
 
+def test_sources_can_be_cited_by_topic(go) -> None:
+    code, out, _ = go("cite", "edic", "--json")
+    assert code == 0
+    d = json.loads(out)
+    assert d["sources"]
+    assert all(s["citation"] for s in d["sources"])
+    everything = json.loads(go("cite", "--json")[1])["sources"]
+    assert {s["key"] for s in d["sources"]} < {s["key"] for s in everything}
+    assert go("cite", "nonsense")[0] == 70
+
+
 def test_the_demo_needs_nothing(go, tmp_path: Path) -> None:
     page = tmp_path / "demo.html"
     code, out, err = go("demo", "--report", page)
