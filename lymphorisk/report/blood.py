@@ -12,6 +12,11 @@ from lymphorisk.report.svg import Drawing, Scale, log_ticks, nice_ticks, round_u
 from lymphorisk.report.wording import by_organ
 
 SWEEP_SCHEMA = "lymphorisk/blood-sweep/1"
+NAMED = '<svg xmlns="http://www.w3.org/2000/svg"'
+STYLE = (
+    "svg{background:#fff;font:13px sans-serif}.grid{stroke:#d8dde3;fill:none}.axis{stroke:#333;fill:none}"
+    "text{fill:#222}.s0,.s1{stroke-width:2.2;fill:none}.s0{stroke:#0b5394}.s1{stroke:#a63d0f;stroke-dasharray:7 4}"
+)
 EDIC_NAMES = {"edic_gy": "EDIC", "edric_gy": "EDRIC", "edic_esophagus_gy": "EDIC, oesophageal"}
 
 
@@ -97,14 +102,21 @@ def sweep_figure(rows: Sequence[SweepPoint]) -> str:
         "sweep",
     )
     x = Scale(times[0], times[-1], 70, 640, log=True)
-    y = Scale(0.0, 100.0, 300, 20)
+    most = min(round_up(max(alive)), 100.0)
+    y = Scale(0.0, most, 300, 20)
     right = Scale(0.0, round_up(max(hot)), 300, 20)
-    d.y_axis(y, 70, 640, [0, 25, 50, 75, 100], "surviving, course [%]")
+    d.y_axis(y, 70, 640, nice_ticks(0.0, most, 5), "surviving, course [%]")
     d.x_axis(x, 300, 20, log_ticks(times[0], times[-1]), "beam-on time of a fraction [s]")
     d.line([(x(t), y(v)) for t, v in zip(times, alive, strict=True)], "line s0")
     d.line([(x(t), right(v)) for t, v in zip(times, hot, strict=True)], "line s1 dash1")
     d.text(x(times[0]) + 6, y(alive[0]) - 8, f"surviving ({form})", "label")
-    d.text(x(times[-1]) - 6, right(hot[-1]) - 8, "D2% of a fraction, right scale [Gy]", "label", "end")
+    d.text(x(times[-1]) - 6, right(hot[-1]) + 22, "D2% of a fraction, right scale [Gy]", "label", "end")
     for tick in nice_ticks(0.0, round_up(max(hot)), 4):
         d.text(646, right(tick) + 4, f"{tick:g}", "tick")
-    return d.svg()
+    return stand_alone(d.svg())
+
+
+def stand_alone(figure: str) -> str:
+    """A figure of the reports as a file of its own: name space and colours inside, readable without colour."""
+    head, rest = figure.split(">", 1)
+    return f"{head.replace('<svg', NAMED, 1)}><style>{STYLE}</style>{rest}"

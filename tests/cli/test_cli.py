@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
 from itertools import pairwise
 from pathlib import Path
 
@@ -173,7 +174,9 @@ def test_a_sweep_leaves_the_mean_alone(go, rtplans: Path, tmp_path: Path) -> Non
     means = [p["mean_gy"] for p in points]
     assert max(means) - min(means) < 1e-9
     assert points[0]["v_gt_0"] < points[-1]["v_gt_0"]
-    assert figure.read_text().startswith("<svg")
+    drawn = ET.fromstring(figure.read_text())
+    assert drawn.tag == "{http://www.w3.org/2000/svg}svg"
+    assert drawn.find("{http://www.w3.org/2000/svg}style") is not None
 
 
 @pytest.mark.parametrize("sweep", ["beam-on=5", "mu=1:2", "beam-on=9:1", "beam-on=a:b"])
@@ -211,8 +214,6 @@ def test_check_exits_by_what_it_finds(go, rtplans: Path, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("form", ["json", "junit", "sarif"])
 def test_check_formats_parse(go, rtplans: Path, form: str) -> None:
-    import xml.etree.ElementTree as ET
-
     code, out, _ = go(
         "check", rtplans / "brain", "--alc", "1.4", "--draws", "64", "--protocol", "brain", "--format", form
     )
