@@ -9,7 +9,9 @@ from pathlib import Path
 from lymphorisk.errors import ScenarioError
 
 MISSING = ("surrogate", "refuse")
-SUMS = ("none", "all")
+END_CAPS = ("half", "none")
+BLOOD_ENGINES = ("exact", "montecarlo", "resident")
+NETWORKS = (None, "28", "32")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,5 +85,13 @@ class Options:
     plan: str | None = None
 
     def __post_init__(self) -> None:
-        if self.missing not in MISSING:
-            raise ScenarioError(f"missing = {self.missing!r} is not one of {', '.join(MISSING)}")
+        allowed = {
+            "missing": MISSING,
+            "end_caps": END_CAPS,
+            "blood_engine": BLOOD_ENGINES,
+            "network": NETWORKS,
+        }
+        for name, values in allowed.items():
+            if getattr(self, name) not in values:
+                known = ", ".join(v for v in values if v is not None)
+                raise ScenarioError(f"{name} = {getattr(self, name)!r} is not one of {known}")

@@ -183,3 +183,9 @@ def test_breast_and_pancreas_come_out_near_what_cohorts_show(real_data: Path) ->
     assert 0.14 < pancreas.forecast.nadir.median / 1.26 < 0.34
     breast = analyze(real_data / "breast_photon", Patient(sex="F", age_y=55, alc=1.6, chemo="none"), FAST)
     assert breast.forecast.nadir.median / 1.6 > 0.6
+
+
+@pytest.mark.parametrize("wrong", [{"missing": "zero"}, {"end_caps": "full"}, {"blood_engine": "x"}, {"network": "29"}])
+def test_a_choice_that_does_not_exist_is_refused_by_name(wrong: dict[str, str]) -> None:
+    with pytest.raises(ScenarioError, match=next(iter(wrong))):
+        Options(**wrong)
