@@ -22,19 +22,22 @@ from lymphorisk.units import ML_PER_L
 #: A body whose coolest tenth still has this share of its mean dose is irradiated as a whole.
 WHOLE_BODY_SHARE = 0.5
 COOLEST = 0.1
+#: Lungs are whole from this share on: rounding of the parts' shares.
+WHOLE_LUNGS = 0.99
 
 
 def edic_family(doses: Doses, fractions: int, body: BodyNumbers) -> Mapping[str, float | Declined]:
     """EDIC, EDRIC and the oesophageal EDIC of the course, as exported (RBE of the export included). [Gy]
 
-    Lungs without GTV where both are drawn, else lungs; surrogates do not count.
+    A contour ``Lungs-GTV`` comes before the lungs; surrogates do not count, nor lungs of which a part is not drawn.
     """
     numbers = {name: p.number for name, p in load("edic").items() if not isinstance(p.value, tuple)}
     whole = doses.of("Body")
     volume = None
     if whole is not None:
         volume = body.volume_l * ML_PER_L if whole.dvh is None else whole.dvh.covered_cm3
-    lung, heart, liver = (mean(doses.of(name), name) for name in ("Lungs", "Heart", "Liver"))
+    heart, liver = (mean(doses.of(name), name) for name in ("Heart", "Liver"))
+    lung = mean(doses.of("Lungs-GTV") or whole_lungs(doses), "Lungs")
     body_mean = mean(whole, "Body")
     integral = (
         NotContoured("Body is not contoured") if whole is None or volume is None else whole.course.mean_gy * volume
@@ -53,6 +56,12 @@ def edic_family(doses: Doses, fractions: int, body: BodyNumbers) -> Mapping[str,
 def mean(organ: OrganDose | None, name: str) -> float | NotContoured:
     """Mean course dose [Gy], or why there is none."""
     return NotContoured(f"{name} is not contoured") if organ is None else organ.course.mean_gy
+
+
+def whole_lungs(doses: Doses) -> OrganDose | None:
+    """The lungs when all of them are drawn or given."""
+    drawn = sum(c.share for c in doses.pool_parts.get("lung", ()))
+    return doses.of("Lungs") if drawn > WHOLE_LUNGS else None
 
 
 def everywhere(body: OrganDose) -> bool:
