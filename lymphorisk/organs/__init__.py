@@ -16,7 +16,6 @@ from lymphorisk.organs.match import (
     organ_name,
     organ_of,
     similar,
-    without,
 )
 from lymphorisk.organs.organ import NETWORKS, POOLS, Organ, Origin, Recipe
 from lymphorisk.organs.table import load
@@ -40,5 +39,4 @@ __all__ = [
     "organ_of",
     "pool_cover",
     "similar",
-    "without",
 ]

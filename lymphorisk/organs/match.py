@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from types import MappingProxyType
 
-from lymphorisk.dvh.regions import Difference, Region, Union
+from lymphorisk.dvh.regions import Region, Union
 from lymphorisk.errors import AmbiguousOrganError, MissingOrganError
 from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.organs import names
@@ -413,31 +413,6 @@ def _union(organ: Organ, organs: Mapping[str, Match]) -> Match | None:
             "recipe",
         )
     return None
-
-
-def without(matching: Matching, organ: str, kind: str) -> Match | None:
-    """An organ with all targets of a kind taken out, such as ``Lungs-GTV``; None when either is missing.
-
-    Parameters
-    ----------
-    organ : str
-        TG-263 name.
-    kind : str
-        ``GTV``, ``CTV``, ``ITV`` or ``PTV``.
-    """
-    targets = [t.structure for t in matching.targets if t.kind == kind]
-    base = matching.organs.get(organ)
-    if base is None or not targets:
-        return None
-    name = f"{organ}-{kind}"
-    minus: Region = targets[0] if len(targets) == 1 else Union(kind, tuple(targets))
-    return Match(
-        Difference(name, base.region, minus),
-        (*base.roi_numbers, *(t.number for t in targets)),
-        (*base.roi_names, *(t.name for t in targets)),
-        f"recipe: {organ} without {kind}",
-        "recipe",
-    )
 
 
 def _target(structure: Structure) -> str | None:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lymphorisk.dvh.regions import Difference, Union
+from lymphorisk.dvh.regions import Union
 from lymphorisk.errors import AmbiguousOrganError, MissingOrganError
-from lymphorisk.organs import check_volume, load, match, organ_name, organ_of, without
+from lymphorisk.organs import check_volume, load, match, organ_name, organ_of
 from lymphorisk.plan import Structure
 
 SQUARE = np.array([[0.0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]])
@@ -293,16 +293,6 @@ def test_twelve_vertebrae_are_the_thoracic_spine_and_eleven_are_not() -> None:
     all_of_them = rois(*[f"vertebrae_T{n}" for n in range(1, 13)])
     assert match(all_of_them).organs["VB_T"].rung == "recipe"
     assert "VB_T" not in match(all_of_them[:-1]).organs
-
-
-def test_lungs_without_gtv() -> None:
-    found = match(rois("Lungs", "GTV_1", "GTV_2"))
-    made = without(found, "Lungs", "GTV")
-    assert made is not None
-    assert isinstance(made.region, Difference)
-    assert isinstance(made.region.minus, Union)
-    assert without(found, "Lungs", "ITV") is None
-    assert without(found, "Liver", "GTV") is None
 
 
 def test_overrides_by_name_by_number_and_by_sum() -> None:
