@@ -100,10 +100,11 @@ def _lies_in(name: str, whole: str) -> bool:
 def _within(name: str, share: Mapping[str, float], available: Collection[str]) -> list[Covered]:
     parts: list[Covered] = []
     for child in _children().get(name, ()):
-        # Testes and ovaries are the whole gonads each: no more than the whole is ever covered.
-        room = share[name] - sum(item.share for item in parts)
-        if child in share and room > SHARE_TOLERANCE:
-            parts += [Covered(i.organ, min(i.share, room)) for i in _within(child, share, available)]
+        for item in _within(child, share, available) if child in share else ():
+            # Testes and ovaries are the whole gonads each: no more than the whole is ever covered.
+            room = share[name] - sum(part.share for part in parts)
+            if room > SHARE_TOLERANCE:
+                parts.append(Covered(item.organ, min(item.share, room)))
     complete = sum(item.share for item in parts) >= share[name] - SHARE_TOLERANCE
     if name in available and not (load()[name].by_parts and complete):
         return [Covered(name, share[name])]

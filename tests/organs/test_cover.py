@@ -25,6 +25,12 @@ def test_no_compartment_is_covered_twice(available: set[str], network: str) -> N
         assert sum(c.share for c in covered) <= 1.0 + SHARE_TOLERANCE
 
 
+def test_both_kinds_of_gonads_are_no_more_than_the_whole() -> None:
+    """One ovary fills half of the compartment, the testes what is left."""
+    covered = blood_cover({"Ovary_L", "Testis_L", "Testis_R"}, "28")["gonads"]
+    assert covered == (Covered("Ovary_L", 0.5), Covered("Testis_L", 0.5))
+
+
 @given(NAMES)
 def test_no_part_counts_beside_its_whole(available: set[str]) -> None:
     for covered in pool_cover(available).values():
