@@ -144,7 +144,7 @@ def _nesting(contours: Sequence[Array], low: Array, high: Array) -> Array | None
 def contains(polygon: Array, points: Array) -> NDArray[np.bool_]:
     """Whether points (n, 2) lie in a polygon by even-odd, shape (n,)."""
     x0, y0 = polygon[:, 0], polygon[:, 1]
-    x1, y1 = np.roll(x0, -1), np.roll(y0, -1)
+    x1, y1 = np.concatenate([x0[1:], x0[:1]]), np.concatenate([y0[1:], y0[:1]])
     x, y = points[:, :1], points[:, 1:]
     crosses = (y0 > y) != (y1 > y)
     slope = (x1 - x0) / np.where(y1 == y0, 1.0, y1 - y0)

@@ -13,6 +13,7 @@ from lymphorisk.dvh.combine import share_of
 from lymphorisk.dvh.coverage import TRACE, Lattice
 from lymphorisk.dvh.curve import DVH, NotContoured, OutsideGrid
 from lymphorisk.dvh.histogram import Accumulator
+from lymphorisk.dvh.nodule import findings_of_balls, with_balls
 from lymphorisk.dvh.regions import Region, structures_of
 from lymphorisk.dvh.sampling import (
     BORDER_MM,
@@ -114,11 +115,14 @@ def exact_with_findings(
                 stacks[id(s)] = stack_of(s)
     spacing = slice_mm or _spacing([s for s in stacks.values() if s is not None], grid)
     found: list[Finding] = []
-    for region in regions:
-        for s in structures_of(region):
-            stack = stacks[id(s)]
-            if stack is not None:
-                found += [f for f in findings_of(s, stack, spacing) if f not in found]
+    for s in {id(s): s for region in regions for s in structures_of(region)}.values():
+        stack = stacks[id(s)]
+        if stack is not None:
+            said = findings_of(s, stack, spacing)
+            if end_caps == "half":
+                stacks[id(s)], balls = with_balls(stack, spacing)
+                said += findings_of_balls(balls, f"ROI {s.number} {s.name}")
+            found += [f for f in said if f not in found]
     with ThreadPoolExecutor(WORKERS) as pool:
         results = tuple(pool.map(lambda r: _of_region(r, stacks, dose, end_caps, bin_gy, spacing), regions))
     found += [f for r, result in zip(regions, results, strict=True) if (f := _coverage_finding(r, result))]
@@ -196,8 +200,8 @@ def _thinnest(dose: AxialDose | ObliqueDose) -> float:
 
 def _lattice(stacks: Sequence[Stack], dose: AxialDose | ObliqueDose) -> Lattice:
     """Pixels aligned with the dose's voxels, divided until the region's narrower side holds enough of them."""
-    low = np.min([s.box()[0] for s in stacks], axis=0)
-    high = np.max([s.box()[1] for s in stacks], axis=0)
+    boxes = np.array([s.box() for s in stacks])
+    low, high = boxes[:, 0].min(axis=0), boxes[:, 1].max(axis=0)
     wanted = max(float((high - low).min()) / PIXELS_ACROSS, FINEST_MM)
     # long and thin: no more pixels than fit
     wanted = max(wanted, float(np.sqrt(np.prod(high - low) * max(len(s.z_mm) for s in stacks) / MOST_PIXELS)))
@@ -239,30 +243,31 @@ def _collect(
         beyond = used & ~inside
         collected.missed += float(((share[1:-1] * beyond).sum(axis=(1, 2), dtype=np.float64) * pixel).sum())
         used &= inside
-    at = np.flatnonzero(used) + plane
+    at = np.flatnonzero(used)
     share = share.ravel()
+    # changes of dose over two pixels, or twice the slab; without meaning at the lattice's outer pixels, which are empty
+    up, across, along = (
+        dose[plane + n : len(dose) - plane + n] - dose[plane - n : -plane - n] for n in (plane, row, 1)
+    )
     rise = (2 * thick / (reach[2:] - reach[:-2])).astype(np.float32)
-    if np.ptp(pixel) > 0 or np.ptp(rise) > 0:
-        slab = at // plane - 1
-        pixel, rise = pixel[slab], rise[slab]
-    else:
-        pixel, rise = pixel[:1], rise[:1]
-    part = share[at]
-    centre = dose[at]
-    # changes of dose over two pixels, or twice the slab
-    up = (dose[at + plane] - dose[at - plane]) * rise
-    across = dose[at + row] - dose[at - row]
-    along = dose[at + 1] - dose[at - 1]
+    if np.ptp(rise) > 0 or rise[0] != 1:
+        up = (up.reshape(len(z), plane) * rise[:, None]).ravel()
     square = up * up
     square += across * across
     square += along * along
+    square = square.take(at)
+    part = share.take(at + plane)
+    centre = dose.take(at + plane)
+    pixel = pixel[at // plane] if np.ptp(pixel) > 0 else pixel[:1]
     rim = np.flatnonzero(part < WHOLE)
     if len(rim):
         # A rim pixel is covered on one side: its dose is taken amid that part, and spans that part.
         edge = at[rim]
+        up, across, along = up[edge], across[edge], along[edge]
+        edge += plane
         normal = [share[edge + step] - share[edge - step] for step in (plane, row, 1)]
         length = np.sqrt(normal[0] ** 2 + normal[1] ** 2 + normal[2] ** 2)
-        inward = normal[0] * up[rim] + normal[1] * across[rim] + normal[2] * along[rim]
+        inward = normal[0] * up + normal[1] * across + normal[2] * along
         inward /= np.maximum(length, np.float32(FAINT))
         covered = part[rim]
         centre[rim] = np.maximum(centre[rim] + inward * (1 - covered) * np.float32(0.5) ** 2, 0)

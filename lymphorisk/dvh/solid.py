@@ -115,8 +115,9 @@ def solid_of(stack: Stack, lattice: Lattice, end_caps: str, spacing_mm: float) -
         if not edges:
             edges.append(pile[0][0])
         for _, high, share in pile:
-            edges.append(high)
-            maps.append(share)
+            if high > edges[-1]:  # caps of neighbouring pieces may meet
+                edges.append(high)
+                maps.append(share)
     return Solid(np.array(edges), tuple(maps))
 
 
@@ -130,6 +131,8 @@ class _Planes:
         self.maps = tuple(maps)
         self.lattice, self.z = lattice, z
         self.areas = areas  # [pixels]
+        slopes = np.diff(areas) / np.diff(z)
+        self._bends: list[float] = (2 * np.diff(slopes) / (z[2:] - z[:-2])).tolist()
         self._outlines: dict[int, Array] = {}
 
     def outline(self, k: int) -> Array:
@@ -169,15 +172,10 @@ class _Planes:
 
     def curvature(self, k: int, first: int, last: int) -> float:
         """Second derivative of the area that both neighbours of interval k, k+1 agree on. [pixels / mm2]"""
-        known = [self._bend(n) for n in (k, k + 1) if first < n < last]
+        known = [self._bends[n - 1] for n in (k, k + 1) if first < n < last]
         if not known or min(known) * max(known) < 0:
             return 0.0
         return min(known, key=abs)
-
-    def _bend(self, n: int) -> float:
-        z, a = self.z[n - 1 : n + 2], self.areas[n - 1 : n + 2]
-        slopes = np.diff(a) / np.diff(z)
-        return float(2 * (slopes[1] - slopes[0]) / (z[2] - z[0]))
 
 
 def _piece(

@@ -60,6 +60,8 @@ class Stack:
         Planes, increasing. [mm]
     contours : tuple of tuples of ndarray, shape (n, 2)
         Contours of each plane. [mm]
+    spacing_mm : float, optional
+        Usual spacing of the planes; None for a single plane. [mm]
     bridged : frozenset of int
         Intervals (k to k+1) with planes missing, to be interpolated.
     broken : frozenset of int
@@ -68,19 +70,14 @@ class Stack:
 
     z_mm: Array
     contours: tuple[tuple[Array, ...], ...]
+    spacing_mm: float | None = None
     bridged: frozenset[int] = frozenset()
     broken: frozenset[int] = frozenset()
 
-    @property
-    def spacing_mm(self) -> float | None:
-        """Usual spacing of the planes; None for a single plane. [mm]"""
-        return float(np.median(np.diff(self.z_mm))) if len(self.z_mm) > 1 else None
-
     def box(self) -> tuple[Array, Array]:
         """Lowest and highest corner in x, y. [mm]"""
-        low = np.min([c.min(axis=0) for plane in self.contours for c in plane], axis=0)
-        high = np.max([c.max(axis=0) for plane in self.contours for c in plane], axis=0)
-        return low, high
+        corners = np.concatenate([c for plane in self.contours for c in plane])
+        return corners.min(axis=0), corners.max(axis=0)
 
     def pieces(self) -> list[tuple[int, int]]:
         """First and last plane of each piece."""
@@ -99,22 +96,21 @@ def stack_of(structure: Structure) -> Stack | None:
     kept = [c for c in structure.contours_mm if len(c) >= FEWEST_POINTS]
     if not kept:
         return None
-    for c in kept:
-        if c[:, 2].max() - c[:, 2].min() > FLAT_MM:
-            raise UnsupportedGeometryError(
-                f"ROI {structure.number} ({structure.name}) has contours outside the axial planes",
-                "redraw or resample the structure on axial slices",
-            )
-    heights = np.array([float(c[0, 2]) for c in kept])
+    starts = np.concatenate([[0], np.cumsum([len(c) for c in kept])[:-1]])
+    z = np.concatenate([c[:, 2] for c in kept])
+    if (np.maximum.reduceat(z, starts) - np.minimum.reduceat(z, starts)).max() > FLAT_MM:
+        raise UnsupportedGeometryError(
+            f"ROI {structure.number} ({structure.name}) has contours outside the axial planes",
+            "redraw or resample the structure on axial slices",
+        )
+    heights = z[starts]
     order = np.argsort(heights, kind="stable")
-    starts = np.concatenate([[0], np.flatnonzero(np.diff(heights[order]) > SAME_PLANE_MM) + 1, [len(order)]])
-    z, planes = [], []
-    for a, b in pairwise(starts):
-        members = order[a:b]
-        z.append(float(heights[members].mean()))
-        planes.append(tuple(kept[m][:, :2] for m in sorted(members)))
-    bridged, broken = _gaps(np.array(z), planes)
-    return Stack(np.array(z), tuple(planes), bridged, broken)
+    borders = np.concatenate([[0], np.flatnonzero(np.diff(heights[order]) > SAME_PLANE_MM) + 1, [len(order)]])
+    z_mm = np.add.reduceat(heights[order], borders[:-1]) / np.diff(borders)
+    planes = [tuple(kept[m][:, :2] for m in sorted(order[a:b])) for a, b in pairwise(borders)]
+    bridged, broken = _gaps(z_mm, planes)
+    spacing = float(np.median(np.diff(z_mm))) if len(z_mm) > 1 else None
+    return Stack(z_mm, tuple(planes), spacing, bridged, broken)
 
 
 def _gaps(z: Array, planes: list[tuple[Array, ...]]) -> tuple[frozenset[int], frozenset[int]]:
