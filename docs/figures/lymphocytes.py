@@ -6,13 +6,12 @@ from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
-import numpy as np
 
 from lymphorisk.lymphocyte import forecast, population
 from lymphorisk.lymphocyte.update import update
 from lymphorisk.parameters import load, posterior
 from lymphorisk.train.anchors import site_courses
-from lymphorisk.train.calibrate import Scene, all_rows, check
+from lymphorisk.train.calibrate import Scene, all_rows, calibrated, check
 
 HERE = Path(__file__).parent
 PEOPLE = population(load("lymphocyte"), posterior())
@@ -46,10 +45,8 @@ def bands() -> None:
 
 def calibration() -> None:
     """Published against predicted, at the median of the posterior."""
-    draws = posterior()
-    assert draws is not None
     rows = all_rows()
-    checks = check(rows, PEOPLE, np.median(draws.z, axis=0))
+    checks = check(rows, PEOPLE, calibrated())
     figure, axes = plt.subplots(1, 2, figsize=(8, 3.6))
     for c, row in zip(checks, rows, strict=True):
         rate = isinstance(row, Scene) and row.anchor.value is None

@@ -2,8 +2,9 @@
 
 Two tables in ``parameters/data``: ``calibration_anchors.csv`` (cohorts by site) and
 ``calibration_whole_body.csv`` (whole-body doses). Cohort courses come from phantoms: each site in
-several bodies with small, usual and large tumours. Where a cohort's baseline, schedule or drug was
-not printed, the row holds an assumption; docs/lymphocytes.md lists which.
+several bodies with small, usual and large tumours, or with tumours of the size the cohort printed. A
+cohort that was treated in several ways holds them side by side, with their shares. Where a cohort's
+baseline, schedule or drug was not printed, the row holds an assumption; docs/lymphocytes.md lists which.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from functools import cache
 import numpy as np
 
 from lymphorisk.dvh.curve import DoseDistribution, mixture, uniform
+from lymphorisk.errors import ScenarioError
 from lymphorisk.lymphocyte.course import Course, PhaseExposure
 from lymphorisk.lymphocyte.pools import POOLS
 from lymphorisk.organs.cover import Covered, blood_cover, pool_cover
@@ -33,44 +35,76 @@ ONE_SEX = {"breast": "F", "prostate": "M"}
 DOSE_CLASSES = 64
 
 
+#: Tumour sizes looked at when a printed PTV is to be met.
+SIZES = (0.2, 4.0)
+#: Halvings of that range: the voxels of the phantom, not the search, then limit the size.
+HALVINGS = 16
+#: Columns that hold one value for each way a cohort was treated.
+SEVERAL = ("fractions", "prescription_gy", "chemo", "share")
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """One way the patients of a cohort were treated, and the share of them."""
+
+    share: float
+    fractions: int
+    prescription_gy: float
+    chemo: str
+
+
 @dataclass(frozen=True, slots=True)
 class Anchor:
     """One published row.
 
     Attributes
     ----------
+    schedules : tuple of Schedule
+        How the cohort was treated; shares sum to 1.
+    size : float
+        Tumour diameter over the usual one, where a printed dose told it.
+    ptv_cm3 : float or None
+        Volume of the usual PTV of the cohort, where it was printed. [cm3]
     outcome : str
-        ``below_0.5``, ``below_0.2`` (lowest weekly count up to `when_d` days after the last fraction),
-        ``below_0.5_at``, ``alc_after`` (on that day after the last fraction), ``nadir`` (median lowest count).
+        ``below_0.5``, ``below_0.2`` (lowest weekly count up to `when_d`), ``below_0.5_at``, ``alc_after`` (on that
+        day), ``nadir`` (median lowest count).
+    when_d, counted_from : float, str
+        Day of the count, or end of its window, after the ``start`` or the ``end`` of the course. [d]
     baseline, baseline_sd_ln : float
         Median count before treatment [10^9/L] and its spread in the cohort, sd(ln).
     baseline_known : str
-        ``read`` when the cohort printed its baseline, ``assumed`` otherwise.
+        ``read`` or ``derived`` from print; ``cancels`` when a ratio was printed; ``assumed`` otherwise: then it is
+        estimated with the parameters.
     events, n : int or None
         For rates; `n` also for medians.
     value : float or None
         Median count. [10^9/L]
     role : str
         ``fit`` or ``check``.
+    listed : bool
+        One of the published rates the model is held to row by row.
     """
 
     id: str
     group: str
     site: str
     modality: str
-    fractions: int
-    prescription_gy: float
-    chemo: str
+    schedules: tuple[Schedule, ...]
+    size: float
+    ptv_cm3: float | None
     baseline: float
     baseline_known: str
     baseline_sd_ln: float
     outcome: str
     when_d: float
+    counted_from: str
     events: int | None
     n: int
     value: float | None
     role: str
+    listed: bool
     source: str
+    note: str
 
     @property
     def observed(self) -> float:
@@ -79,6 +113,10 @@ class Anchor:
             return self.value
         assert self.events is not None
         return self.events / self.n
+
+    def day(self, last_fraction_d: float) -> float:
+        """Day of the count, or end of its window, from the first fraction. [d]"""
+        return self.when_d if self.counted_from == "start" else last_fraction_d + self.when_d
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,22 +152,43 @@ def anchors() -> tuple[Anchor, ...]:
                 group=row["group"],
                 site=row["site"],
                 modality=row["modality"],
-                fractions=int(row["fractions"]),
-                prescription_gy=float(row["prescription_gy"]),
-                chemo=row["chemo"],
+                schedules=_schedules(row),
+                size=float(row["size"] or 1.0),
+                ptv_cm3=float(row["ptv_cm3"]) if row["ptv_cm3"] else None,
                 baseline=float(row["baseline"]),
                 baseline_known=row["baseline_known"],
                 baseline_sd_ln=float(row["baseline_sd_ln"]),
                 outcome=row["outcome"],
                 when_d=float(row["when_d"]),
+                counted_from=row["counted_from"],
                 events=int(row["events"]) if row["events"] else None,
                 n=int(row["n"]),
                 value=float(row["value"]) if row["value"] else None,
                 role=row["role"],
+                listed=row["listed"] == "yes",
                 source=row["source"],
+                note=row["note"],
             )
             for row in csv.DictReader(lines)
         )
+
+
+def _schedules(row: Mapping[str, str]) -> tuple[Schedule, ...]:
+    """Columns with one value hold for all ways of treatment."""
+    cells = {name: (row[name] or "1").split(";") for name in SEVERAL}
+    ways = max(len(c) for c in cells.values())
+    fractions, dose, chemo, share = (c * ways if len(c) == 1 else c for c in cells.values())
+    total = sum(float(s) for s in share)
+    return tuple(
+        Schedule(float(s) / total, int(n), float(d), drug)
+        for s, n, d, drug in zip(share, fractions, dose, chemo, strict=True)
+    )
+
+
+def cohort_baselines() -> Mapping[str, float]:
+    """Factors on the assumed baselines by source, as the calibration estimated them; 1 for a cohort not in it."""
+    with (DATA / "calibration_baselines.csv").open(newline="", encoding="utf-8") as lines:
+        return {row["source"]: float(row["factor"]) for row in csv.DictReader(lines)}
 
 
 def whole_body_rows() -> tuple[WholeBody, ...]:
@@ -196,15 +255,53 @@ def exposure(phase: Phase, organs: Mapping[str, DoseDistribution], sex: str) -> 
 
 
 @cache
-def site_courses(site: str, modality: str, fractions: int, prescription_gy: float, chemo: str) -> tuple[Course, ...]:
-    """Courses of a site in the bodies and tumour sizes of `VARIANTS`."""
+def site_courses(
+    site: str, modality: str, fractions: int, prescription_gy: float, chemo: str, size: float = 1.0
+) -> tuple[Course, ...]:
+    """Courses of a site in the bodies and tumour sizes of `VARIANTS`, the sizes times `size`."""
     out = []
-    for size, sex in VARIANTS:
+    for factor, sex in VARIANTS:
         if ONE_SEX.get(site, sex) != sex:
             continue
         plan = phantom_plan(
-            numbers(), site, sex=sex, modality=modality, fractions=fractions, prescription_gy=prescription_gy, size=size
+            numbers(),
+            site,
+            sex=sex,
+            modality=modality,
+            fractions=fractions,
+            prescription_gy=prescription_gy,
+            size=factor * size,
         )
         phases = tuple(exposure(p, d, sex) for p, d in zip(plan.phases, plan.organ_doses(), strict=True))
         out.append(Course(phases, chemo))
     return tuple(out)
+
+
+@cache
+def size_for_ptv(site: str, modality: str, ptv_cm3: float) -> float:
+    """Tumour diameter over the usual one at which the PTV of the reference body has a volume [cm3]."""
+    low, high = SIZES
+    for _ in range(HALVINGS):
+        middle = float(np.sqrt(low * high))
+        grid = phantom_plan(numbers(), site, sex=ONE_SEX.get(site, "M"), modality=modality, size=middle).grid
+        volume = next(grid.volume_cm3(name) for name in grid.owned if name.startswith("PTV"))
+        low, high = (middle, high) if volume < ptv_cm3 else (low, middle)
+    if high == SIZES[1] or low == SIZES[0]:
+        raise ScenarioError(f"no {site} tumour of the phantom has a PTV of {ptv_cm3:g} cm3")
+    return float(np.sqrt(low * high))
+
+
+def size_of(anchor: Anchor) -> float:
+    """Tumour diameter of a cohort over the usual one."""
+    if anchor.ptv_cm3 is None:
+        return anchor.size
+    return size_for_ptv(anchor.site, anchor.modality, anchor.ptv_cm3)
+
+
+def anchor_courses(anchor: Anchor) -> tuple[tuple[Schedule, tuple[Course, ...]], ...]:
+    """The courses of each way a cohort was treated."""
+    size = size_of(anchor)
+    return tuple(
+        (s, site_courses(anchor.site, anchor.modality, s.fractions, s.prescription_gy, s.chemo, size))
+        for s in anchor.schedules
+    )

@@ -9,8 +9,10 @@ row's phantom courses with patients drawn around z. s_r^2 adds the row's own err
 logit scale, log-normal for a median) and the difference between cohorts that no row explains
 (`COHORT_LOGIT`, `COHORT_LN`: two series of the same treatment differ by as much). The mode is found by
 Gauss-Newton, the posterior taken as normal around it, and draws are written as
-``parameters/data/lymphocyte_posterior.csv``. Guard against over-fitting: each site is left out in
-turn (one Gauss-Newton step from the mode) and predicted by the others.
+``parameters/data/lymphocyte_posterior.csv``. The median baseline of a cohort that did not print it is
+one more unknown, ln of its factor on the assumed one normal with sd `BASELINE_LN`, estimated with the
+parameters (``calibration_baselines.csv``). Guard against over-fitting: each site is left out in turn
+(one Gauss-Newton step from the mode) and predicted by the others, its baselines as assumed.
 """
 
 from __future__ import annotations
@@ -27,15 +29,17 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from lymphorisk.errors import ParameterError
 from lymphorisk.lymphocyte.course import Course
 from lymphorisk.lymphocyte.pools import POOL_OF
-from lymphorisk.lymphocyte.population import Draws, Population, in_range, normals, population
+from lymphorisk.lymphocyte.population import Z_90, Draws, Population, in_range, normals, population
 from lymphorisk.lymphocyte.realisation import PATIENT_DIMENSIONS, drug_rate, fate_of, log_kill_of_phase, system_of
 from lymphorisk.lymphocyte.summary import BELOW
 from lymphorisk.lymphocyte.trajectory import Calendar, blood_count
-from lymphorisk.parameters import load
+from lymphorisk.parameters import load, posterior
 from lymphorisk.parameters.store import DATA
-from lymphorisk.train.anchors import Anchor, WholeBody, anchors, site_courses, whole_body_rows
+from lymphorisk.train.anchors import Anchor, WholeBody, anchor_courses, anchors, cohort_baselines, whole_body_rows
+from lymphorisk.train.scores import wilson
 
 #: What the data can say something about.
 FITTED = (
@@ -65,16 +69,15 @@ PATIENTS = 192
 SEED = 20
 #: Width the step at a grade's edge is smoothed by, sd(ln), so that rates move smoothly with z.
 EDGE = 0.10
-#: Differences between cohorts of one treatment: sd of a logit, and of ln median. Oesophagus G4 of 40, 56 and 71 % in
-#: three photon series, lung G3 of 55 to 91 % in four, glioma G3 of 21 to 38 % in four: sd of the logit 0.4 to 0.8.
-COHORT_LOGIT = 0.5
+#: What no row explains between cohorts once their sizes, schedules and baselines are set: sd of a logit, of ln count.
+COHORT_LOGIT = 0.2
 COHORT_LN = 0.15
+#: sd(ln) of the median baseline between cohorts of one site: of 30 printed ones of nine sites (docs/lymphocytes.md).
+BASELINE_LN = 0.12
 #: sd(ln) of a count within a cohort, for the error of a median: the largest cohort with nadirs gives 0.70.
 COUNT_SD = 0.70
 #: sd(median) over sd(mean) of a normal sample.
 MEDIAN_FACTOR = 1.2533
-#: How far the median baseline of a cohort that did not print it may lie from the assumed one: a fifth either way.
-BASELINE_FACTORS = (0.8, 0.87, 0.93, 1.0, 1.08, 1.16, 1.25)
 #: Step of the finite differences, and the largest step of an iteration, in z.
 STEP = 0.05
 LARGEST_STEP = 1.0
@@ -83,7 +86,6 @@ ITERATIONS = 12
 CONVERGED = 0.02
 POSTERIOR_DRAWS = 256
 Z_LIMIT = 2.5
-Z_95 = 1.96
 AGE_Y = 62.0
 WORKERS = 2
 COUNT_EVERY_D = 7
@@ -102,10 +104,10 @@ CRANIAL = ("brain", "whole_brain")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """A cohort row with its courses and its patients' dimensions."""
+    """A cohort row with its patients' dimensions and, for each way of treatment, its patients and their courses."""
 
     anchor: Anchor
-    courses: tuple[Course, ...]
+    parts: tuple[tuple[NDArray[np.intp], tuple[Course, ...]], ...]
     z: Mapping[str, NDArray[np.float64]]
     baseline: NDArray[np.float64]
     noise: NDArray[np.float64]
@@ -116,12 +118,16 @@ Row = Scene | WholeBody
 
 def scene(anchor: Anchor) -> Scene:
     """Courses and patients of a row; the patients are the same for all rows, so rows differ by treatment only."""
-    courses = site_courses(anchor.site, anchor.modality, anchor.fractions, anchor.prescription_gy, anchor.chemo)
+    ways = anchor_courses(anchor)
     z = {f"patient.{name}": normals(SEED, f"patient.{name}", PATIENTS) for name in PATIENT_DIMENSIONS}
     baseline = anchor.baseline * np.exp(anchor.baseline_sd_ln * z["patient.baseline"])
-    weeks = int(courses[0].last_fraction_d + max(anchor.when_d, 0.0)) // COUNT_EVERY_D + 2
+    ends = np.round(np.cumsum([s.share for s, _ in ways]) * PATIENTS).astype(np.intp)
+    dealt = np.split(np.random.default_rng(SEED).permutation(PATIENTS), ends[:-1])
+    last = max(courses[0].last_fraction_d for _, courses in ways)
+    weeks = int(max(anchor.day(last), last)) // COUNT_EVERY_D + 2
     noise = np.random.default_rng([SEED, weeks]).standard_normal((PATIENTS, weeks))
-    return Scene(anchor, courses, MappingProxyType(z), baseline, noise)
+    parts = tuple((np.sort(rows), courses) for rows, (_, courses) in zip(dealt, ways, strict=True))
+    return Scene(anchor, parts, MappingProxyType(z), baseline, noise)
 
 
 def draws_at(people: Population, z: Mapping[str, float], patients: Mapping[str, NDArray[np.float64]], n: int) -> Draws:
@@ -142,20 +148,28 @@ def predicted(row: Row, people: Population, z: Mapping[str, float], baseline: fl
         still = {f"patient.{name}": np.zeros(1) for name in PATIENT_DIMENSIONS}
         one = draws_at(people, z, still, 1)
         return float(_ratios((row.course(),), one, people, np.array([row.at_d]))[0, 0])
-    a, last = row.anchor, row.courses[0].last_fraction_d
-    draws = draws_at(people, z, row.z, PATIENTS)
-    at = last + a.when_d
-    if a.outcome in ("alc_after", "below_0.5_at"):
-        count = _ratios(row.courses, draws, people, np.array([at]))[:, 0] * row.baseline * baseline
-        if a.outcome == "alc_after":
-            return float(np.median(count))
-        return _rate(count, BELOW["0.5"])
-    days = np.append(np.arange(0.0, at, COUNT_EVERY_D), at)
-    error = np.exp(people.value["counting.sd_ln"] * row.noise[:, : len(days)])
-    lowest = (_ratios(row.courses, draws, people, days) * row.baseline[:, None] * baseline * error).min(axis=1)
-    if a.outcome == "nadir":
+    lowest = np.empty(PATIENTS)
+    for rows, courses in row.parts:
+        lowest[rows] = _counts(row, rows, courses, people, z) * baseline
+    outcome = row.anchor.outcome
+    if outcome in ("alc_after", "nadir"):
         return float(np.median(lowest))
-    return _rate(lowest, BELOW[a.outcome.removeprefix("below_")])
+    return _rate(lowest, BELOW[outcome.removeprefix("below_").removesuffix("_at")])
+
+
+def _counts(
+    row: Scene, rows: NDArray[np.intp], courses: Sequence[Course], people: Population, z: Mapping[str, float]
+) -> NDArray[np.float64]:
+    """The count of each patient on the day asked for, or the lowest weekly one up to it. [10^9/L]"""
+    draws = draws_at(people, z, {name: v[rows] for name, v in row.z.items()}, len(rows))
+    at = row.anchor.day(courses[0].last_fraction_d)
+    one_day = row.anchor.outcome in ("alc_after", "below_0.5_at")
+    days = np.array([at]) if one_day else np.append(np.arange(0.0, at, COUNT_EVERY_D), at)
+    count = _ratios(courses, draws, people, days) * row.baseline[rows, None]
+    if row.anchor.outcome == "alc_after":
+        return count[:, 0]
+    error = np.exp(people.value["counting.sd_ln"] * row.noise[rows, : len(days)])
+    return np.asarray((count * error).min(axis=1))
 
 
 def _rate(count: NDArray[np.float64], edge: float) -> float:
@@ -210,17 +224,55 @@ def transformed(row: Row, value: float) -> float:
 Evaluate = Callable[[Sequence[tuple[int, tuple[float, ...]]]], list[float]]
 
 
+def cohort(row: Row) -> str:
+    """The cohort whose baseline is estimated with the parameters; empty when the row has none."""
+    return row.anchor.source if isinstance(row, Scene) and row.anchor.baseline_known == "assumed" else ""
+
+
+def cohorts(rows: Sequence[Row]) -> tuple[str, ...]:
+    """Cohorts of the fitted rows with an unknown baseline, in the order of their coordinates."""
+    return tuple(sorted({cohort(r) for r in rows if role(r) == "fit"} - {""}))
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A place in the fit: coordinates of the parameters, and the factor on the baseline of each unknown cohort."""
+
+    z: Mapping[str, float]
+    baseline: Mapping[str, float]
+
+    def predicted(self, row: Row, people: Population) -> float:
+        """What the model gives for a row here."""
+        return predicted(row, people, self.z, self.baseline.get(cohort(row), 1.0))
+
+
+def point(z: Sequence[float], unknown: Sequence[str]) -> Point:
+    """The place of a vector: `FITTED`, then the cohorts of unknown baseline."""
+    k = len(FITTED)
+    factors = np.exp(BASELINE_LN * np.asarray(z[k:], dtype=np.float64))
+    return Point(dict(zip(FITTED, map(float, z[:k]), strict=True)), dict(zip(unknown, factors.tolist(), strict=True)))
+
+
+def calibrated() -> Point:
+    """The written calibration: parameters at the median of the draws, baselines as estimated."""
+    draws = posterior()
+    if draws is None:
+        raise ParameterError("the calibration has not been run", "make calibrate")
+    return Point(dict(zip(draws.names, np.median(draws.z, axis=0).tolist(), strict=True)), cohort_baselines())
+
+
 class Model:
     """All rows with their courses, evaluated by row number: what each worker builds once."""
 
     def __init__(self) -> None:
         self.people = replace(population(load("lymphocyte")), posterior=None)
         self.rows = all_rows()
+        self.cohorts = cohorts(self.rows)
 
     def __call__(self, task: tuple[int, tuple[float, ...]]) -> float:
         """f_r(z) of row `task[0]` at z `task[1]`."""
         row = self.rows[task[0]]
-        return transformed(row, predicted(row, self.people, dict(zip(FITTED, task[1], strict=True))))
+        return transformed(row, point(task[1], self.cohorts).predicted(row, self.people))
 
 
 _WORKER: list[Model] = []
@@ -236,8 +288,12 @@ def _work(task: tuple[int, tuple[float, ...]]) -> float:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fit:
-    """Mode [z] and covariance of the posterior, -2 ln p there, and the residuals and slopes of the rows used."""
+    """Mode [z] and covariance of the posterior, -2 ln p there, and the residuals and slopes of the rows used.
 
+    Coordinates are `FITTED`, then `cohorts`.
+    """
+
+    cohorts: tuple[str, ...]
     mode: NDArray[np.float64]
     covariance: NDArray[np.float64]
     objective: float
@@ -258,28 +314,42 @@ def fit(
     start: NDArray[np.float64] | None = None,
     off: Sequence[str] = (),
 ) -> Fit:
-    """Gauss-Newton to the mode of the posterior over `FITTED`, by the rows of number `use`.
+    """Gauss-Newton to the mode of the posterior over `FITTED` and the unknown baselines, by the rows of number `use`.
 
     Parameters in `off` are held at the lowest end of their ranges.
     """
-    held = np.array([name in off for name in FITTED])
-    k = len(FITTED)
+    names = (*FITTED, *cohorts(rows))
+    held = np.array([name in off for name in names])
+    k = len(names)
     z = np.zeros(k) if start is None else start.copy()
     z[held] = -Z_LIMIT
     y, s = (np.array(v) for v in zip(*(observed(rows[i]) for i in use), strict=True))
+    # A parameter may move every row; a baseline moves the rows of its cohort.
+    moves = [
+        (n, j)
+        for j in np.flatnonzero(~held)
+        for n, i in enumerate(use)
+        if j < len(FITTED) or cohort(rows[i]) == names[j]
+    ]
 
     def residual(at: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
         tasks = [(i, tuple(p.tolist())) for p in at for i in use]
         f = np.array(evaluate(tasks)).reshape(len(at), len(use))
         return np.asarray((f - y) / s)
 
+    def slopes(z: NDArray[np.float64], r: NDArray[np.float64]) -> NDArray[np.float64]:
+        shifted = [tuple((z + STEP * e).tolist()) for e in np.eye(k)]
+        f = evaluate([(use[n], shifted[j]) for n, j in moves])
+        out = np.zeros((len(use), k))
+        for (n, j), value in zip(moves, f, strict=True):
+            out[n, j] = ((value - y[n]) / s[n] - r[n]) / STEP
+        return out
+
     r = residual([z])[0]
     value = float(r @ r + z @ z)
     jacobian = np.zeros((len(use), k))
     for _ in range(ITERATIONS):
-        shifted = residual([z + STEP * e for e in np.eye(k)[~held]])
-        jacobian = np.zeros((len(use), k))
-        jacobian[:, ~held] = (shifted - r).T / STEP
+        jacobian = slopes(z, r)
         hessian = jacobian.T @ jacobian + np.eye(k)
         full = -np.linalg.solve(hessian, jacobian.T @ r + np.where(held, 0.0, z))
         step = full * min(1.0, LARGEST_STEP / float(np.abs(full).max()))
@@ -293,14 +363,15 @@ def fit(
             break
         z, r, value = tried[best], found[best], values[best]
     covariance = np.linalg.inv(jacobian.T @ jacobian + np.eye(k))
-    return Fit(z, np.asarray(covariance, dtype=np.float64), value, r, jacobian)
+    return Fit(names[len(FITTED) :], z, np.asarray(covariance, dtype=np.float64), value, r, jacobian)
 
 
 def posterior_draws(found: Fit) -> NDArray[np.float64]:
-    """Draws of the normal posterior, shape (draws, parameters), rounded to what is written."""
+    """Draws of the normal posterior of the parameters, shape (draws, parameters), rounded to what is written."""
     rng = np.random.default_rng(SEED)
-    factor = np.linalg.cholesky(found.covariance)
-    z = found.mode + rng.standard_normal((POSTERIOR_DRAWS, len(FITTED))) @ factor.T
+    k = len(FITTED)
+    factor = np.linalg.cholesky(found.covariance[:k, :k])
+    z = found.mode[:k] + rng.standard_normal((POSTERIOR_DRAWS, k)) @ factor.T
     return np.asarray(np.round(np.clip(z, -Z_LIMIT, Z_LIMIT), DIGITS), dtype=np.float64)
 
 
@@ -316,17 +387,15 @@ class Check:
     deviation: float
 
 
-def check(rows: Sequence[Row], people: Population, z: NDArray[np.float64]) -> tuple[Check, ...]:
-    """Prediction of every row at one z."""
-    at = dict(zip(FITTED, z.tolist(), strict=True))
+def check(rows: Sequence[Row], people: Population, at: Point) -> tuple[Check, ...]:
+    """Prediction of every row at one point."""
     out = []
     for row in rows:
-        value = predicted(row, people, at)
+        value = at.predicted(row, people)
         y, s = observed(row)
         a = row.anchor if isinstance(row, Scene) else row
         seen = row.anchor.observed if isinstance(row, Scene) else row.value
-        group = row.anchor.group if isinstance(row, Scene) else "whole_body"
-        out.append(Check(a.id, group, a.role, seen, value, (transformed(row, value) - y) / s))
+        out.append(Check(a.id, group(row), a.role, seen, value, (transformed(row, value) - y) / s))
     return tuple(out)
 
 
@@ -364,65 +433,72 @@ def write_draws(draws: NDArray[np.float64]) -> None:
         writer.writerows([[f"{x:.{DIGITS}f}" for x in row] for row in draws.tolist()])
 
 
+def baselines(found: Fit) -> dict[str, tuple[float, float]]:
+    """Factor on the assumed baseline of each unknown cohort, and the sd of its logarithm."""
+    k = len(FITTED)
+    sd = np.sqrt(np.diag(found.covariance))[k:]
+    return {
+        name: (float(np.exp(BASELINE_LN * z)), float(BASELINE_LN * e))
+        for name, z, e in zip(found.cohorts, found.mode[k:], sd, strict=True)
+    }
+
+
+def write_baselines(found: Fit) -> None:
+    """``calibration_baselines.csv``, what `anchors.cohort_baselines` reads."""
+    with (DATA / "calibration_baselines.csv").open("w", newline="", encoding="utf-8") as lines:
+        writer = csv.writer(lines, lineterminator="\n")
+        writer.writerow(("source", "factor", "sd_ln"))
+        writer.writerows([name, f"{f:.3f}", f"{e:.3f}"] for name, (f, e) in baselines(found).items())
+
+
 def inside(c: Check, n: int) -> bool:
     """Whether a predicted rate lies in the 95 % binomial (Wilson) interval of the published one."""
-    return _inside(c.observed, c.predicted, n)
+    low, high = wilson(c.observed, n)
+    return low <= c.predicted <= high
 
 
-def _inside(published: float, rate: float, n: int) -> bool:
-    centre = (published + Z_95**2 / (2 * n)) / (1 + Z_95**2 / n)
-    half = Z_95 / (1 + Z_95**2 / n) * np.sqrt(published * (1 - published) / n + Z_95**2 / (4 * n * n))
-    return bool(abs(rate - centre) <= half)
-
-
-def met_by_cohort(rows: Sequence[Row], people: Population, z: NDArray[np.float64]) -> tuple[int, int]:
-    """Rates inside their binomial interval when a baseline that was not printed may lie `BASELINE_FACTORS` off.
-
-    The rows of one source and site share the factor: the one that meets most of them is taken.
-    """
-    at = dict(zip(FITTED, z.tolist(), strict=True))
-    cohorts: dict[tuple[str, str, str], list[Scene]] = {}
-    for row in rows:
-        if isinstance(row, Scene) and row.anchor.value is None:
-            cohorts.setdefault((row.anchor.source, row.anchor.site, row.anchor.modality), []).append(row)
-    met = 0
-    for members in cohorts.values():
-        met += max(
-            sum(_inside(m.anchor.observed, predicted(m, people, at, factor), m.anchor.n) for m in members)
-            for factor in (BASELINE_FACTORS if members[0].anchor.baseline_known == "assumed" else (1.0,))
-        )
-    return met, sum(len(m) for m in cohorts.values())
+def missed(checks: Sequence[Check]) -> tuple[list[str], int]:
+    """Listed rates outside their own binomial interval, and how many are listed."""
+    listed = {a.id: a.n for a in anchors() if a.listed}
+    rates = [c for c in checks if c.id in listed]
+    return [c.id for c in rates if not inside(c, listed[c.id])], len(rates)
 
 
 def report(
     people: Population,
     found: Fit,
     draws: NDArray[np.float64],
-    before: Sequence[Check],
-    after: Sequence[Check],
+    runs: Mapping[str, Sequence[Check]],
     left_out: Mapping[str, Check],
 ) -> str:
-    """The calibration as Markdown: rows, parameters, and how well it did."""
-    size = {a.id: a.n for a in anchors() if a.events is not None}
+    """The calibration as Markdown: rows, parameters, baselines, and how well it did."""
     lines = ["# Calibration of the lymphocyte parameters", "", "Written by `make calibrate`.", ""]
     lines += ["Rates as shares, counts in 10^9/L, whole-body rows as share of baseline.", ""]
-    lines += [table(before, after, left_out), "", "| parameter | range | posterior median | 90 % | sd of z |"]
+    lines += [
+        table(runs["before"], runs["after"], left_out),
+        "",
+        "| parameter | range | posterior median | 90 % | sd of z |",
+    ]
     lines += ["|---|---|---|---|---|"]
     sd = np.sqrt(np.diag(found.covariance))
     for i, name in enumerate(FITTED):
         v, low, high = people.value[name], people.low[name], people.high[name]
         q = [float(in_range(np.array(x), v, low, high)) for x in np.quantile(draws[:, i], [0.05, 0.5, 0.95])]
         lines.append(f"| {name} | {v:g} ({low:g}-{high:g}) | {q[1]:.3g} | {q[0]:.3g}-{q[2]:.3g} | {sd[i]:.2f} |")
+    lines += ["", "| cohort that printed no baseline | assumed | estimated | 90 % |", "|---|---|---|---|"]
+    assumed = {a.source: a.baseline for a in anchors() if a.baseline_known == "assumed"}
+    for name, (f, e) in baselines(found).items():
+        low, high = (assumed[name] * f * np.exp(sign * Z_90 * e) for sign in (-1.0, 1.0))
+        lines.append(f"| {name} | {assumed[name]:.2f} | {assumed[name] * f:.2f} | {low:.2f}-{high:.2f} |")
     lines.append("")
-    for title, checks in (("before", before), ("after", after), ("site left out", tuple(left_out.values()))):
+    for title, checks in (*runs.items(), ("site left out", tuple(left_out.values()))):
         if checks:
-            rates = [c for c in checks if c.id in size]
-            within = sum(inside(c, size[c.id]) for c in rates)
+            out, rates = missed(checks)
             near = sum(abs(c.deviation) <= 2.0 for c in checks)
             squares = sum(c.deviation**2 for c in checks if c.role == "fit")
             lines.append(
-                f"- {title}: {within} of {len(rates)} rates within their own binomial 95 % interval; {near} of "
-                f"{len(checks)} rows within two errors that include the difference between cohorts; "
+                f"- {title}: {rates - len(out)} of {rates} listed rates within their own binomial 95 % interval "
+                f"(outside: {', '.join(out)}); {near} of {len(checks)} rows within two errors; "
                 f"chi2 of the fitted rows {squares:.1f}"
             )
     return "\n".join(lines) + "\n"
@@ -448,20 +524,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         draws = posterior_draws(found)
         if not options.dry:
             write_draws(draws)
+            write_baselines(found)
         left_out: dict[str, Check] = {}
         if not options.no_leave_out:
             for name in dict.fromkeys(group(rows[i]) for i in use):
-                without = found.without(np.array([group(rows[i]) == name for i in use]))
+                without = point(found.without(np.array([group(rows[i]) == name for i in use])), found.cohorts)
                 left_out |= {c.id: c for c in check([r for r in rows if group(r) == name], people, without)}
         compared = []
         for title, off in CANDIDATES.items() if options.compare else ():
             other = fit(rows, use, evaluate, found.mode, off) if off else found
             brain = np.array([group(rows[i]) in CRANIAL for i in use])
             compared.append((title, float(other.residual @ other.residual), float(np.sum(other.residual[brain] ** 2))))
-    before, after = check(rows, people, np.zeros(len(FITTED))), check(rows, people, found.mode)
-    text = report(people, found, draws, before, after, left_out)
-    met, rates = met_by_cohort(rows, people, found.mode)
-    text += f"- after, baselines not printed free within a fifth: {met} of {rates} rates within their own interval\n"
+    mode = point(found.mode, found.cohorts)
+    places = {
+        "before": point(np.zeros(len(found.mode)), found.cohorts),
+        "after": mode,
+        "after, baselines as assumed": replace(mode, baseline={}),
+    }
+    text = report(people, found, draws, {title: check(rows, people, at) for title, at in places.items()}, left_out)
     if compared:
         text += "\n| with | chi2 of all fitted rows | of the cranial rows |\n|---|---|---|\n"
         text += "".join(f"| {title} | {every:.1f} | {cranial:.1f} |\n" for title, every, cranial in compared)

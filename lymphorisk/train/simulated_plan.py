@@ -288,8 +288,12 @@ def treated(
     prescription: float,
     rng: np.random.Generator,
     stretch: float = 1.0,
+    size: float = 1.0,
 ) -> SimulatedPlan:
-    """A site treated in a drawn body, as blood, lymphocytes and features see it; `stretch` widens the PTV margin."""
+    """A site treated in a drawn body, as blood, lymphocytes and features see it.
+
+    `stretch` widens the PTV margin, `size` the tumour (its diameter) around which sizes are drawn.
+    """
     phantom = topic("phantom")
     usual_margin, usual_field = (phantom[f"site.{site}.{kind}_margin"] for kind in ("ptv", "field"))
     assert not isinstance(usual_margin, tuple)
@@ -307,7 +311,7 @@ def treated(
         prescription_gy=prescription,
         margin_mm=usual_margin * _between(rng, "plan.margin_factor") * stretch,
         field_margin_mm=usual_field * _between(rng, "plan.field_margin_factor"),
-        size=float(np.exp(scalar("plan.size_sd") * rng.standard_normal())),
+        size=size * float(np.exp(scalar("plan.size_sd") * rng.standard_normal())),
     )
     phase = plan.phases[0]
     organs = {

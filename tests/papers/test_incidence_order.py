@@ -5,14 +5,16 @@ The rates are those of `calibration_anchors.csv`; the full table stands in docs/
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from lymphorisk.lymphocyte import population
 from lymphorisk.lymphocyte.cohort import simulate
 from lymphorisk.parameters import load, posterior
-from lymphorisk.train.anchors import anchors, site_courses
-from lymphorisk.train.calibrate import met_by_cohort, scene
+from lymphorisk.train.anchors import Anchor, anchors, site_courses
+from lymphorisk.train.calibrate import Point, calibrated, check, inside, scene
 
 PEOPLE = population(load("lymphocyte"), posterior())
 BASELINE = 1.5
@@ -68,21 +70,23 @@ def test_temozolomide_deepens_the_nadir() -> None:
     assert nadir("brain", "photon", 15, 40.0, "temozolomide") < nadir("brain", "photon", 15, 40.0)
 
 
-@pytest.fixture(scope="module")
-def met() -> tuple[int, int]:
-    draws = posterior()
-    assert draws is not None
-    rows = [scene(a) for a in anchors()]
-    return met_by_cohort(rows, population(load("lymphocyte")), np.median(draws.z, axis=0))
+def inside_their_intervals(rows: list[Anchor], at: Point) -> int:
+    people = population(load("lymphocyte"))
+    found = check([scene(a) for a in rows], people, at)
+    return sum(inside(c, a.n) for c, a in zip(found, rows, strict=True))
+
+
+LISTED = [a for a in anchors() if a.listed]
 
 
 @pytest.mark.slow
-def test_two_thirds_of_the_published_rates_are_met(met: tuple[int, int]) -> None:
-    """Within the 95 % binomial interval; a baseline that was not printed may differ by a fifth from the row's."""
-    assert met[0] >= 0.66 * met[1]
+def test_four_fifths_of_the_published_rates_are_met() -> None:
+    """Each within its own 95 % binomial interval; a baseline that was not printed is estimated with the parameters."""
+    assert len(LISTED) >= 35
+    assert inside_their_intervals(LISTED, calibrated()) >= 0.80 * len(LISTED)
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(reason="28 of 39 (72 %); cohorts of one treatment contradict each other, see docs", strict=True)
-def test_four_fifths_of_the_published_rates_are_met(met: tuple[int, int]) -> None:
-    assert met[0] >= 0.80 * met[1]
+@pytest.mark.xfail(reason="23 of 39 (59 %): with baselines as assumed, none estimated", strict=True)
+def test_four_fifths_of_the_published_rates_are_met_with_assumed_baselines() -> None:
+    assert inside_their_intervals(LISTED, replace(calibrated(), baseline={})) >= 0.80 * len(LISTED)

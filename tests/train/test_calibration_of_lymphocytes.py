@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from lymphorisk.errors import ScenarioError
 from lymphorisk.lymphocyte import population
 from lymphorisk.lymphocyte.pools import POOLS
 from lymphorisk.parameters import load, posterior, sources
 from lymphorisk.plan import CHEMO
-from lymphorisk.train.anchors import anchors, site_courses, whole_body_rows
+from lymphorisk.train.anchors import (
+    anchors,
+    cohort_baselines,
+    numbers,
+    site_courses,
+    size_for_ptv,
+    size_of,
+    whole_body_rows,
+)
 from lymphorisk.train.calibrate import (
+    BASELINE_LN,
+    COHORT_LOGIT,
     FITTED,
+    PATIENTS,
     Z_LIMIT,
     Check,
+    calibrated,
+    cohorts,
     fit,
     inside,
     observed,
+    point,
     posterior_draws,
     predicted,
     scene,
     transformed,
 )
+
+BY_ID = {a.id: a for a in anchors()}
 
 
 def test_every_anchor_has_a_source_a_site_and_a_number() -> None:
@@ -29,7 +48,11 @@ def test_every_anchor_has_a_source_a_site_and_a_number() -> None:
     assert len({a.id for a in rows}) == len(rows)
     for a in rows:
         assert a.source in sources(), a.id
-        assert a.chemo in CHEMO
+        assert all(way.chemo in CHEMO for way in a.schedules), a.id
+        assert sum(way.share for way in a.schedules) == pytest.approx(1.0)
+        assert a.counted_from in ("start", "end")
+        assert a.baseline_known in ("read", "derived", "cancels", "assumed")
+        assert not (a.listed and a.events is None), a.id
         assert a.role in ("fit", "check")
         assert (a.events is None) != (a.value is None), a.id
         assert a.events is None or 0 <= a.events <= a.n
@@ -62,21 +85,108 @@ def test_courses_of_a_site_differ_by_body_and_size_but_share_their_calendar() ->
 
 
 def test_a_rate_and_a_median_carry_their_own_error_and_that_between_cohorts() -> None:
-    by_id = {a.id: a for a in anchors()}
-    y, s = observed(scene(by_id["breast_g3_a"]))
+    y, s = observed(scene(BY_ID["breast_g3_a"]))
     assert y == pytest.approx(np.log(47.5 / 688.5), rel=1e-3)
-    assert s > 0.5
-    y, s = observed(scene(by_id["whole_brain_1wk"]))
+    assert s > COHORT_LOGIT
+    y, s = observed(scene(BY_ID["whole_brain_1wk"]))
     assert y == pytest.approx(np.log(0.946))
     assert s > 0.15
 
 
 def test_more_of_a_drug_raises_the_predicted_rate() -> None:
     people = population(load("lymphocyte"))
-    row = scene(next(a for a in anchors() if a.id == "oropharynx_g3"))
+    row = scene(BY_ID["oropharynx_g3"])
     rates = [predicted(row, people, {"chemo.platinum": z}) for z in (-1.0, 0.0, 1.0)]
     assert rates == sorted(rates)
     assert transformed(row, rates[0]) < transformed(row, rates[2])
+
+
+def test_a_cohort_treated_in_two_ways_is_dealt_by_their_shares() -> None:
+    """28 of 115 within four weeks."""
+    row = scene(BY_ID["lung_g3_d"])
+    short, long = row.parts
+    assert len(short[0]) == round(PATIENTS * 28 / 115)
+    assert sorted(np.concatenate([short[0], long[0]])) == list(range(PATIENTS))
+    assert [courses[0].fractions for _, courses in row.parts] == [20, 30]
+
+
+def test_two_ways_lie_between_each_alone() -> None:
+    people = population(load("lymphocyte"))
+    both = BY_ID["lung_g3_c"]
+    drug, none = (replace(both, schedules=(replace(way, share=1.0),)) for way in both.schedules)
+    low, middle, high = (predicted(scene(a), people, {}) for a in (none, both, drug))
+    assert low < middle < high
+
+
+def test_a_printed_ptv_sets_the_size_of_the_tumour() -> None:
+    from lymphorisk.phantom import phantom_plan
+
+    size = size_for_ptv("esophagus", "photon", 563.0)
+    grid = phantom_plan(numbers(), "esophagus", sex="M", size=size).grid
+    assert next(grid.volume_cm3(n) for n in grid.owned if n.startswith("PTV")) == pytest.approx(563.0, rel=0.02)
+    assert size_of(BY_ID["esophagus_photon_g4_a"]) == size
+    assert size_of(BY_ID["esophagus_photon_g4_b"]) == 1.0
+    with pytest.raises(ScenarioError, match="no lung tumour"):
+        size_for_ptv("lung", "photon", 1e5)
+
+
+def test_days_count_from_the_start_or_the_end() -> None:
+    assert BY_ID["liver_1mo"].day(32.0) == 30.0
+    assert BY_ID["lung_after_1mo"].day(39.0) == 69.0
+
+
+def test_the_larger_brain_field_has_the_printed_volume_at_25_gy() -> None:
+    """Rudra 2018: V25Gy 53 % under standard, 41 % under limited fields."""
+    from lymphorisk.phantom import phantom_plan
+
+    for row, want in (("glioma_standard", 0.53), ("glioma_limited", 0.41)):
+        brain = phantom_plan(numbers(), "brain", size=BY_ID[row].size).organ_doses()[0]["Brain"]
+        assert brain.share[brain.dose_gy >= 25.0].sum() == pytest.approx(want, abs=0.02)
+
+
+def test_the_liver_tumours_give_the_printed_blood_dose() -> None:
+    """Kim 2024: mean blood doses of 2.9, 5.3, 8.8 and 11.7 Gy in 10, 18, 33 and 14 patients: 7.7 Gy."""
+    row = BY_ID["liver_g3_b"]
+    courses = site_courses("liver", "photon", 25, 50.0, "none", row.size)
+    mean = 25 * np.median([c.phases[0].blood.mean_gy for c in courses])
+    assert mean == pytest.approx(7.7, rel=0.1)
+
+
+def test_a_baseline_that_was_not_printed_is_one_more_unknown() -> None:
+    """Two rows of one cohort that both ask for more baseline get it, held by the prior; a printed one stays."""
+    rows = [scene(BY_ID[i]) for i in ("oropharynx_g3", "oropharynx_g4", "whole_brain_1wk")]
+    assert cohorts(rows) == ("ng2020",)
+    y = np.array([observed(r)[0] for r in rows])
+    s = np.array([observed(r)[1] for r in rows])
+    slope = np.array([2.0, 2.0, 0.0])
+
+    def evaluate(tasks):
+        return [float(y[i] + 1.0 - slope[i] * z[-1]) for i, z in tasks]
+
+    found = fit(rows, range(3), evaluate)
+    precision = 1.0 + np.sum((slope / s) ** 2)
+    assert found.mode[-1] == pytest.approx(np.sum(slope / s**2) / precision, abs=1e-6)
+    assert found.covariance[-1, -1] == pytest.approx(1.0 / precision, abs=1e-8)
+    at = point(found.mode, found.cohorts)
+    assert at.baseline["ng2020"] == pytest.approx(np.exp(BASELINE_LN * found.mode[-1]))
+    assert posterior_draws(found).shape[1] == len(FITTED)
+
+
+def test_more_baseline_lowers_the_rate_of_its_cohort_alone() -> None:
+    people = population(load("lymphocyte"))
+    z = np.zeros(len(FITTED) + 1)
+    z[-1] = 1.0
+    up, level = (point(v, ("ng2020",)) for v in (z, np.zeros_like(z)))
+    oropharynx, breast = scene(BY_ID["oropharynx_g3"]), scene(BY_ID["breast_g3_a"])
+    assert up.predicted(oropharynx, people) < level.predicted(oropharynx, people)
+    assert up.predicted(breast, people) == level.predicted(breast, people)
+
+
+def test_the_written_baselines_belong_to_the_cohorts_that_printed_none() -> None:
+    rows = [a for a in anchors() if a.role == "fit" and a.baseline_known == "assumed"]
+    assert set(cohort_baselines()) == {a.source for a in rows}
+    assert all(0.7 < f < 1.3 for f in cohort_baselines().values())
+    assert calibrated().baseline == cohort_baselines()
 
 
 def linear(rows, slope: np.ndarray):

@@ -13,11 +13,11 @@ from lymphorisk.lymphocyte.survival import kill, survival_sets
 from lymphorisk.parameters import load
 from lymphorisk.plan import CHEMO
 from lymphorisk.train import run
-from lymphorisk.train.anchors import anchors
+from lymphorisk.train.anchors import anchors, cohort_baselines
 from lymphorisk.train.incidence import (
-    RATES,
     IncidenceRow,
     IncidenceTable,
+    baseline_of,
     drawn_courses,
     incidence_table,
     judged_row,
@@ -153,12 +153,13 @@ def test_a_plan_survives_the_way_between_processes() -> None:
     assert (again.arm, again.site, again.sex) == (plan.arm, plan.site, plan.sex)
 
 
-def rated(deviation: float) -> IncidenceRow:
-    return IncidenceRow("x", "s", 100, 0.3, 0.2, 0.4, 0.3, deviation, abs(deviation) < 1)
+def rated(simulated: float) -> IncidenceRow:
+    """30 % published, 95 % interval 20 to 40 %."""
+    return IncidenceRow("x", "s", 100, 0.3, 0.2, 0.4, simulated, 1.5)
 
 
 def test_a_cohort_that_misses_published_rates_is_rejected(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
-    bad = IncidenceTable(tuple(rated(d) for d in (0.0, 2.5, 3.0)))
+    bad = IncidenceTable(tuple(rated(r) for r in (0.3, 0.41, 0.1)))
     assert not bad.accepted
     monkeypatch.setattr("lymphorisk.train.incidence.incidence_table", lambda *_: bad)
     with pytest.raises(CohortError, match="misses published rates"):
@@ -166,21 +167,25 @@ def test_a_cohort_that_misses_published_rates_is_rejected(monkeypatch: pytest.Mo
     assert not (tmp_path / "model").exists()
 
 
-def test_four_rows_in_five_must_hold() -> None:
-    assert IncidenceTable(tuple(rated(d) for d in (0.0, 1.0, -1.9, 1.5, 5.0))).accepted
-    assert not IncidenceTable(tuple(rated(d) for d in (0.0, 1.0, -2.1, 1.5, 5.0))).accepted
-    card = IncidenceTable((rated(0.5), rated(-4.0))).as_card()
+def test_four_rows_in_five_must_lie_inside_their_binomial_intervals() -> None:
+    assert IncidenceTable(tuple(rated(r) for r in (0.3, 0.21, 0.39, 0.25, 0.9))).accepted
+    assert not IncidenceTable(tuple(rated(r) for r in (0.3, 0.21, 0.41, 0.25, 0.9))).accepted
+    card = IncidenceTable((rated(0.3), rated(0.5))).as_card()
     assert card["rows_missed"] == ["x"]
-    assert card["rows_inside_their_own_binomial_interval"] == 1
+    assert card["rows_holding"] == 1
 
 
-def test_deviation_by_hand() -> None:
-    """Published 50 of 100, simulated 300 of 400: logit 1.09 over sqrt(4/101 + 1/75 + 0.25)."""
+def test_a_row_is_judged_by_its_own_interval() -> None:
+    """50 of 100: 40.4 to 59.6 % (Wilson)."""
     anchor = replace(anchors()[0], events=50, n=100, value=None)
-    r = judged_row(anchor, 0.75, 400)
-    assert r.deviation == pytest.approx(np.log(300.5 / 100.5) / np.sqrt(4 / 100 + 1 / 75.2 + 0.25), rel=0.01)
-    assert not r.in_interval
-    assert r.holds
+    assert [judged_row(anchor, r, 1.5).holds for r in (0.40, 0.41, 0.59, 0.60)] == [False, True, True, False]
+
+
+def test_only_assumed_baselines_are_the_calibrations() -> None:
+    factors = cohort_baselines()
+    for a in anchors():
+        want = a.baseline * factors.get(a.source, 1.0) if a.baseline_known == "assumed" else a.baseline
+        assert baseline_of(a) == want
 
 
 def test_a_forecast_that_never_kills_would_be_caught(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,5 +224,5 @@ def test_simulated_rate_falls_with_the_baseline(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.slow
 def test_the_calibrated_forecast_meets_published_rates() -> None:
     table = incidence_table(people(), 20261, QUIET)
-    assert len(table.rows) == sum(a.outcome in RATES and a.events is not None for a in anchors())
+    assert len(table.rows) == sum(a.listed for a in anchors())
     assert table.accepted, table.text()
