@@ -87,8 +87,9 @@ def coverage(planes: Sequence[Sequence[Array]], lattice: Lattice) -> tuple[NDArr
     starts = ends - lengths
     after = np.arange(1, len(points) + 1)
     after[ends - 1] = starts
-    edges = np.concatenate([points, points[after]], axis=1)
-    twice = np.add.reduceat(edges[:, 0] * edges[:, 3] - edges[:, 2] * edges[:, 1], starts)
+    x, y = np.ascontiguousarray(points.T)
+    edges = np.stack([x, y, x[after], y[after]])
+    twice = np.add.reduceat(edges[0] * edges[3] - edges[2] * edges[1], starts)
     low, high = np.minimum.reduceat(points, starts), np.maximum.reduceat(points, starts)
     sign = np.where(twice > 0, 1.0, -1.0)
     first = np.concatenate([[0], np.cumsum([len(contours) for contours in planes])])
@@ -112,16 +113,17 @@ def coverage(planes: Sequence[Sequence[Array]], lattice: Lattice) -> tuple[NDArr
     for k in range(0, len(planes), together):
         last = min(k + together, len(planes))
         of = slice(int(bounds[k]), int(bounds[last]))
-        block = _by_areas(edges[of], row0[of] - k * lattice.ny, weight[of], (last - k) * lattice.ny, lattice.nx)
+        block = _by_areas(edges[:, of], row0[of] - k * lattice.ny, weight[of], (last - k) * lattice.ny, lattice.nx)
         part = share[k:last].reshape(block.shape)
-        np.minimum(block, 1, out=part, casting="same_kind")
+        part[...] = block
+        np.minimum(part, 1, out=part)
         signed = float(areas[k:last].sum())
         cut = float(part.sum(dtype=np.float64)) < signed - WINDING_TOLERANCE - SINGLE * signed
         if cut or part.min() < -WINDING_TOLERANCE:
             off = (block < -WINDING_TOLERANCE) | (block > 1 + WINDING_TOLERANCE)
             tangled += (k + np.flatnonzero(off.reshape(last - k, -1).any(axis=1))).tolist()
     for k in set(tangled):
-        scanned = _by_scan_lines(edges[bounds[k] : bounds[k + 1]], lattice.ny, lattice.nx)
+        scanned = _by_scan_lines(edges[:, bounds[k] : bounds[k + 1]], lattice.ny, lattice.nx)
         share[k] = np.where(scanned < TRACE, 0, np.minimum(scanned, 1))
         areas[k] = scanned.sum()
     return share, areas
@@ -153,10 +155,11 @@ def contains(polygon: Array, points: Array) -> NDArray[np.bool_]:
 
 
 def _by_areas(edges: Array, row0: NDArray[np.intp], weight: Array, rows: int, nx: int) -> Array:
-    """Signed area of each pixel; edges (n, 4) as x0, y0, x1, y1, `row0` the first row of their plane."""
-    sloped = edges[:, 1] != edges[:, 3]
-    x0, y0, x1, y1 = edges[sloped].T
-    row0, weight = row0[sloped], weight[sloped]
+    """Signed area of each pixel; edges (4, n) as x0, y0, x1, y1, `row0` the first row of their plane."""
+    sloped = edges[1] != edges[3]
+    if not sloped.all():
+        edges, row0, weight = edges[:, sloped], row0[sloped], weight[sloped]
+    x0, y0, x1, y1 = edges
     # every edge upwards; the sign remembers: a downward edge opens a counter-clockwise polygon
     up = y1 > y0
     weight = np.where(up, -weight, weight)
@@ -203,7 +206,7 @@ def _ramp(count: NDArray[np.intp]) -> NDArray[np.intp]:
 
 
 def _by_scan_lines(edges: Array, ny: int, nx: int) -> Array:
-    x0, y0, x1, y1 = edges.T
+    x0, y0, x1, y1 = edges
     y0, y1 = y0 * SCAN_LINES - 0.5, y1 * SCAN_LINES - 0.5
     # scan line n lies at n; an edge owns the lines in [ylow, yhigh)
     first, last = np.ceil(np.minimum(y0, y1)), np.ceil(np.maximum(y0, y1))

@@ -197,8 +197,13 @@ def _on_mesh(dose: Dose, places: Sequence[Place], even_zyx: Sequence[NDArray[np.
 
 def _interpolate(dose: Dose, lower: NDArray[np.intp], fraction: Dose, axis: int, even: NDArray[np.bool_]) -> Dose:
     """Interpolation along one axis; no arithmetic when the wanted points are grid points."""
-    if not (fraction % 1).any():
+    between = fraction % 1 != 0
+    if not between.any():
         return dose.take(lower + fraction.astype(np.intp), axis=axis)
+    if axis == 0 and not between.all():  # mostly grid planes, and a few beside them
+        out = dose.take(lower + fraction.astype(np.intp), axis=0)
+        out[between] = _interpolate(dose, lower[between], fraction[between], 0, even)
+        return out
     shape = [1, 1, 1]
     shape[axis] = -1
     # `take` copies a view whole: hand it no more than it needs

@@ -77,7 +77,8 @@ class Stack:
     def box(self) -> tuple[Array, Array]:
         """Lowest and highest corner in x, y. [mm]"""
         corners = np.concatenate([c for plane in self.contours for c in plane])
-        return corners.min(axis=0), corners.max(axis=0)
+        x, y = corners[:, 0], corners[:, 1]
+        return np.array([x.min(), y.min()]), np.array([x.max(), y.max()])
 
     def pieces(self) -> list[tuple[int, int]]:
         """First and last plane of each piece."""
