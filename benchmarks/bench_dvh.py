@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from lymphorisk.dicom.dicompyler import calculate
-from lymphorisk.dvh import DVH, exact
+from lymphorisk.dvh import DVH, exact, exact_with_findings
 from lymphorisk.dvh.solids import (
     POSITIONS,
     Body,
@@ -44,6 +44,7 @@ class Case:
     planes_mm: np.ndarray
     spacing_mm: float
     position: str = "HFS"
+    slice_mm: float | None = None
 
 
 def even(body: Body, step: float, phase: float) -> np.ndarray:
@@ -92,11 +93,31 @@ def positions() -> list[Case]:
 def steep() -> list[Case]:
     body = sphere(4.0)
     return [
-        Case(body, Gaussian(60.0, centre, 3.0), even(body, step, phase), spacing)
+        Case(body, Gaussian(60.0, centre, sigma), even(body, step, phase), spacing)
         for centre in ((0.0, 0.0, 0.0), (3.0, 1.0, -2.0))
-        for step in (0.2, 1.0, 2.0)
+        for sigma in (3.0, 5.0)
+        for step in (0.2, 1.0, 2.0, 3.0)
         for phase in (0.2, 0.6)
-        for spacing in (0.4, 1.0)
+        for spacing in (0.4, 1.0, 2.0, 2.5, 3.0)
+    ]
+
+
+def two_slices() -> list[Case]:
+    body = sphere(4.0)
+    return [
+        Case(body, field, np.array([low, low + 3.0]), spacing)
+        for low in (-1.95, -1.7, -1.5, -1.2, -1.05)
+        for field in (Gaussian(60.0, (0.0, 0.0, 0.0), 3.0), Linear(30.0, SLOPES[2]))
+        for spacing in (1.0, 2.5, 3.0)
+    ]
+
+
+def one_slice() -> list[Case]:
+    body = cylinder(10.0, 3.0)
+    return [
+        Case(body, Gaussian(60.0, centre, 6.0), np.zeros(1), spacing, slice_mm=3.0)
+        for centre in ((0.0, 0.0, 0.0), (4.0, 0.0, 0.0))
+        for spacing in (0.4, 1.0, 2.5, 3.0)
     ]
 
 
@@ -113,6 +134,8 @@ def table() -> dict[str, list[Case]]:
         "a plane missing": missing(),
         "eight positions": positions(),
         "steep peak, r = 4 mm": steep(),
+        "on two slices, r = 4 mm": two_slices(),
+        "one slice in a peak": one_slice(),
     }
 
 
@@ -143,7 +166,8 @@ def cases_in_closed_form() -> None:
         ours, theirs = [], []
         for case in cases:
             structure, grid = case.body.structure(case.planes_mm), grid_of(case)
-            ours.append(errors(case, exact([structure], grid)[0]))
+            (found,), _ = exact_with_findings([structure], grid, slice_mm=case.slice_mm)
+            ours.append(errors(case, found))
             theirs.append(errors(case, calculate([structure], grid)[0]))
         a, b = np.array(ours), np.array(theirs)
         print(

@@ -1,4 +1,4 @@
-"""The exact engine: DVHs of regions from contours by area coverage and trilinear dose."""
+"""The exact engine: DVHs of regions from contours by area coverage and interpolated dose."""
 
 from __future__ import annotations
 

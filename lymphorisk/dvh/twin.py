@@ -4,7 +4,8 @@ A structure is what its planes enclose, each plane reaching half way to its neig
 half a spacing beyond the last. Points of a fine regular mesh are looked up in the polygons by
 even-odd and in the dose by trilinear interpolation, and sorted. No areas, no interpolated shapes, no spread
 of dose: nothing is shared with the engine but the definitions. It converges to the engine
-as mesh and planes become finer.
+as mesh and planes become finer. Two round contours are two slabs here, where the engine may see a
+ball: the twin is given such a ball on fine planes.
 """
 
 from __future__ import annotations

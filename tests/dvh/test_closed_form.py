@@ -121,17 +121,36 @@ def test_uneven_planes(kind: str) -> None:
     assert np.median(errors) <= 0.5
 
 
-@pytest.mark.parametrize("spacing", [0.4, 1.0, 2.0])
-@pytest.mark.parametrize("planes_mm", [0.2, 1.0, 2.0])
+@pytest.mark.parametrize("sigma", [3.0, 4.0, 6.0])
+@pytest.mark.parametrize("spacing", [0.4, 1.0, 1.5, 2.0, 2.5, 3.0])
 @pytest.mark.parametrize("centre", [(0.0, 0.0, 0.0), (3.0, 1.0, -2.0)])
-def test_small_spheres_in_a_steep_peak(spacing: float, planes_mm: float, centre: tuple[float, float, float]) -> None:
-    body, field = sphere(4.0), Gaussian(60.0, centre, 3.0 if spacing < 2 else 5.0)
-    grid = dose_grid(field, [-9.0] * 3, [9.0] * 3, spacing, shift_mm=-0.37 * spacing)
-    for phase in (0.2, 0.6):
-        dvh = exact([body.structure(planes(body, planes_mm, phase))], grid)[0]
-        assert isinstance(dvh, DVH)
-        assert dvh.total_cm3 == pytest.approx(body.volume_cm3, rel=5e-3)
-        assert worst(body, field, dvh) <= 3.0
+def test_small_spheres_in_a_steep_peak(spacing: float, sigma: float, centre: tuple[float, float, float]) -> None:
+    body, field = sphere(4.0), Gaussian(60.0, centre, sigma)
+    doses = np.linspace(0, 62, 200)
+    truth, whole = body.volume_at(field, doses), body.volume_cm3
+    for n, planes_mm in enumerate((0.2, 1.0, 1.5, 2.0, 2.5, 3.0)):
+        shift = (-0.37, 0.0, -0.5)[n % 3] * spacing
+        grid = dose_grid(field, [-12.0] * 3, [12.0] * 3, spacing, shift_mm=shift)
+        for phase in (0.2, 0.6):
+            dvh = exact([body.structure(planes(body, planes_mm, phase))], grid)[0]
+            assert isinstance(dvh, DVH)
+            assert dvh.total_cm3 == pytest.approx(whole, rel=5e-3)
+            found = np.interp(doses, dvh.dose_gy, dvh.volume_cm3, right=0.0)
+            assert 100 * np.abs(found - truth).max() / whole <= 3.0, (planes_mm, phase)
+
+
+@pytest.mark.parametrize("lowest", [-2.0, -1.9, -1.7, -1.5, -1.2, -1.0, -0.9])
+@pytest.mark.parametrize("spacing", [1.0, 2.5, 3.0])
+def test_small_spheres_on_two_or_three_slices(lowest: float, spacing: float) -> None:
+    body, field = sphere(4.0), Gaussian(60.0, (0.0, 0.0, 0.0), 3.0)
+    z = lowest + 3.0 * np.arange(-2, 4)
+    z = z[np.abs(z) < 4.0 - 1e-6]
+    assert len(z) in (2, 3)
+    grid = dose_grid(field, [-12.0] * 3, [12.0] * 3, spacing, shift_mm=-0.3)
+    dvh = exact([body.structure(z)], grid)[0]
+    assert isinstance(dvh, DVH)
+    assert dvh.total_cm3 == pytest.approx(body.volume_cm3, rel=5e-3)
+    assert worst(body, field, dvh) <= 3.0
 
 
 def test_one_slice_in_a_steep_peak() -> None:
@@ -176,6 +195,11 @@ def test_a_dose_grid_turned_by_any_angle() -> None:
     assert isinstance(dvh, DVH)
     assert dvh.coverage == 1.0
     assert worst(body, field, dvh) <= 0.5
+    small, peak = sphere(4.0), Gaussian(60.0, (0.0, 0.0, 0.0), 4.0)
+    grid = dose_grid(peak, [-14.0] * 3, [14.0] * 3, 2.5, tilt @ turn, -0.4)
+    dvh = exact([small.structure(planes(small, 1.0, 0.3))], grid)[0]
+    assert isinstance(dvh, DVH)
+    assert worst(small, peak, dvh) <= 3.0
 
 
 @pytest.mark.parametrize("way", LINEAR)
