@@ -27,7 +27,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from lymphorisk.errors import ParameterError
 from lymphorisk.lymphocyte.course import Course
@@ -246,11 +246,12 @@ class Point:
         return predicted(row, people, self.z, self.baseline.get(cohort(row), 1.0))
 
 
-def point(z: Sequence[float], unknown: Sequence[str]) -> Point:
+def point(z: ArrayLike, unknown: Sequence[str]) -> Point:
     """The place of a vector: `FITTED`, then the cohorts of unknown baseline."""
+    vector = np.asarray(z, dtype=np.float64)
     k = len(FITTED)
-    factors = np.exp(BASELINE_LN * np.asarray(z[k:], dtype=np.float64))
-    return Point(dict(zip(FITTED, map(float, z[:k]), strict=True)), dict(zip(unknown, factors.tolist(), strict=True)))
+    factors = np.exp(BASELINE_LN * vector[k:])
+    return Point(dict(zip(FITTED, vector[:k].tolist(), strict=True)), dict(zip(unknown, factors.tolist(), strict=True)))
 
 
 def calibrated() -> Point:

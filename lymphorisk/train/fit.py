@@ -74,8 +74,8 @@ def choose(
     group: NDArray[np.int64],
     names: tuple[str, ...],
     settings: Settings,
-) -> tuple[Shape, NDArray[np.float64], NDArray[np.float64]]:
-    """The shape of least log-loss over the inner folds; its margins on patients left out, and their events."""
+) -> Shape:
+    """The shape of least log-loss over the inner folds."""
     rng = np.random.default_rng(settings.seed)
     groups = np.unique(group)
     if len(x) > settings.inner_patients:
@@ -83,7 +83,7 @@ def choose(
         inside = np.isin(group, kept)
         x, y, group = x[inside], y[inside], group[inside]
     fold = grouped_folds(group, settings.inner, settings.seed + 1)
-    best: tuple[float, Shape, NDArray[np.float64]] | None = None
+    best: tuple[float, Shape] | None = None
     for shape in settings.choices:
         margin = np.zeros(len(y))
         rounds = []
@@ -96,9 +96,29 @@ def choose(
         p = np.clip(sigmoid(margin), 1e-9, 1.0 - 1e-9)
         loss = float(-np.mean(y * np.log(p) + (1.0 - y) * np.log1p(-p)))
         if best is None or loss < best[0]:
-            best = (loss, replace(shape, rounds=max(int(np.median(rounds)), MIN_ROUNDS)), margin)
+            best = (loss, replace(shape, rounds=max(int(np.median(rounds)), MIN_ROUNDS)))
     assert best is not None
-    return best[1], best[2], y
+    return best[1]
+
+
+def left_out_margins(
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    group: NDArray[np.int64],
+    names: tuple[str, ...],
+    shape: Shape,
+    settings: Settings,
+) -> NDArray[np.float64]:
+    """Margin of each patient by a model of the inner folds that had not seen them, for the calibration line.
+
+    Of all patients, not of those the shape was chosen on: a line fitted to models of fewer patients is too flat.
+    """
+    fold = grouped_folds(group, settings.inner, settings.seed + 1)
+    margin = np.zeros(len(y))
+    for k in range(settings.inner):
+        test = fold == k
+        margin[test] = margins(grow(x[~test], y[~test], names, shape, settings, seed=k), x[test])
+    return margin
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -165,13 +185,15 @@ def fit_outcome(cohort: Cohort, outcome: str, settings: Settings, progress: Prog
     simple = np.zeros(len(y))
     for k in range(settings.outer):
         test = fold == k
-        shape, inner_margin, inner_y = choose(x[~test], y[~test], group[~test], names, settings)
+        others = (x[~test], y[~test], group[~test])
+        shape = choose(*others, names, settings)
+        line = fitted(left_out_margins(*others, names, shape, settings), others[1])
         booster = grow(x[~test], y[~test], names, shape, settings, seed=100 + k)
         raw[test] = margins(booster, x[test])
-        p[test] = sigmoid(fitted(inner_margin, inner_y).log_odds(raw[test]))
+        p[test] = sigmoid(line.log_odds(raw[test]))
         simple[test] = fit_logistic(x[~test], y[~test]).probability(x[test])
         progress(f"{outcome}: fold {k + 1} of {settings.outer}, depth {shape.depth}, {shape.rounds} trees")
-    shape, _, _ = choose(x, y, group, names, settings)
+    shape = choose(x, y, group, names, settings)
     booster = grow(x, y, names, shape, settings, seed=200)
     line = fitted(raw, y)
     resampled, tau, importance = _resample(x, y, group, names, booster, shape, settings)
