@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lymphorisk.dicom import checks, tags
+from lymphorisk.dicom.decimals import parse
 from lymphorisk.dicom.reader import DicomFile
 from lymphorisk.dicom.tree import BLANKS, Item, label
 from lymphorisk.findings import Finding, finding
@@ -169,8 +170,8 @@ def _parse(root: Item, chunks: list[bytes], counts: list[int], owners: list[int]
         raise root.error(f"a contour of ROI {number} is not made of points with three coordinates")
     text = b" ".join(chunks).translate(BLANKS)
     try:
-        values = np.fromstring(text, sep=" ")
-    except (ValueError, DeprecationWarning) as error:
+        values = parse(text)
+    except ValueError as error:
         raise root.error(f"contour data {label(tags.CONTOUR_DATA)} hold something that is not a number") from error
     if len(values) != sum(counts):
         raise root.error(f"contour data {label(tags.CONTOUR_DATA)} hold something that is not a number")

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.dicom.charset import decode
+from lymphorisk.dicom.decimals import parse
 from lymphorisk.errors import DicomReadError
 
 Buffer = bytes | mmap.mmap
@@ -188,8 +189,8 @@ def decimals(raw: bytes, item: Item, tag: int) -> NDArray[np.float64]:
         return np.empty(0)
     text, count = stripped.translate(BLANKS), stripped.count(b"\\") + 1
     try:
-        values = np.array(text.split(), dtype=np.float64) if count < FEW_NUMBERS else np.fromstring(text, sep=" ")
-    except (ValueError, DeprecationWarning) as error:
+        values = np.array(text.split(), dtype=np.float64) if count < FEW_NUMBERS else parse(text)
+    except ValueError as error:
         raise item.error(f"element {label(tag)} holds something that is not a number") from error
     if len(values) != count:
         raise item.error(f"element {label(tag)} holds something that is not a number")
