@@ -40,6 +40,7 @@ calibrate: $(VENV)/.dev
 
 model: $(VENV)/.dev
 	$(BIN)/lymphorisk train --insilico 20000 --out models/insilico-2026.1
+	$(BIN)/lymphorisk train --insilico 20000 --early --out models/early-2026.1
 
 bench-dvh: $(VENV)/.dev
 	$(BIN)/python benchmarks/bench_dvh.py $(EXPORT)
