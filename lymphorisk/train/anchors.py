@@ -191,6 +191,12 @@ def cohort_baselines() -> Mapping[str, float]:
         return {row["source"]: float(row["factor"]) for row in csv.DictReader(lines)}
 
 
+def not_represented() -> Mapping[str, str]:
+    """Published cohorts that no row stands for, and why."""
+    with (DATA / "calibration_not_represented.csv").open(newline="", encoding="utf-8") as lines:
+        return {row["row"]: row["reason"] for row in csv.DictReader(lines)}
+
+
 def whole_body_rows() -> tuple[WholeBody, ...]:
     """All whole-body rows."""
     with (DATA / "calibration_whole_body.csv").open(newline="", encoding="utf-8") as lines:

@@ -38,7 +38,15 @@ from lymphorisk.lymphocyte.summary import BELOW
 from lymphorisk.lymphocyte.trajectory import Calendar, blood_count
 from lymphorisk.parameters import load, posterior
 from lymphorisk.parameters.store import DATA
-from lymphorisk.train.anchors import Anchor, WholeBody, anchor_courses, anchors, cohort_baselines, whole_body_rows
+from lymphorisk.train.anchors import (
+    Anchor,
+    WholeBody,
+    anchor_courses,
+    anchors,
+    cohort_baselines,
+    not_represented,
+    whole_body_rows,
+)
 from lymphorisk.train.scores import wilson
 
 #: What the data can say something about.
@@ -502,6 +510,8 @@ def report(
                 f"(outside: {', '.join(out)}); {near} of {len(checks)} rows within two errors; "
                 f"chi2 of the fitted rows {squares:.1f}"
             )
+    lines += ["", "Published cohorts that no rate here stands for:", "", "| cohort | why |", "|---|---|"]
+    lines += [f"| {name} | {why} |" for name, why in not_represented().items()]
     return "\n".join(lines) + "\n"
 
 
