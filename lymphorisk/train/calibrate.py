@@ -80,7 +80,7 @@ EDGE = 0.10
 #: What no row explains between cohorts once their sizes, schedules and baselines are set: sd of a logit, of ln count.
 COHORT_LOGIT = 0.2
 COHORT_LN = 0.15
-#: sd(ln) of the median baseline between cohorts of one site: of 30 printed ones of nine sites (docs/lymphocytes.md).
+#: sd(ln) of the baseline between cohorts of one site: of the printed ones (``calibration_printed_baselines.csv``).
 BASELINE_LN = 0.12
 #: sd(ln) of a count within a cohort, for the error of a median: the largest cohort with nadirs gives 0.70.
 COUNT_SD = 0.70
