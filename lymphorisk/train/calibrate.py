@@ -7,7 +7,7 @@ The posterior of the parameters in standard-normal coordinates z of their stated
 y_r is the logit of a rate or the logarithm of a median count; f_r(z) what the model gives for the
 row's phantom courses with patients drawn around z. s_r^2 adds the row's own error (binomial on the
 logit scale, log-normal for a median) and the difference between cohorts that no row explains
-(`COHORT_LOGIT`, `COHORT_LN`: two series of the same treatment differ by as much). The mode is found by
+(`COHORT_LOGIT`, `COHORT_LN`). The mode is found by
 Gauss-Newton, the posterior taken as normal around it, and draws are written as
 ``parameters/data/lymphocyte_posterior.csv``. The median baseline of a cohort that did not print it is
 one more unknown, ln of its factor on the assumed one normal with sd `BASELINE_LN`, estimated with the
