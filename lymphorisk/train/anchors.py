@@ -114,6 +114,16 @@ class Anchor:
         assert self.events is not None
         return self.events / self.n
 
+    @property
+    def below(self) -> float:
+        """The count a rate is of patients below. [10^9/L]"""
+        return float(self.outcome.removeprefix("below_").removesuffix("_at"))
+
+    @property
+    def on_one_day(self) -> bool:
+        """Whether one day's count is meant, not the lowest up to it."""
+        return self.outcome == "alc_after" or self.outcome.endswith("_at")
+
     def day(self, last_fraction_d: float) -> float:
         """Day of the count, or end of its window, from the first fraction. [d]"""
         return self.when_d if self.counted_from == "start" else last_fraction_d + self.when_d

@@ -34,7 +34,6 @@ from lymphorisk.lymphocyte.course import Course
 from lymphorisk.lymphocyte.pools import POOL_OF
 from lymphorisk.lymphocyte.population import Z_90, Draws, Population, in_range, normals, population
 from lymphorisk.lymphocyte.realisation import PATIENT_DIMENSIONS, drug_rate, fate_of, log_kill_of_phase, system_of
-from lymphorisk.lymphocyte.summary import BELOW
 from lymphorisk.lymphocyte.trajectory import Calendar, blood_count
 from lymphorisk.parameters import load, posterior
 from lymphorisk.parameters.store import DATA
@@ -159,10 +158,9 @@ def predicted(row: Row, people: Population, z: Mapping[str, float], baseline: fl
     lowest = np.empty(PATIENTS)
     for rows, courses in row.parts:
         lowest[rows] = _counts(row, rows, courses, people, z) * baseline
-    outcome = row.anchor.outcome
-    if outcome in ("alc_after", "nadir"):
+    if row.anchor.value is not None:
         return float(np.median(lowest))
-    return _rate(lowest, BELOW[outcome.removeprefix("below_").removesuffix("_at")])
+    return _rate(lowest, row.anchor.below)
 
 
 def _counts(
@@ -171,8 +169,7 @@ def _counts(
     """The count of each patient on the day asked for, or the lowest weekly one up to it. [10^9/L]"""
     draws = draws_at(people, z, {name: v[rows] for name, v in row.z.items()}, len(rows))
     at = row.anchor.day(courses[0].last_fraction_d)
-    one_day = row.anchor.outcome in ("alc_after", "below_0.5_at")
-    days = np.array([at]) if one_day else np.append(np.arange(0.0, at, COUNT_EVERY_D), at)
+    days = np.array([at]) if row.anchor.on_one_day else np.append(np.arange(0.0, at, COUNT_EVERY_D), at)
     count = _ratios(courses, draws, people, days) * row.baseline[rows, None]
     if row.anchor.outcome == "alc_after":
         return count[:, 0]

@@ -24,11 +24,11 @@ from lymphorisk.train.scores import wilson
 from lymphorisk.train.settings import Progress
 from lymphorisk.train.simulated_plan import ARMS, drawn_body, several, treated
 
-#: Plans drawn for each row, and patients on each: the error of a simulated rate is then a point or less.
-PLANS, PATIENTS = 16, 150
+#: Plans drawn for each row, and patients on each: four seeds give 32, 32, 32 and 33 rows that hold. With 16 plans the
+#: bodies decide (31 to 34 by the seed).
+PLANS, PATIENTS = 64, 50
 #: Share of rows that must lie inside their own binomial interval before anything is trained.
 ROWS_NEEDED = 0.8
-RATES = {"below_0.5": 0.5, "below_0.2": 0.2, "below_0.5_at": 0.5}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ def _rate_under(schedule: Schedule, row: Anchor, people: Population, seed: int) 
     mean, sd = several(f"arm.{arm}.age")
     age = rng.normal(mean, sd, len(which)).clip(18.0, 90.0)
     last = courses[0].last_fraction_d
-    if row.outcome.endswith("_at"):
+    if row.on_one_day:
         day = float(np.ceil(row.day(last)))
         counted = simulate(courses, which, baseline, people, age_y=age, seed=seed, days=(day,))
         noise = load("lymphocyte")["counting.sd_ln"].number * rng.standard_normal(len(which))
@@ -146,7 +146,7 @@ def _rate_under(schedule: Schedule, row: Anchor, people: Population, seed: int) 
     else:
         window = row.day(last) - last
         count = simulate(courses, which, baseline, people, age_y=age, seed=seed, window_d=window).measured_nadir
-    return float((count < RATES[row.outcome]).mean())
+    return float((count < row.below).mean())
 
 
 def _arm(site: str, modality: str) -> str:
