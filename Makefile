@@ -36,7 +36,7 @@ fixtures: $(VENV)/.dev
 	$(BIN)/python fixtures/rtplans/build.py
 
 calibrate: $(VENV)/.dev
-	$(BIN)/python -m lymphorisk.train.calibrate --compare --table docs/calibration.md
+	$(BIN)/python -m lymphorisk.calibration.calibrate --compare --table docs/calibration.md
 
 model: $(VENV)/.dev
 	$(BIN)/lymphorisk train --insilico 20000 --out models/insilico-2026.1

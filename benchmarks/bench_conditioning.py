@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from lymphorisk.conditioning.regimen import RadiationCourse, Regimen
 from lymphorisk.dvh import diluted, uniform
 from lymphorisk.lymphocyte.course import PhaseExposure
 from lymphorisk.lymphocyte.pools import POOLS
 from lymphorisk.plan import Patient
-from lymphorisk.plan.conditioning import RadiationCourse, Regimen
 from lymphorisk.regimen import Choices, PatientFacts, PlanExposure, compare, product, search
 from lymphorisk.regimen.knobs import Knob
-from lymphorisk.report.conditioning import conditioning_text
-from lymphorisk.report.conditioning_html import conditioning_html
+from lymphorisk.report.conditioning.html import conditioning_html
+from lymphorisk.report.conditioning.text import conditioning_text
 
 FACTS = PatientFacts(Patient(alc=0.8, weight_kg=80.0, height_cm=172.0, age_y=60.0), egfr_ml_min=85.0)
 

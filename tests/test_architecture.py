@@ -13,12 +13,14 @@ PACKAGE = Path(__file__).parent.parent / "lymphorisk"
 ORDER: tuple[frozenset[str], ...] = (
     frozenset({"__main__"}),
     frozenset({"cli"}),
-    frozenset({"report", "qa", "train"}),
-    frozenset({"regimen"}),
+    frozenset({"report"}),
+    frozenset({"qa", "simulated"}),
+    frozenset({"calibration"}),
+    frozenset({"regimen", "train"}),
     frozenset({"analysis"}),
     frozenset({"dicom", "predict", "organs", "scenario"}),
     frozenset({"literature"}),
-    frozenset({"features"}),
+    frozenset({"conditioning", "features"}),
     frozenset({"lymphocyte"}),
     frozenset({"circulation"}),
     frozenset({"phantom"}),
@@ -45,7 +47,7 @@ OWNERS = {
     "highdicom": {"dicom"},
     "pyarrow": {"train"},
 }
-MODELS = ("plan", "phantom", "dvh", "circulation", "lymphocyte", "features", "literature")
+MODELS = ("plan", "phantom", "dvh", "circulation", "lymphocyte", "conditioning", "features", "literature")
 NO_FILES = (*MODELS,)
 FREE_NUMBERS = {0, 1, 2, 3, 0.5, 100}
 

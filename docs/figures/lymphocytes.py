@@ -10,8 +10,8 @@ import matplotlib.pyplot as plt
 from lymphorisk.lymphocyte import forecast, population
 from lymphorisk.lymphocyte.update import update
 from lymphorisk.parameters import load, posterior
-from lymphorisk.train.anchors import site_courses
-from lymphorisk.train.calibrate import Scene, all_rows, calibrated, check
+from lymphorisk.calibration.anchors import site_courses
+from lymphorisk.calibration.calibrate import Scene, all_rows, calibrated, check
 
 HERE = Path(__file__).parent
 PEOPLE = population(load("lymphocyte"), posterior())

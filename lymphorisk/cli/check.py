@@ -14,8 +14,6 @@ from lymphorisk.cli.output import message, record, working, write_whole
 
 if TYPE_CHECKING:
     from lymphorisk.dicom import Export
-    from lymphorisk.qa.check import CheckResult
-    from lymphorisk.report.content import ProtocolTable
     from lymphorisk.scenario import Scenario
 
 
@@ -64,9 +62,9 @@ def check(
     """
     with working("checking"):
         from lymphorisk.analysis.dvhs import Lookup
-        from lymphorisk.qa import formats
         from lymphorisk.qa.check import check as run
         from lymphorisk.qa.store import read_protocol
+        from lymphorisk.report import gate
         from lymphorisk.report.json_ import dumps
         from lymphorisk.version import __version__
 
@@ -77,13 +75,13 @@ def check(
             lookup.analysis(patient_of(given)), wanted, lookup.dvh, strict=strict, highest_gy=lookup.highest_gy()
         )
     written = {
-        "text": lambda: formats.text(result),
-        "json": lambda: dumps(formats.to_dict(result)),
-        "junit": lambda: formats.junit(result),
-        "sarif": lambda: dumps(formats.sarif(result, __version__)),
+        "text": lambda: gate.text(result),
+        "json": lambda: dumps(gate.to_dict(result)),
+        "junit": lambda: gate.junit(result),
+        "sarif": lambda: dumps(gate.sarif(result, __version__)),
     }["json" if as_json else form]()
     analysis = lookup.analysis(patient_of(given))
-    table = protocol_table(result)
+    table = gate.protocol_table(result)
     identity = identity_of(lookup.read) if show_phi else None
     if report is not None:
         from lymphorisk.report.document import document
@@ -108,22 +106,3 @@ def identity_of(read: Export | Scenario) -> tuple[str, str] | None:
     from lymphorisk.dicom import Export
 
     return (read.phi.name, read.phi.id) if isinstance(read, Export) else None
-
-
-def protocol_table(result: CheckResult) -> ProtocolTable:
-    """A check as the reports show it."""
-    from lymphorisk.qa import formats
-    from lymphorisk.report.content import ProtocolRow, ProtocolTable
-
-    rows = tuple(
-        ProtocolRow(
-            structure=r["structure"],
-            metric=r["metric"],
-            limit=r["limit"],
-            value=r["value"],
-            state=r["state"],
-            note="; ".join(r[k] for k in ("reason", "placed", "override", "endpoint", "evidence", "source") if r[k]),
-        )
-        for r in formats.rows(result)
-    )
-    return ProtocolTable(result.protocol.name, result.verdict, rows)

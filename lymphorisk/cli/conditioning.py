@@ -11,7 +11,7 @@ import click
 from lymphorisk.cli.options import BLOOD, PATIENT, PLAN, with_options
 
 if TYPE_CHECKING:
-    from lymphorisk.plan.conditioning import Regimen
+    from lymphorisk.conditioning.regimen import Regimen
     from lymphorisk.regimen import PatientFacts, PlanExposure, RegimenFile, SearchResult
 
 TOML = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -88,29 +88,29 @@ def conditioning(**given: Any) -> None:
     comparison = compare([(f.regimen, f.plans) for f in files], facts, choices, inputs=read)
     found = _search(files, facts, choices) if given["searching"] else None
     if given["report"] is not None:
-        from lymphorisk.report.conditioning_html import conditioning_html
+        from lymphorisk.report.conditioning.html import conditioning_html
 
         write_whole(given["report"], conditioning_html(comparison, found))
     if given["as_json"]:
-        from lymphorisk.report.conditioning_json import conditioning_json
+        from lymphorisk.report.conditioning.json_ import conditioning_json
 
         click.echo(json.dumps(conditioning_json(comparison, found), allow_nan=False, indent=1))
     else:
-        from lymphorisk.report.conditioning import conditioning_text
+        from lymphorisk.report.conditioning.text import conditioning_text
 
         click.echo(conditioning_text(comparison, found), nl=False)
 
 
 def _list_products() -> None:
     from lymphorisk.regimen import products
-    from lymphorisk.report.conditioning_words import aligned
+    from lymphorisk.report.conditioning.words import aligned
 
     rows = [[name, r.title, r.indication] for name, r in products().items()]
     click.echo("\n".join(aligned(rows)))
 
 
 def _show_criteria() -> None:
-    from lymphorisk.lymphocyte.criteria import METRICS
+    from lymphorisk.conditioning.criteria import METRICS
     from lymphorisk.parameters.store import DATA
 
     click.echo((DATA / "criteria.toml").read_text(encoding="utf-8"))
@@ -123,10 +123,10 @@ def _read(given: dict[str, Any]) -> tuple[list[RegimenFile], PatientFacts]:
     from dataclasses import replace
 
     from lymphorisk.cli.options import options_of, patient_of
+    from lymphorisk.conditioning.hematotox import labs_from
+    from lymphorisk.conditioning.regimen import delayed
     from lymphorisk.errors import ScenarioError
-    from lymphorisk.lymphocyte.hematotox import labs_from
     from lymphorisk.plan import Patient
-    from lymphorisk.plan.conditioning import delayed
     from lymphorisk.regimen import (
         PatientFacts,
         RegimenFile,
@@ -198,7 +198,7 @@ def _pair(text: str) -> tuple[str, float]:
 def _with_export(file: RegimenFile, exposure: PlanExposure, first_day: float) -> RegimenFile:
     from dataclasses import replace
 
-    from lymphorisk.plan.conditioning import RadiationCourse
+    from lymphorisk.conditioning.regimen import RadiationCourse
     from lymphorisk.regimen.exposure import is_even
 
     if file.plans:

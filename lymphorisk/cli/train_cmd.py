@@ -52,8 +52,8 @@ def train(
     as_json: bool,
 ) -> None:
     """Train a predictor on a clinic's cohort (CSV, Parquet, or exports with --counts) and judge it."""
+    from lymphorisk.simulated.run import run_insilico
     from lymphorisk.train import run_training, schema_text
-    from lymphorisk.train.run import run_insilico
 
     if schema:
         click.echo(schema_text(), nl=False)

@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk import parameters
+from lymphorisk.conditioning.counts import HostTrajectories
+from lymphorisk.conditioning.criteria import Criterion, Decision, Judgement, Value, joint_probability, judge_all
+from lymphorisk.conditioning.draws import host_draws
+from lymphorisk.conditioning.hematotox import Hematotox, hematotox
+from lymphorisk.conditioning.host import FractionKill, HostDraws, trajectories
+from lymphorisk.conditioning.regimen import Regimen
 from lymphorisk.errors import ScenarioError
 from lymphorisk.findings import Finding, finding
-from lymphorisk.lymphocyte.conditioning import FractionKill, HostDraws, trajectories
-from lymphorisk.lymphocyte.conditioning_counts import HostTrajectories
-from lymphorisk.lymphocyte.conditioning_draws import host_draws
-from lymphorisk.lymphocyte.criteria import Criterion, Decision, Judgement, Value, joint_probability, judge_all
-from lymphorisk.lymphocyte.hematotox import Hematotox, hematotox
 from lymphorisk.parameters import Parameter
-from lymphorisk.plan.conditioning import Regimen
 from lymphorisk.regimen.checks import CHEMO_NOT_SEEN, NO_BASELINE, label_criteria, regimen_findings, waiver_criteria
 from lymphorisk.regimen.exposure import PlanExposure, fraction_kills, is_whole_body, largest_gy
 from lymphorisk.regimen.metrics import metrics_of

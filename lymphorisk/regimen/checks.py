@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from lymphorisk.conditioning.criteria import Criterion
+from lymphorisk.conditioning.host import FractionKill
+from lymphorisk.conditioning.regimen import Regimen
 from lymphorisk.findings import Finding, finding, rule
-from lymphorisk.lymphocyte.conditioning import FractionKill
-from lymphorisk.lymphocyte.criteria import Criterion
 from lymphorisk.parameters import Parameter
-from lymphorisk.plan.conditioning import Regimen
 from lymphorisk.regimen.settings import Body
 
 WINDOW = rule(

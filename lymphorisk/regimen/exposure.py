@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from lymphorisk.conditioning.host import FractionKill, HostDraws, plan_kills, whole_body_kills
+from lymphorisk.conditioning.regimen import RadiationCourse
 from lymphorisk.dvh import mixture
 from lymphorisk.errors import ScenarioError
 from lymphorisk.findings import Finding
-from lymphorisk.lymphocyte.conditioning import FractionKill, HostDraws, plan_kills, whole_body_kills
 from lymphorisk.lymphocyte.course import PhaseExposure
 from lymphorisk.plan import Patient
-from lymphorisk.plan.conditioning import RadiationCourse
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -25,8 +25,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from lymphorisk.conditioning.regimen import RadiationCourse, Regimen, delayed
 from lymphorisk.errors import ScenarioError
-from lymphorisk.plan.conditioning import RadiationCourse, Regimen, delayed
 from lymphorisk.regimen.products import products
 
 DRUG_KEYS = {"mg_per_m2": "mg/m2", "mg_per_kg": "mg/kg", "mg": "mg"}

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lymphorisk.lymphocyte.conditioning import FractionKill
-from lymphorisk.lymphocyte.conditioning_counts import HostTrajectories, days_below, nadir
-from lymphorisk.lymphocyte.criteria import NotApplicable, Unknown, Value
-from lymphorisk.lymphocyte.pharmacokinetics import FludarabineKinetics, total_auc
-from lymphorisk.plan.conditioning import Regimen
+from lymphorisk.conditioning.counts import HostTrajectories, days_below, nadir
+from lymphorisk.conditioning.criteria import NotApplicable, Unknown, Value
+from lymphorisk.conditioning.host import FractionKill
+from lymphorisk.conditioning.pharmacokinetics import FludarabineKinetics, total_auc
+from lymphorisk.conditioning.regimen import Regimen
 
 THRESHOLDS = {"0_1": 0.1, "0_2": 0.2, "0_5": 0.5}
 DAY_30, DAY_90 = 30.0, 90.0

@@ -7,9 +7,7 @@ from functools import cache
 from types import MappingProxyType
 
 from lymphorisk import parameters
-from lymphorisk.errors import ParameterError, ScenarioError
-from lymphorisk.parameters import Parameter
-from lymphorisk.plan.conditioning import (
+from lymphorisk.conditioning.regimen import (
     DRUGS,
     DrugDose,
     Evidence,
@@ -17,6 +15,8 @@ from lymphorisk.plan.conditioning import (
     RadiationCourse,
     Regimen,
 )
+from lymphorisk.errors import ParameterError, ScenarioError
+from lymphorisk.parameters import Parameter
 
 FROM_START = "d of lymphodepletion"
 

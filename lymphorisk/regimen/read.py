@@ -42,10 +42,10 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from lymphorisk.conditioning.hematotox import Labs, labs_from
+from lymphorisk.conditioning.regimen import DrugDose, InfusionWindow, RadiationCourse, Regimen
 from lymphorisk.errors import ScenarioError
-from lymphorisk.lymphocyte.hematotox import Labs, labs_from
 from lymphorisk.plan import Patient, every_day, weekdays
-from lymphorisk.plan.conditioning import DrugDose, InfusionWindow, RadiationCourse, Regimen
 from lymphorisk.regimen.exposure import PlanExposure, is_even
 from lymphorisk.regimen.knobs import Knob, read_knobs
 from lymphorisk.regimen.products import product

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lymphorisk.lymphocyte.criteria import Judgement, joint_probability, judge_all
-from lymphorisk.plan.conditioning import Regimen
+from lymphorisk.conditioning.criteria import Judgement, joint_probability, judge_all
+from lymphorisk.conditioning.regimen import Regimen
 from lymphorisk.regimen.chain import metrics_only, setup
 from lymphorisk.regimen.checks import label_criteria, window_findings
 from lymphorisk.regimen.exposure import PlanExposure

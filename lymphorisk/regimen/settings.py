@@ -8,10 +8,10 @@ from functools import cache
 from pathlib import Path
 
 from lymphorisk import parameters
+from lymphorisk.conditioning.criteria import Criterion, Decision
+from lymphorisk.conditioning.hematotox import Cutoffs
+from lymphorisk.conditioning.pharmacokinetics import FludarabinePopulation, bsa_mosteller, cockcroft_gault_ml_min
 from lymphorisk.errors import ParameterError, ScenarioError
-from lymphorisk.lymphocyte.criteria import Criterion, Decision
-from lymphorisk.lymphocyte.hematotox import Cutoffs
-from lymphorisk.lymphocyte.pharmacokinetics import FludarabinePopulation, bsa_mosteller, cockcroft_gault_ml_min
 from lymphorisk.lymphocyte.population import Population, population
 from lymphorisk.parameters import Parameter
 from lymphorisk.plan import Patient

@@ -1,9 +1,9 @@
-"""A clinic's own model: read a cohort, train, judge, recalibrate; and the simulated cohort behind the shipped one."""
+"""A clinic's own model: read a cohort, train, judge, recalibrate."""
 
 from __future__ import annotations
 
 from lymphorisk.train.cohort import Cohort, read_cohort
-from lymphorisk.train.run import Training, evaluate_model, recalibrate, run_insilico, run_training
+from lymphorisk.train.run import Training, evaluate_model, recalibrate, run_training
 from lymphorisk.train.schema import schema_text
 
 __all__ = [
@@ -12,7 +12,6 @@ __all__ = [
     "evaluate_model",
     "read_cohort",
     "recalibrate",
-    "run_insilico",
     "run_training",
     "schema_text",
 ]

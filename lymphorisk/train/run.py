@@ -16,16 +16,15 @@ from lymphorisk.errors import CohortError
 from lymphorisk.findings import Finding, finding
 from lymphorisk.predict.booster import CALIBRATION, CARD, load, margins, verified
 from lymphorisk.predict.calibration import Calibration, fitted, sigmoid
-from lymphorisk.train.card import PUBLISHED_C, SIMULATED, card_scores
+from lymphorisk.train.card import PUBLISHED_C
 from lymphorisk.train.checks import EVENTS, MIN_EVENTS
 from lymphorisk.train.cohort import Cohort, read_cohort
-from lymphorisk.train.evaluate import against, external, judged, scores, subgroup_labels
+from lymphorisk.train.evaluate import external
 from lymphorisk.train.exports import read_exports
-from lymphorisk.train.fit import Fitted, fit
+from lymphorisk.train.fit import fit
 from lymphorisk.train.package import write_folder, write_model
 from lymphorisk.train.samplesize import sample_size
 from lymphorisk.train.settings import Progress, Settings, Shape
-from lymphorisk.train.simulated_plan import scalar
 
 #: Below this many patients the trees are kept shallow and few.
 SMALL = 2000
@@ -140,88 +139,6 @@ def train_cohort(
         aggregation=aggregation,
     )
     return Training(out, evaluation, findings)
-
-
-#: Share of plans kept aside, untouched by training, for the scores in the card.
-TEST_SHARE = 0.2
-
-
-def run_insilico(
-    patients: int,
-    out: str | Path,
-    *,
-    early: bool = False,
-    seed: int = 20261,
-    workers: int = 2,
-    version: str = "2026.1",
-    progress: Progress = lambda _: None,
-) -> Training:
-    """Simulate a cohort, hold it against published rates, train on it, and score it on plans kept aside.
-
-    Parameters
-    ----------
-    patients : int
-        About how many simulated patients.
-    out : path
-        Model folder to write.
-    early : bool
-        Train the mid-course model, which also reads the count after one week.
-    workers : int
-        Processes that draw plans.
-
-    Raises
-    ------
-    CohortError
-        The cohort misses too many published rates: nothing is trained. The message holds the table.
-    """
-    from lymphorisk.train.incidence import incidence_table
-    from lymphorisk.train.insilico import insilico_cohort, people
-
-    table = incidence_table(people(), seed, progress)
-    progress(table.text())
-    if not table.accepted:
-        raise CohortError(
-            "the simulated cohort misses published rates\n" + table.text(), "calibrate the forecast first"
-        )
-    cohort = insilico_cohort(patients, seed, early=early, workers=workers, progress=progress)
-    aside = np.isin(cohort.group, _some_groups(cohort.group, TEST_SHARE, seed))
-    model = fit(cohort.rows(~aside), Settings(seed=seed), hold_out="site", progress=progress)
-    test = scores_aside(model, cohort.rows(aside), seed)
-    evaluation = write_model(
-        model,
-        Path(out),
-        trained_on=SIMULATED,
-        window=f"weekly counts from the start to {scalar('outcome.window_d'):g} days after the last fraction",
-        version=version,
-        extra={"incidence": table.as_card(), "test": card_scores(test)},
-        also={"test": test, "incidence": table.as_card()},
-    )
-    return Training(Path(out), evaluation, ())
-
-
-def _some_groups(group: NDArray[np.int64], share: float, seed: int) -> NDArray[np.int64]:
-    groups = np.unique(group)
-    return np.random.default_rng([seed, 5]).permutation(groups)[: round(share * len(groups))]
-
-
-def scores_aside(model: Fitted, aside: Cohort, seed: int) -> dict[str, Any]:
-    """Scores on patients that no step of training, calibration or conformal sets has seen."""
-    outcomes: dict[str, Any] = {}
-    for outcome, done in model.outcomes.items():
-        event = aside.outcomes[outcome]
-        p = sigmoid(done.calibration.log_odds(margins(done.booster, aside.features)))
-        every = np.arange(len(aside))
-        result = judged(p, event, aside.group, subgroup_labels(aside, every), done.conformal, seed)
-        simple = done.logistic.probability(aside.features)
-        result["logistic"] = scores(simple, event)
-        result["against_logistic"] = against(p, simple, event, aside.group, seed)
-        outcomes[outcome] = result
-    return {
-        "kind": "plans kept aside from all training",
-        "cohort": aside.name,
-        "rows": len(aside),
-        "outcomes": outcomes,
-    }
 
 
 def evaluate_model(

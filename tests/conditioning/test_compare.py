@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lymphorisk.conditioning.criteria import METRICS
+from lymphorisk.conditioning.regimen import DrugDose, RadiationCourse, Regimen
 from lymphorisk.errors import ScenarioError
-from lymphorisk.lymphocyte.criteria import METRICS
 from lymphorisk.plan import Patient
-from lymphorisk.plan.conditioning import DrugDose, RadiationCourse, Regimen
 from lymphorisk.regimen import Choices, Comparison, PatientFacts, PlanExposure, RegimenForecast, compare, product
-from lymphorisk.report.conditioning import ordered, paired_rows
+from lymphorisk.report.conditioning.text import ordered, paired_rows
 
 FACTS = PatientFacts(Patient(alc=0.8, weight_kg=80.0, height_cm=172.0), egfr_ml_min=85.0)
 FLU = tuple(DrugDose("fludarabine", 30.0, "mg/m2", d) for d in (-5.0, -4.0, -3.0))
@@ -182,7 +182,7 @@ def test_bridging_fractions_between_lymphodepletion_and_infusion_are_counted(bri
 
 
 def test_a_long_delay_of_cilta_cel_names_the_labels_repeat() -> None:
-    from lymphorisk.plan.conditioning import delayed
+    from lymphorisk.conditioning.regimen import delayed
 
     assert "LR509" in codes(one(delayed(product("cilta-cel"), 13.0)))
     assert "LR509" not in codes(one(delayed(product("cilta-cel"), 12.0)))

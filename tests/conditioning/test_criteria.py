@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lymphorisk.errors import ScenarioError
-from lymphorisk.lymphocyte.criteria import (
+from lymphorisk.conditioning.criteria import (
     METRICS,
     STATES,
     Criterion,
@@ -16,7 +15,8 @@ from lymphorisk.lymphocyte.criteria import (
     joint_probability,
     judge,
 )
-from lymphorisk.lymphocyte.hematotox import KEYS, Labs, hematotox, labs_from
+from lymphorisk.conditioning.hematotox import KEYS, Labs, hematotox, labs_from
+from lymphorisk.errors import ScenarioError
 from lymphorisk.regimen.settings import criteria_of, cutoffs, table
 
 DECIDE = Decision(0.8, 0.2)

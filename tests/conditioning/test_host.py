@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from lymphorisk.dvh import DoseDistribution, diluted, uniform
-from lymphorisk.lymphocyte.conditioning import (
+from lymphorisk.conditioning.counts import HostTrajectories, days_below, nadir
+from lymphorisk.conditioning.host import (
     FractionKill,
     drug_log_kill,
     grow,
@@ -20,12 +20,12 @@ from lymphorisk.lymphocyte.conditioning import (
     trajectories,
     whole_body_kills,
 )
-from lymphorisk.lymphocyte.conditioning_counts import HostTrajectories, days_below, nadir
+from lymphorisk.conditioning.regimen import DrugDose, Regimen
+from lymphorisk.dvh import DoseDistribution, diluted, uniform
 from lymphorisk.lymphocyte.course import Course, PhaseExposure
 from lymphorisk.lymphocyte.pools import COMPARTMENTS, POOLS
 from lymphorisk.lymphocyte.realisation import realise
 from lymphorisk.plan import Patient
-from lymphorisk.plan.conditioning import DrugDose, Regimen
 from lymphorisk.regimen import Choices, PatientFacts
 from lymphorisk.regimen.chain import Setup, setup
 

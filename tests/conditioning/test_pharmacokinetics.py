@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lymphorisk.errors import ScenarioError
-from lymphorisk.lymphocyte.pharmacokinetics import (
+from lymphorisk.conditioning.pharmacokinetics import (
     bsa_mosteller,
     clearance_l_h,
     cumulative_exposure,
@@ -14,8 +13,9 @@ from lymphorisk.lymphocyte.pharmacokinetics import (
     kinetics,
     total_auc,
 )
+from lymphorisk.conditioning.regimen import DrugDose
+from lymphorisk.errors import ScenarioError
 from lymphorisk.plan import Patient
-from lymphorisk.plan.conditioning import DrugDose
 from lymphorisk.regimen.settings import body_of, fludarabine_population, table
 
 DRUGS = table("drugs")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from lymphorisk.conditioning.regimen import DrugDose, RadiationCourse, Regimen, delayed
 from lymphorisk.errors import ScenarioError
-from lymphorisk.plan.conditioning import DrugDose, RadiationCourse, Regimen, delayed
 from lymphorisk.regimen import product, products
 
 LABELS = {

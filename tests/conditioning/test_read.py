@@ -97,7 +97,7 @@ def test_a_scenario_may_carry_its_conditioning(tmp_path: Path) -> None:
     even = compare([(file.regimen, file.plans)], PatientFacts(Patient(alc=1.0)), Choices(draws=64)).forecasts[0]
     from dataclasses import replace
 
-    from lymphorisk.plan.conditioning import RadiationCourse
+    from lymphorisk.conditioning.regimen import RadiationCourse
 
     plain = replace(
         file.regimen,

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lymphorisk.conditioning.regimen import RadiationCourse, Regimen
 from lymphorisk.plan import Patient
-from lymphorisk.plan.conditioning import RadiationCourse, Regimen
 from lymphorisk.regimen import Choices, PatientFacts, compare, product
 from lymphorisk.regimen.plan import plan_exposure
 

@@ -13,13 +13,13 @@ import pytest
 from click.testing import CliRunner
 
 from lymphorisk.cli.main import cli, run
+from lymphorisk.conditioning.regimen import DrugDose, Regimen
 from lymphorisk.plan import Patient
-from lymphorisk.plan.conditioning import DrugDose, Regimen
 from lymphorisk.regimen import Choices, PatientFacts, compare, product, search
 from lymphorisk.regimen.knobs import Knob
-from lymphorisk.report.conditioning import conditioning_text
-from lymphorisk.report.conditioning_html import conditioning_html
-from lymphorisk.report.conditioning_svg import counts_svg, frontier_svg
+from lymphorisk.report.conditioning.html import conditioning_html
+from lymphorisk.report.conditioning.svg import counts_svg, frontier_svg
+from lymphorisk.report.conditioning.text import conditioning_text
 
 ROOT = Path(__file__).parents[2]
 PATIENT = ["--alc", "0.8", "--weight-kg", "80", "--height-cm", "172", "--egfr", "85", "--draws", "64"]

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lymphorisk.conditioning.regimen import DRUGS, RadiationCourse, Regimen
 from lymphorisk.errors import ScenarioError
 from lymphorisk.plan import Patient
-from lymphorisk.plan.conditioning import DRUGS, RadiationCourse, Regimen
 from lymphorisk.regimen import Choices, PatientFacts, PlanExposure, product, search
 from lymphorisk.regimen.knobs import Knob, label_limit, read_knobs, schedules
 

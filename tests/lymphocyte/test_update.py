@@ -74,7 +74,7 @@ TREATMENTS = (
 @pytest.mark.slow
 def test_the_first_week_halves_the_squared_error_over_all_treatments() -> None:
     """Pooled over sites; where little is lost in a week (brain, breast, prostate) one count alone teaches less."""
-    from lymphorisk.train.anchors import site_courses
+    from lymphorisk.calibration.anchors import site_courses
 
     done = [simulated(1000, (7,), site_courses(*t)[-1 if t[0] == "breast" else 1]) for t in TREATMENTS]
     before, after, held = (np.array(part) for part in zip(*done, strict=True))

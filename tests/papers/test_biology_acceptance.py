@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lymphorisk.calibration.anchors import exposure, numbers, site_courses
 from lymphorisk.dvh.curve import uniform
 from lymphorisk.lymphocyte import Course, PhaseExposure, Population, forecast, population, survival_sets
 from lymphorisk.lymphocyte.cohort import SimulatedCounts, simulate
@@ -19,7 +20,6 @@ from lymphorisk.lymphocyte.pools import POOLS, compartment_shares, exchange
 from lymphorisk.lymphocyte.population import draw
 from lymphorisk.lymphocyte.realisation import PATIENT_DIMENSIONS, realise
 from lymphorisk.parameters import load, posterior
-from lymphorisk.train.anchors import exposure, numbers, site_courses
 
 EXCLUDED = {
     "A22": "conditioning drugs have their own tests: test_conditioning_acceptance.py",

@@ -13,13 +13,13 @@ import pytest
 from numpy.typing import NDArray
 
 from lymphorisk import organs, parameters
-from lymphorisk.lymphocyte.conditioning import trajectories, whole_body_kills
-from lymphorisk.lymphocyte.conditioning_counts import HostTrajectories, nadir
-from lymphorisk.lymphocyte.hematotox import Labs, hematotox
-from lymphorisk.lymphocyte.pharmacokinetics import clearance_l_h, cumulative_exposure, kinetics, total_auc
+from lymphorisk.conditioning.counts import HostTrajectories, nadir
+from lymphorisk.conditioning.hematotox import Labs, hematotox
+from lymphorisk.conditioning.host import trajectories, whole_body_kills
+from lymphorisk.conditioning.pharmacokinetics import clearance_l_h, cumulative_exposure, kinetics, total_auc
+from lymphorisk.conditioning.regimen import DrugDose, RadiationCourse, Regimen, delayed
 from lymphorisk.phantom import phantom_plan
 from lymphorisk.plan import Patient, Phase
-from lymphorisk.plan.conditioning import DrugDose, RadiationCourse, Regimen, delayed
 from lymphorisk.regimen import Choices, PatientFacts, PlanExposure, compare, product
 from lymphorisk.regimen.chain import Setup, setup
 from lymphorisk.regimen.exposure import fraction_kills

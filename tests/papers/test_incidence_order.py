@@ -10,11 +10,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lymphorisk.calibration.anchors import Anchor, anchors, site_courses
+from lymphorisk.calibration.calibrate import Point, calibrated, check, inside, scene
 from lymphorisk.lymphocyte import population
 from lymphorisk.lymphocyte.cohort import simulate
 from lymphorisk.parameters import load, posterior
-from lymphorisk.train.anchors import Anchor, anchors, site_courses
-from lymphorisk.train.calibrate import Point, calibrated, check, inside, scene
 
 PEOPLE = population(load("lymphocyte"), posterior())
 BASELINE = 1.5

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import pytest
 
+from lymphorisk.calibration.anchors import anchors, not_represented
 from lymphorisk.literature import cohort_rates
 from lymphorisk.parameters import load
-from lymphorisk.train.anchors import anchors, not_represented
 
 #: Published row -> anchors that simulate it.
 ROWS: dict[str, tuple[str, ...]] = {

@@ -15,10 +15,10 @@ from lymphorisk.analysis import Analysis, Options, analyze
 from lymphorisk.dvh import DVH, NotContoured, OutsideGrid
 from lymphorisk.errors import InputError, ScenarioError
 from lymphorisk.findings import Finding
-from lymphorisk.qa import formats
 from lymphorisk.qa.check import PLAN_METRICS, CheckResult, check
 from lymphorisk.qa.protocol import Line, Override, Protocol, limit
 from lymphorisk.qa.store import read_protocol, shipped
+from lymphorisk.report import gate as formats
 from lymphorisk.report.json_ import dumps
 from lymphorisk.scenario import scenario_from
 

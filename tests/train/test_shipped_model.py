@@ -10,8 +10,8 @@ import pytest
 
 from lymphorisk.features import NAMES, FeatureVector, feature
 from lymphorisk.predict import explain, load, predict
+from lymphorisk.simulated.cohort import insilico_cohort
 from lymphorisk.train.evaluate import external
-from lymphorisk.train.insilico import insilico_cohort
 
 MODELS = Path(__file__).parent.parent.parent / "models"
 SHIPPED = sorted(p.parent for p in MODELS.glob("*/card.toml"))

@@ -15,14 +15,14 @@ from typing import Any
 
 import numpy as np
 
+from lymphorisk.calibration.anchors import Anchor, Schedule, anchors, cohort_baselines, size_of
 from lymphorisk.lymphocyte import Course, Population
 from lymphorisk.lymphocyte.cohort import simulate
 from lymphorisk.lymphocyte.course import PhaseExposure
 from lymphorisk.parameters import load
-from lymphorisk.train.anchors import Anchor, Schedule, anchors, cohort_baselines, size_of
+from lymphorisk.simulated.plan import ARMS, drawn_body, several, treated
 from lymphorisk.train.scores import wilson
 from lymphorisk.train.settings import Progress
-from lymphorisk.train.simulated_plan import ARMS, drawn_body, several, treated
 
 #: Plans drawn for each row, and patients on each: four seeds give 32, 32, 32 and 33 rows that hold. With 16 plans the
 #: bodies decide (31 to 34 by the seed).

@@ -26,15 +26,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from lymphorisk.conditioning.counts import SAME_TIME_D, HostTrajectories
+from lymphorisk.conditioning.pharmacokinetics import FludarabineKinetics, cumulative_exposure
+from lymphorisk.conditioning.regimen import Regimen
 from lymphorisk.errors import ScenarioError
-from lymphorisk.lymphocyte.conditioning_counts import SAME_TIME_D, HostTrajectories
 from lymphorisk.lymphocyte.course import PhaseExposure
-from lymphorisk.lymphocyte.pharmacokinetics import FludarabineKinetics, cumulative_exposure
 from lymphorisk.lymphocyte.pools import COMPARTMENTS, POOL_OF, POOLS, PoolSystem
 from lymphorisk.lymphocyte.population import Draws, Population
 from lymphorisk.lymphocyte.realisation import KILL_MAX, log_kill_of_phase
 from lymphorisk.lymphocyte.survival import kills
-from lymphorisk.plan.conditioning import Regimen
 from lymphorisk.units import HOURS_PER_DAY
 
 Array = NDArray[np.float64]

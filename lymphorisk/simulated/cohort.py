@@ -17,10 +17,10 @@ from lymphorisk.lymphocyte import Course, Population, population
 from lymphorisk.lymphocyte.cohort import simulate
 from lymphorisk.parameters import load, posterior
 from lymphorisk.plan import CHEMO
+from lymphorisk.simulated.plan import ARMS, SimulatedPlan, packed, scalar, several, simulated_plan, unpacked
 from lymphorisk.train.cohort import Cohort
 from lymphorisk.train.schema import GRADE_BELOW
 from lymphorisk.train.settings import Progress
-from lymphorisk.train.simulated_plan import ARMS, SimulatedPlan, packed, scalar, several, simulated_plan, unpacked
 
 #: Patients treated with each drawn plan, with facts, drugs, sensitivity and counting noise of their own.
 PATIENTS_PER_PLAN = 10

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from lymphorisk.conditioning.criteria import METRICS, NotApplicable, Unknown, Value
 from lymphorisk.findings import Finding
-from lymphorisk.lymphocyte.criteria import METRICS, NotApplicable, Unknown, Value
 from lymphorisk.regimen.chain import Comparison, RegimenForecast
 from lymphorisk.regimen.search import SearchResult
-from lymphorisk.report.conditioning import all_findings, notes, ordered
-from lymphorisk.report.conditioning_words import spread
+from lymphorisk.report.conditioning.text import all_findings, notes, ordered
+from lymphorisk.report.conditioning.words import spread
 
 SCHEMA = "lymphorisk/conditioning/1"
 #: Significant digits: the same input gives the same bytes on every machine.

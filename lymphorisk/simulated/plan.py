@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from lymphorisk.calibration.anchors import exposure, mixed, numbers
 from lymphorisk.circulation.chain import Transits, chain, mean_gy, solve
 from lymphorisk.circulation.lanes import LaneDose, PhaseBlood, adapted, lanes_from_distribution
 from lymphorisk.circulation.network import Network, build, nadler_l, personal
@@ -21,7 +22,6 @@ from lymphorisk.parameters import load
 from lymphorisk.parameters.network import network_key, network_table
 from lymphorisk.phantom import SITES, phantom_plan
 from lymphorisk.plan import Patient, Phase
-from lymphorisk.train.anchors import exposure, mixed, numbers
 
 #: What each arm of the simulated cohort is in the phantom: site, modality, technique (empty: the site's usual one).
 ARMS: Mapping[str, tuple[str, str, str]] = {

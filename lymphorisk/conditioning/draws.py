@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from lymphorisk.conditioning.host import Clearance, HostDraws
+from lymphorisk.conditioning.pharmacokinetics import FludarabinePopulation, kinetics
+from lymphorisk.conditioning.regimen import DRUGS
 from lymphorisk.errors import ScenarioError
-from lymphorisk.lymphocyte.conditioning import Clearance, HostDraws
-from lymphorisk.lymphocyte.pharmacokinetics import FludarabinePopulation, kinetics
 from lymphorisk.lymphocyte.population import Population, draw, in_range
 from lymphorisk.lymphocyte.realisation import PATIENT_DIMENSIONS, system_of
-from lymphorisk.plan.conditioning import DRUGS
 
 #: How patients differ beyond the dimensions of the lymphocyte ensemble.
 HOST_DIMENSIONS = (

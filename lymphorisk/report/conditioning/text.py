@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from lymphorisk.conditioning.criteria import METRICS, Judgement, NotApplicable, Unknown
 from lymphorisk.findings import RULES, Finding
-from lymphorisk.lymphocyte.criteria import METRICS, Judgement, NotApplicable, Unknown
 from lymphorisk.parameters import sources
 from lymphorisk.regimen.chain import Comparison, RegimenForecast
 from lymphorisk.regimen.search import SearchResult
-from lymphorisk.report.conditioning_search import search_lines
-from lymphorisk.report.conditioning_words import OUTER, aligned, days_text, shown
+from lymphorisk.report.conditioning.search import search_lines
+from lymphorisk.report.conditioning.words import OUTER, aligned, days_text, shown
 
 INTENT = (
     "Research and QA use. Not a dosing tool: nothing here says which regimen or dose to give. Planner criteria are a "

@@ -8,13 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lymphorisk.errors import ScenarioError
-from lymphorisk.lymphocyte import population
-from lymphorisk.lymphocyte.pools import POOLS
-from lymphorisk.parameters import load, posterior, sources
-from lymphorisk.parameters.store import DATA
-from lymphorisk.plan import CHEMO
-from lymphorisk.train.anchors import (
+from lymphorisk.calibration.anchors import (
     anchors,
     cohort_baselines,
     numbers,
@@ -23,7 +17,7 @@ from lymphorisk.train.anchors import (
     size_of,
     whole_body_rows,
 )
-from lymphorisk.train.calibrate import (
+from lymphorisk.calibration.calibrate import (
     BASELINE_LN,
     COHORT_LOGIT,
     FITTED,
@@ -41,6 +35,12 @@ from lymphorisk.train.calibrate import (
     scene,
     transformed,
 )
+from lymphorisk.errors import ScenarioError
+from lymphorisk.lymphocyte import population
+from lymphorisk.lymphocyte.pools import POOLS
+from lymphorisk.parameters import load, posterior, sources
+from lymphorisk.parameters.store import DATA
+from lymphorisk.plan import CHEMO
 
 BY_ID = {a.id: a for a in anchors()}
 

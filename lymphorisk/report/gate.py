@@ -18,6 +18,7 @@ from lymphorisk.qa.check import (
     LineResult,
 )
 from lymphorisk.qa.protocol import Line
+from lymphorisk.report.content import ProtocolRow, ProtocolTable
 
 SCHEMA = "lymphorisk/check/1"
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -85,6 +86,22 @@ def rows(result: CheckResult) -> list[dict[str, str]]:
         }
         for r in result.lines
     ]
+
+
+def protocol_table(result: CheckResult) -> ProtocolTable:
+    """A check as the reports show it."""
+    lines = tuple(
+        ProtocolRow(
+            structure=r["structure"],
+            metric=r["metric"],
+            limit=r["limit"],
+            value=r["value"],
+            state=r["state"],
+            note="; ".join(r[k] for k in ("reason", "placed", "override", "endpoint", "evidence", "source") if r[k]),
+        )
+        for r in rows(result)
+    )
+    return ProtocolTable(result.protocol.name, result.verdict, lines)
 
 
 def text(result: CheckResult) -> str:

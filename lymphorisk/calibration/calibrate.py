@@ -29,15 +29,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lymphorisk.errors import ParameterError
-from lymphorisk.lymphocyte.course import Course
-from lymphorisk.lymphocyte.pools import POOL_OF
-from lymphorisk.lymphocyte.population import Z_90, Draws, Population, in_range, normals, population
-from lymphorisk.lymphocyte.realisation import PATIENT_DIMENSIONS, drug_rate, fate_of, log_kill_of_phase, system_of
-from lymphorisk.lymphocyte.trajectory import Calendar, blood_count
-from lymphorisk.parameters import load, posterior
-from lymphorisk.parameters.store import DATA
-from lymphorisk.train.anchors import (
+from lymphorisk.calibration.anchors import (
     Anchor,
     WholeBody,
     anchor_courses,
@@ -46,6 +38,14 @@ from lymphorisk.train.anchors import (
     not_represented,
     whole_body_rows,
 )
+from lymphorisk.errors import ParameterError
+from lymphorisk.lymphocyte.course import Course
+from lymphorisk.lymphocyte.pools import POOL_OF
+from lymphorisk.lymphocyte.population import Z_90, Draws, Population, in_range, normals, population
+from lymphorisk.lymphocyte.realisation import PATIENT_DIMENSIONS, drug_rate, fate_of, log_kill_of_phase, system_of
+from lymphorisk.lymphocyte.trajectory import Calendar, blood_count
+from lymphorisk.parameters import load, posterior
+from lymphorisk.parameters.store import DATA
 from lymphorisk.train.scores import wilson
 
 #: What the data can say something about.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from lymphorisk.regimen.chain import Comparison, RegimenForecast
 from lymphorisk.regimen.search import SearchResult
-from lymphorisk.report.conditioning import ordered
+from lymphorisk.report.conditioning.text import ordered
 from lymphorisk.report.svg import Drawing, Scale, log_ticks, nice_ticks, spread_apart
 
 WIDTH, HEIGHT = 960, 470

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lymphorisk.lymphocyte.criteria import METRICS, NotApplicable, Unknown, Value
+from lymphorisk.conditioning.criteria import METRICS, NotApplicable, Unknown, Value
 
 #: The outer percentiles of a range: 90 %.
 OUTER = (0.05, 0.95)

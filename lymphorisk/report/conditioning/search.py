@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lymphorisk.regimen.search import Found, SearchResult
-from lymphorisk.report.conditioning_words import aligned, count_text, plain_text
+from lymphorisk.report.conditioning.words import aligned, count_text, plain_text
 
 #: Schedules listed; the JSON holds all.
 LISTED = 15

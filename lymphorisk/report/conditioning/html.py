@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from lymphorisk.lymphocyte.criteria import Judgement
+from lymphorisk.conditioning.criteria import Judgement
 from lymphorisk.regimen.chain import Comparison, RegimenForecast
 from lymphorisk.regimen.search import SearchResult
-from lymphorisk.report.conditioning import (
+from lymphorisk.report.conditioning.search import FRONTIER, frontier_rows, listed_rows, search_title
+from lymphorisk.report.conditioning.svg import counts_svg, frontier_svg
+from lymphorisk.report.conditioning.text import (
     COLUMNS,
     DAYS,
     all_findings,
@@ -24,9 +26,7 @@ from lymphorisk.report.conditioning import (
     source_lines,
     tally,
 )
-from lymphorisk.report.conditioning_search import FRONTIER, frontier_rows, listed_rows, search_title
-from lymphorisk.report.conditioning_svg import counts_svg, frontier_svg
-from lymphorisk.report.conditioning_words import shown
+from lymphorisk.report.conditioning.words import shown
 
 LIGHT = ("#005b96", "#b3421a", "#00664b", "#8a3a78", "#6b5a00", "#2f6f8f", "#444c55", "#7a1f1f")
 DARK = ("#7fc0ee", "#f2946b", "#5fcfae", "#d79ccb", "#d8c34a", "#9bd3e8", "#c2ccd6", "#f0a0a0")

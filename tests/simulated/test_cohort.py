@@ -7,14 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lymphorisk.calibration.anchors import anchors, cohort_baselines
 from lymphorisk.errors import CohortError
 from lymphorisk.features import NAMES, feature
 from lymphorisk.lymphocyte.survival import kill, survival_sets
 from lymphorisk.parameters import load
 from lymphorisk.plan import CHEMO
-from lymphorisk.train import run
-from lymphorisk.train.anchors import anchors, cohort_baselines
-from lymphorisk.train.incidence import (
+from lymphorisk.simulated import run
+from lymphorisk.simulated.cohort import PATIENTS_PER_PLAN, arm_counts, insilico_cohort, people, with_gaps
+from lymphorisk.simulated.incidence import (
     IncidenceRow,
     IncidenceTable,
     baseline_of,
@@ -23,8 +24,7 @@ from lymphorisk.train.incidence import (
     judged_row,
     simulated_rate,
 )
-from lymphorisk.train.insilico import PATIENTS_PER_PLAN, arm_counts, insilico_cohort, people, with_gaps
-from lymphorisk.train.simulated_plan import ARMS, gamma_classes, packed, several, simulated_plan, unpacked
+from lymphorisk.simulated.plan import ARMS, gamma_classes, packed, several, simulated_plan, unpacked
 
 QUIET = lambda _: None  # noqa: E731
 
@@ -52,7 +52,7 @@ def test_every_arm_has_its_numbers_and_they_are_a_mix() -> None:
 @pytest.fixture
 def few_arms(monkeypatch: pytest.MonkeyPatch) -> None:
     few = {"esophagus_photon": 2, "breast_photon": 1, "lung_sbrt": 1}
-    monkeypatch.setattr("lymphorisk.train.insilico.arm_counts", lambda plans: few)
+    monkeypatch.setattr("lymphorisk.simulated.cohort.arm_counts", lambda plans: few)
 
 
 def test_same_seed_same_patients_whatever_the_number_of_workers(few_arms) -> None:
@@ -108,11 +108,11 @@ def test_whole_organs_go_missing_together() -> None:
 @pytest.mark.parametrize("arm", ["esophagus_photon", "breast_photon", "brain_proton", "lung_sbrt"])
 def test_quick_blood_kills_as_the_full_engine_does(arm: str) -> None:
     """Two stages and two lanes, a gamma distribution: kill within 2 % of the full engine's, mean exact."""
+    from lymphorisk.calibration.anchors import numbers
     from lymphorisk.circulation.flow import blood_dose
     from lymphorisk.circulation.lanes import PhaseBlood
     from lymphorisk.phantom import phantom_plan
-    from lymphorisk.train.anchors import numbers
-    from lymphorisk.train.simulated_plan import lanes_of, network_of, quick_blood
+    from lymphorisk.simulated.plan import lanes_of, network_of, quick_blood
 
     site, modality, _ = ARMS[arm]
     plan = phantom_plan(numbers(), site, modality=modality, sex="F" if site == "breast" else "M")
@@ -161,7 +161,7 @@ def rated(simulated: float) -> IncidenceRow:
 def test_a_cohort_that_misses_published_rates_is_rejected(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
     bad = IncidenceTable(tuple(rated(r) for r in (0.3, 0.41, 0.1)))
     assert not bad.accepted
-    monkeypatch.setattr("lymphorisk.train.incidence.incidence_table", lambda *_: bad)
+    monkeypatch.setattr("lymphorisk.simulated.run.incidence_table", lambda *_: bad)
     with pytest.raises(CohortError, match="misses published rates"):
         run.run_insilico(500, tmp_path / "model", workers=1)
     assert not (tmp_path / "model").exists()
@@ -190,7 +190,7 @@ def test_only_assumed_baselines_are_the_calibrations() -> None:
 
 def test_a_forecast_that_never_kills_would_be_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """The check can fail: with every patient's dose effect removed the rates fall out of their intervals."""
-    from lymphorisk.train import incidence
+    from lymphorisk.simulated import incidence
 
     monkeypatch.setattr(incidence, "PLANS", 2)
     drawn_courses.cache_clear()
@@ -211,7 +211,7 @@ def test_a_forecast_that_never_kills_would_be_caught(monkeypatch: pytest.MonkeyP
 
 
 def test_simulated_rate_falls_with_the_baseline(monkeypatch: pytest.MonkeyPatch) -> None:
-    from lymphorisk.train import incidence
+    from lymphorisk.simulated import incidence
 
     monkeypatch.setattr(incidence, "PLANS", 2)
     drawn_courses.cache_clear()

@@ -1,0 +1,1 @@
+"""The host's lymphocytes under conditioning: drugs and radiation in any order, counted to the infusion window."""

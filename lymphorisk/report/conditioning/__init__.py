@@ -1,0 +1,1 @@
+"""Regimens before an infusion, laid out: text, page, JSON, figures."""

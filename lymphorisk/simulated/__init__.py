@@ -1,0 +1,1 @@
+"""The simulated cohort: plans on varied bodies, patients drawn, held against published rates before training."""
