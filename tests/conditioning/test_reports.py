@@ -33,12 +33,8 @@ ADVICE = re.compile(
 )
 SPOKEN = [
     *sorted((ROOT / "lymphorisk" / "regimen").glob("*.py")),
-    *sorted((ROOT / "lymphorisk" / "report").glob("conditioning*.py")),
-    *sorted((ROOT / "lymphorisk" / "lymphocyte").glob("conditioning*.py")),
-    ROOT / "lymphorisk" / "lymphocyte" / "criteria.py",
-    ROOT / "lymphorisk" / "lymphocyte" / "hematotox.py",
-    ROOT / "lymphorisk" / "lymphocyte" / "pharmacokinetics.py",
-    ROOT / "lymphorisk" / "plan" / "conditioning.py",
+    *sorted((ROOT / "lymphorisk" / "report" / "conditioning").glob("*.py")),
+    *sorted((ROOT / "lymphorisk" / "conditioning").glob("*.py")),
     ROOT / "lymphorisk" / "cli" / "conditioning.py",
     *(
         ROOT / "lymphorisk" / "parameters" / "data" / f"{t}.toml"
