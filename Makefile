@@ -3,11 +3,23 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 REPORT := demo-report.html
 
-.PHONY: demo test slow lint types fixtures model calibrate bench bench-dvh bench-blood clean
+T ?=
+
+.PHONY: help demo test slow lint types docs fixtures model calibrate bench bench-dvh bench-blood clean
+.DEFAULT_GOAL := help
+
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+	@echo "  make test T=tests/dvh runs one folder, T='-k spleen' one word"
 
 $(BIN)/lymphorisk: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/.docs: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml
@@ -15,30 +27,33 @@ $(VENV)/.dev: pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
 
-demo: $(BIN)/lymphorisk
+demo: $(BIN)/lymphorisk ## install, analyse a built-in plan, say where the report is
 	$(BIN)/lymphorisk demo --report $(REPORT)
 	@echo "The report is $(CURDIR)/$(REPORT)"
 
-test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n auto
+test: $(VENV)/.dev ## the test suite; T= chooses a part
+	$(BIN)/python -m pytest -n auto $(T)
 
-slow: $(VENV)/.dev
-	$(BIN)/python -m pytest -n auto -m slow
+slow: $(VENV)/.dev ## the tests that take minutes
+	$(BIN)/python -m pytest -n auto -m slow $(T)
 
-lint: $(VENV)/.dev
+lint: $(VENV)/.dev ## ruff: rules and format
 	$(BIN)/ruff check lymphorisk tests benchmarks fixtures/rtplans/build.py
 	$(BIN)/ruff format --check lymphorisk tests benchmarks fixtures/rtplans/build.py
 
-types: $(VENV)/.dev
+types: $(VENV)/.dev ## mypy, strict
 	$(BIN)/mypy
 
-fixtures: $(VENV)/.dev
+docs: $(VENV)/.docs ## the documentation site, warnings are errors
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+fixtures: $(VENV)/.dev ## make the fixture plans again
 	$(BIN)/python fixtures/rtplans/build.py
 
-calibrate: $(VENV)/.dev
+calibrate: $(VENV)/.dev ## fit the forecast to published counts
 	$(BIN)/python -m lymphorisk.calibration.calibrate --compare --table docs/calibration.md
 
-model: $(VENV)/.dev
+model: $(VENV)/.dev ## simulate the cohort, train the shipped models
 	$(BIN)/lymphorisk train --insilico 20000 --out models/insilico-2026.1
 	$(BIN)/lymphorisk train --insilico 20000 --early --out models/early-2026.1
 
@@ -48,9 +63,9 @@ bench-dvh: $(VENV)/.dev
 bench-blood: $(VENV)/.dev
 	$(BIN)/python benchmarks/bench_blood.py
 
-bench: bench-dvh bench-blood
+bench: bench-dvh bench-blood ## all benchmarks, ratios against peers
 	$(BIN)/python benchmarks/bench_conditioning.py
 	$(BIN)/python -m pytest benchmarks/bench_lymphocyte.py benchmarks/bench_predict.py
 
-clean:
+clean: ## remove what was made
 	rm -rf $(VENV) build dist $(REPORT)
