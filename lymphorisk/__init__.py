@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lymphorisk.version import __version__
 
 if TYPE_CHECKING:
+    from lymphorisk.absent import Absent
     from lymphorisk.analysis import Analysis, Options, analyze
     from lymphorisk.dicom import read_export
     from lymphorisk.errors import LymphoriskError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from lymphorisk.scenario import read_scenario
 
 __all__ = [
+    "Absent",
     "Analysis",
     "LymphoriskError",
     "Options",
@@ -30,6 +32,7 @@ __all__ = [
 ]
 
 _ROOMS = {
+    "Absent": "absent",
     "Analysis": "analysis",
     "LymphoriskError": "errors",
     "Options": "analysis",

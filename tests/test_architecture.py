@@ -29,6 +29,7 @@ ORDER: tuple[frozenset[str], ...] = (
     frozenset({"parameters"}),
     frozenset({"findings"}),
     frozenset({"units"}),
+    frozenset({"absent"}),
     frozenset({"errors"}),
     frozenset({"version"}),
 )

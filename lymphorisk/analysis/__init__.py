@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from lymphorisk.analysis.chain import analyze
 from lymphorisk.analysis.options import Options
-from lymphorisk.analysis.result import (
-    Analysis,
-    Assumption,
-    BeamSummary,
-    Declined,
-    OrganDose,
-    PhaseSummary,
-    Provenance,
-    Risk,
-)
+from lymphorisk.analysis.result import Analysis, Assumption, BeamSummary, OrganDose, PhaseSummary, Provenance, Risk
 
 __all__ = [
     "Analysis",
     "Assumption",
     "BeamSummary",
-    "Declined",
     "Options",
     "OrganDose",
     "PhaseSummary",

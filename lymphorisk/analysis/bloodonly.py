@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from lymphorisk.absent import Absent
 from lymphorisk.analysis.blood import circulation
 from lymphorisk.analysis.chain import blood_dose_of, body_numbers, distinct, known_patient
 from lymphorisk.analysis.doses import organ_doses
 from lymphorisk.analysis.edic import edic_family
 from lymphorisk.analysis.options import Options
-from lymphorisk.analysis.result import Declined, PhaseSummary
+from lymphorisk.analysis.result import PhaseSummary
 from lymphorisk.analysis.source import open_source
 from lymphorisk.circulation import BloodDose, BloodSummary
 from lymphorisk.findings import Finding
@@ -30,7 +31,7 @@ class BloodResult:
     label: str
     phases: tuple[PhaseSummary, ...]
     blood: BloodDose
-    edic: Mapping[str, float | Declined]
+    edic: Mapping[str, float | Absent]
     findings: tuple[Finding, ...]
 
 

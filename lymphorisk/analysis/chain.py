@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from lymphorisk import parameters
+from lymphorisk.absent import Absent
 from lymphorisk.analysis.blood import Circulation, circulation
 from lymphorisk.analysis.doses import BodyNumbers, Doses, organ_doses
 from lymphorisk.analysis.edic import edic_family
 from lymphorisk.analysis.options import Options
-from lymphorisk.analysis.result import Analysis, Assumption, Declined, Provenance, Risk, WhatIf
+from lymphorisk.analysis.result import Analysis, Assumption, Provenance, Risk, WhatIf
 from lymphorisk.analysis.risk import agreement_of, learned_voice, literature_voice, outcomes, row_of, voices_differ
 from lymphorisk.analysis.source import Source, open_source, with_fractions
 from lymphorisk.analysis.whatif import changed, parse
@@ -99,7 +100,7 @@ def analyze(
         *flow.findings,
         *blood.findings,
         *count.findings,
-        *(() if isinstance(learned, Declined) else learned.findings),
+        *(() if isinstance(learned, Absent) else learned.findings),
     ]
     return Analysis(
         label=course.plan.label,

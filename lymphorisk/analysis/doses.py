@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from lymphorisk.absent import Absent
 from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.result import OrganDose
 from lymphorisk.analysis.source import Source
-from lymphorisk.dvh import DVH, DoseDistribution, NotContoured, OutsideGrid, diluted, mixture, summed, uniform
+from lymphorisk.dvh import DVH, DoseDistribution, diluted, mixture, summed, uniform
 from lymphorisk.dvh.bone import bone_dvh
 from lymphorisk.dvh.engine import exact_with_findings
 from lymphorisk.dvh.grid_distribution import grid_distribution
@@ -228,11 +229,10 @@ def _contoured(source: Source, options: Options, body: BodyNumbers) -> _Found:
         organ = _organ(
             name, m.roi_names, m.how, course[i], curves, plan.phases, "derived" if m.rung == "recipe" else "roi"
         )
-        if isinstance(organ, NotContoured):
-            continue
-        if organ is None:
-            undecidable.add(name)
-            findings.append(finding(UNDECIDABLE_COVERAGE, f"{name} lies wholly outside the dose grid", name))
+        if isinstance(organ, Absent):
+            if organ.kind == "outside grid":
+                undecidable.add(name)
+                findings.append(finding(UNDECIDABLE_COVERAGE, f"{name} lies wholly outside the dose grid", name))
             continue
         organs[name] = organ
         if name == "Body":
@@ -268,20 +268,18 @@ def _organ(
     name: str,
     roi_names: tuple[str, ...],
     how: str,
-    course: DVH | NotContoured | OutsideGrid,
-    by_phase: Sequence[DVH | NotContoured | OutsideGrid],
+    course: DVH | Absent,
+    by_phase: Sequence[DVH | Absent],
     phases: tuple[Phase, ...],
     kind: str,
-) -> OrganDose | NotContoured | None:
-    """The organ's dose; None when it lies outside the grid. Of the body, only what is inside counts."""
-    if isinstance(course, NotContoured):
+) -> OrganDose | Absent:
+    """The organ's dose, or why there is none. Of the body, only what is inside counts."""
+    if isinstance(course, Absent):
         return course
-    if isinstance(course, OutsideGrid):
-        return None
     parts = []
     for dvh, phase in zip(by_phase, phases, strict=True):
-        if not isinstance(dvh, DVH):
-            return None
+        if isinstance(dvh, Absent):
+            return Absent.outside_grid()
         parts.append(_per_fraction(dvh.distribution() if name == "Body" else _whole(dvh), phase))
     return OrganDose(
         tg263=name,

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from lymphorisk.absent import Absent
 from lymphorisk.analysis.chain import analyze
 from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.result import Analysis
 from lymphorisk.analysis.source import Source, open_source, read_source
-from lymphorisk.dvh import DVH, DoseDistribution, NotContoured, OutsideGrid, Region, exact_with_findings, summed
+from lymphorisk.dvh import DVH, DoseDistribution, Region, exact_with_findings, summed
 from lymphorisk.dvh.compare import matching_end_caps
 from lymphorisk.dvh.engine import BIN_GY
 from lymphorisk.dvh.regions import Difference, Intersection, Union
@@ -25,7 +26,7 @@ from lymphorisk.plan.dose_sum import sum_doses
 
 ENGINES = ("exact", "dicompyler")
 
-Curve = DVH | NotContoured | OutsideGrid
+Curve = DVH | Absent
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +221,9 @@ def by_dicompyler(regions: Sequence[Region], grid: DoseGrid) -> tuple[Curve, ...
 
     known = iter(calculate([r for r in regions if isinstance(r, Structure)], grid))
     return tuple(
-        next(known) if isinstance(r, Structure) else NotContoured("dicompyler-core knows single structures only")
+        next(known)
+        if isinstance(r, Structure)
+        else Absent.not_contoured("dicompyler-core knows single structures only")
         for r in regions
     )
 
@@ -264,13 +267,13 @@ class Lookup:
         if course.given is not None:
             given = [phase[name] for phase in course.given if name in phase]
             if len(given) < len(course.given):
-                return NotContoured("the scenario does not list it")
+                return Absent.not_contoured("the scenario does not list it")
             return _curve_of(name, summed(given))
         matching = match(course.plan.structures, self._options.organs)
         try:
             _, _, region = wanted(name, course, matching)
         except MissingOrganError:
-            return NotContoured("no such structure in the export")
+            return Absent.not_contoured("no such structure in the export")
         return exact_with_findings([region], course_grid(course), end_caps=self._options.end_caps)[0][0]
 
 

@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from lymphorisk.absent import Absent
 from lymphorisk.analysis.doses import BodyNumbers, Doses
-from lymphorisk.analysis.result import Declined, OrganDose
-from lymphorisk.circulation.edic import (
-    EffectiveDose,
-    NotApplicable,
-    edic,
-    edic_esophagus,
-    edic_esophagus_weights,
-    edic_weights,
-    edric,
-)
-from lymphorisk.dvh import NotContoured
+from lymphorisk.analysis.result import OrganDose
+from lymphorisk.circulation.edic import EffectiveDose, edic, edic_esophagus, edic_esophagus_weights, edic_weights, edric
 from lymphorisk.parameters import load
 from lymphorisk.units import ML_PER_L
 
@@ -26,7 +18,7 @@ COOLEST = 0.1
 WHOLE_LUNGS = 0.99
 
 
-def edic_family(doses: Doses, fractions: int, body: BodyNumbers) -> Mapping[str, float | Declined]:
+def edic_family(doses: Doses, fractions: int, body: BodyNumbers) -> Mapping[str, float | Absent]:
     """EDIC, EDRIC and the oesophageal EDIC of the course, as exported (RBE of the export included). [Gy]
 
     A contour ``Lungs-GTV`` comes before the lungs; surrogates do not count, nor lungs of which a part is not drawn.
@@ -40,7 +32,9 @@ def edic_family(doses: Doses, fractions: int, body: BodyNumbers) -> Mapping[str,
     lung = mean(doses.of("Lungs-GTV") or whole_lungs(doses), "Lungs")
     body_mean = mean(whole, "Body")
     integral = (
-        NotContoured("Body is not contoured") if whole is None or volume is None else whole.course.mean_gy * volume
+        Absent.not_contoured("Body is not contoured")
+        if whole is None or volume is None
+        else whole.course.mean_gy * volume
     )
     total = whole is not None and everywhere(whole)
     weights = edic_weights(numbers)
@@ -53,9 +47,9 @@ def edic_family(doses: Doses, fractions: int, body: BodyNumbers) -> Mapping[str,
     }
 
 
-def mean(organ: OrganDose | None, name: str) -> float | NotContoured:
+def mean(organ: OrganDose | None, name: str) -> float | Absent:
     """Mean course dose [Gy], or why there is none."""
-    return NotContoured(f"{name} is not contoured") if organ is None else organ.course.mean_gy
+    return Absent.not_contoured(f"{name} is not contoured") if organ is None else organ.course.mean_gy
 
 
 def whole_lungs(doses: Doses) -> OrganDose | None:
@@ -73,6 +67,6 @@ def everywhere(body: OrganDose) -> bool:
     return course.mean_gy > 0 and coolest > WHOLE_BODY_SHARE * course.mean_gy
 
 
-def told(value: EffectiveDose | NotApplicable) -> float | Declined:
+def told(value: EffectiveDose | Absent) -> float | Absent:
     """The dose, or the reason there is none."""
-    return value.gy if isinstance(value, EffectiveDose) else Declined(value.reason)
+    return value.gy if isinstance(value, EffectiveDose) else value

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from lymphorisk.literature.case import Declined as Declined
+from lymphorisk.absent import Absent
 
 if TYPE_CHECKING:
     from lymphorisk.circulation import BloodDose
@@ -93,7 +93,7 @@ class Risk:
     ----------
     mechanistic : mapping of str to float
         ``g2``, ``g3``, ``g4``: probability that the nadir reaches the grade (the ensemble's).
-    learned : Prediction or Declined
+    learned : Prediction or Absent
         The trained predictor.
     literature : tuple of Estimate
         Published models, each with an estimate or the reason it declines.
@@ -104,7 +104,7 @@ class Risk:
     """
 
     mechanistic: Mapping[str, float]
-    learned: Prediction | Declined
+    learned: Prediction | Absent
     literature: tuple[Estimate, ...]
     disagreement: str = ""
     outcome: Mapping[str, str] = field(default_factory=dict)
@@ -165,13 +165,13 @@ class Analysis:
     blood : BloodDose
     network : str
         Title of the blood network.
-    edic : mapping of str to float or Declined
+    edic : mapping of str to float or Absent
         ``edic_gy``, ``edric_gy``, ``edic_esophagus_gy``. [Gy]
     forecast : AlcForecast
     course : Course
         What the lymphocytes meet; enough to run the forecast again.
     risk : Risk
-    explanation : Explanation or Declined
+    explanation : Explanation or Absent
         Of the learned voice.
     attribution : mapping of str to float
         Share of the lymphocytes lost, by organ; sums to 1 (the physics' own explanation).
@@ -195,11 +195,11 @@ class Analysis:
     unmatched: tuple[str, ...]
     blood: BloodDose
     network: str
-    edic: Mapping[str, float | Declined]
+    edic: Mapping[str, float | Absent]
     forecast: AlcForecast
     course: Course
     risk: Risk
-    explanation: Explanation | Declined
+    explanation: Explanation | Absent
     attribution: Mapping[str, float]
     what_ifs: tuple[WhatIf, ...]
     findings: tuple[Finding, ...]

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lymphorisk import parameters
+from lymphorisk.absent import Absent
 from lymphorisk.analysis.blood import Circulation
 from lymphorisk.analysis.doses import POOL_ORGAN, BodyNumbers, Doses
 from lymphorisk.analysis.options import Options
-from lymphorisk.analysis.result import Declined
 from lymphorisk.circulation import BloodDose
 from lymphorisk.features import FeatureVector, feature, feature_vector
 from lymphorisk.literature import Case, Estimate, estimate_all
@@ -32,7 +32,7 @@ TRAINED_SURVIVAL = "combined"
 def row_of(
     doses: Doses,
     blood: BloodDose,
-    edic: Mapping[str, float | Declined],
+    edic: Mapping[str, float | Absent],
     flow: Circulation,
     patient: Patient,
     body: BodyNumbers,
@@ -72,9 +72,9 @@ def row_of(
     )
 
 
-def number(value: float | Declined) -> float | None:
+def number(value: float | Absent) -> float | None:
     """The number, or None where there is none."""
-    return None if isinstance(value, Declined) else value
+    return None if isinstance(value, Absent) else value
 
 
 def shipped_models() -> Path | None:
@@ -97,8 +97,8 @@ def shipped_model() -> Path | None:
 class Learned:
     """The learned voice: what it says, why, drawings of why (SVG by name), and the model's name and SHA-256."""
 
-    prediction: Prediction | Declined
-    explanation: Explanation | Declined
+    prediction: Prediction | Absent
+    explanation: Explanation | Absent
     figures: Mapping[str, str] = field(default_factory=dict)
     model: tuple[str, str] = ("", "")
 
@@ -109,7 +109,7 @@ def learned_voice(row: FeatureVector, options: Options) -> Learned:
 
     path = options.model or shipped_model()
     if path is None:
-        reason = Declined("no trained predictor is installed")
+        reason = Absent.declined("no trained predictor is installed")
         return Learned(reason, reason)
     predictor = _loaded(path)
     return Learned(
@@ -124,17 +124,17 @@ def agreement_of(organ_share: Mapping[str, float], learned: Learned) -> Agreemen
     """Physics' attribution against the learned reasons; organs the model knows nothing of have no opinion."""
     from lymphorisk.predict import agreement
 
-    if isinstance(learned.explanation, Declined):
+    if isinstance(learned.explanation, Absent):
         return None
     known = {feature(c.name).organ for c in learned.explanation.features if isfinite(c.value)}
     unknown = tuple(g.name for g in learned.explanation.organs if g.name not in known)
     return agreement(organ_share, learned.explanation, unknown)
 
 
-def outcomes(learned: Prediction | Declined, horizon_d: int) -> dict[str, str]:
+def outcomes(learned: Prediction | Absent, horizon_d: int) -> dict[str, str]:
     """What the mechanism's and the learned model's probabilities are probabilities of; they are not the same."""
     out = {"mechanistic": f"true daily nadir within {horizon_d} days, without counting error"}
-    if not isinstance(learned, Declined) and learned.answers_for:
+    if not isinstance(learned, Absent) and learned.answers_for:
         out["learned"] = "; ".join(dict.fromkeys(key.partition(", ")[2] for key in learned.answers_for.values()))
     return out
 
@@ -147,7 +147,7 @@ def _loaded(path: Path) -> Predictor:
 
 
 def literature_voice(
-    doses: Doses, blood: BloodDose, edic: Mapping[str, float | Declined], flow: Circulation, patient: Patient
+    doses: Doses, blood: BloodDose, edic: Mapping[str, float | Absent], flow: Circulation, patient: Patient
 ) -> tuple[Estimate, ...]:
     """Every published model's estimate, or why it declines."""
     brain = doses.of("Brain")
@@ -169,19 +169,19 @@ def literature_voice(
 
 
 def voices_differ(
-    mechanistic: Mapping[str, float], learned: Prediction | Declined, literature: tuple[Estimate, ...]
+    mechanistic: Mapping[str, float], learned: Prediction | Absent, literature: tuple[Estimate, ...]
 ) -> str:
     """One sentence on how far the voices differ, on the grade where they differ most; empty when only one speaks."""
     by_grade = {}
     for grade, edge in (("3", "0.5"), ("4", "0.2")):
         spoken = [("mechanism", mechanistic[f"g{grade}"])]
-        own = None if isinstance(learned, Declined) or not learned.in_domain else learned.p.get(f"g{grade}")
+        own = None if isinstance(learned, Absent) or not learned.in_domain else learned.p.get(f"g{grade}")
         if own is not None:
             spoken.append(("trained predictor", own))
         spoken += [
             (e.name, e.p)
             for e in literature
-            if not isinstance(e.p, Declined) and e.outcome.threshold.strip("< ").startswith(edge)
+            if not isinstance(e.p, Absent) and e.outcome.threshold.strip("< ").startswith(edge)
         ]
         if len(spoken) > 1:
             by_grade[grade] = (min(spoken, key=lambda v: v[1]), max(spoken, key=lambda v: v[1]))

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lymphorisk.dvh.curve import NotContoured, OutsideGrid
+from lymphorisk.absent import Absent
 from lymphorisk.errors import ScenarioError
 
-Dose = float | NotContoured | OutsideGrid | None
+Dose = float | Absent | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +54,6 @@ class EffectiveDose:
 
     name: str
     gy: float
-
-
-@dataclass(frozen=True, slots=True)
-class NotApplicable:
-    """A formula that does not hold here, and why."""
-
-    name: str
-    reason: str
 
 
 def edic_weights(numbers: Mapping[str, float]) -> EdicWeights:
@@ -118,7 +110,7 @@ def edic(
     weights: EdicWeights,
     *,
     whole_body: bool = False,
-) -> EffectiveDose | NotApplicable:
+) -> EffectiveDose | Absent:
     """EDIC of a thoracic or breast plan.
 
     ``EDIC = 0.12 MLD + 0.08 MHD + [0.45 + 0.35 x 0.85 sqrt(n/45)] ITD / 61800``
@@ -138,7 +130,7 @@ def edic(
 
     Returns
     -------
-    EffectiveDose or NotApplicable
+    EffectiveDose or Absent
 
     References
     ----------
@@ -160,7 +152,7 @@ def edric(
     weights: EdicWeights,
     *,
     whole_body: bool = False,
-) -> EffectiveDose | NotApplicable:
+) -> EffectiveDose | Absent:
     """EDRIC: as `edic`, with the mean dose of the External contour as body dose.
 
     ``EDRIC = 0.12 MLD + 0.08 MHD + [0.45 + 0.35 x 0.85 sqrt(n/45)] MBD``
@@ -193,7 +185,7 @@ def edic_esophagus(
     weights: EdicWeights,
     *,
     whole_body: bool = False,
-) -> EffectiveDose | NotApplicable:
+) -> EffectiveDose | Absent:
     """EDIC of an oesophageal plan, with a liver term.
 
     ``EDIC = 0.12 MLD + 0.08 MHD + 0.15 x 0.85 sqrt(n/45) MlD + [0.45 + 0.35 x 0.85 sqrt(n/45)] ITD / 62000``
@@ -227,16 +219,14 @@ def _gy(dose: Dose) -> float:
     return float(dose)
 
 
-def _refused(name: str, whole_body: bool, **organs: Dose) -> NotApplicable | None:
+def _refused(name: str, whole_body: bool, **organs: Dose) -> Absent | None:
     if whole_body:
-        return NotApplicable(name, "not valid for total-body or total-marrow irradiation")
+        return Absent.declined("not valid for total-body or total-marrow irradiation")
     for organ, dose in organs.items():
-        if isinstance(dose, NotContoured):
-            return NotApplicable(name, f"{organ}: {dose.reason}")
-        if isinstance(dose, OutsideGrid):
-            return NotApplicable(name, f"{organ}: only {100 * dose.coverage:.0f} % lies inside the dose grid")
+        if isinstance(dose, Absent):
+            return Absent.declined(f"{organ}: {dose.reason}")
         if dose is None:
-            return NotApplicable(name, f"{organ}: no dose")
+            return Absent.declined(f"{organ}: no dose")
         if not (np.isfinite(dose) and dose >= 0):
             raise ScenarioError(f"{name}: dose of {organ} is {dose:g}")
     return None

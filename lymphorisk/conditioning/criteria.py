@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lymphorisk.absent import Absent
 from lymphorisk.errors import ScenarioError
 
 Array = NDArray[np.float64]
@@ -59,21 +60,7 @@ METRICS: Mapping[str, Metric] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """A number that cannot be given, and why."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class NotApplicable:
-    """A number that has no meaning here, and why: a criterion on it is met by there being nothing to judge."""
-
-    reason: str
-
-
-Value = Array | float | Unknown | NotApplicable
+Value = Array | float | Absent
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +164,10 @@ def judge(criterion: Criterion, value: Value, decision: Decision) -> Judgement:
     >>> judge(deep, np.array([0.05, 0.2]), Decision(0.8, 0.2)).state
     'CANNOT SAY'
     """
-    if isinstance(value, Unknown):
+    if isinstance(value, Absent):
+        if value.kind == "not applicable":
+            return Judgement(criterion, "MET", 1.0, None, None, None, value.reason)
         return Judgement(criterion, "CANNOT SAY", None, None, None, None, value.reason)
-    if isinstance(value, NotApplicable):
-        return Judgement(criterion, "MET", 1.0, None, None, None, value.reason)
     values = np.atleast_1d(np.asarray(value, dtype=float))
     p = float(meets(criterion, values).mean())
     state = "MET" if p >= decision.met_from else "NOT MET" if p <= decision.not_met_to else "CANNOT SAY"
@@ -193,7 +180,7 @@ def judge_all(
     criteria: tuple[Criterion, ...], metrics: Mapping[str, Value], decision: Decision
 ) -> tuple[Judgement, ...]:
     """All criteria in their order; a metric the forecast does not give is CANNOT SAY."""
-    absent = Unknown("this forecast does not give it")
+    absent = Absent.unknown("this forecast does not give it")
     return tuple(judge(c, metrics.get(c.metric, absent), decision) for c in criteria)
 
 
@@ -202,12 +189,11 @@ def joint_probability(criteria: tuple[Criterion, ...], metrics: Mapping[str, Val
     together: NDArray[np.bool_] | None = None
     judged = False
     for c in criteria:
-        value = metrics.get(c.metric, Unknown(""))
-        if isinstance(value, Unknown):
+        value = metrics.get(c.metric, Absent.unknown(""))
+        if isinstance(value, Absent):
+            judged = judged or value.kind == "not applicable"
             continue
         judged = True
-        if isinstance(value, NotApplicable):
-            continue
         ok = meets(c, np.atleast_1d(np.asarray(value, dtype=float)))
         together = ok if together is None else together & ok
     if not judged:

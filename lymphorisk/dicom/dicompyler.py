@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from lymphorisk.absent import Absent
 from lymphorisk.dicom.study import Study
 from lymphorisk.dicom.write_dose import dose_dataset
 from lymphorisk.dicom.write_structures import structures_dataset
-from lymphorisk.dvh.curve import DVH, NotContoured
+from lymphorisk.dvh.curve import DVH
 from lymphorisk.errors import StructureError, UnsupportedDoseError, UnsupportedGeometryError
 from lymphorisk.plan import DoseGrid, Structure
 
@@ -102,12 +103,12 @@ def from_dicompyler(obj: Any, name: str = "") -> DVH:
     )
 
 
-def calculate(structures: Sequence[Structure], grid: DoseGrid) -> tuple[DVH | NotContoured, ...]:
+def calculate(structures: Sequence[Structure], grid: DoseGrid) -> tuple[DVH | Absent, ...]:
     """DVHs by dicompyler-core with its defaults, one for each structure.
 
     It is handed the structures and the dose in head-first supine writing, which it reads best.
     What it cannot see (one-slice and sub-voxel structures, for instance) comes back as
-    `NotContoured` with that reason, not as zero.
+    `Absent` with that reason, not as zero.
 
     Raises
     ------
@@ -120,17 +121,17 @@ def calculate(structures: Sequence[Structure], grid: DoseGrid) -> tuple[DVH | No
     with _quiet():
         struct_ds = structures_dataset(drawn, study, decimals=DECIMALS)
         dose_ds = dose_dataset(grid, study, bits=32)
-    out: list[DVH | NotContoured] = []
+    out: list[DVH | Absent] = []
     for structure in structures:
         if not structure.contours_mm:
-            out.append(NotContoured("the ROI has no contours"))
+            out.append(Absent.not_contoured("the ROI has no contours"))
             continue
         try:
             with _quiet():
                 obj = calc.get_dvh(struct_ds, dose_ds, structure.number)
             out.append(from_dicompyler(obj, structure.name))
         except (StructureError, UnsupportedGeometryError) as error:
-            out.append(NotContoured(f"dicompyler-core gives none: {error.message}"))
+            out.append(Absent.not_contoured(f"dicompyler-core gives none: {error.message}"))
         except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-            out.append(NotContoured(f"dicompyler-core fails: {type(error).__name__}"))
+            out.append(Absent.not_contoured(f"dicompyler-core fails: {type(error).__name__}"))
     return tuple(out)

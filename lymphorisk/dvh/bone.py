@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from lymphorisk.dvh.curve import DVH, NotContoured, OutsideGrid
+from lymphorisk.absent import Absent
+from lymphorisk.dvh.curve import DVH
 from lymphorisk.dvh.histogram import Accumulator
 from lymphorisk.dvh.sampling import reach, trilinear
 from lymphorisk.dvh.stack import Stack, stack_of
@@ -30,7 +31,7 @@ def bone_dvh(
     threshold_hu: float,
     body: Structure | None = None,
     name: str = "Bone",
-) -> DVH | NotContoured | OutsideGrid:
+) -> DVH | Absent:
     """DVH of the CT voxels above a threshold, within the body.
 
     Parameters
@@ -49,7 +50,7 @@ def bone_dvh(
 
     Returns
     -------
-    DVH, NotContoured or OutsideGrid
+    DVH or Absent
         By voxel centres; dose trilinear.
     """
     place = DoseGrid(
@@ -76,7 +77,11 @@ def bone_dvh(
         dose = np.maximum(trilinear(grid, local[known]), 0)
         collected.add(dose, np.zeros_like(dose), volume[known])
     if collected.volume <= 0:
-        return OutsideGrid(0.0) if collected.missed > 0 else NotContoured(f"no voxel reaches {threshold_hu:g} HU")
+        return (
+            Absent.outside_grid()
+            if collected.missed > 0
+            else Absent.not_contoured(f"no voxel reaches {threshold_hu:g} HU")
+        )
     return replace(collected.dvh(name, "none"), engine="voxels")
 
 

@@ -15,20 +15,6 @@ from lymphorisk.plan.grid import read_only
 SHARE_TOLERANCE = 1e-9
 
 
-@dataclass(frozen=True, slots=True)
-class NotContoured:
-    """There is no such structure, and why."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class OutsideGrid:
-    """The structure exists but only this share of it lies inside the dose grid."""
-
-    coverage: float
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class DoseDistribution:
     """Shares of something (an organ's volume, its blood, its lymphocytes) at doses.

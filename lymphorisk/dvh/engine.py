@@ -9,9 +9,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from lymphorisk.absent import Absent
 from lymphorisk.dvh.combine import share_of
 from lymphorisk.dvh.coverage import TRACE, Lattice
-from lymphorisk.dvh.curve import DVH, NotContoured, OutsideGrid
+from lymphorisk.dvh.curve import DVH
 from lymphorisk.dvh.histogram import Accumulator
 from lymphorisk.dvh.nodule import findings_of_balls, with_balls
 from lymphorisk.dvh.regions import Region, structures_of
@@ -65,7 +66,7 @@ Slab = tuple[float, float, Map]
 
 def exact(
     regions: Sequence[Region], grid: DoseGrid, *, end_caps: str = "half", bin_gy: float = BIN_GY
-) -> tuple[DVH | NotContoured | OutsideGrid, ...]:
+) -> tuple[DVH | Absent, ...]:
     """Cumulative DVHs of regions.
 
     Parameters
@@ -82,9 +83,9 @@ def exact(
 
     Returns
     -------
-    tuple of DVH, NotContoured or OutsideGrid
+    tuple of DVH or Absent
         In the order of `regions`. A region partly outside the grid gives a DVH of what is inside
-        with ``coverage`` below one; one wholly outside gives `OutsideGrid`.
+        with ``coverage`` below one; one wholly outside is `Absent` of kind ``outside grid``.
 
     Raises
     ------
@@ -101,7 +102,7 @@ def exact_with_findings(
     end_caps: str = "half",
     bin_gy: float = BIN_GY,
     slice_mm: float | None = None,
-) -> tuple[tuple[DVH | NotContoured | OutsideGrid, ...], tuple[Finding, ...]]:
+) -> tuple[tuple[DVH | Absent, ...], tuple[Finding, ...]]:
     """As `exact`, with what was noticed on the way."""
     if end_caps not in END_CAPS:
         raise StructureError(f"end caps {end_caps!r} are unknown", f"use one of {', '.join(END_CAPS)}")
@@ -129,10 +130,14 @@ def exact_with_findings(
     return results, tuple(found)
 
 
-def _coverage_finding(region: Region, result: DVH | NotContoured | OutsideGrid) -> Finding | None:
-    if isinstance(result, NotContoured) or result.coverage >= 1:
+def _coverage_finding(region: Region, result: DVH | Absent) -> Finding | None:
+    if isinstance(result, Absent):
+        coverage = 0.0 if result.kind == "outside grid" else 1.0
+    else:
+        coverage = result.coverage
+    if coverage >= 1:
         return None
-    what = f"only {100 * result.coverage:.1f} % of its volume lies inside the dose grid"
+    what = f"only {100 * coverage:.1f} % of its volume lies inside the dose grid"
     return finding(PARTLY_COVERED, what, region.name, "export a larger dose grid; metrics of the whole are bounds")
 
 
@@ -150,11 +155,11 @@ def _of_region(
     end_caps: str,
     bin_gy: float,
     spacing: float,
-) -> DVH | NotContoured | OutsideGrid:
+) -> DVH | Absent:
     members = structures_of(region)
     drawn = [s for s in members if stacks[id(s)] is not None]
     if not drawn:
-        return NotContoured(f"{region.name} has no closed contours")
+        return Absent.not_contoured(f"{region.name} has no closed contours")
     shapes = [st for s in drawn if (st := stacks[id(s)]) is not None]
     lattice = _lattice(shapes, dose)
     solids = {id(s): solid_of(st, lattice, end_caps, spacing) for s, st in zip(drawn, shapes, strict=True)}
@@ -181,8 +186,8 @@ def _of_region(
         _collect(collected, probe, slabs, n, min(n + together, len(slabs)), lattice.area_mm2)
     if collected.volume <= 0:
         if collected.missed > 0:
-            return OutsideGrid(0.0)
-        return NotContoured(f"the contours of {region.name} enclose no volume")
+            return Absent.outside_grid()
+        return Absent.not_contoured(f"the contours of {region.name} enclose no volume")
     return collected.dvh(region.name, end_caps)
 
 

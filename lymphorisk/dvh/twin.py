@@ -15,7 +15,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from lymphorisk.dvh.curve import DVH, NotContoured, OutsideGrid
+from lymphorisk.absent import Absent
+from lymphorisk.dvh.curve import DVH
 from lymphorisk.dvh.regions import Difference, Intersection, Region, Union, structures_of
 from lymphorisk.plan.grid import DoseGrid
 from lymphorisk.plan.structures import Structure
@@ -36,7 +37,7 @@ def sampled(
     end_caps: str = "half",
     mesh_mm: float = MESH_MM,
     slice_mm: float = 1.0,
-) -> tuple[DVH | NotContoured | OutsideGrid, ...]:
+) -> tuple[DVH | Absent, ...]:
     """DVHs by counting points.
 
     Parameters
@@ -55,12 +56,10 @@ def sampled(
     return tuple(_one(region, grid, end_caps, mesh_mm, slice_mm) for region in regions)
 
 
-def _one(
-    region: Region, grid: DoseGrid, end_caps: str, mesh: float, slice_mm: float
-) -> DVH | NotContoured | OutsideGrid:
+def _one(region: Region, grid: DoseGrid, end_caps: str, mesh: float, slice_mm: float) -> DVH | Absent:
     contours = [c for s in structures_of(region) for c in s.contours_mm if len(c) >= 3]
     if not contours:
-        return NotContoured(f"{region.name} has no closed contours")
+        return Absent.not_contoured(f"{region.name} has no closed contours")
     corners = np.concatenate(contours)
     margin = np.array([0.0, 0.0, max(slice_mm, _largest_step(corners[:, 2]))])
     low, high = corners.min(axis=0) - margin, corners.max(axis=0) + margin
@@ -75,7 +74,7 @@ def _one(
         lost += int((~known).sum())
     dose = np.sort(np.concatenate(doses))
     if len(dose) == 0:
-        return OutsideGrid(0.0) if lost else NotContoured(f"no point of the mesh lies in {region.name}")
+        return Absent.outside_grid() if lost else Absent.not_contoured(f"no point of the mesh lies in {region.name}")
     edges = np.arange(0.0, dose[-1] + 2 * BIN_GY, BIN_GY)
     above = len(dose) - np.searchsorted(dose, edges, side="left")
     point = mesh**3 / MM3_PER_CM3

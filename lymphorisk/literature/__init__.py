@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from lymphorisk.literature import chen2022_breast, kim2024_gbm, kim2024_hcc, xu2020_esophagus
-from lymphorisk.literature.case import Case, Declined, Estimate, Outcome
+from lymphorisk.literature.case import Case, Estimate, Outcome
 from lymphorisk.literature.cohorts import CohortRate, cohort_rates, comparable
 from lymphorisk.literature.unusable import UNUSABLE, Unusable
 
@@ -14,7 +14,6 @@ __all__ = [
     "UNUSABLE",
     "Case",
     "CohortRate",
-    "Declined",
     "Estimate",
     "Outcome",
     "Unusable",

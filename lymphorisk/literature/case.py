@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from lymphorisk.absent import Absent
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -60,13 +62,6 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Declined:
-    """Why a model does not answer."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Estimate:
     """What one published model says of one case.
 
@@ -76,7 +71,7 @@ class Estimate:
         Model name.
     outcome : Outcome
         What its probability is of.
-    p : float or Declined
+    p : float or Absent
         Probability of the outcome, or why there is none.
     p_low, p_high : float or None
         Range of the probability where the source supports one.
@@ -90,7 +85,7 @@ class Estimate:
 
     name: str
     outcome: Outcome
-    p: float | Declined
+    p: float | Absent
     p_low: float | None = None
     p_high: float | None = None
     alc: float | None = None
@@ -104,7 +99,7 @@ def outside(
     modalities: tuple[str, ...],
     needs: Mapping[str, str],
     chemo: tuple[str, ...] | None = None,
-) -> Declined | None:
+) -> Absent | None:
     """Why a case lies outside a model's gate, or None when it lies inside.
 
     Parameters
@@ -115,19 +110,21 @@ def outside(
         Attributes of `Case` that must be known, and what to call them.
     """
     if case.site not in sites:
-        return Declined(f"developed for {' and '.join(sites)}, not for site {case.site or 'unknown'}")
+        return Absent.declined(f"developed for {' and '.join(sites)}, not for site {case.site or 'unknown'}")
     if case.modality not in modalities:
-        return Declined(f"developed for {' and '.join(modalities)}, not for {case.modality or 'unknown modality'}")
+        return Absent.declined(
+            f"developed for {' and '.join(modalities)}, not for {case.modality or 'unknown modality'}"
+        )
     if chemo is not None and case.chemo not in chemo:
-        return Declined(f"developed with concurrent {' or '.join(chemo)}, not with {case.chemo or 'unknown'}")
+        return Absent.declined(f"developed with concurrent {' or '.join(chemo)}, not with {case.chemo or 'unknown'}")
     lacking = [label for name, label in needs.items() if getattr(case, name) is None]
     if lacking:
-        return Declined(f"needs {', '.join(lacking)}")
+        return Absent.declined(f"needs {', '.join(lacking)}")
     return None
 
 
-def beyond(value: float, low: float, high: float, label: str, unit: str) -> Declined | None:
+def beyond(value: float, low: float, high: float, label: str, unit: str) -> Absent | None:
     """Why a value lies outside the range a model was shown for, or None."""
     if low <= value <= high:
         return None
-    return Declined(f"{label} {value:.3g} {unit} lies outside the published range {low:g} to {high:g} {unit}")
+    return Absent.declined(f"{label} {value:.3g} {unit} lies outside the published range {low:g} to {high:g} {unit}")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lymphorisk.literature.case import Case, Declined, Estimate, Outcome, beyond, outside
+from lymphorisk.absent import Absent
+from lymphorisk.literature.case import Case, Estimate, Outcome, beyond, outside
 
 NAME = "chen2022_breast_edic"
 OUTCOME = Outcome("the count itself", "within one week of the end of RT", "last")
@@ -50,12 +51,16 @@ def estimate(case: Case, numbers: Mapping[str, float]) -> Estimate:
     normal = numbers["normal_alc"] if case.lln is None else case.lln
     if declined is None and case.alc is not None and case.edic_gy is not None:
         if case.alc < normal:
-            declined = Declined(f"baseline below normal ({normal:g} x10^9/L): the printed line is ambiguous there")
+            declined = Absent.declined(
+                f"baseline below normal ({normal:g} x10^9/L): the printed line is ambiguous there"
+            )
         else:
             declined = beyond(case.edic_gy, numbers["edic_low"], numbers["edic_high"], "EDIC", "Gy")
     if declined is not None or case.alc is None or case.edic_gy is None:
-        return Estimate(NAME, OUTCOME, declined or Declined("needs EDIC"), citation="chen2022", how=HOW)
+        return Estimate(NAME, OUTCOME, declined or Absent.declined("needs EDIC"), citation="chen2022", how=HOW)
     alc = count_after(case.alc, case.edic_gy, at_zero=numbers["at_zero"], per_gy=numbers["per_gy"])
     td50 = ", ".join(f"G{g}+ {numbers[f'td50_g{g}']:g}" for g in (1, 2, 3))
-    said = Declined(f"predicts a count, not a probability; EDIC of 50 % risk: {td50} Gy, here {case.edic_gy:.2g} Gy")
+    said = Absent.declined(
+        f"predicts a count, not a probability; EDIC of 50 % risk: {td50} Gy, here {case.edic_gy:.2g} Gy"
+    )
     return Estimate(NAME, OUTCOME, said, alc=alc, citation="chen2022", how=HOW)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from lymphorisk.literature.case import Case, Declined, Estimate, Outcome, beyond, outside
+from lymphorisk.absent import Absent
+from lymphorisk.literature.case import Case, Estimate, Outcome, beyond, outside
 
 NAME = "kim2024_gbm"
 OUTCOME = Outcome("severe (numeric cut not in what was read)", "during the treatment course", "nadir")
@@ -52,7 +53,9 @@ def estimate(case: Case, numbers: Mapping[str, float]) -> Estimate:
             case.brain_mean_gy, numbers["brain_mean_low"], numbers["brain_mean_high"], "mean brain dose", "Gy"
         ) or beyond(case.alc, numbers["alc_low"], numbers["alc_high"], "baseline ALC", "x10^9/L")
     if declined is not None or case.brain_mean_gy is None or case.alc is None:
-        return Estimate(NAME, OUTCOME, declined or Declined("needs mean brain dose"), citation="kim2024", how=HOW)
+        return Estimate(
+            NAME, OUTCOME, declined or Absent.declined("needs mean brain dose"), citation="kim2024", how=HOW
+        )
     p = probability(
         case.sex == "F",
         case.brain_mean_gy,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from lymphorisk.literature.case import Case, Declined, Estimate, Outcome, beyond, outside
+from lymphorisk.absent import Absent
+from lymphorisk.literature.case import Case, Estimate, Outcome, beyond, outside
 
 NAME = "kim2024_hcc_blood_dose"
 OUTCOME = Outcome("<0.5", "after radiotherapy", "last")
@@ -46,7 +47,9 @@ def estimate(case: Case, numbers: Mapping[str, float]) -> Estimate:
     if declined is None and dose is not None:
         declined = beyond(dose, numbers["blood_low"], numbers["blood_high"], "mean blood dose", "Gy")
     if declined is not None or dose is None:
-        return Estimate(NAME, OUTCOME, declined or Declined("needs mean blood dose"), citation="kims2024", how=HOW)
+        return Estimate(
+            NAME, OUTCOME, declined or Absent.declined("needs mean blood dose"), citation="kims2024", how=HOW
+        )
     p = probability(dose, intercept=numbers["intercept"], per_gy=numbers["per_gy"])
     other = probability(dose, intercept=numbers["intercept_other"], per_gy=numbers["per_gy_other"])
     return Estimate(NAME, OUTCOME, p, min(p, other), max(p, other), citation="kims2024", how=HOW)

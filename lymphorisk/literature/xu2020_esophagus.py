@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lymphorisk.literature.case import Case, Declined, Estimate, Outcome, beyond, outside
+from lymphorisk.absent import Absent
+from lymphorisk.literature.case import Case, Estimate, Outcome, beyond, outside
 
 NAME = "xu2020_esophagus_edic"
 OUTCOME = Outcome("<0.2", "during chemoradiotherapy", "nadir")
@@ -44,6 +45,8 @@ def estimate(case: Case, numbers: Mapping[str, float]) -> Estimate:
     if declined is None and edic is not None:
         declined = beyond(edic, numbers["edic_low"], numbers["edic_high"], "oesophageal EDIC", "Gy")
     if declined is not None or edic is None:
-        return Estimate(NAME, OUTCOME, declined or Declined("needs oesophageal EDIC"), citation="xu2020", how=HOW)
+        return Estimate(
+            NAME, OUTCOME, declined or Absent.declined("needs oesophageal EDIC"), citation="xu2020", how=HOW
+        )
     p = rate(edic, cut_gy=numbers["cut"], below=numbers["below"], above=numbers["above"])
     return Estimate(NAME, OUTCOME, p, citation="xu2020", how=HOW)

@@ -13,8 +13,9 @@ from typing import Any
 import lymphorisk.dicom
 import lymphorisk.predict
 import lymphorisk.regimen  # noqa: F401
-from lymphorisk.analysis import Analysis, Declined
-from lymphorisk.dvh import DVH, NotContoured, OutsideGrid
+from lymphorisk.absent import Absent
+from lymphorisk.analysis import Analysis
+from lymphorisk.dvh import DVH
 from lymphorisk.dvh.metrics import bounds, metric, parse
 from lymphorisk.errors import InputError, ScenarioError, UndecidableError
 from lymphorisk.findings import RULES, Finding, finding, rule
@@ -67,7 +68,7 @@ WHOLE = 1e-6
 #: Engine name of DVHs drawn from a scenario's shares, whose volume in cm3 is not known.
 SCENARIO = "scenario"
 
-Lookup = Callable[[str], "DVH | NotContoured | OutsideGrid"]
+Lookup = Callable[[str], "DVH | Absent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +127,12 @@ PLAN_METRICS: dict[str, str] = {
 }
 
 
-def plan_metric(analysis: Analysis, name: str) -> float | Declined:
+def plan_metric(analysis: Analysis, name: str) -> float | Absent:
     """A metric of the whole plan, or why there is none."""
     forecast, blood = analysis.forecast, analysis.blood.course
     edic = {"EDIC[Gy]": "edic_gy", "EDRIC[Gy]": "edric_gy", "EDICesophagus[Gy]": "edic_esophagus_gy"}
     if name in edic:
-        return analysis.edic.get(edic[name], Declined("not computed"))
+        return analysis.edic.get(edic[name], Absent.declined("not computed"))
     if match := re.fullmatch(r"P\(G([234])\+?\)\[%\]", name):
         return 100.0 * forecast.grade_probability[match[1]]
     if match := re.fullmatch(r"Tbelow(0\.5|0\.2)\[d\]", name):
@@ -202,7 +203,7 @@ def _understood(protocol: Protocol) -> None:
 def _evaluate(line: Line, analysis: Analysis, dvh_of: Lookup, highest_gy: float | None) -> LineResult:
     if not line.structure:
         value = plan_metric(analysis, line.metric)
-        if isinstance(value, Declined):
+        if isinstance(value, Absent):
             return _absent(line, MISSING, value.reason)
         return _judged(line, value, value, value)
     found = [dvh_of(line.structure)]
@@ -212,9 +213,9 @@ def _evaluate(line: Line, analysis: Analysis, dvh_of: Lookup, highest_gy: float 
         found.append(dvh_of(name))
     curve = found[-1]
     if not isinstance(curve, DVH):
-        if any(isinstance(f, OutsideGrid) for f in found):
-            return _absent(line, UNDECIDED, "the structure lies outside the dose grid")
-        return _absent(line, MISSING, next(f.reason for f in found if isinstance(f, NotContoured)))
+        absent = [f for f in found if isinstance(f, Absent)]
+        outside = next((f for f in absent if f.kind == "outside grid"), None)
+        return _absent(line, MISSING, absent[0].reason) if outside is None else _absent(line, UNDECIDED, outside.reason)
     try:
         return _judged(line, *_values(line, curve, analysis, highest_gy))
     except (InputError, UndecidableError) as error:

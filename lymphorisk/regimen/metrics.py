@@ -6,17 +6,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from lymphorisk.absent import Absent
 from lymphorisk.conditioning.counts import HostTrajectories, days_below, nadir
-from lymphorisk.conditioning.criteria import NotApplicable, Unknown, Value
+from lymphorisk.conditioning.criteria import Value
 from lymphorisk.conditioning.host import FractionKill
 from lymphorisk.conditioning.pharmacokinetics import FludarabineKinetics, total_auc
 from lymphorisk.conditioning.regimen import Regimen
 
 THRESHOLDS = {"0_1": 0.1, "0_2": 0.2, "0_5": 0.5}
 DAY_30, DAY_90 = 30.0, 90.0
-NO_RADIATION = NotApplicable("no radiation")
-NO_BRIDGING = NotApplicable("no bridging radiation")
-NO_DEPLETION = NotApplicable("no lymphodepletion")
+NO_RADIATION = Absent.not_applicable("no radiation")
+NO_BRIDGING = Absent.not_applicable("no bridging radiation")
+NO_DEPLETION = Absent.not_applicable("no lymphodepletion")
 
 
 def metrics_of(
@@ -46,8 +47,8 @@ def metrics_of(
         "alc_max_in_window": _highest(forecast, window_days),
         "alc_at_last_infusion": forecast.at(regimen.infusion_days[-1])
         if len(regimen.infusion_days) > 1
-        else NotApplicable("one infusion"),
-        "alc_at_apheresis": Unknown("no day of leukapheresis")
+        else Absent.not_applicable("one infusion"),
+        "alc_at_apheresis": Absent.unknown("no day of leukapheresis")
         if regimen.leukapheresis_day is None
         else forecast.at(regimen.leukapheresis_day),
         "alc_at_lymphodepletion": NO_DEPLETION
@@ -55,13 +56,13 @@ def metrics_of(
         else forecast.at(regimen.depletion_days[0]),
         "fludarabine_auc": total_auc(kinetics, fludarabine_mg)
         if fludarabine_mg > 0.0
-        else NotApplicable("no fludarabine"),
-        "wbc": Unknown("no white count given; a lymphocyte count does not stand for it") if wbc is None else wbc,
+        else Absent.not_applicable("no fludarabine"),
+        "wbc": Absent.unknown("no white count given; a lymphocyte count does not stand for it") if wbc is None else wbc,
     }
     for name, threshold in THRESHOLDS.items():
         out[f"days_below_{name}_before"] = days_below(forecast, threshold, start, 0.0)
         out[f"days_below_{name}_after"] = days_below(forecast, threshold, 0.0, end)
-    short = Unknown(f"the forecast ends on day {end:g}")
+    short = Absent.unknown(f"the forecast ends on day {end:g}")
     out["days_below_0_2_beyond_day_30"] = (
         days_below(forecast, THRESHOLDS["0_2"], DAY_30, end) if end > DAY_30 else short
     )
@@ -72,7 +73,7 @@ def metrics_of(
 
 def _highest(forecast: HostTrajectories, window: tuple[float, float] | None) -> Value:
     if window is None:
-        return Unknown("no product window")
+        return Absent.unknown("no product window")
     low, high = window
     inside = (forecast.day >= low) & (forecast.day <= high)
     ends = np.stack([forecast.at(low), forecast.at(high)], axis=1)
@@ -99,11 +100,13 @@ def _calendar(regimen: Regimen, fractions: Sequence[FractionKill]) -> dict[str, 
     begin = depletion[0] if depletion else 0.0
     out["fractions_to_day_30"] = float(sum(begin <= day <= DAY_30 for day in bridging))
     if regimen.leukapheresis_day is None:
-        out["fraction_to_apheresis_d"] = Unknown("no day of leukapheresis") if every else NO_RADIATION
+        out["fraction_to_apheresis_d"] = Absent.unknown("no day of leukapheresis") if every else NO_RADIATION
     else:
         prior = [day for day in every if day <= regimen.leukapheresis_day]
         out["fraction_to_apheresis_d"] = (
-            regimen.leukapheresis_day - prior[-1] if prior else NotApplicable("no fraction before leukapheresis")
+            regimen.leukapheresis_day - prior[-1]
+            if prior
+            else Absent.not_applicable("no fraction before leukapheresis")
         )
     return out
 
@@ -111,13 +114,13 @@ def _calendar(regimen: Regimen, fractions: Sequence[FractionKill]) -> dict[str, 
 def _outside(regimen: Regimen, drugs: Sequence[float]) -> Value:
     """How far the infusion lies outside the product's window. [d]"""
     if regimen.window is None:
-        return Unknown("no product window")
-    gap = _gap(drugs, 0.0) if drugs else Unknown("no drug dose: the window counts from the last one")
-    if isinstance(gap, Unknown):
+        return Absent.unknown("no product window")
+    gap = _gap(drugs, 0.0) if drugs else Absent.unknown("no drug dose: the window counts from the last one")
+    if isinstance(gap, Absent):
         return gap
     return max(regimen.window.low_d - gap, gap - regimen.window.high_d, 0.0)
 
 
-def _gap(days: Sequence[float], to: float) -> float | Unknown:
+def _gap(days: Sequence[float], to: float) -> float | Absent:
     before = [day for day in days if day <= to]
-    return to - before[-1] if before else Unknown("lymphodepletion comes after infusion")
+    return to - before[-1] if before else Absent.unknown("lymphodepletion comes after infusion")

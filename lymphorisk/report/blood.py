@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from lymphorisk.absent import Absent
 from lymphorisk.analysis.bloodonly import BloodResult, SweepPoint
 from lymphorisk.circulation import BloodSummary
-from lymphorisk.report.json_ import blood_to_dict, reason_of
+from lymphorisk.report.json_ import blood_to_dict
 from lymphorisk.report.svg import Drawing, Scale, log_ticks, nice_ticks, round_up
 from lymphorisk.report.wording import by_organ
 
@@ -50,7 +51,7 @@ def text(result: BloodResult) -> str:
     out += ["", "effective dose to immune cells [Gy]"]
     for key, label in EDIC_NAMES.items():
         value = result.edic[key]
-        out.append(f"  {label:30}" + (f"{value:10.2f}" if isinstance(value, float) else f"  {reason_of(value)}"))
+        out.append(f"  {label:30}" + (f"  {value.reason}" if isinstance(value, Absent) else f"{value:10.2f}"))
     noted = [f for f in result.findings if f.severity != "info"]
     if noted:
         out += ["", *(f"{f.code} {f.severity}: {f.what}" for f in noted)]

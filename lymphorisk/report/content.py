@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from lymphorisk.report.json_ import reason_of
+from lymphorisk.absent import Absent
 from lymphorisk.report.wording import SOURCE_LABELS, chance, days, digits, model_name, percent, plural, short
 
 if TYPE_CHECKING:
     from lymphorisk.analysis import Analysis, OrganDose
+    from lymphorisk.predict import Prediction
 
 #: Findings and assumptions beyond this many are counted, not printed; the JSON holds them all.
 ROWS_MAX = 200
@@ -160,7 +161,7 @@ def edic(a: Analysis) -> list[tuple[str, str]]:
     """Effective doses to immune cells, or why there are none."""
     names = {"edic_gy": "EDIC", "edric_gy": "EDRIC", "edic_esophagus_gy": "EDIC, oesophageal form"}
     return [
-        (names.get(key, key), f"none: {reason}" if (reason := reason_of(value)) else f"{digits(float(value))} Gy")  # type: ignore[arg-type]
+        (names.get(key, key), f"none: {value.reason}" if isinstance(value, Absent) else f"{digits(value)} Gy")
         for key, value in a.edic.items()
     ]
 
@@ -176,9 +177,9 @@ def voices(a: Analysis) -> list[tuple[str, str, str, str]]:
             f"Doses of this plan to blood and lymphocyte pools; {a.forecast.draws} draws of parameters and patients.",
         )
     ]
-    learned: Any = a.risk.learned
-    if reason := reason_of(learned):
-        rows.append(("Trained predictor", "–", "–", f"No estimate: {reason}."))
+    learned = a.risk.learned
+    if isinstance(learned, Absent):
+        rows.append(("Trained predictor", "–", "–", f"No estimate: {learned.reason}."))
     else:
         remark = f"Learned from {learned.trained_on}. "
         if not learned.in_domain:
@@ -187,11 +188,10 @@ def voices(a: Analysis) -> list[tuple[str, str, str, str]]:
             ("Trained predictor", _with_interval(learned, "g3"), _with_interval(learned, "g4"), short(remark, TEXT_MAX))
         )
     for e in a.risk.literature:
-        reason = reason_of(e.p)
-        if reason:
-            rows.append((short(model_name(e.name)), "–", "–", short(f"Declines: {reason}.", TEXT_MAX)))
+        if isinstance(e.p, Absent):
+            rows.append((short(model_name(e.name)), "–", "–", short(f"Declines: {e.p.reason}.", TEXT_MAX)))
             continue
-        p = percent(float(e.p))  # type: ignore[arg-type]
+        p = percent(e.p)
         if e.p_low is not None and e.p_high is not None:
             p += f" ({percent(e.p_low)} to {percent(e.p_high)})"
         fourth = e.outcome.threshold.replace(" ", "").startswith("<0.2")
@@ -217,8 +217,8 @@ def agreement(a: Analysis) -> list[tuple[str, str, str, str]]:
     return [(name, percent(lost), f"{odds:+.2f}", f"×{math.exp(odds):.2f}") for name, lost, odds in pairs]
 
 
-def _with_interval(learned: Any, kind: str) -> str:
-    p = getattr(learned, kind)
+def _with_interval(learned: Prediction, kind: str) -> str:
+    p = learned.p.get(kind)
     if kind not in learned.interval or p is None:
         return percent(p)
     low, high = learned.interval[kind]

@@ -7,8 +7,9 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
+from lymphorisk.absent import Absent
 from lymphorisk.analysis.dvhs import Crosscheck, Curve, DvhTable, StructureDvh
-from lymphorisk.dvh import DVH, NotContoured
+from lymphorisk.dvh import DVH
 from lymphorisk.dvh.metrics import bounds, metric
 from lymphorisk.errors import UndecidableError
 from lymphorisk.report.json_ import findings
@@ -25,9 +26,7 @@ VOLUME_APART = 0.02
 
 def reason(curve: Curve) -> str:
     """Why there is no DVH; empty when there is one."""
-    if isinstance(curve, DVH):
-        return ""
-    return curve.reason if isinstance(curve, NotContoured) else "the structure lies outside the dose grid"
+    return curve.reason if isinstance(curve, Absent) else ""
 
 
 def values(curve: DVH, wanted: Sequence[str], table: DvhTable) -> dict[str, Any]:

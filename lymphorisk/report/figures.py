@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lymphorisk.absent import Absent
 from lymphorisk.dvh import DoseDistribution
 from lymphorisk.organs import load
-from lymphorisk.report.json_ import reason_of
 from lymphorisk.report.svg import Drawing, Scale, log_ticks, nice_ticks, round_up, spread_apart, text_width, tick_label
 from lymphorisk.report.wording import GRADE_EDGES, POOL_LABELS, by_organ, chance, digits, model_name, percent, short
 
@@ -403,16 +403,16 @@ def _voice_rows(a: Analysis) -> list[tuple[str, str, list[Mark]]]:
         ("Mechanistic", "this plan's doses", [("g3", m["g3"], None, None), ("g4", m["g4"], None, None)])
     ]
     learned = a.risk.learned
-    if reason := reason_of(learned):
-        rows.append(("Trained predictor", reason, []))
+    if isinstance(learned, Absent):
+        rows.append(("Trained predictor", learned.reason, []))
     else:
         marks: list[Mark] = []
         for kind in ("g3", "g4"):
-            p = getattr(learned, kind)
-            low, high = learned.interval.get(kind, (None, None))  # type: ignore[union-attr]
+            p = learned.p.get(kind)
+            low, high = learned.interval.get(kind, (None, None))
             if p is not None:
                 marks.append((kind, p, low, high))
-        inside = "simulated patients" if learned.in_domain else "outside its domain"  # type: ignore[union-attr]
+        inside = "simulated patients" if learned.in_domain else "outside its domain"
         rows.append(("Trained predictor", inside, marks))
     for e in a.risk.literature:
         if isinstance(e.p, float):
@@ -426,14 +426,14 @@ def _voice_rows(a: Analysis) -> list[tuple[str, str, list[Mark]]]:
 def waterfall_figure(a: Analysis) -> Drawing | None:
     """The trained predictor's reasons: from its average patient to this one, by organ group, in log-odds."""
     e = a.explanation
-    if reason_of(e):
+    if isinstance(e, Absent):
         return None
-    groups = sorted(e.organs, key=lambda g: -abs(g.log_odds))  # type: ignore[union-attr]
+    groups = sorted(e.organs, key=lambda g: -abs(g.log_odds))
     shown, rest = groups[: BARS - 1], groups[BARS - 1 :]
-    steps = [(g.name, g.log_odds, g.low, g.high) for g in shown]
+    steps: list[tuple[str, float, float | None, float | None]] = [(g.name, g.log_odds, g.low, g.high) for g in shown]
     if rest:
         steps.append((f"{len(rest)} more", sum(g.log_odds for g in rest), None, None))
-    base, end = e.base, e.log_odds  # type: ignore[union-attr]
+    base, end = e.base, e.log_odds
     running = [base]
     for _, step, _, _ in steps:
         running.append(running[-1] + step)
@@ -442,7 +442,7 @@ def waterfall_figure(a: Analysis) -> Drawing | None:
     d = Drawing(
         470,
         height,
-        f"Why the trained predictor says {percent(e.p)}",  # type: ignore[union-attr]
+        f"Why the trained predictor says {percent(e.p)}",
         f"From its average patient at {percent(_p(base))}: "
         + "; ".join(f"{n} times {math.exp(v):.2f}" for n, v, *_ in steps),
         "waterfall",
@@ -471,7 +471,7 @@ def waterfall_figure(a: Analysis) -> Drawing | None:
     last = 36 + 27 * len(steps)
     d.text(122, last + 13, "this patient", "strong", "end")
     d.mark(x(end), last + 9, "circle", "g3-mark")
-    d.text(x(end) + 10, last + 13, percent(e.p), "strong")  # type: ignore[union-attr]
+    d.text(x(end) + 10, last + 13, percent(e.p), "strong")
     return d
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
+from lymphorisk.absent import Absent
 from lymphorisk.report import content, figures
 from lymphorisk.report.content import ProtocolRow, ProtocolTable
-from lymphorisk.report.json_ import reason_of
 from lymphorisk.report.summary import headline, weakness
 from lymphorisk.report.wording import NOT_A_DEVICE, in_reading_order, short
 
@@ -47,9 +47,7 @@ def render(
     str
         One HTML document without any reference to the network.
     """
-    return template(
-        "report.html"
-    ).render(
+    return template("report.html").render(
         a=analysis,
         title=short(analysis.label) or "plan",
         identity=None if identity is None else tuple(short(part) for part in identity),
@@ -67,9 +65,9 @@ def render(
         voices=content.voices(analysis),
         outcome_note=content.outcome_note(analysis),
         agreement=content.agreement(analysis),
-        explained=None if reason_of(analysis.explanation) else analysis.explanation,
-        unexplained=reason_of(analysis.explanation),
-        outside=not reason_of(analysis.risk.learned) and not analysis.risk.learned.in_domain,  # type: ignore[union-attr]
+        explained=None if isinstance(analysis.explanation, Absent) else analysis.explanation,
+        unexplained=analysis.explanation.reason if isinstance(analysis.explanation, Absent) else None,
+        outside=not isinstance(analysis.risk.learned, Absent) and not analysis.risk.learned.in_domain,
         findings=content.findings(analysis),
         more_findings=max(len(analysis.findings) - content.ROWS_MAX, 0),
         assumptions=content.assumptions(analysis),

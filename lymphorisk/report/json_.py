@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lymphorisk.absent import Absent
 from lymphorisk.dvh import DVH
 from lymphorisk.findings import Finding
 from lymphorisk.report.wording import NOT_A_DEVICE, by_organ
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from lymphorisk.analysis import Analysis, OrganDose
     from lymphorisk.circulation import BloodDose, BloodSummary
     from lymphorisk.literature import Estimate
-    from lymphorisk.predict import Agreement
+    from lymphorisk.predict import Agreement, Explanation, Prediction
 
 ANALYZE_SCHEMA = "lymphorisk/analyze/1"
 BLOOD_SCHEMA = "lymphorisk/blood/1"
@@ -128,12 +129,6 @@ def findings(noted: Sequence[Finding]) -> list[dict[str, str]]:
     return [{"code": f.code, "severity": f.severity, "what": f.what, "where": f.where, "hint": f.hint} for f in noted]
 
 
-def reason_of(value: object) -> str | None:
-    """The reason of a value that declines to be a number; None for a value."""
-    reason = getattr(value, "reason", None)
-    return reason if isinstance(reason, str) else None
-
-
 def _plan(analysis: Analysis) -> dict[str, Any]:
     return {
         "label": analysis.label,
@@ -241,10 +236,10 @@ def _summary(s: BloodSummary, curve: bool = True) -> dict[str, Any]:
     return out
 
 
-def _edic(edic: Mapping[str, Any]) -> dict[str, Any]:
+def _edic(edic: Mapping[str, float | Absent]) -> dict[str, Any]:
     """Numbers, or null with the reason; `reason` repeats why EDIC itself has none."""
-    out: dict[str, Any] = {name: None if reason_of(value) else value for name, value in edic.items()}
-    reasons = {name: reason for name, value in edic.items() if (reason := reason_of(value))}
+    out: dict[str, Any] = {name: None if isinstance(value, Absent) else value for name, value in edic.items()}
+    reasons = {name: value.reason for name, value in edic.items() if isinstance(value, Absent)}
     if "edic_gy" in reasons:
         out["reason"] = reasons["edic_gy"]
     return {**out, "reasons": reasons}
@@ -261,9 +256,9 @@ def _risk(analysis: Analysis) -> dict[str, Any]:
     }
 
 
-def _learned(learned: Any) -> dict[str, Any]:
-    if reason := reason_of(learned):
-        return {"g3": None, "g4": None, "interval": None, "in_domain": None, "declined": reason}
+def _learned(learned: Prediction | Absent) -> dict[str, Any]:
+    if isinstance(learned, Absent):
+        return {"g3": None, "g4": None, "interval": None, "in_domain": None, "declined": learned.reason}
     return {
         "g3": learned.g3,
         "g4": learned.g4,
@@ -284,8 +279,8 @@ def _learned(learned: Any) -> dict[str, Any]:
 
 def _estimate(e: Estimate) -> dict[str, Any]:
     out: dict[str, Any] = {"name": e.name, "outcome": e.outcome.key}
-    if reason := reason_of(e.p):
-        out["declined"] = reason
+    if isinstance(e.p, Absent):
+        out["declined"] = e.p.reason
     else:
         out["p"] = e.p
     return out | {"p_low": e.p_low, "p_high": e.p_high, "alc": e.alc, "citation": e.citation, "how": e.how}
@@ -302,9 +297,9 @@ def _agreement(agreement: Agreement | None) -> dict[str, Any] | None:
     }
 
 
-def _explanation(explanation: Any) -> dict[str, Any]:
-    if reason := reason_of(explanation):
-        return {"groups": [], "features": [], "base": None, "declined": reason}
+def _explanation(explanation: Explanation | Absent) -> dict[str, Any]:
+    if isinstance(explanation, Absent):
+        return {"groups": [], "features": [], "base": None, "declined": explanation.reason}
     return {
         "outcome": explanation.outcome,
         "base": explanation.base,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lymphorisk.report.json_ import reason_of
+from lymphorisk.absent import Absent
 
 if TYPE_CHECKING:
     from lymphorisk.analysis import Analysis
@@ -46,9 +46,9 @@ def measurements(a: Analysis) -> tuple[tuple[str, str, float, str], ...]:
         if isinstance(value, float):
             rows.append((code, meaning, value, "Gy"))
     learned = a.risk.learned
-    if not reason_of(learned):
+    if not isinstance(learned, Absent):
         for g in ("3", "4"):
-            p = getattr(learned, f"g{g}")
+            p = learned.p.get(f"g{g}")
             if p is not None:
                 meaning = f"Probability of grade {g} or worse by the trained predictor"
                 rows.append((f"LR-LEARNED-G{g}", meaning, 100 * p, "%"))

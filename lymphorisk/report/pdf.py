@@ -8,9 +8,9 @@ from html import escape
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
+from lymphorisk.absent import Absent
 from lymphorisk.report import content, figures
 from lymphorisk.report.content import ProtocolTable
-from lymphorisk.report.json_ import reason_of
 from lymphorisk.report.summary import headline, weakness
 from lymphorisk.report.svg import Circle, Drawing, Shape, Text
 from lymphorisk.report.wording import NOT_A_DEVICE, in_reading_order, short
@@ -304,13 +304,13 @@ def _story(
             ]
         ),
     ]
-    if reason := reason_of(a.explanation):
-        out.append(_paragraph(f"No explanation of a trained predictor: {reason}."))
+    if isinstance(a.explanation, Absent):
+        out.append(_paragraph(f"No explanation of a trained predictor: {a.explanation.reason}."))
     else:
-        out += [_paragraph(f"· {short(s, 400)}", 7.5) for s in a.explanation.sentences]  # type: ignore[union-attr]
+        out += [_paragraph(f"· {short(s, 400)}", 7.5) for s in a.explanation.sentences]
         if a.agreement is not None:
             out.append(_paragraph(f"· Physics against trained predictor: {a.agreement.sentence}", 7.5))
-        out.append(_paragraph(a.explanation.note, 7.5, colour=SOFT))  # type: ignore[union-attr]
+        out.append(_paragraph(a.explanation.note, 7.5, colour=SOFT))
     shown = [content.organ(n, a.organs[n]) for n in in_reading_order(a.organs)] + [
         content.organ(t.tg263, t) for t in a.targets
     ]

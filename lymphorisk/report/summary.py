@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lymphorisk.report.json_ import reason_of
+from lymphorisk.absent import Absent
 from lymphorisk.report.wording import POOL_LABELS, chance, digits
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def weakness(a: Analysis) -> list[str]:
     if any(p.schedule.endswith("assumed") for p in a.phases):
         out.append("The calendar is assumed: one fraction a working day, without breaks.")
     learned = a.risk.learned
-    if not reason_of(learned) and not learned.in_domain:  # type: ignore[union-attr]
+    if not isinstance(learned, Absent) and not learned.in_domain:
         out.append("The trained predictor has not seen such patients: the mechanistic forecast leads.")
     errors = sum(f.severity == "error" for f in a.findings)
     if errors:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
+from lymphorisk.absent import Absent
 from lymphorisk.report.content import outcome_note
-from lymphorisk.report.json_ import reason_of
 from lymphorisk.report.summary import headline, weakness
 from lymphorisk.report.wording import (
     NOT_A_DEVICE,
@@ -111,17 +111,16 @@ def _voices(a: Analysis) -> list[str]:
     m = a.risk.mechanistic
     rows.append(["mechanism", chance(m.get("g3")), chance(m.get("g4")), f"ensemble of {a.forecast.draws} draws"])
     learned = a.risk.learned
-    if reason := reason_of(learned):
-        rows.append(["trained", "–", "–", reason])
+    if isinstance(learned, Absent):
+        rows.append(["trained", "–", "–", learned.reason])
     else:
-        remark = f"learned from {learned.trained_on}"  # type: ignore[union-attr]
-        if not learned.in_domain:  # type: ignore[union-attr]
+        remark = f"learned from {learned.trained_on}"
+        if not learned.in_domain:
             remark = "OUTSIDE ITS DOMAIN, do not use; " + remark
-        rows.append(["trained", percent(learned.g3), percent(learned.g4), remark])  # type: ignore[union-attr]
+        rows.append(["trained", percent(learned.g3), percent(learned.g4), remark])
     out = ["RISK, three voices side by side", *table(rows, right=[1, 2])]
     for e in a.risk.literature:
-        said = reason_of(e.p)
-        what = f"declines: {said}" if said else f"{percent(e.p if isinstance(e.p, float) else None)} ({e.outcome.key})"
+        what = f"declines: {e.p.reason}" if isinstance(e.p, Absent) else f"{percent(e.p)} ({e.outcome.key})"
         out += _wrapped(f"{model_name(e.name)}: {what}")
     if a.risk.disagreement:
         out += _wrapped(a.risk.disagreement)
@@ -206,9 +205,9 @@ def _blood(a: Analysis) -> list[str]:
     if owed:
         out += _wrapped(f"of the mean dose: {owed}")
     for name, value in a.edic.items():
-        reason = reason_of(value)
         label = name.removesuffix("_gy").upper().replace("_", " ")
-        out += _wrapped(f"{label}: {'none, ' + reason if reason else digits(float(value)) + ' Gy'}")  # type: ignore[arg-type]
+        said = f"none, {value.reason}" if isinstance(value, Absent) else f"{digits(value)} Gy"
+        out += _wrapped(f"{label}: {said}")
     return out
 
 
@@ -218,12 +217,12 @@ def _reasons(a: Analysis) -> list[str]:
         parts = sorted(a.attribution.items(), key=lambda item: -item[1])
         shown = ", ".join(f"{POOL_LABELS.get(n, n)} {percent(v)}" for n, v in parts if v > 0.005)
         out += _wrapped(f"physics, of the loss at the nadir: {shown}")
-    if reason := reason_of(a.explanation):
-        return out + _wrapped(f"trained predictor: none, {reason}")
-    out += [line for s in a.explanation.sentences for line in _wrapped(s)]  # type: ignore[union-attr]
+    if isinstance(a.explanation, Absent):
+        return out + _wrapped(f"trained predictor: none, {a.explanation.reason}")
+    out += [line for s in a.explanation.sentences for line in _wrapped(s)]
     if a.agreement is not None:
         out += _wrapped(f"physics against trained predictor: {a.agreement.sentence}")
-    return out + _wrapped(a.explanation.note)  # type: ignore[union-attr]
+    return out + _wrapped(a.explanation.note)
 
 
 def _findings(a: Analysis) -> list[str]:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from lymphorisk import Options, Patient, analyze
-from lymphorisk.analysis import Analysis, Declined
+from lymphorisk.absent import Absent
+from lymphorisk.analysis import Analysis
 from lymphorisk.errors import MissingOrganError, ScenarioError
 from lymphorisk.report import json_
 
@@ -113,7 +114,7 @@ def test_protons_spare_what_photons_hit(rtplans: Path) -> None:
 
 def test_total_body_irradiation_declines_edic(rtplans: Path) -> None:
     tbi = analyze(rtplans / "tbi", WHO, FAST)
-    assert isinstance(tbi.edic["edic_gy"], Declined)
+    assert isinstance(tbi.edic["edic_gy"], Absent)
     assert tbi.blood.course.mean_gy == pytest.approx(12.0, rel=0.15)
     assert tbi.forecast.nadir.median < 0.2
 

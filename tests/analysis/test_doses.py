@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lymphorisk.absent import Absent
 from lymphorisk.analysis.doses import BodyNumbers, organ_doses
 from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.source import Source
@@ -171,11 +172,10 @@ def test_bone_on_the_ct_stands_in_for_marrow_that_nobody_drew() -> None:
 
 def test_half_the_lungs_are_no_lungs_to_edic() -> None:
     from lymphorisk.analysis.edic import edic_family
-    from lymphorisk.analysis.result import Declined
 
     heart, left = box(6, "Heart", (-30, -30, -30), (30, 30, 30)), box(5, "Lung_L", (-100, -30, -30), (-50, 30, 30))
     right = box(8, "Lung_R", (50, -30, -30), (100, 30, 30))
     one = edic_family(organ_doses(source(BODY_ROI, heart, left), Options(), "32", BODY), 10, BODY)
     both = edic_family(organ_doses(source(BODY_ROI, heart, left, right), Options(), "32", BODY), 10, BODY)
-    assert isinstance(one["edic_gy"], Declined)
+    assert isinstance(one["edic_gy"], Absent)
     assert isinstance(both["edic_gy"], float)

@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from lymphorisk.absent import Absent
 from lymphorisk.circulation.edic import (
     EdicWeights,
     EffectiveDose,
-    NotApplicable,
     coverage,
     dose_of_survival,
     edic,
@@ -16,7 +16,6 @@ from lymphorisk.circulation.edic import (
     lq_through,
     ntcp_logistic,
 )
-from lymphorisk.dvh.curve import NotContoured, OutsideGrid
 from lymphorisk.errors import ScenarioError
 from lymphorisk.parameters import load
 
@@ -36,7 +35,7 @@ def test_edic_and_edric_are_different_things() -> None:
 @pytest.mark.parametrize("formula", [edic, edric])
 def test_not_for_total_body_irradiation(formula) -> None:  # type: ignore[no-untyped-def]
     got = formula(12.0, 12.0, 12.0, 6, W, whole_body=True)
-    assert isinstance(got, NotApplicable)
+    assert isinstance(got, Absent)
     assert "total-body" in got.reason
 
 
@@ -50,19 +49,19 @@ def test_what_it_would_give_for_a_uniform_body_is_wrong() -> None:
 @pytest.mark.parametrize(
     ("lung", "heart", "reason"),
     [
-        (NotContoured("no ROI matched Lungs"), 5.0, "lungs: no ROI matched Lungs"),
-        (5.0, OutsideGrid(0.4), "heart: only 40 % lies inside the dose grid"),
+        (Absent.not_contoured("no ROI matched Lungs"), 5.0, "lungs: no ROI matched Lungs"),
+        (5.0, Absent.outside_grid("only 40 % lies inside the dose grid"), "heart: only 40 % lies inside the dose grid"),
         (5.0, None, "heart: no dose"),
     ],
 )
 def test_refused_without_lung_or_heart(lung: object, heart: object, reason: str) -> None:
     got = edic(lung, heart, 1e5, 30, W)  # type: ignore[arg-type]
-    assert got == NotApplicable("EDIC", reason)
+    assert got == Absent.declined(reason)
 
 
 def test_oesophagus_needs_the_liver() -> None:
-    got = edic_esophagus(5.0, 5.0, NotContoured("no liver"), 1e5, 28, W)
-    assert isinstance(got, NotApplicable)
+    got = edic_esophagus(5.0, 5.0, Absent.not_contoured("no liver"), 1e5, 28, W)
+    assert isinstance(got, Absent)
     assert "liver" in got.reason
 
 

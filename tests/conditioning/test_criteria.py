@@ -5,16 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lymphorisk.conditioning.criteria import (
-    METRICS,
-    STATES,
-    Criterion,
-    Decision,
-    NotApplicable,
-    Unknown,
-    joint_probability,
-    judge,
-)
+from lymphorisk.absent import Absent
+from lymphorisk.conditioning.criteria import METRICS, STATES, Criterion, Decision, joint_probability, judge
 from lymphorisk.conditioning.hematotox import KEYS, Labs, hematotox, labs_from
 from lymphorisk.errors import ScenarioError
 from lymphorisk.regimen.settings import criteria_of, cutoffs, table
@@ -40,16 +32,16 @@ def test_the_limit_itself_meets() -> None:
 
 
 def test_what_cannot_be_known_cannot_be_said_and_what_has_no_meaning_is_met() -> None:
-    assert judge(DEEP, Unknown("no count"), DECIDE).state == "CANNOT SAY"
-    assert judge(DEEP, Unknown("no count"), DECIDE).reason == "no count"
-    assert judge(DEEP, NotApplicable("no radiation"), DECIDE).state == "MET"
+    assert judge(DEEP, Absent.unknown("no count"), DECIDE).state == "CANNOT SAY"
+    assert judge(DEEP, Absent.unknown("no count"), DECIDE).reason == "no count"
+    assert judge(DEEP, Absent.not_applicable("no radiation"), DECIDE).state == "MET"
 
 
 def test_the_joint_share_needs_all_in_the_same_draw() -> None:
     long = Criterion("alc_day_30", "at_least", 0.5, "assumed", "a", "b")
     metrics = {"alc_at_infusion": np.array([0.05, 0.05, 0.5, 0.5]), "alc_day_30": np.array([0.6, 0.4, 0.6, 0.4])}
     assert joint_probability((DEEP, long), metrics) == 0.25
-    assert joint_probability((DEEP, long), {**metrics, "alc_day_30": Unknown("")}) == 0.5
+    assert joint_probability((DEEP, long), {**metrics, "alc_day_30": Absent.unknown("")}) == 0.5
     assert joint_probability((DEEP,), {}) is None
 
 

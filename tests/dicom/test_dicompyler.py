@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from lymphorisk.absent import Absent
 from lymphorisk.dicom import read_export
 from lymphorisk.dicom.dicompyler import calculate, from_dicompyler, load, to_dicompyler
-from lymphorisk.dvh.curve import DVH, NotContoured
+from lymphorisk.dvh.curve import DVH
 from lymphorisk.errors import StructureError, UnsupportedDoseError
 
 
@@ -56,5 +57,5 @@ def test_its_dvh_of_a_box_in_a_linear_dose(export_of, tiny, position):
     # 16 x 22 mm on four planes 3 mm apart: N slabs of 3 mm.
     assert body.total_cm3 == pytest.approx(16 * 22 * 4 * 3 / 1000, rel=0.15)
     assert body.mean_gy == pytest.approx(tiny.dose_at(np.array([0.0, -1.0, -1.5])), rel=0.02)
-    assert isinstance(later, NotContoured)
-    assert isinstance(spleen, NotContoured)  # one slice: it has no thickness for it
+    assert isinstance(later, Absent)
+    assert isinstance(spleen, Absent)  # one slice: it has no thickness for it

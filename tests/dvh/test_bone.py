@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lymphorisk.dvh import DVH, NotContoured
+from lymphorisk.absent import Absent
+from lymphorisk.dvh import DVH
 from lymphorisk.dvh.bone import bone_dvh
 from lymphorisk.dvh.solids import Linear, cylinder, dose_grid
 
@@ -32,4 +33,4 @@ def test_what_lies_outside_the_body_is_no_bone() -> None:
 
 
 def test_no_bone_is_not_zero_bone() -> None:
-    assert isinstance(bone_dvh(HU, **WHERE, grid=GRID, threshold_hu=1500), NotContoured)
+    assert isinstance(bone_dvh(HU, **WHERE, grid=GRID, threshold_hu=1500), Absent)

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lymphorisk.dvh import DVH, Difference, Intersection, NotContoured, OutsideGrid, Union, exact, exact_with_findings
+from lymphorisk.absent import Absent
+from lymphorisk.dvh import DVH, Difference, Intersection, Union, exact, exact_with_findings
 from lymphorisk.dvh.metrics import bounds, metric
 from lymphorisk.errors import StructureError, UnsupportedGeometryError
 from lymphorisk.plan import DoseGrid, Structure
@@ -102,7 +103,7 @@ def test_contours_that_cross_combine_by_xor() -> None:
 def test_a_contour_drawn_twice_cancels() -> None:
     once = box(-5, 5, -5, 5, [-2, 0, 2])
     (result,) = exact([Structure(1, "twice", once.contours_mm * 2)], RAMP)
-    assert isinstance(result, NotContoured)
+    assert isinstance(result, Absent)
 
 
 def test_neighbours_that_share_an_edge_add_up() -> None:
@@ -132,7 +133,7 @@ def test_lungs_less_target_counts_overlaps_once() -> None:
 def test_regions_that_do_not_meet() -> None:
     a, b = box(-9, -5, -3, 3, [-2, 0, 2]), box(5, 9, -3, 3, [-2, 0, 2], 2)
     (empty,) = exact([Intersection("none", (a, b))], RAMP)
-    assert isinstance(empty, NotContoured)
+    assert isinstance(empty, Absent)
     assert only(Difference("all", a, b)).total_cm3 == pytest.approx(only(a).total_cm3)
 
 
@@ -199,10 +200,10 @@ def test_contours_outside_the_axial_planes_are_refused_by_name() -> None:
 
 def test_points_and_lines_are_not_contours() -> None:
     (result,) = exact([Structure(1, "POI", (np.zeros((1, 3)), np.ones((2, 3))))], RAMP)
-    assert isinstance(result, NotContoured)
+    assert isinstance(result, Absent)
     flat = Structure(2, "line", (np.array([[0, 0, 0], [1, 1, 0], [2, 2, 0]], float),))
     (result,) = exact([flat], RAMP)
-    assert isinstance(result, NotContoured)
+    assert isinstance(result, Absent)
 
 
 # the edge of the dose
@@ -230,7 +231,7 @@ def test_partly_outside_is_said_and_bounded() -> None:
 def test_wholly_outside_is_no_dose_of_zero(heights) -> None:
     x = 0.0 if heights[0] > 50 else 60.0
     (result,), found = exact_with_findings([box(x - 4, x + 4, -4, 4, heights)], RAMP)
-    assert result == OutsideGrid(0.0)
+    assert result == Absent.outside_grid()
     assert [f.code for f in found] == ["LR104"]
 
 

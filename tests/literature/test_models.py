@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from lymphorisk.literature import MODELS, UNUSABLE, Case, Declined, cohort_rates, comparable, estimate_all
+from lymphorisk.absent import Absent
+from lymphorisk.literature import MODELS, UNUSABLE, Case, cohort_rates, comparable, estimate_all
 from lymphorisk.parameters import load
 
 NUMBERS = {name: p.number for name, p in load("literature").items()}
@@ -58,11 +59,11 @@ def test_breast_line_gives_the_cohort_ratio_at_the_cohort_dose() -> None:
 
 def test_breast_line_forms_no_probability_and_declines_below_normal() -> None:
     inside = said(BREAST, "chen2022_breast_edic")
-    assert isinstance(inside.p, Declined)
+    assert isinstance(inside.p, Absent)
     assert "count" in inside.p.reason
     low = said(replace(BREAST, alc=0.7), "chen2022_breast_edic")
     assert low.alc is None
-    assert isinstance(low.p, Declined)
+    assert isinstance(low.p, Absent)
     assert "ambiguous" in low.p.reason
     assert said(replace(BREAST, alc=0.9, lln=0.8), "chen2022_breast_edic").alc is not None
 
@@ -70,7 +71,7 @@ def test_breast_line_forms_no_probability_and_declines_below_normal() -> None:
 def test_esophagus_bands() -> None:
     assert said(ESO, "xu2020_esophagus_edic").p == pytest.approx(0.408)
     assert said(replace(ESO, edic_esophagus_gy=4.01), "xu2020_esophagus_edic").p == pytest.approx(0.673)
-    assert isinstance(said(replace(ESO, edic_esophagus_gy=7.0), "xu2020_esophagus_edic").p, Declined)
+    assert isinstance(said(replace(ESO, edic_esophagus_gy=7.0), "xu2020_esophagus_edic").p, Absent)
 
 
 def test_liver_anchor_has_its_half_risk_near_five_point_seven_gray() -> None:
@@ -84,7 +85,7 @@ def test_every_model_declines_outside_its_gate_with_a_reason(name: str) -> None:
     """A new model is tested on arrival: other sites, other particles, nothing known."""
     inside = INSIDE[name]
     answer = said(inside, name)
-    assert not isinstance(answer.p, Declined) or answer.alc is not None
+    assert not isinstance(answer.p, Absent) or answer.alc is not None
     for other in (
         replace(inside, site="head_neck"),
         replace(inside, modality="proton"),
@@ -92,7 +93,7 @@ def test_every_model_declines_outside_its_gate_with_a_reason(name: str) -> None:
         Case(site=inside.site),
     ):
         declined = said(other, name)
-        assert isinstance(declined.p, Declined)
+        assert isinstance(declined.p, Absent)
         assert declined.p.reason
         assert declined.alc is None
 

@@ -11,8 +11,9 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from lymphorisk.absent import Absent
 from lymphorisk.analysis import Analysis, Options, analyze
-from lymphorisk.dvh import DVH, NotContoured, OutsideGrid
+from lymphorisk.dvh import DVH
 from lymphorisk.errors import InputError, ScenarioError
 from lymphorisk.findings import Finding
 from lymphorisk.qa.check import PLAN_METRICS, CheckResult, check
@@ -44,11 +45,11 @@ def ramp(coverage: float = 1.0) -> DVH:
     return DVH("ramp", edges, 10.0 - 0.5 * edges, 10.0, 0.0, 20.0, coverage, 10.0 / coverage)
 
 
-def known(**curves: DVH | OutsideGrid) -> Callable[[str], DVH | NotContoured | OutsideGrid]:
-    return lambda name: curves.get(name, NotContoured("no such structure in the export"))
+def known(**curves: DVH | Absent) -> Callable[[str], DVH | Absent]:
+    return lambda name: curves.get(name, Absent.not_contoured("no such structure in the export"))
 
 
-def one(plan: Analysis, line: Line, curve: DVH | OutsideGrid | None = None, **settings: object) -> CheckResult:
+def one(plan: Analysis, line: Line, curve: DVH | Absent | None = None, **settings: object) -> CheckResult:
     curves = {} if curve is None else {"Spleen": curve}
     return check(plan, Protocol("test", (line,)), known(**curves), **settings)  # type: ignore[arg-type]
 
@@ -87,7 +88,7 @@ def test_a_missing_structure_cannot_pass(plan: Analysis) -> None:
 
 
 def test_a_structure_outside_the_grid_is_undecided_even_when_an_alias_is_missing(plan: Analysis) -> None:
-    result = one(plan, line(aliases=("Milz",)), OutsideGrid(10.0))
+    result = one(plan, line(aliases=("Milz",)), Absent.outside_grid())
     assert (result.lines[0].state, result.exit_code) == ("UNDECIDED", 4)
 
 
@@ -188,7 +189,7 @@ def test_a_number_that_is_none_is_undecided(plan: Analysis) -> None:
 @pytest.mark.parametrize("name", shipped())
 def test_every_line_of_every_starter_is_evaluated_or_explained(plan: Analysis, name: str) -> None:
     protocol = read_protocol(name)
-    for dvh_of in (known(), lambda _: ramp(), lambda _: OutsideGrid(3.0)):
+    for dvh_of in (known(), lambda _: ramp(), lambda _: Absent.outside_grid()):
         result = check(plan, protocol, dvh_of)
         assert len(result.lines) == len(protocol.lines)
         for r in result.lines:
@@ -234,7 +235,7 @@ def test_an_override_lets_a_line_through_and_stays_visible(plan: Analysis, varia
 
 
 def test_an_override_cannot_stand_for_a_value_that_is_not_there(plan: Analysis) -> None:
-    for curve in (None, OutsideGrid(10.0), ramp(coverage=0.8)):
+    for curve in (None, Absent.outside_grid(), ramp(coverage=0.8)):
         result = one(plan, line("<= 9", override=ACCEPTED), curve)
         assert result.exit_code == 4
         assert not result.lines[0].overridden
@@ -318,7 +319,7 @@ def test_a_failure_leads_over_a_missing_line(plan: Analysis) -> None:
 
 
 def test_missing_data_never_leaves_with_zero(plan: Analysis) -> None:
-    for curve in (None, OutsideGrid(10.0), ramp(coverage=0.8)):
+    for curve in (None, Absent.outside_grid(), ramp(coverage=0.8)):
         for strict in (False, True):
             result = one(plan, line("<= 9"), curve, strict=strict)
             assert result.leaving(exit_zero=True) == 4
@@ -349,7 +350,9 @@ def hostile(plan: Analysis) -> CheckResult:
     noted = Finding("LR157", "warning", HOSTILE + LONG, "a\x1b[2J\n")
     found = replace(plan, findings=(noted,))
     return check(
-        found, Protocol(HOSTILE + "\n", lines), lambda name: NotContoured(HOSTILE) if name == HOSTILE else ramp()
+        found,
+        Protocol(HOSTILE + "\n", lines),
+        lambda name: Absent.not_contoured(HOSTILE) if name == HOSTILE else ramp(),
     )
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from lymphorisk.conditioning.criteria import METRICS, NotApplicable, Unknown, Value
+from lymphorisk.absent import Absent
+from lymphorisk.conditioning.criteria import METRICS, Value
 from lymphorisk.findings import Finding
 from lymphorisk.regimen.chain import Comparison, RegimenForecast
 from lymphorisk.regimen.search import SearchResult
@@ -107,7 +108,7 @@ def _regimen_json(f: RegimenForecast) -> dict[str, Any]:
 
 def _value_json(name: str, value: Value) -> dict[str, Any]:
     unit = METRICS[name].unit
-    if isinstance(value, Unknown | NotApplicable):
+    if isinstance(value, Absent):
         return {"unit": unit, "median": None, "reason": value.reason}
     middle, low, high = spread(value) or (None, None, None)
     return {"unit": unit, "median": rounded(middle), "p05": rounded(low), "p95": rounded(high)}

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from lymphorisk.conditioning.criteria import METRICS, Judgement, NotApplicable, Unknown
+from lymphorisk.absent import Absent
+from lymphorisk.conditioning.criteria import METRICS, Judgement
 from lymphorisk.findings import RULES, Finding
 from lymphorisk.parameters import sources
 from lymphorisk.regimen.chain import Comparison, RegimenForecast
@@ -230,7 +231,7 @@ def band_lines(comparison: Comparison) -> list[str]:
         lines.append(f"{ends}: {band.note} {band.place} [{source.citation if source else band.source}]")
     for f in ordered(comparison):
         auc = f.metrics["fludarabine_auc"]
-        if isinstance(auc, Unknown | NotApplicable):
+        if isinstance(auc, Absent):
             continue
         values = np.atleast_1d(np.asarray(auc, dtype=float))
         parts = []

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lymphorisk.conditioning.criteria import METRICS, NotApplicable, Unknown, Value
+from lymphorisk.absent import Absent
+from lymphorisk.conditioning.criteria import METRICS, Value
 
 #: The outer percentiles of a range: 90 %.
 OUTER = (0.05, 0.95)
@@ -17,7 +18,7 @@ MANY_DAYS = 7
 
 def spread(value: Value) -> tuple[float, float, float] | None:
     """Median, 5th and 95th percentile; None when there is no number."""
-    if isinstance(value, Unknown | NotApplicable):
+    if isinstance(value, Absent):
         return None
     values = np.atleast_1d(np.asarray(value, dtype=float))
     low, high = np.quantile(values, OUTER)
@@ -26,7 +27,7 @@ def spread(value: Value) -> tuple[float, float, float] | None:
 
 def shown(metric: str, value: Value) -> str:
     """A metric as a short text: median and 90 % range."""
-    if isinstance(value, Unknown | NotApplicable):
+    if isinstance(value, Absent):
         return "-"
     middle, low, high = spread(value) or (math.nan, math.nan, math.nan)
     unit = METRICS[metric].unit
