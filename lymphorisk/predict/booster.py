@@ -1,8 +1,9 @@
 """A stored model: read, checked file by file against its card, and asked.
 
 A model is a folder: ``card.toml`` (what it is, its features, its scores, the SHA-256 of every other file),
-``booster-<outcome>.ubj``, ``spread.npz`` (boosters of resampled training patients), ``calibration.json`` and
-``background.npz``. Nothing in it is executable: no pickle is read.
+``booster-<outcome>.ubj``, ``spread.npz`` (boosters of resampled training patients), ``calibration.json``,
+``background.npz`` and ``reference.json`` (a stored prediction, held at loading). Nothing in it is executable: no
+pickle is read.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from lymphorisk.features import VERSION, FeatureVector, feature
 from lymphorisk.predict.applicability import TrainingRange
 from lymphorisk.predict.calibration import Calibration
 from lymphorisk.predict.conformal import ConformalSets
+from lymphorisk.predict.reference import REFERENCE, hold
 
 CARD = "card.toml"
 CALIBRATION = "calibration.json"
@@ -158,10 +160,15 @@ def load(path: str | Path) -> Predictor:
     Raises
     ------
     PredictorFileError
-        Missing, altered or foreign files, or a feature schema other than this program's.
+        Missing, altered or foreign files, a feature schema other than this program's, or a prediction other than
+        the stored one.
     """
     path = Path(path)
     card, files, digest = verified(path)
+    if REFERENCE not in files:
+        raise PredictorFileError(
+            f"{path.name} holds no reference prediction ({REFERENCE})", "train it again with this version"
+        )
     try:
         return _predictor(path, card, files, digest)
     except (KeyError, TypeError) as error:
@@ -193,6 +200,7 @@ def _predictor(path: Path, card: Mapping[str, Any], files: Mapping[str, bytes], 
         for name, raw in files.items()
         if name.startswith("booster-") and name.endswith(".ubj")
     }
+    hold(path.name, boosters, files[REFERENCE])
     return Predictor(
         name=str(card["model"]["name"]),
         sha256=digest,

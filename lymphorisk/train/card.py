@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lymphorisk.features import VERSION, feature
+from lymphorisk.train.cohort import row_hashes
 from lymphorisk.train.fit import Fitted
 from lymphorisk.train.samplesize import sample_size
 
@@ -225,6 +226,7 @@ def card_of(
             "grouped_by": cohort.grouped_by,
             "groups": len(set(cohort.group.tolist())),
             "findings": [f"{f.code} {f.what}" for f in cohort.findings],
+            **({} if trained_on == SIMULATED else {"row_sha256": row_hashes(cohort, cohort.names)}),
         },
         "outcome": {
             "g3": {"threshold": "ALC < 0.5 x10^9/L", "window": window, "aggregation": aggregation},

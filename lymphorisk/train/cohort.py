@@ -19,6 +19,11 @@ from lymphorisk.plan.grid import read_only
 from lymphorisk.train.checks import Table, check, group_ids, raise_errors
 from lymphorisk.train.schema import CENTRE, GRADE_BELOW, ID, MISSING, OUTCOMES, TEXT_COLUMNS
 
+#: Digits in which two rows are the same row: a file saved again may write fewer than the one before.
+ROW_DIGITS = 4
+#: Characters kept of a row's hash: enough to tell a hospital's patients apart, too few to matter in a card.
+ROW_HASH = 12
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cohort:
@@ -223,6 +228,17 @@ def cohort_of(table: Table, findings: tuple[Finding, ...], name: str) -> Cohort:
     )
 
 
+def row_hashes(cohort: Cohort, names: Sequence[str]) -> list[str]:
+    """A short hash of every row: its outcomes and the features `names`, whatever the file's order, form or ids.
+
+    A model's card holds those of its training rows, so that they are known again in another file.
+    """
+    columns = [cohort.column(n) if n in cohort.names else np.full(len(cohort), np.nan) for n in names]
+    columns += [cohort.outcomes.get(o, np.full(len(cohort), np.nan)) for o in GRADE_BELOW]
+    lines = [" ".join(f"{v:.{ROW_DIGITS}g}" for v in row) for row in zip(*columns, strict=True)]
+    return [hashlib.sha256(line.encode()).hexdigest()[:ROW_HASH] for line in lines]
+
+
 def _flags(column: str, cells: Sequence[str]) -> dict[str, NDArray[np.float64]]:
     """0/1 features of a text column."""
     text = [c.strip() for c in cells]
@@ -245,4 +261,4 @@ def _flags(column: str, cells: Sequence[str]) -> dict[str, NDArray[np.float64]]:
     return {f"site_{site}": flag(site) for site in TEXT_COLUMNS["site"] if site in present}
 
 
-__all__ = ["OUTCOMES", "Cohort", "cohort_of", "numbers", "read_cohort", "read_table"]
+__all__ = ["OUTCOMES", "Cohort", "cohort_of", "numbers", "read_cohort", "read_table", "row_hashes"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from lymphorisk.predict.booster import Predictor, margins
 from lymphorisk.predict.calibration import fitted, sigmoid
 from lymphorisk.predict.conformal import ConformalSets
-from lymphorisk.train.cohort import Cohort
+from lymphorisk.train.cohort import Cohort, row_hashes
 from lymphorisk.train.fit import Fitted, group_weights
 from lymphorisk.train.scores import (
     auc,
@@ -30,6 +31,8 @@ THRESHOLDS = np.round(np.arange(0.05, 0.96, 0.05), 2)
 #: A subgroup smaller than this has no scores worth printing.
 SUBGROUP_MIN = 20
 DIGITS = 4
+#: Rows that equal a training row by chance stay below this share.
+MET_SHARE = 0.02
 
 
 def scores(p: NDArray[np.float64], event: NDArray[np.float64]) -> dict[str, float | int]:
@@ -207,8 +210,49 @@ def probabilities(predictor: Predictor, cohort: Cohort, outcome: str) -> NDArray
     return sigmoid(predictor.calibration[outcome].log_odds(margins(predictor.boosters[outcome], rows)))
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How much of a cohort a model was made from.
+
+    Attributes
+    ----------
+    rows : int
+        Rows of the cohort that the model was trained on.
+    of : int
+        Rows of the cohort.
+    recalibration : bool
+        The cohort is the file the model was recalibrated to.
+    """
+
+    rows: int
+    of: int
+    recalibration: bool = False
+
+    @property
+    def kind(self) -> str:
+        """What scores on this cohort are."""
+        if self.rows == self.of:
+            return "training data (not a validation: the model was trained on these rows)"
+        if self.recalibration:
+            return "recalibration data (not a validation: the calibration line was fitted to these rows)"
+        if self.rows > MET_SHARE * self.of:
+            return f"partly training data ({self.rows} of {self.of} rows; not an external validation)"
+        return "external validation"
+
+
+def seen(predictor: Predictor, cohort: Cohort) -> Seen:
+    """Whether the model has met a cohort before: by the file's hash, or row by row."""
+    made = predictor.card.get("cohort", {})
+    again = predictor.card.get("recalibration", {}).get("sha256") == cohort.sha256 != ""
+    if cohort.sha256 and made.get("sha256") == cohort.sha256:
+        return Seen(len(cohort), len(cohort), again)
+    known = set(made.get("row_sha256", ()))
+    met = sum(h in known for h in row_hashes(cohort, predictor.features)) if known else 0
+    return Seen(met, len(cohort), again)
+
+
 def external(predictor: Predictor, cohort: Cohort, seed: int = 1) -> dict[str, Any]:
-    """External validation of a stored model on a cohort it has not seen."""
+    """Scores of a stored model on a cohort; ``kind`` says whether that is an external validation."""
     outcomes = {}
     for outcome in predictor.outcomes:
         if outcome not in cohort.outcomes:
@@ -221,7 +265,7 @@ def external(predictor: Predictor, cohort: Cohort, seed: int = 1) -> dict[str, A
         labels = subgroup_labels(cohort, known)
         outcomes[outcome] = judged(p, event, cohort.group[known], labels, predictor.conformal.get(outcome), seed)
     return {
-        "kind": "external validation",
+        "kind": seen(predictor, cohort).kind,
         "model": f"{predictor.name} {predictor.identity}",
         "cohort": cohort.name,
         "patients": cohort.patients,

@@ -1,4 +1,7 @@
-"""Write a trained model as a folder: boosters, spread, calibration, background, card. Same model, same bytes."""
+"""Write a trained model as a folder: boosters, spread, calibration, background, reference, card.
+
+Same model, same bytes.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lymphorisk.predict.booster import BACKGROUND, CALIBRATION, CARD, SPREAD
+from lymphorisk.predict.booster import BACKGROUND, CALIBRATION, CARD, NADIR, SPREAD, booster_from
+from lymphorisk.predict.reference import REFERENCE, reference_bytes
 from lymphorisk.train.card import card_of
 from lymphorisk.train.evaluate import evaluation_of
 from lymphorisk.train.fit import Fitted, FittedOutcome
@@ -40,8 +44,6 @@ def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
 
 def slim(raw: bytes) -> bytes:
     """A booster without its training statistics that neither prediction nor TreeSHAP reads, so that it packs well."""
-    from lymphorisk.predict.booster import booster_from
-
     model = json.loads(booster_from(raw).save_raw("json"))
     for tree in model["learner"]["gradient_booster"]["model"]["trees"]:
         tree["loss_changes"] = [0.0] * len(tree["loss_changes"])
@@ -99,13 +101,22 @@ def background_arrays(x: NDArray[np.float64], unit: list[str], seed: int) -> dic
     }
 
 
+def boosters_of(files: Mapping[str, bytes]) -> dict[str, Any]:
+    """The boosters among the files of a model, by outcome, as loading will see them."""
+    return {
+        name.removeprefix("booster-").removesuffix(".ubj"): booster_from(raw)
+        for name, raw in files.items()
+        if name.startswith("booster-")
+    }
+
+
 def model_files(model: Fitted, evaluation: Mapping[str, Any]) -> dict[str, bytes]:
     """Every file of a model but its card."""
     from lymphorisk.features import feature
 
     files = {f"booster-{o}.ubj": slim(bytes(d.booster.save_raw("ubj"))) for o, d in model.outcomes.items()}
     if model.nadir is not None:
-        files["booster-nadir.ubj"] = slim(bytes(model.nadir.booster.save_raw("ubj")))
+        files[f"booster-{NADIR}.ubj"] = slim(bytes(model.nadir.booster.save_raw("ubj")))
     spread = {
         f"{o}-{i:02d}": np.frombuffer(slim(raw), dtype=np.uint8)
         for o, d in model.outcomes.items()
@@ -114,7 +125,9 @@ def model_files(model: Fitted, evaluation: Mapping[str, Any]) -> dict[str, bytes
     if spread:
         files[SPREAD] = npz_bytes(spread)
     units = [feature(n).unit for n in model.cohort.names]
-    files[BACKGROUND] = npz_bytes(background_arrays(model.cohort.features, units, model.settings.seed))
+    background = background_arrays(model.cohort.features, units, model.settings.seed)
+    files[BACKGROUND] = npz_bytes(background)
+    files[REFERENCE] = reference_bytes(boosters_of(files), background["background"])
     files[CALIBRATION] = _settings(model)
     files[LOGISTIC] = _logistic(model.outcomes, model.cohort.names)
     files[EVALUATION] = _json(evaluation)

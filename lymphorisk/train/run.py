@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.errors import CohortError
-from lymphorisk.findings import Finding, finding
+from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.predict.booster import CALIBRATION, CARD, load, margins, verified
 from lymphorisk.predict.calibration import Calibration, fitted, sigmoid
 from lymphorisk.train.card import PUBLISHED_C
@@ -26,6 +26,12 @@ from lymphorisk.train.package import write_folder, write_model
 from lymphorisk.train.samplesize import sample_size
 from lymphorisk.train.settings import Progress, Settings, Shape
 
+TRAINED_ON = rule(
+    "LR423",
+    "warning",
+    "Evaluated on training data",
+    "The cohort, or part of it, is what the model was trained or recalibrated on: its scores are no validation.",
+)
 #: Below this many patients the trees are kept shallow and few.
 SMALL = 2000
 SMALL_CHOICES = (Shape(1, 0.10, 3.0, 5.0, 200), Shape(2, 0.08, 5.0, 5.0, 200), Shape(3, 0.06, 8.0, 5.0, 200))
@@ -144,7 +150,7 @@ def train_cohort(
 def evaluate_model(
     model_path: str | Path, cohort_path: str | Path, *, ignore: Sequence[str] = (), seed: int = 1
 ) -> dict[str, Any]:
-    """External validation of a stored model on a cohort file, as plain data.
+    """Scores of a stored model on a cohort file, as plain data; ``kind`` says whether the model had seen it.
 
     Raises
     ------
@@ -159,6 +165,8 @@ def evaluate_model(
     if not result["outcomes"]:
         raise CohortError("the cohort has no outcome of this model with both classes")
     result["findings"] = [f"{f.code} {f.what}" for f in cohort.findings]
+    if result["kind"] != "external validation":
+        result["findings"].insert(0, f"{TRAINED_ON.code} {result['kind']}")
     return result
 
 

@@ -48,6 +48,30 @@ def test_from_file_to_model_to_card(tmp_path: Path, cohort_file, capsys: pytest.
     assert "not a cause" in capsys.readouterr().out
 
 
+def test_the_training_file_is_no_external_validation(tmp_path: Path, cohort_file, capsys) -> None:
+    """By the file's hash; by its rows in another order and under other ids; by a part of them among new patients."""
+    rows = cohort_file.rows()
+    path = cohort_file.write(tmp_path / "clinic.csv", rows)
+    assert run(["train", str(path), "--out", str(tmp_path / "mine")]) == 0
+    capsys.readouterr()
+
+    def kind(table: list[dict[str, str]], name: str) -> str:
+        file = cohort_file.write(tmp_path / name, table)
+        assert run(["evaluate", str(tmp_path / "mine"), str(file), "--json"]) == 0
+        said = json.loads(capsys.readouterr().out)
+        assert ("LR423" in " ".join(said["findings"])) == (said["kind"] != "external validation")
+        return str(said["kind"])
+
+    new = cohort_file.rows(n=120, seed=5)
+    assert kind(rows, "again.csv").startswith("training data")
+    turned = [dict(reversed([*{**r, "patient_id": f"X{i}"}.items()])) for i, r in enumerate(rows[::-1])]
+    assert kind(turned, "turned.csv").startswith("training data")
+    assert kind(rows[:60] + [{**r, "patient_id": f"N{i}"} for i, r in enumerate(new)], "part.csv").startswith(
+        "partly training data (60 of 180 rows"
+    )
+    assert kind(new, "new.csv") == "external validation"
+
+
 def test_faults_exit_with_three_and_leave_nothing(tmp_path: Path, cohort_file, capsys) -> None:
     table = [{**r, "alc": "1400"} for r in cohort_file.rows()]
     path = cohort_file.write(tmp_path / "c.csv", table)

@@ -1,0 +1,72 @@
+"""A stored prediction: what a model said of a few rows when it was made, held against what it says here.
+
+The same boosters can answer otherwise under another version of the learner: XGBoost 3.0 reads the base scores of the
+nadir's quantiles, which 3.1 and later write, as one number, and gives a nadir 3.4 times too high.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lymphorisk.errors import PredictorFileError
+
+REFERENCE = "reference.json"
+#: Rows kept: enough to walk many branches, few enough to cost nothing at loading.
+ROWS = 4
+#: Raw predictions are in single precision, sums of some 200 trees; another order of summing moves them less.
+TOLERANCE = 1e-4
+
+
+def raw_predictions(booster: Any, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What a booster says of `rows` before any link, shape (rows, outputs)."""
+    import xgboost
+
+    matrix = xgboost.DMatrix(rows, nthread=1)
+    raw = booster.predict(matrix, output_margin=True, validate_features=False)
+    return np.asarray(raw, dtype=np.float64).reshape(len(rows), -1)
+
+
+def reference_bytes(boosters: Mapping[str, Any], rows: NDArray[np.float64]) -> bytes:
+    """The reference file of a model: rows (null is missing) and the raw prediction of every booster."""
+    import xgboost
+
+    kept = rows[:ROWS].astype(np.float64)
+    data = {
+        "rows": [[None if np.isnan(v) else float(v) for v in row] for row in kept],
+        "raw": {name: raw_predictions(b, kept).tolist() for name, b in sorted(boosters.items())},
+        "xgboost": xgboost.__version__,
+    }
+    return (json.dumps(data, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
+
+
+def hold(model: str, boosters: Mapping[str, Any], stored: bytes) -> None:
+    """Compare a model with its stored prediction.
+
+    Raises
+    ------
+    PredictorFileError
+        It says something else here than when it was made, or the reference does not cover it.
+    """
+    try:
+        data = json.loads(stored)
+        rows = np.array([[np.nan if v is None else float(v) for v in row] for row in data["rows"]], dtype=np.float64)
+        expected = {name: np.asarray(values, dtype=np.float64) for name, values in data["raw"].items()}
+    except (KeyError, TypeError, ValueError) as error:
+        raise PredictorFileError(f"{model}/{REFERENCE} cannot be read: {error}") from error
+    if set(expected) != set(boosters) or not len(rows):
+        raise PredictorFileError(f"{model}/{REFERENCE} does not cover every booster of the model")
+    for name, booster in boosters.items():
+        now = raw_predictions(booster, rows)
+        if now.shape != expected[name].shape or not np.allclose(now, expected[name], rtol=0.0, atol=TOLERANCE):
+            import xgboost
+
+            raise PredictorFileError(
+                f"{model} does not reproduce its stored prediction of {name} under xgboost {xgboost.__version__} "
+                f"(made with {data.get('xgboost', 'an unknown version')})",
+                f"install a version of xgboost that does: pip install 'xgboost-cpu=={data.get('xgboost', '')}'",
+            )
