@@ -83,7 +83,7 @@ def train(
 
 
 @click.command()
-@click.argument("model", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("model")
 @click.argument("cohort", type=click.Path(path_type=Path))
 @IGNORE
 @click.option(
@@ -96,18 +96,19 @@ def train(
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write the evaluation as one HTML page.")
 @JSON
 def evaluate(
-    model: Path, cohort: Path, ignore: tuple[str, ...], recalibrated: Path | None, html: Path | None, as_json: bool
+    model: str, cohort: Path, ignore: tuple[str, ...], recalibrated: Path | None, html: Path | None, as_json: bool
 ) -> None:
-    """External validation of a predictor on a cohort it has not seen."""
+    """External validation of a predictor (a folder, or a name of `model list`) on a cohort it has not seen."""
     from lymphorisk.train import evaluate_model, recalibrate
 
-    result = evaluate_model(model, cohort, ignore=ignore)
+    folder = _folder(model)
+    result = evaluate_model(folder, cohort, ignore=ignore)
     if recalibrated is not None:
-        for outcome, line in recalibrate(model, cohort, recalibrated, ignore=ignore).items():
+        for outcome, line in recalibrate(folder, cohort, recalibrated, ignore=ignore).items():
             message(
                 f"{outcome}: new log-odds = {line.intercept:+.2f} + {line.slope:.2f} x old; written to {recalibrated}"
             )
-    _show(result, f"{model.name} on {cohort.stem}", model, html, as_json, "evaluate", result["findings"])
+    _show(result, f"{folder.name} on {cohort.stem}", folder, html, as_json, "evaluate", result["findings"])
 
 
 def _show(
