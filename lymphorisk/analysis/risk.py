@@ -173,23 +173,19 @@ def voices_differ(
 ) -> str:
     """One sentence on how far the voices differ, on the grade where they differ most; empty when only one speaks."""
     by_grade = {}
-    for grade, edge in (("3", "0.5"), ("4", "0.2")):
+    for grade in (3, 4):
         spoken = [("mechanism", mechanistic[f"g{grade}"])]
         own = None if isinstance(learned, Absent) or not learned.in_domain else learned.p.get(f"g{grade}")
         if own is not None:
             spoken.append(("trained predictor", own))
-        spoken += [
-            (e.name, e.p)
-            for e in literature
-            if not isinstance(e.p, Absent) and e.outcome.threshold.strip("< ").startswith(edge)
-        ]
+        spoken += [(e.name, e.p) for e in literature if not isinstance(e.p, Absent) and e.outcome.grade == grade]
         if len(spoken) > 1:
             by_grade[grade] = (min(spoken, key=lambda v: v[1]), max(spoken, key=lambda v: v[1]))
     if not by_grade:
         return ""
     grade, (low, high) = max(by_grade.items(), key=lambda item: item[1][1][1] - item[1][0][1])
     gap = high[1] - low[1]
-    what = f"grade {grade}" if grade == "4" else f"grade {grade} or worse"
+    what = f"grade {grade}" if grade == 4 else f"grade {grade} or worse"
     if gap <= APART:
         return f"The voices lie within {100 * gap:.0f} points of each other on grade 3 and grade 4."
     return (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Literal, get_args
 
 from lymphorisk.errors import ScenarioError
 
@@ -167,13 +168,35 @@ class InfusionWindow:
             raise ScenarioError(f"an infusion window of {self.low_d:g} to {self.high_d:g} d is not one")
 
 
+Standing = Literal["label", "label alternative", "published", "hypothetical", "own"]
+STANDINGS: tuple[Standing, ...] = get_args(Standing)
+#: Standings whose doses a health authority has approved.
+LABELLED: tuple[Standing, ...] = ("label", "label alternative")
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Where a regimen's facts come from and how they are known."""
+    """Where a regimen's facts come from and how they are known.
 
-    what: str
+    Attributes
+    ----------
+    fact : str
+        Which fact: a drug, ``window``, ``waiver_wbc``.
+    place : str
+        Where in the source it stands.
+    source, known : str
+        Source key; how it is known.
+    """
+
+    fact: str
+    place: str
     source: str
     known: str
+
+    @property
+    def what(self) -> str:
+        """Fact and place in one line."""
+        return f"{self.fact}: {self.place}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +217,9 @@ class Regimen:
         Key of the product, empty when none.
     title, indication : str
         The product in words.
+    standing : str
+        What kind of record it is: on a label, the label's alternative, a published arm, hypothetical, or a person's
+        own. Doses a search may reach are those of labels.
     window : InfusionWindow or None
         None when the product has none on record.
     evidence : tuple of Evidence
@@ -207,6 +233,7 @@ class Regimen:
     product: str = ""
     title: str = ""
     indication: str = ""
+    standing: Standing = "own"
     window: InfusionWindow | None = None
     evidence: tuple[Evidence, ...] = field(default=())
 

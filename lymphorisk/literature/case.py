@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from lymphorisk.absent import Absent
+from lymphorisk.errors import ScenarioError
+from lymphorisk.lymphocyte.grade import GRADE_BELOW
+
+#: What an event is: a count below a cut, a count called severe in a paper whose cut was not in what was read, or no
+#: event at all but the count itself.
+Counted = Literal["below a cut", "severe, cut not stated", "the count itself"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,17 +21,41 @@ class Outcome:
 
     Attributes
     ----------
-    threshold : str
-        The count below which it is an event.
+    below : float or None
+        The count below which it is an event; None when no cut is known, or none is made. [10^9/L]
     window : str
         When counts were looked at.
     aggregation : str
         How several counts became one: ``nadir`` or ``last``.
+    counted : str
+        What an event is; only ``below a cut`` has a cut.
+
+    Examples
+    --------
+    >>> Outcome(0.5, "during the course", "nadir").grade
+    3
+    >>> Outcome(None, "during the course", "nadir", "severe, cut not stated").grade is None
+    True
     """
 
-    threshold: str
+    below: float | None
     window: str
-    aggregation: str
+    aggregation: Literal["nadir", "last"]
+    counted: Counted = "below a cut"
+
+    def __post_init__(self) -> None:
+        if (self.below is None) == (self.counted == "below a cut"):
+            raise ScenarioError(f"an outcome of {self.counted!r} with a cut of {self.below}")
+
+    @property
+    def threshold(self) -> str:
+        """What an event is, in words."""
+        return self.counted if self.below is None else f"<{self.below:g}"
+
+    @property
+    def grade(self) -> int | None:
+        """The CTCAE grade whose edge the cut is; None for any other cut, and without one."""
+        return next((grade for grade, edge in GRADE_BELOW.items() if edge == self.below), None)
 
     @property
     def key(self) -> str:

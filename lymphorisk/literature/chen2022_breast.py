@@ -8,7 +8,7 @@ from lymphorisk.absent import Absent
 from lymphorisk.literature.case import Case, Estimate, Outcome, beyond, outside
 
 NAME = "chen2022_breast_edic"
-OUTCOME = Outcome("the count itself", "within one week of the end of RT", "last")
+OUTCOME = Outcome(None, "within one week of the end of RT", "last", "the count itself")
 HOW = (
     "line as printed in the 2021 abstract; it predicts a count, and its grade curves give only the EDIC of 50 % risk, "
     "not their slope, so no probability is formed"

@@ -9,7 +9,7 @@ from lymphorisk.absent import Absent
 from lymphorisk.literature.case import Case, Estimate, Outcome, beyond, outside
 
 NAME = "kim2024_gbm"
-OUTCOME = Outcome("severe (numeric cut not in what was read)", "during the treatment course", "nadir")
+OUTCOME = Outcome(None, "during the treatment course", "nadir", "severe, cut not stated")
 HOW = "logistic form recovered from the published nomogram's code (derived); internal validation only, AUC 0.72"
 
 

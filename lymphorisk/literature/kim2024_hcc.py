@@ -9,7 +9,7 @@ from lymphorisk.absent import Absent
 from lymphorisk.literature.case import Case, Estimate, Outcome, beyond, outside
 
 NAME = "kim2024_hcc_blood_dose"
-OUTCOME = Outcome("<0.5", "after radiotherapy", "last")
+OUTCOME = Outcome(0.5, "after radiotherapy", "last")
 HOW = (
     "derived: a logistic line through the printed mean blood doses by grade (75 patients), not the published LKB "
     "model; their blood dose engine is not ours and SBRT is mixed in"

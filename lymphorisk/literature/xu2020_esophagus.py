@@ -8,7 +8,7 @@ from lymphorisk.absent import Absent
 from lymphorisk.literature.case import Case, Estimate, Outcome, beyond, outside
 
 NAME = "xu2020_esophagus_edic"
-OUTCOME = Outcome("<0.2", "during chemoradiotherapy", "nadir")
+OUTCOME = Outcome(0.2, "during chemoradiotherapy", "nadir")
 HOW = "two observed rates on either side of one cut, from the abstract; not a curve, single centre"
 
 

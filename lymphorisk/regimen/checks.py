@@ -184,7 +184,7 @@ def label_criteria(regimen: Regimen) -> tuple[Criterion, ...]:
     window = regimen.window
     if window is None:
         return ()
-    said = {e.what.partition(":")[0]: e for e in regimen.evidence}
+    said = {e.fact: e for e in regimen.evidence}
     source = said["window"].source if "window" in said else "assumption"
     span = f"{window.low_d:g}" if window.low_d == window.high_d else f"{window.low_d:g} to {window.high_d:g}"
     place = f"{span} d after the last drug dose"
@@ -196,6 +196,6 @@ def waiver_criteria(regimen: Regimen) -> tuple[Criterion, ...]:
     window = regimen.window
     if window is None or window.waiver_wbc is None:
         return ()
-    said = {e.what.partition(":")[0]: e for e in regimen.evidence}
+    said = {e.fact: e for e in regimen.evidence}
     e = said["waiver_wbc"]
     return (Criterion("wbc", "at_most", window.waiver_wbc, e.known, e.source, "lymphodepletion may be omitted"),)

@@ -25,7 +25,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lymphorisk.conditioning.regimen import RadiationCourse, Regimen, delayed
+from lymphorisk.conditioning.regimen import LABELLED, RadiationCourse, Regimen, delayed
 from lymphorisk.errors import ScenarioError
 from lymphorisk.regimen.products import products
 
@@ -135,7 +135,7 @@ def label_limit(drug: str, unit: str) -> float | None:
     doses = [
         d.amount
         for r in products().values()
-        if "(label" in r.indication
+        if r.standing in LABELLED
         for d in r.drugs
         if d.drug == drug and d.unit == unit
     ]

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from lymphorisk import parameters
 from lymphorisk.conditioning.regimen import (
     DRUGS,
+    STANDINGS,
     DrugDose,
     Evidence,
     InfusionWindow,
@@ -62,6 +63,11 @@ def _regimen(name: str, entries: Mapping[str, Parameter]) -> Regimen:
     infusion = entries["infusion_days"]
     title, _, rest = infusion.note.partition(" | ")
     indication, _, kind = rest.partition(" | ")
+    standing = next((s for s in STANDINGS if s == kind and s != "own"), None)
+    if standing is None:
+        raise ParameterError(
+            f"products.{name}.infusion_days: {kind!r} is no standing", f"one of {', '.join(STANDINGS)}"
+        )
     window = _window(entries)
     doses = [d for drug in DRUGS if drug in entries for d in _doses(name, drug, entries, window)]
     radiation: tuple[RadiationCourse, ...] = ()
@@ -77,9 +83,10 @@ def _regimen(name: str, entries: Mapping[str, Parameter]) -> Regimen:
         infusion_days=_numbers(infusion),
         product=name,
         title=title,
-        indication=f"{indication} ({kind})",
+        indication=f"{indication} ({standing})",
+        standing=standing,
         window=window,
-        evidence=tuple(Evidence(f"{what}: {p.place}", p.source, p.known) for what, p in entries.items()),
+        evidence=tuple(Evidence(fact, p.place, p.source, p.known) for fact, p in entries.items()),
     )
 
 

@@ -157,6 +157,7 @@ def read_regimen(path: Path, load_plan: LoadPlan, export: Path | None = None) ->
         product="" if base is None else base.product,
         title="" if base is None else base.title,
         indication="" if base is None else base.indication,
+        standing="own" if base is None else base.standing,
         window=_window(own, base),
         evidence=() if base is None else base.evidence,
     )

@@ -194,9 +194,10 @@ def voices(a: Analysis) -> list[tuple[str, str, str, str]]:
         p = percent(e.p)
         if e.p_low is not None and e.p_high is not None:
             p += f" ({percent(e.p_low)} to {percent(e.p_high)})"
-        fourth = e.outcome.threshold.replace(" ", "").startswith("<0.2")
-        note = f"Outcome: {e.outcome.key}. {e.how}"
-        rows.append((short(model_name(e.name)), "–" if fourth else p, p if fourth else "–", short(note, TEXT_MAX)))
+        third, fourth = (p if e.outcome.grade == grade else "–" for grade in (3, 4))
+        said = "" if e.outcome.grade in (3, 4) else f"{e.outcome.threshold.capitalize()}: {p}. "
+        note = f"{said}Outcome: {e.outcome.key}. {e.how}"
+        rows.append((short(model_name(e.name)), third, fourth, short(note, TEXT_MAX)))
     return rows
 
 

@@ -362,6 +362,17 @@ def _blood_top(s: Any) -> float:
     return float(s.dose_gy[above[-1]]) if len(above) and s.dose_gy[above[-1]] > 0 else max(float(s.dose_gy[-1]), 1e-3)
 
 
+#: A published model whose cut is not known answers for no grade, and so does one with a cut of its own.
+NO_CUT, OTHER = "no-cut", "other-cut"
+#: Shape of a voice's mark, how far below the row's middle it stands, and its words.
+VOICE_MARKS = {
+    "g3": ("circle", -5, "grade 3 or worse (< 0.5)"),
+    "g4": ("diamond", 9, "grade 4 (< 0.2)"),
+    NO_CUT: ("square", 2, "severe, cut not stated"),
+    OTHER: ("triangle", 2, "another cut, named beside it"),
+}
+
+
 def voices_figure(a: Analysis) -> Drawing:
     """Three voices on one axis: probability of grade 3 or worse and of grade 4."""
     rows = _voice_rows(a)
@@ -373,20 +384,22 @@ def voices_figure(a: Analysis) -> Drawing:
     x = Scale(0.0, 100.0, 250, 900)
     bottom = height - 46
     d.x_axis(x, bottom, 26, [0, 20, 40, 60, 80, 100], "probability [%]")
-    for k, (shape, kind, text) in enumerate(
-        (("circle", "g3-mark", "grade 3 or worse (< 0.5)"), ("diamond", "g4-mark", "grade 4 (< 0.2)"))
-    ):
-        d.mark(258 + 190 * k, 12, shape, kind)
+    used = {kind for *_, marks in rows for kind, *_ in marks}
+    for k, (kind, (shape, _, text)) in enumerate(VOICE_MARKS.items()):
+        if kind in (NO_CUT, OTHER) and kind not in used:
+            continue
+        d.mark(258 + 190 * k, 12, shape, f"{kind}-mark")
         d.text(268 + 190 * k, 16, text, "note")
     for i, (name, remark, marks) in enumerate(rows):
         middle = 48 + 40 * i
         d.text(240, middle, name, "strong", "end")
         d.text(240, middle + 14, short(remark, 40), "note", "end")
         for kind, p, low, high in marks:
-            at = middle - 5 if kind == "g3" else middle + 9
+            shape, lower, _ = VOICE_MARKS[kind]
+            at = middle + lower
             if low is not None and high is not None:
                 d.line([(x(100 * low), at), (x(100 * high), at)], f"whisker {kind}-line")
-            d.mark(x(100 * p), at, "circle" if kind == "g3" else "diamond", f"{kind}-mark")
+            d.mark(x(100 * p), at, shape, f"{kind}-mark")
             right = 100 * max(p, high or 0.0)
             d.text(x(right) + 12, at + 4, chance(p), "note")
         if not marks:
@@ -416,7 +429,7 @@ def _voice_rows(a: Analysis) -> list[tuple[str, str, list[Mark]]]:
         rows.append(("Trained predictor", inside, marks))
     for e in a.risk.literature:
         if isinstance(e.p, float):
-            kind = "g4" if e.outcome.threshold.replace(" ", "").startswith("<0.2") else "g3"
+            kind = f"g{e.outcome.grade}" if e.outcome.grade in (3, 4) else NO_CUT if e.outcome.below is None else OTHER
             rows.append((short(model_name(e.name), 30), e.outcome.key, [(kind, e.p, e.p_low, e.p_high)]))
     if not any(isinstance(e.p, float) for e in a.risk.literature):
         rows.append(("Published models", "none applies to this case", []))

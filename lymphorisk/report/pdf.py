@@ -40,6 +40,8 @@ FILLS = {
     "g3-mark": "#a34300",
     "g4-mark": "#ffffff",
     "base-mark": "#4a5763",
+    "no-cut-mark": "#4a5763",
+    "other-cut-mark": "#4a5763",
     "nadir": "#ffffff",
     "letter": "#ffffff",
 }
@@ -59,6 +61,8 @@ LINES = {
     "whisker": (INK, 1.6),
     "g3-line": ("#a34300", 1.6),
     "g4-line": ("#a3004f", 1.6),
+    "no-cut-line": (SOFT, 1.6),
+    "other-cut-line": (SOFT, 1.6),
     "c0": ("#005b96", 2.1),
     "c1": ("#b3421a", 2.1),
     "c2": ("#00664b", 2.1),

@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lymphorisk.conditioning.regimen import DRUGS, RadiationCourse, Regimen
+from lymphorisk.conditioning.regimen import DRUGS, STANDINGS, DrugDose, Evidence, RadiationCourse, Regimen
 from lymphorisk.errors import ScenarioError
 from lymphorisk.plan import Patient
 from lymphorisk.regimen import Choices, PatientFacts, PlanExposure, product, search
+from lymphorisk.regimen.checks import label_criteria
 from lymphorisk.regimen.knobs import Knob, label_limit, read_knobs, schedules
+from lymphorisk.regimen.products import products
 
 FACTS = PatientFacts(Patient(alc=0.8, weight_kg=80.0, height_cm=172.0), egfr_ml_min=85.0)
 FAST = Choices(draws=32)
@@ -125,6 +127,31 @@ def test_doses_searched_stay_within_labels() -> None:
     assert label_limit("bendamustine", "mg/m2") == 90.0
     assert label_limit("bendamustine", "mg/kg") is None
     assert set(DRUGS) == {"fludarabine", "cyclophosphamide", "bendamustine"}
+
+
+def test_the_dose_limit_follows_the_standing_not_the_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The indication may say anything: only the field decides whose doses are labelled."""
+    strong = Regimen(
+        "x", (DrugDose("bendamustine", 120.0, "mg/m2", -4.0),), indication="x (label)", standing="published"
+    )
+    for standing, expected in (("published", None), ("hypothetical", None), ("own", None), ("label", 120.0)):
+        table = {"x": replace(strong, standing=standing)}
+        monkeypatch.setattr("lymphorisk.regimen.knobs.products", lambda table=table: table)
+        assert label_limit("bendamustine", "mg/m2") == expected, standing
+
+
+def test_every_product_has_a_standing_of_the_record() -> None:
+    standings = {name: r.standing for name, r in products().items()}
+    assert set(standings.values()) == set(STANDINGS) - {"own"}
+    assert all(r.indication.endswith(f"({r.standing})") for r in products().values())
+
+
+def test_the_window_cites_the_source_of_the_window() -> None:
+    """A criterion's evidence is found by the fact, whatever stands in its place."""
+    regimen = product("axi_cel")
+    odd = Evidence("window", "p. 3: waiver_wbc: 1", "label_x", "read")
+    shuffled = replace(regimen, evidence=(Evidence("waiver_wbc", "window: p. 1", "label_y", "read"), odd))
+    assert [c.source for c in label_criteria(shuffled)] == ["label_x"]
 
 
 def test_the_same_seed_gives_the_same_list() -> None:

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from lymphorisk.absent import Absent
-from lymphorisk.literature import MODELS, UNUSABLE, Case, cohort_rates, comparable, estimate_all
+from lymphorisk.errors import ScenarioError
+from lymphorisk.literature import MODELS, UNUSABLE, Case, Outcome, cohort_rates, comparable, estimate_all
 from lymphorisk.parameters import load
 
 NUMBERS = {name: p.number for name, p in load("literature").items()}
@@ -141,3 +142,36 @@ def test_comparable_cohorts_share_site_modality_and_chemotherapy() -> None:
     assert "shiraishi2018_photon_g4" in names
     assert "shiraishi2018_proton_g4" not in names
     assert {r.name for r in comparable(replace(GBM, chemo="none"), RATES)} == {"song2021_rt_g3"}
+
+
+@pytest.mark.parametrize(
+    ("name", "grade", "words"),
+    [
+        ("kim2024_gbm", None, "severe, cut not stated"),
+        ("chen2022_breast_edic", None, "the count itself"),
+        ("xu2020_esophagus_edic", 4, "<0.2"),
+        ("kim2024_hcc_blood_dose", 3, "<0.5"),
+    ],
+)
+def test_a_model_answers_for_a_grade_only_when_its_cut_is_known(name: str, grade: int | None, words: str) -> None:
+    outcome = said(INSIDE[name], name).outcome
+    assert outcome.grade == grade
+    assert outcome.threshold == words
+    assert outcome.key.startswith(f"ALC {words}, ")
+
+
+@pytest.mark.parametrize("cut", [0.3, 0.21, 0.49, 1.0])
+def test_a_cut_between_grades_is_none_of_them(cut: float) -> None:
+    assert Outcome(cut, "nadir", "nadir").grade is None
+
+
+def test_a_cut_and_no_cut_at_once_are_refused() -> None:
+    with pytest.raises(ScenarioError):
+        Outcome(0.5, "nadir", "nadir", "severe, cut not stated")
+    with pytest.raises(ScenarioError):
+        Outcome(None, "nadir", "nadir")
+
+
+def test_every_cohort_counts_below_the_cut_its_name_says() -> None:
+    for row in RATES:
+        assert row.outcome.grade == int(row.name[-1]), row.name

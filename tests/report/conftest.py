@@ -67,7 +67,7 @@ def explained(result: Analysis) -> Analysis:
     )
     published = Estimate(
         "kim2024_gbm",
-        Outcome("< 0.5", "during RT", "nadir"),
+        Outcome(0.5, "during RT", "nadir"),
         0.3,
         p_low=0.2,
         p_high=0.45,
