@@ -304,17 +304,7 @@ def _bone_by_ct(source: Source, found: _Found, body: BodyNumbers) -> None:
     parts = []
     for phase in source.plan.phases:
         assert phase.dose is not None
-        dvh = bone_dvh(
-            ct.hu_zyx,
-            ct.origin_mm,
-            ct.directions,
-            ct.x_mm,
-            ct.y_mm,
-            ct.z_mm,
-            phase.dose,
-            threshold_hu=body.bone_threshold_hu,
-            body=outline,
-        )
+        dvh = bone_dvh(ct, phase.dose, threshold_hu=body.bone_threshold_hu, body=outline)
         if not isinstance(dvh, DVH):
             return
         parts.append(dvh)

@@ -122,7 +122,7 @@ def killmap(source: str | Path | Export | Scenario, patient: Patient, options: O
     one = grid.dose_zyx / (part.fractions * part.rbe_in_dose)
     blood_share = shares["pool.blood"] / total
     per_voxel = kill_map(one.astype(np.float64), blood=blood, gradient=gradient, blood_share=blood_share, pools=pools)
-    density = per_cm3(per_voxel, grid.voxel_volumes_cm3()[:, None, None]) * PER_MILLION
+    density = per_cm3(per_voxel, grid.frame.cell_volumes_cm3()) * PER_MILLION
     lost = blood_share * gradient.killed + sum(
         shares[f"pool.{pool}"] / total * float(d.share @ (1.0 - form(d.dose_gy)))
         for pool, d in ((p, doses.pools[p][phase]) for p in (*POOL_ORGAN, "elsewhere"))

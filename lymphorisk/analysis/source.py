@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lymphorisk.analysis.options import Options
-from lymphorisk.dicom import CTVolume, Export, read_export
+from lymphorisk.dicom import Export, read_export
 from lymphorisk.dvh import DVH, DoseDistribution
 from lymphorisk.errors import AmbiguousOrganError, InputError, ScenarioError
 from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.organs import organ_name
-from lymphorisk.plan import Patient, TreatmentPlan
+from lymphorisk.plan import CTVolume, Patient, TreatmentPlan
 from lymphorisk.scenario import EVERYWHERE, Scenario, read_scenario
 
 WHAT_IF = rule(

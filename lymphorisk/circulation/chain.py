@@ -19,7 +19,7 @@ from lymphorisk.circulation.lanes import LaneDose, PhaseBlood, check_compartment
 from lymphorisk.circulation.network import Network, dwell_rate
 from lymphorisk.circulation.threads import one_blas_thread
 from lymphorisk.errors import ParameterError
-from lymphorisk.plan.grid import read_only
+from lymphorisk.plan.frame import read_only
 
 #: Probability the Poisson series may leave out; ten thousand times below the tightest law tested (1e-10).
 SERIES_TOLERANCE = 1e-14

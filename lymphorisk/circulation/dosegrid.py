@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.circulation.chain import Chain, Transit, Transits, mean_gy
-from lymphorisk.plan.grid import read_only
+from lymphorisk.plan.frame import read_only
 
 Real = NDArray[np.float64]
 

@@ -24,7 +24,7 @@ from lymphorisk.circulation.lanes import PhaseBlood, adapted
 from lymphorisk.circulation.network import Network
 from lymphorisk.circulation.survival_form import SurvivalForm
 from lymphorisk.circulation.threads import one_blas_thread
-from lymphorisk.plan.grid import read_only
+from lymphorisk.plan.frame import read_only
 
 Real = NDArray[np.float64]
 

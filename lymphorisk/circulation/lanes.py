@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lymphorisk.circulation.network import Network
 from lymphorisk.dvh.curve import DoseDistribution
 from lymphorisk.errors import ParameterError, ScenarioError
-from lymphorisk.plan.grid import read_only
+from lymphorisk.plan.frame import read_only
 
 #: Lane shares sum to one within this: rounding of a few dozen doubles.
 SHARE_TOLERANCE = 1e-9

@@ -20,7 +20,7 @@ from lymphorisk.circulation.network import Network
 from lymphorisk.circulation.summary import BloodSummary, course, summarise
 from lymphorisk.circulation.survival_form import SurvivalForm
 from lymphorisk.errors import ScenarioError
-from lymphorisk.plan.grid import read_only
+from lymphorisk.plan.frame import read_only
 
 Real = NDArray[np.float64]
 

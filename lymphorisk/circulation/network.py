@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.errors import ParameterError
-from lymphorisk.plan.grid import read_only
+from lymphorisk.plan.frame import read_only
 from lymphorisk.units import SECONDS_PER_MINUTE
 
 #: Flow in and out of a compartment agree within this share of the cardiac output: rounding of sums of decimals.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lymphorisk.circulation.dosegrid import Histogram
 from lymphorisk.dvh.curve import DoseDistribution
-from lymphorisk.plan.grid import read_only
+from lymphorisk.plan.frame import read_only
 
 Real = NDArray[np.float64]
 

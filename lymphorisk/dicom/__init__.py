@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from lymphorisk.dicom.assemble import read_export, read_plan
 from lymphorisk.dicom.dvh_text import read_dvh_text
-from lymphorisk.dicom.export import CTVolume, Export, InputFile, PatientIdentity
+from lymphorisk.dicom.export import Export, InputFile, PatientIdentity
 from lymphorisk.dicom.survey import Survey, survey
 from lymphorisk.dicom.write import Study, study_of, uid, write_dose, write_export, write_plan, write_structures
 
 __all__ = [
-    "CTVolume",
     "Export",
     "InputFile",
     "PatientIdentity",

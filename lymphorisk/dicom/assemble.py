@@ -13,6 +13,7 @@ from lymphorisk.dicom import checks, rtdose, rtplan, rtstruct, tags
 from lymphorisk.dicom.ct import read_ct
 from lymphorisk.dicom.dvhs import read_dvhs
 from lymphorisk.dicom.export import Export, InputFile
+from lymphorisk.dicom.frames import beams_on_one_grid
 from lymphorisk.dicom.link import Candidates, Linked, link
 from lymphorisk.dicom.patient import read_identity, read_patient
 from lymphorisk.dicom.reader import RT_ROLES, UNKNOWN, DicomFile, Found, find
@@ -22,9 +23,6 @@ from lymphorisk.errors import InputError, LinkError, UnsupportedDoseError
 from lymphorisk.findings import Finding, finding
 from lymphorisk.parameters import load
 from lymphorisk.plan import Beam, DoseGrid, Phase, Structure, TreatmentPlan
-
-#: Grid coordinates that differ by less than this are the same grid. [mm]
-SAME_GRID = 1e-3
 
 BeamTimes = Mapping[int, float] | Sequence[float]
 
@@ -190,6 +188,7 @@ def _phase(linked: PhaseLink, beam_on_s: BeamTimes | None, findings: list[Findin
         replace(b, dose=_sum_of((linked.beam_doses[b.number],), findings)) if b.number in linked.beam_doses else b
         for b in beams
     )
+    beams = beams_on_one_grid(beams, grid, findings)
     several = plan is not None and len(plan.groups) > 1
     own = [g.prescription_gy for g in linked.groups]
     prescription = own[0] if len(own) == 1 else None
@@ -261,7 +260,7 @@ def _sum_of(parts: Sequence[DosePart], findings: list[Finding]) -> DoseGrid:
     for part in parts[1:]:
         grid, found = _grid_of(part)
         findings += found
-        if not _same_grid(total, grid):
+        if not total.frame.same_as(grid.frame):
             raise UnsupportedDoseError(
                 "the beam doses lie on different grids and cannot be added",
                 "export the plan dose (DoseSummationType PLAN)",
@@ -276,13 +275,6 @@ def _grid_of(part: DosePart) -> tuple[DoseGrid, list[Finding]]:
         what = f"{len(part.headers)} files of one plane each form the dose"
         return grid, [*found, finding(checks.SUMMED, what, "RTDOSE")]
     return rtdose.read_grid(part.header.file, part.factor)
-
-
-def _same_grid(a: DoseGrid, b: DoseGrid) -> bool:
-    return a.dose_zyx.shape == b.dose_zyx.shape and all(
-        np.allclose(getattr(a, name), getattr(b, name), rtol=0.0, atol=SAME_GRID)
-        for name in ("origin_mm", "directions", "x_mm", "y_mm", "z_mm")
-    )
 
 
 def _rbe(parts: Sequence[DosePart], modality: str, findings: list[Finding]) -> float:

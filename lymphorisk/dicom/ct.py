@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.dicom import checks, tags
-from lymphorisk.dicom.export import CTVolume
 from lymphorisk.dicom.pixels import stored_values
 from lymphorisk.dicom.reader import DicomFile
 from lymphorisk.dicom.rtdose import directions_from
@@ -17,6 +16,7 @@ from lymphorisk.dicom.rtstruct import StructureSet
 from lymphorisk.dicom.tree import Item
 from lymphorisk.errors import InputError, UnsupportedGeometryError
 from lymphorisk.findings import Finding, finding
+from lymphorisk.plan import CTVolume, Frame
 
 INT16 = np.iinfo(np.int16)
 #: Slices of one volume lie on one axis and have one size within this. [mm]
@@ -49,9 +49,13 @@ def read_ct(files: Sequence[DicomFile], structures: StructureSet) -> tuple[CTVol
         return None, found
     try:
         (slices,) = wanted.values()
-        return volume(slices), found
+        ct = volume(slices)
     except InputError as error:
         return None, [*found, finding(checks.CT_REJECTED, error.message, "CT", error.hint)]
+    if structures.frames and ct.frame_of_reference and ct.frame_of_reference not in structures.frames:
+        what = "the CT lies in another frame of reference than the structures"
+        return None, [*found, finding(checks.CT_REJECTED, what, "CT", "export the planning CT")]
+    return ct, found
 
 
 def volume(files: Sequence[DicomFile]) -> CTVolume:
@@ -60,7 +64,7 @@ def volume(files: Sequence[DicomFile]) -> CTVolume:
     Raises
     ------
     UnsupportedGeometryError
-        The slices differ in size, direction or axis, or two lie at one position.
+        The slices differ in size, direction, axis or frame of reference, or two lie at one position.
     """
     first = files[0].root
     rows, columns = first.short(tags.ROWS) or 0, first.short(tags.COLUMNS) or 0
@@ -77,9 +81,10 @@ def volume(files: Sequence[DicomFile]) -> CTVolume:
             and (root.short(tags.ROWS), root.short(tags.COLUMNS)) == (rows, columns)
             and np.allclose(root.floats(tags.IMAGE_ORIENTATION_PATIENT), cosines, atol=TOLERANCE)
             and np.allclose(root.floats(tags.PIXEL_SPACING), spacing, atol=TOLERANCE)
+            and root.code(tags.FRAME_OF_REFERENCE_UID) == first.code(tags.FRAME_OF_REFERENCE_UID)
         )
         if not same:
-            raise UnsupportedGeometryError("CT: slices differ in size or direction", "export the planning CT alone")
+            raise UnsupportedGeometryError("CT: slices differ in size, turn or frame", "export the planning CT alone")
         places.append(place @ directions.T)
     local = np.stack(places)
     order = np.argsort(local[:, 2], kind="stable")
@@ -88,15 +93,16 @@ def volume(files: Sequence[DicomFile]) -> CTVolume:
         raise UnsupportedGeometryError(
             "CT: slices are sheared or two lie at one position", "export the planning CT alone"
         )
-    return CTVolume(
+    frame = Frame(
         origin_mm=np.array([local[0, 0], local[0, 1], z[0]]) @ directions,
         directions=directions,
         x_mm=np.arange(columns) * spacing[1],
         y_mm=np.arange(rows) * spacing[0],
         z_mm=z - z[0],
         frame_of_reference=first.code(tags.FRAME_OF_REFERENCE_UID),
-        read=partial(_numbers, tuple(files[n] for n in order), rows, columns),
     )
+    read = partial(_numbers, tuple(files[n] for n in order), rows, columns)
+    return CTVolume(frame, read, first.number(tags.SLICE_THICKNESS))
 
 
 def _numbers(slices: tuple[DicomFile, ...], rows: int, columns: int) -> NDArray[np.int16]:

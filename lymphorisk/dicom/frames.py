@@ -1,14 +1,29 @@
-"""Which structures belong to the doses, and whether both are drawn in one frame of reference."""
+"""Which structures belong to the doses, and whether all are drawn in one frame of reference and on one grid."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
 
 from lymphorisk.dicom import checks
 from lymphorisk.dicom.rtstruct import StructureSetHeader
 from lymphorisk.dicom.summation import PhaseLink
-from lymphorisk.errors import LinkError
-from lymphorisk.findings import Finding, finding
+from lymphorisk.errors import LinkError, UnsupportedDoseError
+from lymphorisk.findings import Finding, finding, rule
+from lymphorisk.plan import Beam, DoseGrid
+from lymphorisk.plan.dose_sum import on_one_frame
+
+#: Beams keep their own doses when the grid they share holds this share of the plan's dose: a low-dose rim may miss.
+SHARED_DOSE = 0.99
+
+BEAM_GRIDS = rule(
+    "LR044",
+    "warning",
+    "beam doses on different grids",
+    "Doses of beams are compared voxel by voxel. Grids that differ are interpolated onto one, or not used.",
+)
 
 
 def structures_for(
@@ -91,3 +106,37 @@ def _check_frames(
                         checks.FOREIGN_FRAME, "the plan's frame is another", "RTPLAN and RTDOSE", severity="warning"
                     )
                 )
+
+
+def beams_on_one_grid(beams: Sequence[Beam], dose: DoseGrid, found: list[Finding]) -> tuple[Beam, ...]:
+    """Beams whose own doses share one grid, or that have none; different grids are put on the phase's.
+
+    A voxel of one grid is not the voxel of another with the same number.
+    """
+    own = [b.dose for b in beams if b.dose is not None]
+    if not own:
+        return tuple(beams)
+    alike = all(grid.frame.same_as(own[0].frame) for grid in own)
+    try:
+        doses = tuple(own) if alike else on_one_frame(own, dose.frame)
+        reason = "" if _most_of(dose, doses[0]) else "the grid they share leaves out part of the plan's dose"
+    except (LinkError, UnsupportedDoseError) as error:
+        reason = error.message
+    if reason:
+        what = f"the doses of {len(own)} beams are not used: {reason}"
+        found.append(finding(BEAM_GRIDS, what, "RTDOSE", "export the beams' doses on the plan's dose grid"))
+        return tuple(replace(b, dose=None) for b in beams)
+    if not alike:
+        what = f"the doses of {len(own)} beams were interpolated onto the plan's dose grid"
+        found.append(finding(BEAM_GRIDS, what, "RTDOSE", "export the beams' doses on the plan's dose grid"))
+    given = iter(doses)
+    return tuple(b if b.dose is None else replace(b, dose=next(given)) for b in beams)
+
+
+def _most_of(dose: DoseGrid, part: DoseGrid) -> bool:
+    """Whether a grid holds all but a little of a dose."""
+    if part.frame.same_as(dose.frame):
+        return True
+    shared = on_one_frame([dose, part], dose.frame)[0]
+    held = float((shared.dose_zyx * shared.frame.cell_volumes_cm3()).sum(dtype=np.float64))
+    return held >= SHARED_DOSE * float((dose.dose_zyx * dose.frame.cell_volumes_cm3()).sum(dtype=np.float64))

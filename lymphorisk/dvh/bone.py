@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from lymphorisk.absent import Absent
 from lymphorisk.dvh.curve import DVH
 from lymphorisk.dvh.histogram import Accumulator
-from lymphorisk.dvh.sampling import reach, trilinear
+from lymphorisk.dvh.sampling import trilinear
 from lymphorisk.dvh.stack import Stack, stack_of
+from lymphorisk.plan.ct import CTVolume
+from lymphorisk.plan.frame import reach
 from lymphorisk.plan.grid import DoseGrid
 from lymphorisk.plan.structures import Structure
 
@@ -20,26 +22,14 @@ BIN_GY = 0.01
 
 
 def bone_dvh(
-    hu_zyx: NDArray[np.integer],
-    origin_mm: NDArray[np.float64],
-    directions: NDArray[np.float64],
-    x_mm: NDArray[np.float64],
-    y_mm: NDArray[np.float64],
-    z_mm: NDArray[np.float64],
-    grid: DoseGrid,
-    *,
-    threshold_hu: float,
-    body: Structure | None = None,
-    name: str = "Bone",
+    ct: CTVolume, grid: DoseGrid, *, threshold_hu: float, body: Structure | None = None, name: str = "Bone"
 ) -> DVH | Absent:
     """DVH of the CT voxels above a threshold, within the body.
 
     Parameters
     ----------
-    hu_zyx : ndarray, shape (nz, ny, nx)
-        CT numbers. [HU]
-    origin_mm, directions, x_mm, y_mm, z_mm : ndarray
-        Where they lie, as in a `DoseGrid`; the slices are axial. [mm]
+    ct : CTVolume
+        CT numbers; the slices are axial. [HU]
     grid : DoseGrid
         The dose.
     threshold_hu : float
@@ -53,26 +43,23 @@ def bone_dvh(
     DVH or Absent
         By voxel centres; dose trilinear.
     """
-    place = DoseGrid(
-        np.zeros(hu_zyx.shape, np.float32), origin_mm.copy(), directions.copy(), x_mm.copy(), y_mm.copy(), z_mm.copy()
-    )
     stack = None if body is None else stack_of(body)
     collected = Accumulator(BIN_GY, float(grid.dose_zyx.max()))
-    widths = [_widths(c) for c in (z_mm, y_mm, x_mm)]
-    for k in range(len(z_mm)):
-        j, i = np.nonzero(hu_zyx[k] >= threshold_hu)
+    thick, high, wide = ct.frame.cell_widths_mm()
+    for k, z in enumerate(ct.z_mm):
+        j, i = np.nonzero(ct.hu_zyx[k] >= threshold_hu)
         if not len(j):
             continue
-        points = place.to_patient(np.column_stack([x_mm[i], y_mm[j], np.full(len(i), z_mm[k])]))
+        points = ct.to_patient(np.column_stack([ct.x_mm[i], ct.y_mm[j], np.full(len(i), z)]))
         if body is not None:
             inside = np.zeros(len(points), bool) if stack is None else _in_body(stack, points)
             points, j, i = points[inside], j[inside], i[inside]
-        volume = (widths[0][k] * widths[1][j] * widths[2][i]).astype(np.float32)
+        volume = (thick[k] * high[j] * wide[i]).astype(np.float32)
         local = grid.to_local(points)
         known = np.ones(len(points), bool)
         for n, line in enumerate((grid.x_mm, grid.y_mm, grid.z_mm)):
-            low, high = reach(line)
-            known &= (local[:, n] >= low) & (local[:, n] <= high)
+            first, last = reach(line)
+            known &= (local[:, n] >= first) & (local[:, n] <= last)
         collected.missed += float(volume[~known].sum(dtype=np.float64))
         dose = np.maximum(trilinear(grid, local[known]), 0)
         collected.add(dose, np.zeros_like(dose), volume[known])
@@ -83,12 +70,6 @@ def bone_dvh(
             else Absent.not_contoured(f"no voxel reaches {threshold_hu:g} HU")
         )
     return replace(collected.dvh(name, "none"), engine="voxels")
-
-
-def _widths(coordinates: NDArray[np.float64]) -> NDArray[np.float64]:
-    low, high = reach(coordinates)
-    between = 0.5 * (coordinates[1:] + coordinates[:-1])
-    return np.diff(np.concatenate([[low], between, [high]]))
 
 
 def _in_body(stack: Stack, points: NDArray[np.float64]) -> NDArray[np.bool_]:

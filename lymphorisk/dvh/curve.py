@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.errors import StructureError
-from lymphorisk.plan.grid import read_only
+from lymphorisk.plan.frame import read_only
 
 #: Shares of volume that differ by less than this are the same: double precision over a million voxels.
 SHARE_TOLERANCE = 1e-9

@@ -15,7 +15,7 @@ def grid_distribution(grid: DoseGrid) -> tuple[DoseDistribution, float]:
 
     Points count by the volume of their cell.
     """
-    volume = np.repeat(grid.voxel_volumes_cm3(), grid.dose_zyx[0].size)
+    volume = grid.frame.cell_volumes_cm3().reshape(-1)
     dose = grid.dose_zyx.reshape(-1).astype(np.float64)
     index = np.floor(dose / BIN_GY).astype(np.int64)
     share = np.bincount(index, weights=volume)

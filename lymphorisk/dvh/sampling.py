@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.dvh.coverage import Lattice
+from lymphorisk.plan.frame import reach
 from lymphorisk.plan.grid import DoseGrid
 
 #: Direction cosines this close to 0 and 1 are axes: 1e-5 over 500 mm is 5 micrometres.
@@ -103,17 +104,6 @@ def patient_dose(grid: DoseGrid) -> AxialDose | ObliqueDose:
         coordinates.append(np.ascontiguousarray(c))
     x, y, z = coordinates
     return AxialDose(dose, x, y, z, highest, (_even(z), _even(y), _even(x)))
-
-
-def reach(coordinates: Array) -> tuple[float, float]:
-    """First and last coordinate a line of grid points stands for, half a spacing beyond its ends. [mm]
-
-    A single plane is taken to be 1 mm thick, as nothing says how thick it is.
-    """
-    if len(coordinates) == 1:
-        return float(coordinates[0] - 0.5), float(coordinates[0] + 0.5)
-    first, last = coordinates[1] - coordinates[0], coordinates[-1] - coordinates[-2]
-    return float(coordinates[0] - 0.5 * first), float(coordinates[-1] + 0.5 * last)
 
 
 def _locate(coordinates: Array, at: Array) -> tuple[NDArray[np.intp], NDArray[np.float32]]:

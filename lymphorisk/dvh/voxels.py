@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lymphorisk.dvh.coverage import Lattice, coverage
 from lymphorisk.dvh.regions import Intersection, Region, Union
 from lymphorisk.dvh.stack import Stack, stack_of
+from lymphorisk.plan.frame import borders
 from lymphorisk.plan.grid import DoseGrid
 from lymphorisk.plan.structures import Structure
 from lymphorisk.units import MM3_PER_CM3
@@ -31,7 +32,7 @@ def voxel_volumes(region: Region, grid: DoseGrid) -> Array:
     """
     if isinstance(region, Structure):
         return _of_structure(region, grid)
-    cell = _cells(grid)
+    cell = grid.frame.cell_volumes_cm3()
     if isinstance(region, Union):
         return np.minimum(sum((voxel_volumes(m, grid) for m in region.members), np.zeros(cell.shape)), cell)
     if isinstance(region, Intersection):
@@ -51,14 +52,14 @@ def _of_structure(structure: Structure, grid: DoseGrid) -> Array:
     inside = np.zeros((len(stack.z_mm), shape[1], shape[2]))
     a, b = slice(max(i, 0), min(i + shape[2], lattice.nx)), slice(max(j, 0), min(j + shape[1], lattice.ny))
     inside[:, b.start - j : b.stop - j, a.start - i : a.stop - i] = share[:, b, a]
-    overlap = _overlap(_slabs(stack, grid), _borders(grid.z_mm))
+    overlap = _overlap(_slabs(stack, grid), borders(grid.z_mm))
     return np.tensordot(overlap, inside, axes=([1], [0])) * (lattice.area_mm2 / MM3_PER_CM3)
 
 
 def _lattice(stack: Stack, grid: DoseGrid) -> tuple[Lattice, int, int]:
     """Pixels centred on the grid points, wide enough for the contours; and where the grid begins in them."""
     low, high = stack.box()
-    x, y = _borders(grid.x_mm), _borders(grid.y_mm)
+    x, y = borders(grid.x_mm), borders(grid.y_mm)
     dx, dy = float(x[1] - x[0]), float(y[1] - y[0])
     left, down = (int(np.ceil(max(float(b[0]) - v, 0.0) / d)) for b, v, d in ((x, low[0], dx), (y, low[1], dy)))
     right, up = (int(np.ceil(max(v - float(b[-1]), 0.0) / d)) for b, v, d in ((x, high[0], dx), (y, high[1], dy)))
@@ -71,14 +72,6 @@ def _lattice(stack: Stack, grid: DoseGrid) -> tuple[Lattice, int, int]:
         len(grid.y_mm) + down + up,
     )
     return lattice, left, down
-
-
-def _borders(points: Array) -> Array:
-    """Cell borders halfway between points, as far out at the ends as in."""
-    if len(points) == 1:
-        return np.array([points[0] - 0.5, points[0] + 0.5])
-    middle = 0.5 * (points[1:] + points[:-1])
-    return np.concatenate([[2 * points[0] - middle[0]], middle, [2 * points[-1] - middle[-1]]])
 
 
 def _slabs(stack: Stack, grid: DoseGrid) -> Array:
@@ -97,9 +90,3 @@ def _overlap(slabs: Array, borders: Array) -> Array:
     low = np.maximum(slabs[None, :, 0], borders[:-1, None])
     high = np.minimum(slabs[None, :, 1], borders[1:, None])
     return np.asarray(np.maximum(high - low, 0.0))
-
-
-def _cells(grid: DoseGrid) -> Array:
-    """Volume of each cell, shape (nz, ny, nx). [cm3]"""
-    x, y, z = (np.diff(_borders(c)) for c in (grid.x_mm, grid.y_mm, grid.z_mm))
-    return np.asarray(z[:, None, None] * y[None, :, None] * x[None, None, :] / MM3_PER_CM3)

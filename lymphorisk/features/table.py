@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lymphorisk.dvh.curve import DoseDistribution, mixture
 from lymphorisk.errors import ScenarioError
 from lymphorisk.features.schema import FEATURES, NAMES, SITE_NAMES, VERSION
-from lymphorisk.plan.grid import read_only
+from lymphorisk.plan.frame import read_only
 from lymphorisk.plan.patient import Patient
 
 CM_PER_M = 100.0

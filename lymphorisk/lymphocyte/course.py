@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lymphorisk.dvh.curve import DoseDistribution
 from lymphorisk.errors import MissingOrganError, ScenarioError
 from lymphorisk.lymphocyte.pools import POOLS
-from lymphorisk.plan.grid import read_only
+from lymphorisk.plan.frame import read_only
 from lymphorisk.plan.treatment import MODALITIES
 
 

@@ -23,7 +23,7 @@ from lymphorisk.lymphocyte.pools import POOLS
 from lymphorisk.lymphocyte.population import Population, draw
 from lymphorisk.lymphocyte.realisation import PATIENT_DIMENSIONS, realise
 from lymphorisk.lymphocyte.summary import Band, Nadir, Recovery, Summary, band, summarise
-from lymphorisk.plan.grid import read_only
+from lymphorisk.plan.frame import read_only
 
 SURROGATE = rule(
     "LR301",

@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from lymphorisk.circulation.gradient import KillGradient, LaneGradient
 from lymphorisk.circulation.survival_form import SurvivalForm
 from lymphorisk.errors import StructureError
-from lymphorisk.plan.grid import read_only
+from lymphorisk.plan.frame import read_only
 
 Real = NDArray[np.float64]
 

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.errors import ParameterError
-from lymphorisk.plan.grid import read_only
+from lymphorisk.plan.frame import read_only
 from lymphorisk.units import HOURS_PER_DAY, SECONDS_PER_DAY, SECONDS_PER_MINUTE
 
 #: Pools that have a dose distribution of their own.

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from lymphorisk.errors import ParameterError
 from lymphorisk.lymphocyte.survival import SURVIVAL_SETS
-from lymphorisk.plan.grid import read_only
+from lymphorisk.plan.frame import read_only
 
 #: Standard normal deviate of the ends of a central 90 % range.
 Z_90 = 1.6448536269514722

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.errors import ParameterError
-from lymphorisk.plan.grid import read_only
+from lymphorisk.plan.frame import read_only
 
 #: Classes of every compartment: cells of the baseline, quick and slow loss, killed cells of fast and slow clearance.
 CLASSES = ("baseline", "quick", "slow", "dead_fast", "dead_slow")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.lymphocyte.grade import GRADE_BELOW
-from lymphorisk.plan.grid import read_only
+from lymphorisk.plan.frame import read_only
 
 #: Quantiles every result carries: the ends of the 95, 90, 80 and 50 % bands and the median.
 QUANTILES = {

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lymphorisk.dvh.curve import DoseDistribution
 from lymphorisk.phantom.anatomy import BONES, GROUPS, LUNGS, Anatomy
 from lymphorisk.phantom.shapes import Shape
-from lymphorisk.plan.grid import read_only
+from lymphorisk.plan.frame import read_only
 from lymphorisk.units import MM3_PER_CM3
 
 #: Dose classes of an organ in the fast path; the mean within each is kept, so only the spread inside a

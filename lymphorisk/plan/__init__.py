@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from lymphorisk.plan.ct import CTVolume
+from lymphorisk.plan.frame import Frame
 from lymphorisk.plan.grid import DoseGrid
 from lymphorisk.plan.patient import CHEMO, SITES, Patient
 from lymphorisk.plan.schedule import every_day, weekdays
@@ -13,7 +15,9 @@ __all__ = [
     "MODALITIES",
     "SITES",
     "Beam",
+    "CTVolume",
     "DoseGrid",
+    "Frame",
     "Patient",
     "Phase",
     "Structure",

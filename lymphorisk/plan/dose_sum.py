@@ -1,4 +1,4 @@
-"""Doses of several phases on one grid."""
+"""Doses of several phases or beams on one grid."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.errors import LinkError, UnsupportedDoseError
+from lymphorisk.plan.frame import Frame
 from lymphorisk.plan.grid import DoseGrid
 
 #: Grid points closer than this to the rim of another grid count as inside: rounding of decimal strings. [mm]
 RIM_MM = 1e-3
+
+Array = NDArray[np.float64]
 
 
 def sum_doses(grids: Sequence[DoseGrid]) -> DoseGrid:
@@ -27,41 +30,49 @@ def sum_doses(grids: Sequence[DoseGrid]) -> DoseGrid:
     UnsupportedDoseError
         The grids do not overlap.
     """
-    first = grids[0]
     if len(grids) == 1:
-        return first
-    if len({g.frame_of_reference for g in grids}) > 1:
+        return grids[0]
+    frame, doses = _together(grids, grids[0].frame)
+    return DoseGrid(np.sum(doses, axis=0).astype(np.float32), frame)
+
+
+def on_one_frame(grids: Sequence[DoseGrid], frame: Frame) -> tuple[DoseGrid, ...]:
+    """Doses that lie on grids of their own, each on the points of one frame that all of them cover.
+
+    Raises
+    ------
+    LinkError, UnsupportedDoseError
+        As for `sum_doses`.
+    """
+    frame, doses = _together(grids, frame)
+    return tuple(DoseGrid(dose.astype(np.float32), frame) for dose in doses)
+
+
+def _together(grids: Sequence[DoseGrid], frame: Frame) -> tuple[Frame, list[Array]]:
+    """The box of a frame that all grids cover, and their doses there."""
+    if any(g.frame_of_reference != frame.frame_of_reference for g in grids):
         raise LinkError(
             "doses in different frames of reference cannot be summed",
             "export all phases on the same planning image, or analyse them one by one",
         )
-    if all(_same_geometry(first, g) for g in grids[1:]):
-        summed = np.zeros(first.dose_zyx.shape)
-        for grid in grids:
-            summed += grid.dose_zyx
-        total = summed.astype(np.float32)
-        return DoseGrid(
-            total, first.origin_mm, first.directions, first.x_mm, first.y_mm, first.z_mm, first.frame_of_reference
-        )
-    z, y, x = np.meshgrid(first.z_mm, first.y_mm, first.x_mm, indexing="ij")
-    points = first.to_patient(np.stack([x, y, z], axis=-1))
-    total64 = first.dose_zyx.astype(np.float64)
-    covered = np.ones(total64.shape, dtype=bool)
-    for other in grids[1:]:
-        values, inside = _interpolated(other, points)
-        total64 += values
-        covered &= inside
-    return _cropped(first, total64, covered)
+    others = [g for g in grids if not g.frame.same_as(frame)]
+    points = frame.points() if others else np.zeros(0)
+    covered = np.ones(frame.shape, dtype=bool)
+    doses = []
+    for grid in grids:
+        if grid.frame.same_as(frame):
+            doses.append(grid.dose_zyx.astype(np.float64))
+        else:
+            values, inside = _interpolated(grid, points)
+            doses.append(values)
+            covered &= inside
+    if covered.all():
+        return frame, doses
+    box = _box(covered)
+    return _cropped(frame, box), [dose[box] for dose in doses]
 
 
-def _same_geometry(a: DoseGrid, b: DoseGrid) -> bool:
-    return a.dose_zyx.shape == b.dose_zyx.shape and all(
-        np.allclose(getattr(a, name), getattr(b, name), rtol=0.0, atol=RIM_MM)
-        for name in ("origin_mm", "directions", "x_mm", "y_mm", "z_mm")
-    )
-
-
-def _interpolated(grid: DoseGrid, points_mm: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _interpolated(grid: DoseGrid, points_mm: Array) -> tuple[Array, NDArray[np.bool_]]:
     from scipy.interpolate import RegularGridInterpolator
 
     local = grid.to_local(points_mm)[..., ::-1]
@@ -73,7 +84,7 @@ def _interpolated(grid: DoseGrid, points_mm: NDArray[np.float64]) -> tuple[NDArr
     return interpolator(np.clip(local, low, high)), inside
 
 
-def _cropped(grid: DoseGrid, total: NDArray[np.float64], covered: NDArray[np.bool_]) -> DoseGrid:
+def _box(covered: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
     """The box of grid points that are covered, checked to be a box."""
     if not covered.any():
         raise UnsupportedDoseError("the dose grids of the phases do not overlap", "analyse the phases one by one")
@@ -88,12 +99,9 @@ def _cropped(grid: DoseGrid, total: NDArray[np.float64], covered: NDArray[np.boo
             "the dose grids of the phases are rotated against each other and overlap only in part",
             "export the phases on one dose grid",
         )
-    return DoseGrid(
-        total[box].astype(np.float32),
-        grid.origin_mm,
-        grid.directions,
-        grid.x_mm[keep[2]].copy(),
-        grid.y_mm[keep[1]].copy(),
-        grid.z_mm[keep[0]].copy(),
-        grid.frame_of_reference,
-    )
+    return box
+
+
+def _cropped(frame: Frame, box: tuple[slice, slice, slice]) -> Frame:
+    z, y, x = (c[part].copy() for c, part in zip((frame.z_mm, frame.y_mm, frame.x_mm), box, strict=True))
+    return Frame(frame.origin_mm, frame.directions, x, y, z, frame.frame_of_reference)

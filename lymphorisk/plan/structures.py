@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.errors import StructureError
-from lymphorisk.plan.grid import read_only
+from lymphorisk.plan.frame import read_only
 
 
 @dataclass(frozen=True, slots=True, eq=False)

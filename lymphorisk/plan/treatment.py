@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from lymphorisk.errors import ScenarioError
+from lymphorisk.errors import ScenarioError, UnsupportedDoseError
 from lymphorisk.plan.grid import DoseGrid
 from lymphorisk.plan.structures import Structure
 
@@ -31,7 +31,7 @@ class Beam:
     technique : str
         As in the plan (STATIC, DYNAMIC, ARC, MODULATED ...), for the stated time defaults.
     dose : DoseGrid or None
-        This beam's own dose over its phase, when it was exported. [Gy]
+        This beam's own dose over its phase, when it was exported; beams of a phase share one grid. [Gy]
     """
 
     number: int
@@ -91,6 +91,12 @@ class Phase:
             raise ScenarioError(f"phase {self.label!r} has {self.fractions} fractions")
         if self.modality not in MODALITIES:
             raise ScenarioError(f"modality {self.modality!r} is not one of {', '.join(MODALITIES)}")
+        own = [b.dose.frame for b in self.beams if b.dose is not None]
+        if not all(frame.same_as(own[0]) for frame in own):
+            raise UnsupportedDoseError(
+                f"phase {self.label!r}: the doses of its beams lie on different grids",
+                "put them on one grid (plan.dose_sum.on_one_frame)",
+            )
         if self.days is not None and len(self.days) != self.fractions:
             raise ScenarioError(f"phase {self.label!r}: {len(self.days)} days for {self.fractions} fractions")
 

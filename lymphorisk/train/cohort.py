@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from lymphorisk.errors import CohortError
 from lymphorisk.features import NAMES
 from lymphorisk.findings import Finding
-from lymphorisk.plan.grid import read_only
+from lymphorisk.plan.frame import read_only
 from lymphorisk.train.checks import Table, check, group_ids, raise_errors
 from lymphorisk.train.schema import CENTRE, GRADE_BELOW, ID, MISSING, OUTCOMES, TEXT_COLUMNS
 

@@ -147,7 +147,7 @@ def test_the_reference_phantom_gives_the_kill_worked_by_hand(real_data: Path) ->
 def test_bone_on_the_ct_stands_in_for_marrow_that_nobody_drew() -> None:
     from dataclasses import replace
 
-    from lymphorisk.dicom import CTVolume
+    from lymphorisk.plan import CTVolume, Frame
 
     plain = source(BODY_ROI, SPLEEN)
     z = np.arange(-100.0, 101.0, 5.0)
@@ -155,7 +155,7 @@ def test_bone_on_the_ct_stands_in_for_marrow_that_nobody_drew() -> None:
     hu = np.full((len(z), len(x), len(x)), 40, np.int16)
     hu[10:31, 25:36, 10:26] = 400
     hu[10:31, 25:36, 60] = 2000
-    ct = CTVolume(np.zeros(3), np.eye(3), x, x.copy(), z, "1", lambda: hu)
+    ct = CTVolume(Frame(np.zeros(3), np.eye(3), x, x.copy(), z, "1"), lambda: hu)
     numbers = replace(BODY, bone_threshold_hu=200.0, bone_volume_l=10.0)
     doses = organ_doses(replace(plain, ct=ct), Options(), "32", numbers)
     bone = doses.organs["Bone_CT"]

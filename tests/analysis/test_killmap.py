@@ -97,20 +97,12 @@ def test_the_map_is_the_derivative_of_the_lymphocytes_lost(rtplans: Path) -> Non
 
     def lost(scale: float) -> float:
         dose = phase.dose
-        more = DoseGrid(
-            (dose.dose_zyx * (1 + scale)).astype(np.float32),
-            dose.origin_mm,
-            dose.directions,
-            dose.x_mm,
-            dose.y_mm,
-            dose.z_mm,
-            dose.frame_of_reference,
-        )
+        more = DoseGrid((dose.dose_zyx * (1 + scale)).astype(np.float32), dose.frame)
         plan = replace(export.plan, phases=(replace(phase, dose=more),))
         return killmap(replace(export, plan=plan), WHO, ONE).lost
 
     measured = (lost(bump) - lost(-bump)) / 2
-    cell = phase.dose.voxel_volumes_cm3()[:, None, None]
+    cell = phase.dose.frame.cell_volumes_cm3()
     one = phase.dose.dose_zyx / phase.fractions
     told = float((made.grid.dose_zyx / PER_MILLION * cell * one * bump).sum())
     assert told == pytest.approx(measured, rel=0.03)

@@ -225,6 +225,74 @@ def test_plan_dose_with_beam_doses_is_not_doubled(export_of):
     assert own == pytest.approx([0.7 * whole, 0.3 * whole], rel=1e-6)
 
 
+def moved(change, by_mm=0.0, spacing=None, without=0):
+    """A beam dose on a grid of its own: moved (its values with it), of another spacing, or a few rows smaller."""
+
+    def edited(ds):
+        change(ds)
+        stored = ds.pixel_array
+        if without:
+            stored = np.ascontiguousarray(stored[:, without:])
+            ds.Rows = stored.shape[1]
+            ds.ImagePositionPatient[1] += without * ds.PixelSpacing[0]
+            ds.PixelData = stored.tobytes()
+        ds.ImagePositionPatient[0] += by_mm
+        if spacing:
+            ds.PixelSpacing = [spacing, spacing]
+
+    return edited
+
+
+@pytest.mark.parametrize(
+    ("other", "kept"),
+    [
+        ({}, "as they are"),
+        ({"by_mm": 0.004}, "as they are"),
+        ({"without": 1}, "not used"),
+        ({"by_mm": -500.0}, "not used"),
+        ({"spacing": 3.0}, "not used"),
+    ],
+    ids=str,
+)
+def test_beam_doses_are_compared_on_one_grid_only(export_of, other, kept):
+    folder = export_of()
+    another_dose(folder, "RD_b1.dcm", beam_dose(1, 0.7), 1)
+    another_dose(folder, "RD_b2.dcm", moved(beam_dose(2, 0.3), **other), 2)
+    export = read_export(folder)
+    own = [b.dose for b in export.plan.phases[0].beams]
+    if kept == "not used":
+        assert own == [None, None]
+        (said,) = [f for f in export.findings if f.code == "LR044"]
+        assert "not used" in said.what
+    else:
+        assert "LR044" not in codes(export)
+        assert all(dose.frame.same_as(export.plan.phases[0].dose.frame) for dose in own)
+
+
+def test_a_beam_dose_on_a_finer_grid_is_interpolated_onto_the_plans(export_of, tiny):
+    """The tiny dose is linear in space, so that every voxel tells where it lies."""
+    folder = export_of()
+    fine = tiny.grid().frame
+    x = np.linspace(fine.x_mm[0], fine.x_mm[-1], 2 * len(fine.x_mm) - 1)
+
+    def finer(ds):
+        beam_dose(2, 0.3)(ds)
+        stored = ds.pixel_array.astype(float)
+        rows = np.stack([np.interp(x, fine.x_mm, row) for row in stored.reshape(-1, len(fine.x_mm))])
+        ds.Columns, ds.PixelSpacing = len(x), [ds.PixelSpacing[0], x[1] - x[0]]
+        ds.PixelData = np.rint(rows).astype("<u4").tobytes()
+
+    another_dose(folder, "RD_b1.dcm", beam_dose(1, 0.7), 1)
+    another_dose(folder, "RD_b2.dcm", finer, 2)
+    export = read_export(folder)
+    phase = export.plan.phases[0]
+    (said,) = [f for f in export.findings if f.code == "LR044"]
+    assert "interpolated" in said.what
+    for share, beam in zip((0.7, 0.3), phase.beams, strict=True):
+        assert beam.dose.frame.same_as(phase.dose.frame)
+        np.testing.assert_allclose(beam.dose.dose_zyx, share * phase.dose.dose_zyx, rtol=1e-5)
+
+
 def test_a_complete_set_of_beam_doses_is_added_on_request_and_said(export_of):
     folder = export_of()
     whole = top(read_export(folder))

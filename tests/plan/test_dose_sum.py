@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lymphorisk.errors import LinkError, UnsupportedDoseError
-from lymphorisk.plan.dose_sum import sum_doses
+from lymphorisk.plan.dose_sum import on_one_frame, sum_doses
 from lymphorisk.plan.grid import DoseGrid
 
 
@@ -63,3 +63,25 @@ def test_foreign_frames_are_refused() -> None:
 def test_grids_that_do_not_meet_are_refused() -> None:
     with pytest.raises(UnsupportedDoseError, match="overlap"):
         sum_doses([grid(np.ones((2, 2, 2))), grid(np.ones((2, 2, 2)), origin=(50.0, 0.0, 0.0))])
+
+
+@pytest.mark.parametrize("origin", [(0.0, 0.0, 0.0), (1.0, 1.0, 1.0)])
+def test_doses_put_on_one_frame_keep_their_places(origin) -> None:
+    frame = grid(np.ones((6, 6, 6))).frame
+    own = [
+        grid(linear((6, 6, 6), (0, 0, 0), 2.0)),
+        grid(linear((6, 6, 6), origin, 1.5), origin=origin, step=1.5),
+        grid(linear((12, 12, 12), (-3, -3, -3), 1.5), origin=(-3.0, -3.0, -3.0), step=1.5),
+    ]
+    made = on_one_frame(own, frame)
+    assert made[0].frame is made[1].frame is made[2].frame
+    p = made[0].frame.points()
+    assert made[0].frame.shape[0] in (3, 4)
+    for dose in made:
+        np.testing.assert_allclose(dose.dose_zyx, 1.0 + 0.1 * p[..., 0] + 0.2 * p[..., 1] + 0.05 * p[..., 2], rtol=1e-6)
+
+
+def test_a_grid_of_other_spacing_and_the_same_shape_is_not_added_voxel_by_voxel() -> None:
+    a, b = grid(linear((5, 5, 5), (0, 0, 0), 2.0)), grid(linear((5, 5, 5), (0, 0, 0), 3.0), step=3.0)
+    total = sum_doses([a, b])
+    assert total.dose_zyx[4, 4, 4] == pytest.approx(2 * (1.0 + 0.35 * 8.0), rel=1e-6)

@@ -77,7 +77,7 @@ def test_local_and_patient_coordinates_are_inverse() -> None:
 def test_voxel_volume_of_an_even_grid() -> None:
     axis = np.arange(4.0) * 2.5
     g = DoseGrid(np.zeros((4, 4, 4), np.float32), np.zeros(3), np.eye(3), axis, axis, axis)
-    np.testing.assert_allclose(g.voxel_volumes_cm3(), 2.5**3 / 1000)
+    np.testing.assert_allclose(g.frame.cell_volumes_cm3(), np.full((4, 4, 4), 2.5**3 / 1000))
 
 
 def test_arrays_are_read_only() -> None:
@@ -87,6 +87,20 @@ def test_arrays_are_read_only() -> None:
         g.dose_zyx[0, 0, 0] = 1
     with pytest.raises(StructureError, match="shape"):
         Structure(1, "x", (np.zeros((4, 2)),))
+
+
+def test_beams_of_a_phase_share_one_grid() -> None:
+    """A 2 mm and a 3 mm grid of one size, or two that start elsewhere, are never taken voxel by voxel."""
+
+    def beam(number: int, step: float = 2.0, start: float = 0.0) -> Beam:
+        axis = np.arange(3.0) * step
+        dose = np.ones((3, 3, 3), np.float32)
+        return Beam(number, dose=DoseGrid(dose, np.full(3, start), np.eye(3), axis, axis.copy(), axis.copy()))
+
+    assert len(Phase("p", 2, beams=(beam(1), beam(2))).beams) == 2
+    for other in (beam(2, step=3.0), beam(2, start=2.0)):
+        with pytest.raises(UnsupportedDoseError, match="different grids"):
+            Phase("p", 2, beams=(beam(1), Beam(3), other))
 
 
 def test_plans_without_fractions_or_phases_are_refused() -> None:
