@@ -85,18 +85,27 @@ def read_plan(file: DicomFile) -> PlanFile:
     found: list[Finding] = []
     doses = _dose_references(root)
     groups = tuple(_group(item, doses) for item in root.items(tags.FRACTION_GROUP_SEQUENCE))
-    metersets = {n: m for group in groups for n, m in group.metersets.items() if m is not None}
+    # Metersets belong to a beam in a fraction group: the first that delivers something gives the beam's time.
+    given = [(n, m) for group in groups for n, m in group.metersets.items() if m is not None]
+    metersets = {n: m for n, m in reversed(given) if m > 0}
+    zero = {n for n, _ in given} - set(metersets)
+    dosed = {n for group in groups for n, dose in group.beam_doses_gy.items() if dose}
     beams: dict[int, Beam] = {}
     setup: set[int] = set()
+    unknown: list[int] = []
     ion = tags.ION_BEAM_SEQUENCE in root
     for item in root.items(tags.ION_BEAM_SEQUENCE if ion else tags.BEAM_SEQUENCE):
         number = item.integer(tags.BEAM_NUMBER)
         if number is None or number in beams:
             raise item.error(f"beam number {number} is missing or used twice")
-        # A CBCT beam is often exported as TREATMENT; what delivers nothing beside beams that do is no treatment.
-        idle = bool(metersets) and not metersets.get(number)
-        if idle or item.code(tags.TREATMENT_DELIVERY_TYPE) in NOT_TREATMENT:
+        if item.code(tags.TREATMENT_DELIVERY_TYPE) in NOT_TREATMENT:
             setup.add(number)
+            continue
+        # A CBCT beam is often exported as TREATMENT; what delivers nothing beside beams that do is no treatment.
+        if metersets and number not in metersets and number not in dosed:
+            setup.add(number)
+            if number not in zero:
+                unknown.append(number)
             continue
         beams[number] = _beam(item, number, metersets.get(number), ion, found)
     listed_beams = {n for group in groups for n in group.metersets}
@@ -105,10 +114,9 @@ def read_plan(file: DicomFile) -> PlanFile:
     if setup:
         listed = ", ".join(map(str, sorted(setup)))
         found.append(finding(checks.SETUP_BEAM, f"beam {listed} left out: setup, imaging or no meterset", file.role))
-    if beams and not metersets:
-        found.append(finding(checks.NO_METERSET, "no beam has a meterset", file.role))
+    found += _meterset_findings(groups, beams, unknown, bool(metersets), file.role)
     for group in groups:
-        doses_gy = [group.beam_doses_gy[n] for n in group.metersets if n in beams]
+        doses_gy = [group.beam_doses_gy[n] for n, meterset in group.metersets.items() if n in beams and meterset != 0]
         prescribed = group.prescription_gy or (_prescription(root) if len(groups) == 1 else None)
         if group.fractions and prescribed and None not in doses_gy:
             known = [d for d in doses_gy if d is not None]
@@ -135,13 +143,42 @@ def read_plan(file: DicomFile) -> PlanFile:
     )
 
 
+def _meterset_findings(
+    groups: tuple[FractionGroup, ...], beams: dict[int, Beam], unknown: list[int], any_given: bool, role: str
+) -> list[Finding]:
+    """What is not known of the metersets: missing is unknown, zero is not delivered."""
+    if beams and not any_given:
+        return [finding(checks.NO_METERSET, "no beam has a meterset", role)]
+    found = []
+    hint = "export the plan with its metersets"
+    if unknown:
+        listed = ", ".join(map(str, unknown))
+        what = f"beam {listed} gives no meterset where others do and is no setup beam: taken as imaging"
+        found.append(finding(checks.NO_METERSET, what, role, hint, severity="warning"))
+    for group in groups:
+        where = f"fraction group {group.number}"
+        treated = {n: m for n, m in group.metersets.items() if n in beams}
+        if missing := [n for n, m in treated.items() if m is None]:
+            listed = ", ".join(map(str, missing))
+            what = f"beam {listed} is listed without a meterset: its share and time in this group are not known"
+            found.append(finding(checks.NO_METERSET, what, where, hint, severity="warning"))
+        if treated and not any(m is None or m > 0 for m in treated.values()):
+            what = "every beam has a meterset of 0: the group delivers nothing"
+            found.append(finding(checks.NO_METERSET, what, where, hint, severity="error"))
+    return found
+
+
 def _group(item: Item, doses: dict[int, float]) -> FractionGroup:
     metersets: dict[int, float | None] = {}
     beam_doses: dict[int, float | None] = {}
     for beam in item.items(tags.REFERENCED_BEAM_SEQUENCE):
         number = beam.integer(tags.REFERENCED_BEAM_NUMBER)
         if number is not None:
+            if number in metersets:
+                raise beam.error(f"a fraction group lists beam {number} twice")
             metersets[number] = beam.number(tags.BEAM_METERSET)
+            if (metersets[number] or 0.0) < 0.0:
+                raise beam.error(f"the meterset of beam {number} is negative")
             beam_doses[number] = beam.number(tags.BEAM_DOSE)
     own = [
         doses[n]
@@ -279,13 +316,20 @@ def phases_of(plan: PlanFile) -> tuple[Phase, ...]:
 
 
 def beams_of(plan: PlanFile, group: FractionGroup) -> tuple[Beam, ...]:
-    """Treatment beams of a fraction group, in its order; all beams when it lists none."""
+    """Treatment beams of a fraction group, in its order; all beams when it lists none.
+
+    A beam with a meterset of 0 is not delivered in this group; one without keeps its place, its time unknown.
+    """
     listed = [n for n in group.metersets if n in plan.beams]
     out: list[Beam] = []
     for number in listed:
         beam = plan.beams[number]
         meterset = group.metersets[number]
-        if meterset and beam.meterset and meterset != beam.meterset and beam.on_s is not None:
+        if meterset == 0:
+            continue
+        if meterset is None:
+            beam = replace(beam, on_s=None, time_source="assumed")
+        elif beam.meterset and meterset != beam.meterset and beam.on_s is not None:
             beam = replace(beam, on_s=beam.on_s * meterset / beam.meterset)
         out.append(replace(beam, meterset=meterset))
     return tuple(out) if listed else tuple(plan.beams.values())
