@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.dicom import checks, tags
-from lymphorisk.dicom.pixels import stored_values
+from lymphorisk.dicom.pixels import stored_values, wraps
 from lymphorisk.dicom.reader import DicomFile
 from lymphorisk.dicom.tree import Item, label
 from lymphorisk.errors import DicomReadError, UnsupportedDoseError, UnsupportedGeometryError
@@ -24,8 +24,10 @@ ABSOLUTE_TOLERANCE = 0.01
 EVEN_TOLERANCE = 0.01
 #: Direction cosines are rounded by some exporters to four digits; they are made orthonormal within this.
 COSINE_TOLERANCE = 1e-3
-#: No treatment reaches this; beyond it the scaling is wrong. [Gy]
-MAX_DOSE = 1e4
+#: No external beam gives this: radiosurgery reaches 160 Gy. Beyond it the scaling is wrong, most often cGy. [Gy]
+MAX_DOSE = 500.0
+#: Values below zero up to this share of the maximum are noise and rounding; deeper ones are another number format.
+NEGATIVE_NOISE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,13 +181,20 @@ def read_grid(file: DicomFile, factor: float = 1.0) -> tuple[DoseGrid, list[Find
     found = list(place.findings)
     scaling = _scaling(root)
     values = stored_values(file, len(place.frame_z_mm), len(place.y_mm), len(place.x_mm))
+    _check_stored(root, values)
     dose = np.empty(values.shape, dtype=np.float32)
     with np.errstate(over="ignore"):  # what overflows is refused below
         np.multiply(values, scaling * factor, out=dose, dtype=np.float64, casting="unsafe")
-    del values
     lowest, top = float(dose.min()), float(dose.max())
     if not np.isfinite(top) or top > MAX_DOSE:
-        raise UnsupportedDoseError(f"RTDOSE: a dose maximum of {top:g} Gy is impossible", "check Dose Grid Scaling")
+        raise UnsupportedDoseError(
+            f"RTDOSE: a dose maximum of {top:g} Gy is impossible", "check Dose Grid Scaling: is the dose in cGy?"
+        )
+    if lowest < -NEGATIVE_NOISE * top:
+        raise UnsupportedDoseError(
+            f"RTDOSE: doses down to {lowest:.3g} Gy beside a maximum of {top:.3g} Gy are no noise",
+            "check Pixel Representation: unsigned values were read as signed ones; or this is a difference of doses",
+        )
     if lowest < 0.0:
         found.append(finding(checks.NEGATIVE_DOSE, f"lowest {lowest:.3g} Gy", "RTDOSE"))
         np.maximum(dose, 0.0, out=dose)
@@ -202,6 +211,18 @@ def read_grid(file: DicomFile, factor: float = 1.0) -> tuple[DoseGrid, list[Find
         root.code(tags.FRAME_OF_REFERENCE_UID),
     )
     return grid, found
+
+
+def _check_stored(root: Item, values: NDArray[np.generic]) -> None:
+    """Refuse values that cannot be what was calculated: beyond the stated bits, or run over the end of their word."""
+    stored = root.short(tags.BITS_STORED)
+    if stored and values.dtype.kind in "ui" and int(values.max()) >= 1 << stored:
+        raise root.error(f"values beyond the {stored} bits that are said to be stored")
+    if wraps(values):
+        raise UnsupportedDoseError(
+            "RTDOSE: the hottest voxels jump to nearly nothing by the size of the stored word: values ran over its end",
+            "export the dose again, with a larger Dose Grid Scaling or 32 bits",
+        )
 
 
 def read_stack(files: Sequence[DicomFile], factor: float = 1.0) -> tuple[DoseGrid, list[Finding]]:

@@ -38,6 +38,8 @@ PADDING = b" \0\t\r\n"
 #: Turns the separators and paddings of decimal strings into blanks.
 BLANKS = bytes.maketrans(b"\\\0\t\r\n", b"     ")
 
+TWICE = "the file was edited or is broken: which of the two counts is not known; export it again"
+
 _HEAD = {True: Struct("<HHI"), False: Struct(">HHI")}
 _SHORT = {True: Struct("<H"), False: Struct(">H")}
 _LONG = {True: Struct("<I"), False: Struct(">I")}
@@ -224,6 +226,8 @@ def _index(item: Item, pos: int, stop: int, *, ends_at_delimiter: bool) -> tuple
                     (length,) = short(data, pos - 2)
                 else:
                     vr = b""  # an implicit element inside an explicit file: length is already right
+            if tag in elements:
+                raise item.error(f"element {label(tag)} stands twice in one data set", TWICE)
             if length == UNDEFINED:
                 if tag == PIXEL_DATA:
                     end, after = _fragments(item, pos, stop)
