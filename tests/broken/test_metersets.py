@@ -64,7 +64,7 @@ def test_a_group_that_delivers_nothing_is_an_error(export_of):
 
 def test_a_beam_without_meterset_that_has_a_dose_is_treated(export_of):
     def change(ds):
-        first, second = ds.FractionGroupSequence[0].ReferencedBeamSequence
+        _, second = ds.FractionGroupSequence[0].ReferencedBeamSequence
         del second.BeamMeterset
         second.BeamDose = 1.0
 
