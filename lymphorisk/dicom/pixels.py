@@ -49,17 +49,17 @@ def wraps(values: NDArray[np.generic]) -> bool:
     if not word or top < word - word // EIGHTH:
         return False
     flat, least = values.reshape(-1), word // EIGHTH
-    hottest = np.argwhere(values >= word - least)
-    at = np.ravel_multi_index(tuple(hottest.T), values.shape)
+    hottest = np.argwhere(np.greater_equal(values, word - least))
+    steps = [int(np.prod(values.shape[axis + 1 :])) for axis in range(values.ndim)]
+    at = hottest @ np.array(steps, dtype=np.intp)
     pits: list[NDArray[np.intp]] = []
     alone = np.zeros(len(at), dtype=np.int64)
     jumps = pairs = 0
-    for axis, size in enumerate(values.shape):
-        step = int(np.prod(values.shape[axis + 1 :]))
+    for axis, (size, step) in enumerate(zip(values.shape, steps, strict=True)):
         inner = [hottest[:, axis] > 0, hottest[:, axis] < size - 1]
         sides = [at[inner[0]] - step, at[inner[1]] + step]
         alone += _both(flat, at, step, inner[0] & inner[1], least)
-        cold = [side[flat[side] <= least] for side in sides]
+        cold = [side[np.less_equal(flat[side], least)] for side in sides]
         pits.append(np.intersect1d(_reach(flat, cold[0], -step, least), _reach(flat, cold[1], step, least)))
         jumps += sum(int(np.count_nonzero(flat[side])) for side in cold)
         pairs += sum(len(side) for side in sides)
@@ -76,7 +76,7 @@ def _reach(flat: NDArray[np.generic], cold: NDArray[np.intp], step: int, least: 
     for _ in range(POCKET - 1):
         ahead = out[-1] + step
         ahead = ahead[(ahead >= 0) & (ahead < len(flat))]
-        out.append(ahead[(flat[ahead] <= least) & (flat[ahead] > 0)])
+        out.append(ahead[np.less_equal(flat[ahead], least) & np.greater(flat[ahead], 0)])
     return np.unique(np.concatenate(out))
 
 
@@ -86,7 +86,7 @@ def _both(
     """1 where a voxel has a cold one on either side along an axis."""
     out = np.zeros(len(at), dtype=np.int64)
     here = at[inner]
-    out[inner] = (flat[here - step] <= least) & (flat[here + step] <= least)
+    out[inner] = np.less_equal(flat[here - step], least) & np.less_equal(flat[here + step], least)
     return out
 
 
