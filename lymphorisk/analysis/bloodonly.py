@@ -9,13 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from lymphorisk.absent import Absent
-from lymphorisk.analysis.blood import circulation
-from lymphorisk.analysis.chain import blood_dose_of, body_numbers, distinct, known_patient
-from lymphorisk.analysis.doses import organ_doses
+from lymphorisk.analysis.chain import distinct
 from lymphorisk.analysis.edic import edic_family
+from lymphorisk.analysis.exposure import blood_dose_of
 from lymphorisk.analysis.options import Options
+from lymphorisk.analysis.prepared import prepare
 from lymphorisk.analysis.result import PhaseSummary
-from lymphorisk.analysis.source import open_source
 from lymphorisk.circulation import BloodDose, BloodSummary
 from lymphorisk.findings import Finding
 from lymphorisk.plan import Patient
@@ -46,33 +45,24 @@ class SweepPoint:
 
 def blood_result(source: str | Path, patient: Patient, options: Options) -> BloodResult:
     """Blood dose of one source."""
-    course = open_source(source, options)
-    who, _ = known_patient(patient, course.patient)
-    compartments = options.network or course.network or "32"
-    body = body_numbers(who)
-    doses = organ_doses(course, options, compartments, body)
-    flow = circulation(course, doses, who, options, compartments)
-    blood = blood_dose_of(flow, course, options)
+    plan = prepare(source, patient, options)
+    blood = blood_dose_of(plan)
     return BloodResult(
-        label=course.plan.label,
-        phases=flow.summaries,
+        label=plan.source.plan.label,
+        phases=plan.flow.summaries,
         blood=blood,
-        edic=edic_family(doses, course.plan.fractions, body),
-        findings=distinct([*course.findings, *doses.findings, *flow.findings, *blood.findings]),
+        edic=edic_family(plan.doses, plan.source.plan.fractions, plan.body),
+        findings=distinct([*plan.findings, *blood.findings]),
     )
 
 
 def swept(source: str | Path, patient: Patient, options: Options, low_s: float, high_s: float) -> list[SweepPoint]:
     """Blood dose of the first phase against the beam-on time of a whole fraction, gaps between beams kept. [s]"""
-    course = open_source(source, options)
-    who, _ = known_patient(patient, course.patient)
-    compartments = options.network or course.network or "32"
-    doses = organ_doses(course, options, compartments, body_numbers(who))
-    flow = circulation(course, doses, who, options, compartments)
+    plan = prepare(source, patient, options)
     out = []
     for total in np.geomspace(low_s, high_s, SWEEP_POINTS):
         phases = []
-        for phase in flow.phases:
+        for phase in plan.flow.phases:
             share = (
                 phase.on_s / phase.on_s.sum() if phase.on_s.sum() > 0 else np.full(len(phase.on_s), 1 / len(phase.on_s))
             )
@@ -86,6 +76,6 @@ def swept(source: str | Path, patient: Patient, options: Options, low_s: float, 
                 start[b] = at
                 at += float(on[b])
             phases.append(replace(phase, on_s=on, start_s=start))
-        blood = blood_dose_of(replace(flow, phases=tuple(phases)), course, options)
+        blood = blood_dose_of(replace(plan, flow=replace(plan.flow, phases=tuple(phases))))
         out.append(SweepPoint(float(total), blood.fraction[0], blood.course))
     return out

@@ -10,34 +10,20 @@ from typing import Any
 
 from lymphorisk import parameters
 from lymphorisk.absent import Absent
-from lymphorisk.analysis.blood import Circulation, circulation
-from lymphorisk.analysis.doses import BodyNumbers, Doses, organ_doses
 from lymphorisk.analysis.edic import edic_family
+from lymphorisk.analysis.exposure import blood_dose_of, exposure_of
 from lymphorisk.analysis.options import Options
+from lymphorisk.analysis.prepared import Prepared, prepare
 from lymphorisk.analysis.result import Analysis, Assumption, Provenance, Risk, WhatIf
 from lymphorisk.analysis.risk import agreement_of, learned_voice, literature_voice, outcomes, row_of, voices_differ
-from lymphorisk.analysis.source import Source, open_source, with_fractions
 from lymphorisk.analysis.whatif import changed, parse
-from lymphorisk.circulation import MODELS, BloodDose, SurvivalForm
 from lymphorisk.dicom import Export
 from lymphorisk.findings import Finding
-from lymphorisk.lymphocyte import (
-    AlcForecast,
-    Course,
-    PhaseExposure,
-    Population,
-    forecast,
-    population,
-    survival_sets,
-)
+from lymphorisk.lymphocyte import AlcForecast, Course, Population, forecast, population
 from lymphorisk.lymphocyte.whatif import difference
 from lymphorisk.plan import Patient
 from lymphorisk.scenario import Scenario
 from lymphorisk.version import __version__
-
-#: Doses kept of each distribution the lymphocytes meet: the kill of a fraction is then right to 1e-6, and a saved
-#: result stays small.
-BINS = 256
 
 
 def analyze(
@@ -65,27 +51,21 @@ def analyze(
     UndecidableError
         The data cannot answer the question.
     """
-    options = options or Options()
-    course = open_source(source, options)
-    who, told = known_patient(patient or Patient(), course.patient)
-    compartments = options.network or course.network or "32"
-    body = body_numbers(who)
+    return analysis_of(prepare(source, patient, options))
 
-    doses = organ_doses(course, options, compartments, body)
-    flow = circulation(course, doses, who, options, compartments)
-    blood = blood_dose_of(flow, course, options)
-    exposure = exposure_of(flow, doses, blood, who)
+
+def analysis_of(plan: Prepared) -> Analysis:
+    """The analysis of a course that is prepared."""
+    who, options, doses, flow = plan.patient, plan.options, plan.doses, plan.flow
+    blood = blood_dose_of(plan)
+    exposure = exposure_of(plan, blood)
     count = forecast_of(exposure, who, options)
-    edic = edic_family(doses, course.plan.fractions, body)
-    row = row_of(doses, blood, edic, flow, who, body)
-    voice = learned_voice(row, options)
+    edic = edic_family(doses, plan.source.plan.fractions, plan.body)
+    voice = learned_voice(row_of(doses, blood, edic, flow, who, plan.body), options)
     learned = voice.prediction
     literature = literature_voice(doses, blood, edic, flow, who)
 
-    what_ifs = tuple(
-        WhatIf(text, difference(count, replanned(text, course, doses, who, options, compartments)))
-        for text in options.what_if
-    )
+    what_ifs = tuple(WhatIf(text, difference(count, replanned(text, plan))) for text in options.what_if)
     mechanistic = {f"g{g}": count.grade_probability[g] for g in ("2", "3", "4")}
     risk = Risk(
         mechanistic,
@@ -95,18 +75,16 @@ def analyze(
         outcomes(learned, int(count.day[-1])),
     )
     findings = [
-        *course.findings,
-        *doses.findings,
-        *flow.findings,
+        *plan.findings,
         *blood.findings,
         *count.findings,
         *(() if isinstance(learned, Absent) else learned.findings),
     ]
     return Analysis(
-        label=course.plan.label,
+        label=plan.source.plan.label,
         phases=flow.summaries,
         patient=who,
-        patient_sources=told,
+        patient_sources=plan.told,
         organs=doses.organs,
         targets=doses.targets,
         unmatched=doses.unmatched,
@@ -126,7 +104,7 @@ def analyze(
             parameter_set=parameters.set_id(),
             model_name=voice.model[0],
             model_sha256=voice.model[1],
-            inputs=course.inputs,
+            inputs=plan.source.inputs,
             seed=options.seed,
             draws=options.draws,
             options=shown(options),
@@ -135,73 +113,6 @@ def analyze(
         agreement=agreement_of(count.organ_share, voice),
         explanation_figures=voice.figures,
     )
-
-
-def known_patient(given: Patient, read: Patient) -> tuple[Patient, Mapping[str, str]]:
-    """The patient as used, and where each fact came from: ``given``, ``plan file`` or ``not known``."""
-    facts, told = {}, {}
-    for name, value in asdict(given).items():
-        from_file = getattr(read, name)
-        facts[name] = value if value is not None else from_file
-        told[name] = "given" if value is not None else "not known" if from_file is None else "plan file"
-    return Patient(**facts), told
-
-
-def body_numbers(patient: Patient) -> BodyNumbers:
-    """Body volume from the weight, else the reference body's."""
-    numbers = parameters.load("body")
-    if patient.weight_kg is None:
-        volume = numbers["volume"].number
-    else:
-        volume = patient.weight_kg / numbers["density"].number
-    return BodyNumbers(
-        volume_l=volume,
-        min_coverage=numbers["min_coverage"].number,
-        undecidable_coverage=numbers["undecidable_coverage"].number,
-        from_weight=patient.weight_kg is not None,
-        bone_threshold_hu=numbers["bone_threshold"].number,
-        bone_volume_l=numbers["bone_volume"].number,
-    )
-
-
-def blood_dose_of(flow: Circulation, source: Source, options: Options) -> BloodDose:
-    """Blood dose of a fraction and of the course by the chosen engine."""
-    numbers = parameters.load("circulation")
-    engine = MODELS[options.blood_engine]
-    more: dict[str, Any] = {"seed": options.seed} if options.blood_engine == "montecarlo" else {}
-    if options.blood_engine == "exact":
-        more["bounds"] = options.blood_bounds
-    return engine(
-        flow.network,
-        flow.phases,
-        survival_of(),
-        stages=options.stages or source.stages or int(numbers["stages"].number),
-        lanes=options.lanes or source.lanes or int(numbers["lanes"].number),
-        **more,
-    )
-
-
-def survival_of() -> Mapping[str, SurvivalForm]:
-    """All lymphocyte survival models by name."""
-    return survival_sets(population(parameters.load("lymphocyte")).value)
-
-
-def exposure_of(flow: Circulation, doses: Doses, blood: BloodDose, patient: Patient) -> Course:
-    """What the lymphocytes meet, fraction by fraction."""
-    import numpy as np
-
-    phases = []
-    for i, summary in enumerate(flow.summaries):
-        phases.append(
-            PhaseExposure(
-                times_d=np.array(summary.days),
-                blood=blood.fraction[i].distribution().rebinned(BINS),
-                pools={pool: parts[i].rebinned(BINS) for pool, parts in doses.pools.items()},
-                surrogate=doses.surrogates,
-                modality=summary.modality,
-            )
-        )
-    return Course(tuple(phases), chemo=patient.chemo or "none")
 
 
 def forecast_of(
@@ -224,19 +135,14 @@ def forecast_of(
     )
 
 
-def replanned(
-    text: str, course: Source, doses: Doses, patient: Patient, options: Options, compartments: str
-) -> AlcForecast:
+def replanned(text: str, plan: Prepared) -> AlcForecast:
     """The forecast after one change of the plan, with its blood dose solved again."""
-    change = parse(text, course.plan.fractions)
+    change = parse(text, plan.source.plan.fractions)
     if change.fractions is not None:
-        course = with_fractions(course, change.fractions)
-        doses = organ_doses(course, options, compartments, body_numbers(patient))
+        plan = plan.with_fractions(change.fractions)
     else:
-        doses = changed(doses, change, course.plan.phases)
-    flow = circulation(course, doses, patient, options, compartments)
-    blood = blood_dose_of(flow, course, options)
-    return forecast_of(exposure_of(flow, doses, blood, patient), patient, options, explain=False)
+        plan = plan.with_doses(changed(plan.doses, change, plan.source.plan.phases))
+    return forecast_of(exposure_of(plan, blood_dose_of(plan)), plan.patient, plan.options, explain=False)
 
 
 def people_of(survival: str) -> Population:

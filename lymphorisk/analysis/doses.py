@@ -8,19 +8,17 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from lymphorisk.absent import Absent
+from lymphorisk.analysis.curves import Curve, Curves
 from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.result import OrganDose
 from lymphorisk.analysis.source import Source
 from lymphorisk.dvh import DVH, DoseDistribution, diluted, mixture, summed, uniform
-from lymphorisk.dvh.bone import bone_dvh
-from lymphorisk.dvh.engine import exact_with_findings
 from lymphorisk.dvh.grid_distribution import grid_distribution
 from lymphorisk.dvh.regions import Region
-from lymphorisk.errors import MissingOrganError, UndecidableError
+from lymphorisk.errors import MissingOrganError
 from lymphorisk.findings import Finding, finding, rule
-from lymphorisk.organs import Covered, blood_cover, check_volume, load, match, organ_name, pool_cover
+from lymphorisk.organs import Covered, blood_cover, check_volume, load, pool_cover
 from lymphorisk.plan import Phase, Structure
-from lymphorisk.plan.dose_sum import sum_doses
 from lymphorisk.units import ML_PER_L
 
 SURROGATE = rule(
@@ -153,19 +151,22 @@ class BodyNumbers:
     bone_volume_l: float = np.inf
 
 
-def organ_doses(source: Source, options: Options, network: str, body: BodyNumbers) -> Doses:
-    """Doses of all organs of a source.
+def organ_doses(
+    source: Source, options: Options, network: str, body: BodyNumbers, curves: Curves | None = None
+) -> Doses:
+    """Doses of all organs of a source, from its curves.
 
     Raises
     ------
     MissingOrganError
         An organ that matters is not contoured and the options refuse surrogates.
     """
+    curves = curves or Curves(source, options)
     if source.given is not None:
-        found = _given(source)
+        found = _given(source, curves)
     else:
-        found = _contoured(source, options, body)
-        _bone_by_ct(source, found, body)
+        found = _contoured(source, curves, body)
+        _bone_by_ct(source, curves, found, body)
     whole = _body(source, found, body)
     return _completed(source, found, whole, options, network)
 
@@ -185,14 +186,10 @@ def _per_fraction(distribution: DoseDistribution, phase: Phase) -> DoseDistribut
     return distribution.scaled(1.0 / (phase.fractions * phase.rbe_in_dose))
 
 
-def _given(source: Source) -> _Found:
-    assert source.given is not None
+def _given(source: Source, curves: Curves) -> _Found:
     phases = source.plan.phases
-    given = [{n if n == "*" else organ_name(n): d for n, d in phase.items()} for phase in source.given]
-    names = list(dict.fromkeys(name for phase in given for name in phase if name != "*"))
     organs = {}
-    for name in names:
-        parts = [phase.get(name, phase.get("*", uniform(0.0))) for phase in given]
+    for name, parts in curves.given.items():
         organs[name] = OrganDose(
             tg263=name,
             source="scenario",
@@ -204,31 +201,18 @@ def _given(source: Source) -> _Found:
     return _Found(organs, (), (), [], {})
 
 
-def _contoured(source: Source, options: Options, body: BodyNumbers) -> _Found:
-    plan = source.plan
-    matching = match(plan.structures, options.organs)
-    findings = list(matching.findings)
-    doses = []
-    for phase in plan.phases:
-        if phase.dose is None:
-            raise UndecidableError(f"phase {phase.label!r} has no dose", "export the RTDOSE of every phase")
-        doses.append(phase.dose)
-    targets = {f"{i}": t for i, t in enumerate(matching.targets)}
-    regions: list[Region] = [m.region for m in matching.organs.values()] + [t.structure for t in targets.values()]
-    course, notes = exact_with_findings(regions, sum_doses(doses), end_caps=options.end_caps)
-    findings += notes
-    by_phase = (
-        [course]
-        if len(doses) == 1
-        else [exact_with_findings(regions, dose, end_caps=options.end_caps)[0] for dose in doses]
-    )
+def _contoured(source: Source, curves: Curves, body: BodyNumbers) -> _Found:
+    plan, matching = source.plan, curves.matching
+    targets = matching.targets
+    regions: list[Region] = [m.region for m in matching.organs.values()] + [t.structure for t in targets]
+    course, by_phase = curves.of_course(regions), curves.of_phases(regions)
+    findings = [*matching.findings, *curves.findings(regions)]
     organs: dict[str, OrganDose] = {}
     undecidable: set[str] = set()
     for i, (name, m) in enumerate(matching.organs.items()):
-        curves = [phase[i] for phase in by_phase]
-        organ = _organ(
-            name, m.roi_names, m.how, course[i], curves, plan.phases, "derived" if m.rung == "recipe" else "roi"
-        )
+        own = [phase[i] for phase in by_phase]
+        kind = "derived" if m.rung == "recipe" else "roi"
+        organ = _organ(name, m.roi_names, m.how, course[i], own, plan.phases, kind)
         if isinstance(organ, Absent):
             if organ.kind == "outside grid":
                 undecidable.add(name)
@@ -254,9 +238,9 @@ def _contoured(source: Source, options: Options, body: BodyNumbers) -> _Found:
                 finding(PARTLY_COVERED, f"{100 * organ.coverage:.1f} % of {name} lies in the dose grid", name)
             )
     found_targets = []
-    for i, target in enumerate(targets.values(), start=len(matching.organs)):
-        curves = [phase[i] for phase in by_phase]
-        organ = _organ(target.kind, (target.structure.name,), "target", course[i], curves, plan.phases, "roi")
+    for i, target in enumerate(targets, start=len(matching.organs)):
+        own = [phase[i] for phase in by_phase]
+        organ = _organ(target.kind, (target.structure.name,), "target", course[i], own, plan.phases, "roi")
         if isinstance(organ, OrganDose):
             found_targets.append(organ)
     unmatched = tuple(u.name for u in matching.unmatched)
@@ -268,8 +252,8 @@ def _organ(
     name: str,
     roi_names: tuple[str, ...],
     how: str,
-    course: DVH | Absent,
-    by_phase: Sequence[DVH | Absent],
+    course: Curve,
+    by_phase: Sequence[Curve],
     phases: tuple[Phase, ...],
     kind: str,
 ) -> OrganDose | Absent:
@@ -294,20 +278,15 @@ def _organ(
     )
 
 
-def _bone_by_ct(source: Source, found: _Found, body: BodyNumbers) -> None:
+def _bone_by_ct(source: Source, curves: Curves, found: _Found, body: BodyNumbers) -> None:
     """Bone by CT number, where no marrow is contoured and the export has the CT."""
-    ct = source.ct
-    if ct is None or pool_cover(set(found.organs)).get("marrow"):
+    if pool_cover(set(found.organs)).get("marrow"):
         return
     region = found.regions.get("Body")
-    outline = region if isinstance(region, Structure) else None
-    parts = []
-    for phase in source.plan.phases:
-        assert phase.dose is not None
-        dvh = bone_dvh(ct, phase.dose, threshold_hu=body.bone_threshold_hu, body=outline)
-        if not isinstance(dvh, DVH):
-            return
-        parts.append(dvh)
+    by_phase = curves.bone(body.bone_threshold_hu, region if isinstance(region, Structure) else None)
+    parts = [dvh for dvh in by_phase if isinstance(dvh, DVH)]
+    if not parts or len(parts) < len(by_phase):
+        return
     share = min(parts[0].total_cm3 / ML_PER_L / body.bone_volume_l, 1.0)
     course = summed([_whole(dvh) for dvh in parts])
     volume = parts[0].total_cm3

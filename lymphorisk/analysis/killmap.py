@@ -7,12 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from lymphorisk import parameters
-from lymphorisk.analysis.blood import circulation
-from lymphorisk.analysis.chain import body_numbers, known_patient, people_of, survival_of
-from lymphorisk.analysis.doses import POOL_ORGAN, organ_doses
+from lymphorisk.analysis.chain import people_of
+from lymphorisk.analysis.doses import POOL_ORGAN
+from lymphorisk.analysis.exposure import survival_of
 from lymphorisk.analysis.options import Options
-from lymphorisk.analysis.source import open_source
+from lymphorisk.analysis.prepared import prepare
 from lymphorisk.circulation.gradient import kill_gradient
 from lymphorisk.dicom import Export
 from lymphorisk.dvh.voxels import voxel_volumes
@@ -64,21 +63,18 @@ def killmap(source: str | Path | Export | Scenario, patient: Patient, options: O
     UndecidableError
         There is no body contour to spread the rest over.
     """
-    course = open_source(source, options)
-    if course.given is not None:
+    plan = prepare(source, patient, options)
+    if plan.source.given is not None:
         raise ScenarioError("a scenario has no dose grid to draw a map on", "give an export")
-    if not 0 <= phase < len(course.plan.phases):
-        raise ScenarioError(f"the course has no phase {phase + 1}", f"it has {len(course.plan.phases)}")
-    who, _ = known_patient(patient, course.patient)
-    compartments = options.network or "32"
-    body = body_numbers(who)
-    doses = organ_doses(course, options, compartments, body)
-    flow = circulation(course, doses, who, options, compartments)
+    of = plan.source.plan.phases
+    if not 0 <= phase < len(of):
+        raise ScenarioError(f"the course has no phase {phase + 1}", f"it has {len(of)}")
+    doses, body = plan.doses, plan.body
     if "Body" not in doses.regions:
         raise UndecidableError(
             "without a body contour the map has nowhere to put what is not contoured", "contour BODY"
         )
-    part = course.plan.phases[phase]
+    part = of[phase]
     grid = part.dose
     assert grid is not None
     known: dict[str, Voxels] = {}
@@ -95,14 +91,13 @@ def killmap(source: str | Path | Export | Scenario, patient: Patient, options: O
             known[name] = Voxels(index, inside, total or float(inside.sum()))
         return known[name]
 
-    numbers = parameters.load("circulation")
     form = survival_of()[options.survival]
     gradient = kill_gradient(
-        flow.network,
-        flow.phases[phase],
+        plan.flow.network,
+        plan.flow.phases[phase],
         form,
-        stages=options.stages or int(numbers["stages"].number),
-        lanes=options.lanes or int(numbers["lanes"].number),
+        stages=plan.stages,
+        lanes=plan.lanes,
     )
     blood = []
     for compartment in gradient.compartments:

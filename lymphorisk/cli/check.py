@@ -61,7 +61,9 @@ def check(
     Missing data never leaves with 0.
     """
     with working("checking"):
-        from lymphorisk.analysis.dvhs import Lookup
+        from lymphorisk.analysis.chain import analysis_of
+        from lymphorisk.analysis.prepared import prepare
+        from lymphorisk.analysis.source import read_source
         from lymphorisk.qa.check import check as run
         from lymphorisk.qa.store import read_protocol
         from lymphorisk.report import gate
@@ -70,9 +72,16 @@ def check(
 
         wanted = read_protocol(protocol)
         options = options_of(given)
-        lookup = Lookup(export, options)
+        read = read_source(export, options)
+        plan = prepare(read, patient_of(given), options)
+        analysis, curves = analysis_of(plan), plan.curves
         result = run(
-            lookup.analysis(patient_of(given)), wanted, lookup.dvh, strict=strict, highest_gy=lookup.highest_gy()
+            analysis,
+            wanted,
+            curves.dvh,
+            strict=strict,
+            highest_gy=curves.highest_gy,
+            noticed=curves.findings_of,
         )
     written = {
         "text": lambda: gate.text(result),
@@ -80,15 +89,14 @@ def check(
         "junit": lambda: gate.junit(result),
         "sarif": lambda: dumps(gate.sarif(result, __version__)),
     }["json" if as_json else form]()
-    analysis = lookup.analysis(patient_of(given))
     table = gate.protocol_table(result)
-    identity = identity_of(lookup.read) if show_phi else None
+    identity = identity_of(read) if show_phi else None
     if report is not None:
         from lymphorisk.report.document import document
 
         write_whole(report, document(report, analysis, identity=identity, protocol=table, written=stamp(dated)))
         message(f"report: {report}")
-    archive(lookup.read, analysis, dicom_pdf=dicom_pdf, sr=sr, dated=dated, identity=identity, protocol=table)
+    archive(read, analysis, dicom_pdf=dicom_pdf, sr=sr, dated=dated, identity=identity, protocol=table)
     if audit is not None:
         record(
             audit,

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from lymphorisk.absent import Absent
 from lymphorisk.dvh.curve import DVH
-from lymphorisk.dvh.engine import END_CAPS, exact
+from lymphorisk.dvh.engine import END_CAPS
 from lymphorisk.findings import Finding, finding, rule
-from lymphorisk.plan.grid import DoseGrid
-from lymphorisk.plan.structures import Structure
 
 #: Means further apart than this share of the highest dose are a difference to explain.
 MEAN_SHARE = 0.01
@@ -76,18 +75,18 @@ def difference(ours: DVH, theirs: DVH) -> CurveDifference:
 
 
 def matching_end_caps(
-    structures: Sequence[Structure], grid: DoseGrid, tps: Sequence[DVH]
+    by_rule: Mapping[str, Sequence[DVH | Absent]], tps: Sequence[DVH], highest_gy: float
 ) -> tuple[str, tuple[Finding, ...]]:
     """The end-cap rule that agrees best with the planning system's volumes, and what still differs.
 
     Parameters
     ----------
-    structures : sequence of Structure
-        Structures, some of which `tps` has DVHs of, by name.
-    grid : DoseGrid
-        The dose.
+    by_rule : mapping of str to sequence of curves
+        Our curves of the structures `tps` has DVHs of, by end-cap rule; they meet by name.
     tps : sequence of DVH
         The planning system's DVHs.
+    highest_gy : float
+        Highest dose of the grid. [Gy]
 
     Returns
     -------
@@ -97,23 +96,19 @@ def matching_end_caps(
         The rule, and each structure whose DVH differs all the same.
     """
     theirs = {d.name: d for d in tps if d.covered_cm3 > 0}
-    shared = [s for s in structures if s.name in theirs]
-    if not shared:
-        return END_CAPS[0], ()
-    apart: dict[str, list[CurveDifference]] = {}
-    for caps in END_CAPS:
-        results = exact(shared, grid, end_caps=caps)
-        apart[caps] = [difference(d, theirs[d.name]) for d in results if isinstance(d, DVH)]
+    apart = {
+        caps: [difference(d, theirs[d.name]) for d in curves if isinstance(d, DVH) and d.name in theirs]
+        for caps, curves in by_rule.items()
+    }
     off = {caps: float(np.median([abs(d.volume_share) for d in of])) for caps, of in apart.items() if of}
     if not off:
         return END_CAPS[0], ()
     best = min(off, key=lambda caps: off[caps])
     said = ", ".join(f"{caps}: {100 * share:.1f} %" for caps, share in off.items())
     found = [finding(MATCHING_CAPS, f"'{best}' (median difference of volumes {said})", "RTDOSE DVHSequence")]
-    highest = float(grid.dose_zyx.max())
     for d in apart[best]:
         volume = abs(d.volume_cm3) > VOLUME_CM3 and abs(d.volume_share) > VOLUME_SHARE
-        if volume or abs(d.mean_gy) > MEAN_SHARE * highest:
+        if volume or abs(d.mean_gy) > MEAN_SHARE * highest_gy:
             what = f"volume {d.volume_cm3:+.2f} cm3 ({100 * d.volume_share:+.1f} %), mean {d.mean_gy:+.2f} Gy"
             found.append(finding(UNLIKE_TPS, what, d.name, "compare the contours and dose grid with the system's"))
     return best, tuple(found)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -27,9 +28,10 @@ from lymphorisk.dvh.sampling import (
 )
 from lymphorisk.dvh.solid import Solid, solid_of
 from lymphorisk.dvh.stack import Stack, findings_of, stack_of
-from lymphorisk.errors import StructureError
+from lymphorisk.errors import StructureError, UnsupportedGeometryError
 from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.plan.grid import DoseGrid
+from lymphorisk.plan.structures import Structure
 
 #: Pixels across the narrower side of a region's box; doubling them moves no DVH of the tests by 0.2 % of the volume.
 PIXELS_ACROSS = 28
@@ -95,6 +97,24 @@ def exact(
     return exact_with_findings(regions, grid, end_caps=end_caps, bin_gy=bin_gy)[0]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class RegionCurve:
+    """A region's curve or why there is none, and what was noticed on the way.
+
+    `planes` are the findings on the contours of its structures, `beyond` those on what lies outside the dose grid.
+    """
+
+    curve: DVH | Absent
+    planes: tuple[Finding, ...] = ()
+    beyond: tuple[Finding, ...] = ()
+
+
+def noticed(curves: Iterable[RegionCurve]) -> tuple[Finding, ...]:
+    """The findings of several curves, once each: the contours' first, then what lies outside the dose grid."""
+    curves = tuple(curves)
+    return tuple(dict.fromkeys([*(f for c in curves for f in c.planes), *(f for c in curves for f in c.beyond)]))
+
+
 def exact_with_findings(
     regions: Sequence[Region],
     grid: DoseGrid,
@@ -104,41 +124,64 @@ def exact_with_findings(
     slice_mm: float | None = None,
 ) -> tuple[tuple[DVH | Absent, ...], tuple[Finding, ...]]:
     """As `exact`, with what was noticed on the way."""
+    made = region_curves(regions, grid, end_caps=end_caps, bin_gy=bin_gy, slice_mm=slice_mm)
+    return tuple(c.curve for c in made), noticed(made)
+
+
+def region_curves(
+    regions: Sequence[Region],
+    grid: DoseGrid,
+    *,
+    end_caps: str = "half",
+    bin_gy: float = BIN_GY,
+    slice_mm: float | None = None,
+) -> tuple[RegionCurve, ...]:
+    """As `exact`, each curve with its own findings."""
     if end_caps not in END_CAPS:
         raise StructureError(f"end caps {end_caps!r} are unknown", f"use one of {', '.join(END_CAPS)}")
     if not bin_gy > 0:
         raise StructureError(f"a bin of {bin_gy:g} Gy has no width")
     dose = patient_dose(grid)
-    stacks: dict[int, Stack | None] = {}
-    for region in regions:
-        for s in structures_of(region):
-            if id(s) not in stacks:
-                stacks[id(s)] = stack_of(s)
+    structures = {id(s): s for region in regions for s in structures_of(region)}
+    stacks = {key: stack_of(s) for key, s in structures.items()}
     spacing = slice_mm or _spacing([s for s in stacks.values() if s is not None], grid)
-    found: list[Finding] = []
-    for s in {id(s): s for region in regions for s in structures_of(region)}.values():
-        stack = stacks[id(s)]
+    planes: dict[int, list[Finding]] = {key: [] for key in structures}
+    for key, s in structures.items():
+        stack = stacks[key]
         if stack is not None:
-            said = findings_of(s, stack, spacing)
+            planes[key] = findings_of(s, stack, spacing)
             if end_caps == "half":
-                stacks[id(s)], balls = with_balls(stack, spacing)
-                said += findings_of_balls(balls, f"ROI {s.number} {s.name}")
-            found += [f for f in said if f not in found]
+                stacks[key], balls = with_balls(stack, spacing)
+                planes[key] += findings_of_balls(balls, f"ROI {s.number} {s.name}")
     with ThreadPoolExecutor(WORKERS) as pool:
         results = tuple(pool.map(lambda r: _of_region(r, stacks, dose, end_caps, bin_gy, spacing), regions))
-    found += [f for r, result in zip(regions, results, strict=True) if (f := _coverage_finding(r, result))]
-    return results, tuple(found)
+    return tuple(
+        RegionCurve(result, tuple(f for s in structures_of(r) for f in planes[id(s)]), _coverage_findings(r, result))
+        for r, result in zip(regions, results, strict=True)
+    )
 
 
-def _coverage_finding(region: Region, result: DVH | Absent) -> Finding | None:
+def _coverage_findings(region: Region, result: DVH | Absent) -> tuple[Finding, ...]:
     if isinstance(result, Absent):
         coverage = 0.0 if result.kind == "outside grid" else 1.0
     else:
         coverage = result.coverage
     if coverage >= 1:
-        return None
+        return ()
     what = f"only {100 * coverage:.1f} % of its volume lies inside the dose grid"
-    return finding(PARTLY_COVERED, what, region.name, "export a larger dose grid; metrics of the whole are bounds")
+    hint = "export a larger dose grid; metrics of the whole are bounds"
+    return (finding(PARTLY_COVERED, what, region.name, hint),)
+
+
+def slice_spacing(structures: Sequence[Structure], grid: DoseGrid) -> float:
+    """Usual distance of the planes of a structure set, that a structure on one plane is given; else the dose's. [mm]"""
+    stacks = []
+    for structure in structures:
+        try:
+            stacks.append(stack_of(structure))
+        except UnsupportedGeometryError:
+            continue
+    return _spacing([s for s in stacks if s is not None], grid)
 
 
 def _spacing(stacks: Sequence[Stack], grid: DoseGrid) -> float:

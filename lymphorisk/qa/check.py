@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -153,6 +153,7 @@ def check(
     *,
     strict: bool = False,
     highest_gy: float | None = None,
+    noticed: Callable[[Sequence[str]], tuple[Finding, ...]] | None = None,
 ) -> CheckResult:
     """Every line of the protocol evaluated, or explained.
 
@@ -165,6 +166,8 @@ def check(
     highest_gy : float, optional
         No part of a structure outside the dose grid is taken to exceed it: the grid's highest dose; without it the
         highest dose of any organ or target. [Gy]
+    noticed : callable, optional
+        What was noticed on the DVHs of structures by these names; rules apply to it as to the analysis' findings.
 
     Raises
     ------
@@ -173,7 +176,9 @@ def check(
     """
     _understood(protocol)
     lines = tuple(_evaluate(line, analysis, dvh_of, highest_gy) for line in protocol.lines)
-    findings = [*_ruled(analysis.findings, protocol), *(f for r in lines for f in _line_findings(r, protocol))]
+    asked = [name for line in protocol.lines if line.structure for name in _tried(line, dvh_of)]
+    known = dict.fromkeys((*analysis.findings, *(noticed(asked) if noticed else ())))
+    findings = [*_ruled(tuple(known), protocol), *(f for r in lines for f in _line_findings(r, protocol))]
     counted = {r.state for r in lines if not r.overridden and (r.line.required or strict)}
     lesser = any(r.overridden or r.state in (VARIATION, FAIL) for r in lines)
     error = any(f.severity == "error" and f.code not in LINE_RULES for f in findings)
@@ -206,11 +211,7 @@ def _evaluate(line: Line, analysis: Analysis, dvh_of: Lookup, highest_gy: float 
         if isinstance(value, Absent):
             return _absent(line, MISSING, value.reason)
         return _judged(line, value, value, value)
-    found = [dvh_of(line.structure)]
-    for name in line.aliases:
-        if isinstance(found[-1], DVH):
-            break
-        found.append(dvh_of(name))
+    found = [dvh_of(name) for name in _tried(line, dvh_of)]
     curve = found[-1]
     if not isinstance(curve, DVH):
         absent = [f for f in found if isinstance(f, Absent)]
@@ -220,6 +221,16 @@ def _evaluate(line: Line, analysis: Analysis, dvh_of: Lookup, highest_gy: float 
         return _judged(line, *_values(line, curve, analysis, highest_gy))
     except (InputError, UndecidableError) as error:
         return _absent(line, UNDECIDED, error.message)
+
+
+def _tried(line: Line, dvh_of: Lookup) -> list[str]:
+    """Names tried for a line's structure: up to the first that has a DVH."""
+    names: list[str] = []
+    for name in (line.structure, *line.aliases):
+        names.append(name)
+        if isinstance(dvh_of(name), DVH):
+            break
+    return names
 
 
 def _values(line: Line, curve: DVH, analysis: Analysis, highest_gy: float | None) -> tuple[float, float, float]:

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lymphorisk.analysis.blood import circulation
-from lymphorisk.analysis.chain import blood_dose_of, body_numbers, exposure_of, known_patient
-from lymphorisk.analysis.doses import organ_doses
+from lymphorisk.analysis.exposure import blood_dose_of, exposure_of
 from lymphorisk.analysis.options import Options
-from lymphorisk.analysis.source import open_source
+from lymphorisk.analysis.prepared import prepare
 from lymphorisk.plan import Patient
 from lymphorisk.regimen.exposure import PlanExposure
 from lymphorisk.scenario import Scenario
-
-DEFAULT_NETWORK = "32"
 
 
 def plan_exposure(
@@ -33,15 +29,13 @@ def plan_exposure(
     InputError
         A file that cannot be used.
     """
-    options = options or Options()
-    course = open_source(source, options)
-    who, _ = known_patient(patient or Patient(), course.patient)
-    compartments = options.network or course.network or DEFAULT_NETWORK
-    doses = organ_doses(course, options, compartments, body_numbers(who))
-    flow = circulation(course, doses, who, options, compartments)
-    blood = blood_dose_of(flow, course, options)
-    exposure = exposure_of(flow, doses, blood, who)
-    found = (*course.findings, *doses.findings, *flow.findings, *blood.findings)
+    plan = prepare(source, patient, options)
+    blood = blood_dose_of(plan)
+    course = plan.source
     return PlanExposure(
-        course.plan.label or "plan", exposure.phases, tuple(dict.fromkeys(found)), course.inputs, course.patient
+        course.plan.label or "plan",
+        exposure_of(plan, blood).phases,
+        tuple(dict.fromkeys((*plan.findings, *blood.findings))),
+        course.inputs,
+        course.patient,
     )

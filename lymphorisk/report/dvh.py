@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from lymphorisk.absent import Absent
-from lymphorisk.analysis.dvhs import Crosscheck, Curve, DvhTable, StructureDvh
+from lymphorisk.analysis.curves import Curve
+from lymphorisk.analysis.dvhs import Crosscheck, DvhTable, StructureDvh
 from lymphorisk.dvh import DVH
 from lymphorisk.dvh.metrics import bounds, metric
 from lymphorisk.errors import UndecidableError

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from lymphorisk.errors import CohortError, LymphoriskError
@@ -29,23 +28,14 @@ DIGITS = 6
 
 def features_of(path: Path, patient: Patient) -> FeatureVector:
     """Features of one export or scenario."""
-    from lymphorisk.analysis.blood import circulation
-    from lymphorisk.analysis.chain import blood_dose_of, body_numbers, known_patient
-    from lymphorisk.analysis.doses import organ_doses
     from lymphorisk.analysis.edic import edic_family
-    from lymphorisk.analysis.options import Options
+    from lymphorisk.analysis.exposure import blood_dose_of
+    from lymphorisk.analysis.prepared import prepare
     from lymphorisk.analysis.risk import row_of
-    from lymphorisk.analysis.source import open_source
 
-    options = replace(Options(), blood_bounds=False)
-    course = open_source(path, options)
-    who, _ = known_patient(patient, course.patient)
-    compartments = course.network or "32"
-    body = body_numbers(who)
-    doses = organ_doses(course, options, compartments, body)
-    flow = circulation(course, doses, who, options, compartments)
-    blood = blood_dose_of(flow, course, options)
-    return row_of(doses, blood, edic_family(doses, course.plan.fractions, body), flow, who, body)
+    plan = prepare(path, patient)
+    edic = edic_family(plan.doses, plan.source.plan.fractions, plan.body)
+    return row_of(plan.doses, blood_dose_of(plan), edic, plan.flow, plan.patient, plan.body)
 
 
 def read_exports(

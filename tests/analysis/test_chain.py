@@ -51,8 +51,8 @@ def test_blood_dose_adds_up_by_organ(pancreas: Analysis) -> None:
 def test_mean_blood_dose_is_the_share_weighted_organ_dose(pancreas: Analysis) -> None:
     """The law of the engine, held over the whole chain: phases x sum of volume share x mean lane dose."""
     from lymphorisk.analysis.blood import circulation
-    from lymphorisk.analysis.chain import body_numbers
     from lymphorisk.analysis.doses import organ_doses
+    from lymphorisk.analysis.prepared import body_numbers
     from lymphorisk.analysis.source import open_source
 
     path = Path(__file__).parent.parent.parent / "fixtures" / "rtplans" / "pancreas"

@@ -127,7 +127,8 @@ def test_parts_of_an_organ_stand_for_their_share_only() -> None:
 @pytest.mark.real
 def test_the_reference_phantom_gives_the_kill_worked_by_hand(real_data: Path) -> None:
     """By hand on the constructed pancreas plan: spleen, nodes, gut and marrow lose 0.056 of all a fraction."""
-    from lymphorisk.analysis.chain import people_of, survival_of
+    from lymphorisk.analysis.chain import people_of
+    from lymphorisk.analysis.exposure import survival_of
     from lymphorisk.analysis.source import open_source
 
     course = open_source(real_data / "pancreas_icrp", Options())

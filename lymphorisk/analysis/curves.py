@@ -1,0 +1,224 @@
+"""All dose-volume curves of a source in one object: whoever asks for a structure gets the same curve."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+
+import numpy as np
+
+from lymphorisk.absent import Absent
+from lymphorisk.analysis.options import Options
+from lymphorisk.analysis.source import Source
+from lymphorisk.dvh import DVH, DoseDistribution, Region, summed, uniform
+from lymphorisk.dvh.bone import bone_dvh
+from lymphorisk.dvh.engine import BIN_GY, RegionCurve, noticed, region_curves, slice_spacing
+from lymphorisk.dvh.regions import Difference, Intersection, Union
+from lymphorisk.errors import MissingOrganError, UndecidableError
+from lymphorisk.findings import Finding
+from lymphorisk.organs import Matching, match, organ_name
+from lymphorisk.plan import DoseGrid, Structure
+from lymphorisk.plan.dose_sum import sum_doses
+from lymphorisk.scenario import EVERYWHERE
+
+Curve = DVH | Absent
+
+#: Signs that join names into one structure.
+JOINS: dict[str, Callable[[str, Region, Region], Region]] = {
+    "&": lambda name, a, b: Intersection(name, (a, b)),
+    "+": lambda name, a, b: Union(name, (a, b)),
+    "-": lambda name, a, b: Difference(name, a, b),
+}
+
+
+class Curves:
+    """The curves of every region of a source, of the course and of each phase.
+
+    Each is computed by the exact engine when it is first asked for, and kept. What else is asked for changes no digit:
+    the slice spacing that a structure on one plane is given belongs to the structure set.
+
+    Parameters
+    ----------
+    source : Source
+    options : Options
+        The organs mapped by hand and the rule for end caps.
+    """
+
+    def __init__(self, source: Source, options: Options) -> None:
+        self.source = source
+        self.end_caps = options.end_caps
+        self._mapped = options.organs
+        self._known: dict[tuple[int, str, Region], RegionCurve] = {}
+        self._bone: dict[tuple[int, float], Curve] = {}
+
+    @cached_property
+    def matching(self) -> Matching:
+        """Which structure is which organ."""
+        return match(self.source.plan.structures, self._mapped)
+
+    @cached_property
+    def phase_doses(self) -> tuple[DoseGrid, ...]:
+        """The dose of each phase, as exported.
+
+        Raises
+        ------
+        UndecidableError
+            A phase has none.
+        """
+        out = []
+        for phase in self.source.plan.phases:
+            if phase.dose is None:
+                raise UndecidableError(f"phase {phase.label!r} has no dose", "export the RTDOSE of every phase")
+            out.append(phase.dose)
+        return tuple(out)
+
+    @cached_property
+    def course_dose(self) -> DoseGrid:
+        """The dose of the whole course, as exported."""
+        return sum_doses(self.phase_doses)
+
+    @cached_property
+    def highest_gy(self) -> float | None:
+        """Highest dose of the course, the ceiling of what lies outside the grid; None in a scenario. [Gy]"""
+        return None if self.source.given is not None else float(self.course_dose.dose_zyx.max())
+
+    @cached_property
+    def slice_mm(self) -> float:
+        """Slice spacing of the structure set. [mm]"""
+        return slice_spacing(self.source.plan.structures, self.course_dose)
+
+    def of_course(self, regions: Sequence[Region], end_caps: str = "") -> tuple[Curve, ...]:
+        """Curves of the course dose, by the chosen rule for end caps or another."""
+        return tuple(c.curve for c in self._of(regions, self.course_dose, end_caps))
+
+    def of_phases(self, regions: Sequence[Region]) -> tuple[tuple[Curve, ...], ...]:
+        """By phase, the curves of its dose."""
+        return tuple(tuple(c.curve for c in self._of(regions, dose)) for dose in self.phase_doses)
+
+    def findings(self, regions: Sequence[Region]) -> tuple[Finding, ...]:
+        """What the engine noticed on these regions."""
+        return noticed(self._of(regions, self.course_dose))
+
+    def _of(self, regions: Sequence[Region], dose: DoseGrid, end_caps: str = "") -> list[RegionCurve]:
+        caps = end_caps or self.end_caps
+        keys = [(id(dose), caps, region) for region in regions]
+        new = list(dict.fromkeys(key for key in keys if key not in self._known))
+        if new:
+            made = region_curves([region for *_, region in new], dose, end_caps=caps, slice_mm=self.slice_mm)
+            self._known.update(zip(new, made, strict=True))
+        return [self._known[key] for key in keys]
+
+    def bone(self, threshold_hu: float, body: Structure | None) -> tuple[Curve, ...]:
+        """By phase, the curve of the CT voxels at or above a CT number within the body; empty without a CT."""
+        ct = self.source.ct
+        if ct is None:
+            return ()
+        for dose in self.phase_doses:
+            if (id(dose), threshold_hu) not in self._bone:
+                self._bone[id(dose), threshold_hu] = bone_dvh(ct, dose, threshold_hu=threshold_hu, body=body)
+        return tuple(self._bone[id(dose), threshold_hu] for dose in self.phase_doses)
+
+    @cached_property
+    def given(self) -> Mapping[str, tuple[DoseDistribution, ...]]:
+        """A scenario's doses by organ and phase; a phase that does not list an organ gives it that of everything."""
+        phases = self.source.given or ()
+        names = dict.fromkeys(name for phase in phases for name in phase if name != EVERYWHERE)
+        return {name: tuple(phase.get(name, phase.get(EVERYWHERE, uniform(0.0))) for phase in phases) for name in names}
+
+    def everything(self) -> list[tuple[str, str, Region]]:
+        """Every structure: name, the organ it is, region."""
+        matching = self.matching
+        organ_of = {m.region.number: name for name, m in matching.organs.items() if isinstance(m.region, Structure)} | {
+            t.structure.number: t.kind for t in matching.targets
+        }
+        return [(s.name, organ_of.get(s.number, ""), s) for s in self.source.plan.structures]
+
+    def wanted(self, name: str) -> tuple[str, str, Region]:
+        """A structure by ROI name, TG-263 name or kind of target, or two of them joined: name, organ, region.
+
+        ``Lungs-GTV`` is the difference, ``PTV&Lungs`` the intersection, ``Kidney_L+Kidney_R`` the union; of several
+        targets of a kind all are meant.
+
+        Raises
+        ------
+        MissingOrganError
+            No structure and no organ has this name.
+        """
+        found = self._named(name) or self._joined(name)
+        if found is not None:
+            return found
+        known = ", ".join(s.name for s in self.source.plan.structures)
+        raise MissingOrganError(f"no structure or organ {name[:80]!r} in the export", f"there are: {known[:500]}")
+
+    def _joined(self, name: str) -> tuple[str, str, Region] | None:
+        for sign, join in JOINS.items():
+            for at in [i for i, c in enumerate(name) if c == sign][::-1]:
+                sides = [
+                    self._named(part) or self._joined(part) for part in (name[:at].strip(), name[at + 1 :].strip())
+                ]
+                if sides[0] is not None and sides[1] is not None:
+                    return name, name, join(name, sides[0][2], sides[1][2])
+        return None
+
+    def _named(self, name: str) -> tuple[str, str, Region] | None:
+        matching = self.matching
+        for structure in self.source.plan.structures:
+            if structure.name == name:
+                organ = next((n for n, m in matching.organs.items() if m.region is structure), "")
+                return name, organ, structure
+        if name in matching.organs:
+            return name, name, matching.organs[name].region
+        targets = tuple(t.structure for t in matching.targets if t.kind == name.upper())
+        if targets:
+            return name, name, targets[0] if len(targets) == 1 else Union(name, targets)
+        return None
+
+    def dvh(self, name: str) -> Curve:
+        """Course DVH of a ROI, an organ or names joined such as ``Lungs-GTV``; or why there is none."""
+        if self.source.given is not None:
+            given = self.given.get(_organ_called(name))
+            return (
+                Absent.not_contoured("the scenario does not list it") if given is None else as_dvh(name, summed(given))
+            )
+        try:
+            _, _, region = self.wanted(name)
+        except MissingOrganError:
+            return Absent.not_contoured("no such structure in the export")
+        return self.of_course([region])[0]
+
+    def findings_of(self, names: Iterable[str]) -> tuple[Finding, ...]:
+        """What the engine noticed on the structures of these names; nothing for those that are not there."""
+        if self.source.given is not None:
+            return ()
+        regions = []
+        for name in names:
+            try:
+                regions.append(self.wanted(name)[2])
+            except MissingOrganError:
+                continue
+        return self.findings(regions)
+
+
+def _organ_called(name: str) -> str:
+    try:
+        return organ_name(name)
+    except MissingOrganError:
+        return name
+
+
+def as_dvh(name: str, distribution: DoseDistribution) -> DVH:
+    """A distribution as a DVH of unit volume: shares are exact, volumes in cm3 are not known."""
+    edges = np.arange(np.floor(distribution.dose_gy[-1] / BIN_GY) + 2) * BIN_GY
+    at_least = np.append(np.cumsum(distribution.share[::-1])[::-1], 0.0)
+    volume = at_least[np.searchsorted(distribution.dose_gy, edges)]
+    volume[0] = 1.0
+    return DVH(
+        name,
+        edges,
+        np.minimum.accumulate(volume),
+        mean_gy=distribution.mean_gy,
+        min_gy=float(distribution.dose_gy[0]),
+        max_gy=float(distribution.dose_gy[-1]),
+        total_cm3=1.0,
+        engine="scenario",
+    )

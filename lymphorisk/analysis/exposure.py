@@ -1,0 +1,47 @@
+"""What blood and lymphocytes meet: from a prepared course to blood dose and exposure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from lymphorisk import parameters
+from lymphorisk.analysis.prepared import Prepared
+from lymphorisk.circulation import MODELS, BloodDose, SurvivalForm
+from lymphorisk.lymphocyte import Course, PhaseExposure, population, survival_sets
+
+#: Doses kept of each distribution the lymphocytes meet: the kill of a fraction is then right to 1e-6, and a saved
+#: result stays small.
+BINS = 256
+
+
+def blood_dose_of(plan: Prepared) -> BloodDose:
+    """Blood dose of a fraction and of the course by the chosen engine."""
+    engine, options = MODELS[plan.options.blood_engine], plan.options
+    more: dict[str, Any] = {"seed": options.seed} if options.blood_engine == "montecarlo" else {}
+    if options.blood_engine == "exact":
+        more["bounds"] = options.blood_bounds
+    return engine(plan.flow.network, plan.flow.phases, survival_of(), stages=plan.stages, lanes=plan.lanes, **more)
+
+
+def survival_of() -> Mapping[str, SurvivalForm]:
+    """All lymphocyte survival models by name."""
+    return survival_sets(population(parameters.load("lymphocyte")).value)
+
+
+def exposure_of(plan: Prepared, blood: BloodDose) -> Course:
+    """What the lymphocytes meet, fraction by fraction."""
+    phases = []
+    for i, summary in enumerate(plan.flow.summaries):
+        phases.append(
+            PhaseExposure(
+                times_d=np.array(summary.days),
+                blood=blood.fraction[i].distribution().rebinned(BINS),
+                pools={pool: parts[i].rebinned(BINS) for pool, parts in plan.doses.pools.items()},
+                surrogate=plan.doses.surrogates,
+                modality=summary.modality,
+            )
+        )
+    return Course(tuple(phases), chemo=plan.patient.chemo or "none")

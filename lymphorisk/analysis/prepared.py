@@ -1,0 +1,145 @@
+"""The front half of the chain, for everything that follows: a source opened, its patient, network, doses and flow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from lymphorisk import parameters
+from lymphorisk.analysis.blood import Circulation, circulation
+from lymphorisk.analysis.curves import Curves
+from lymphorisk.analysis.doses import BodyNumbers, Doses, organ_doses
+from lymphorisk.analysis.options import Options
+from lymphorisk.analysis.source import Source, open_source, with_fractions
+from lymphorisk.dicom import Export
+from lymphorisk.findings import Finding
+from lymphorisk.plan import Patient
+from lymphorisk.scenario import Scenario
+
+#: Blood network when neither the user nor the scenario chooses one.
+DEFAULT_NETWORK = "32"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """A course as every model of the chain takes it.
+
+    Attributes
+    ----------
+    source : Source
+        The course as opened.
+    options : Options
+    patient : Patient
+        As used; `told` says where each fact came from.
+    network : str
+        Blood compartments, ``28`` or ``32``: the user's choice, else the scenario's, else the default.
+    stages, lanes : int
+        Of the circulation model, chosen in the same order.
+    body : BodyNumbers
+    curves : Curves
+        All dose-volume curves of the source.
+    doses : Doses
+        Of every organ that matters.
+    flow : Circulation
+        What the blood model is given.
+    """
+
+    source: Source
+    options: Options
+    patient: Patient
+    told: Mapping[str, str]
+    network: str
+    stages: int
+    lanes: int
+    body: BodyNumbers
+    curves: Curves
+    doses: Doses
+    flow: Circulation
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Of the files, the organ doses and the blood's timing, in the order they were met."""
+        return (*self.source.findings, *self.doses.findings, *self.flow.findings)
+
+    def with_doses(self, doses: Doses) -> Prepared:
+        """The same course with other organ doses."""
+        flow = circulation(self.source, doses, self.patient, self.options, self.network)
+        return replace(self, doses=doses, flow=flow)
+
+    def with_fractions(self, fractions: int) -> Prepared:
+        """The same total dose in another number of fractions; the curves stay."""
+        course = with_fractions(self.source, fractions)
+        doses = organ_doses(course, self.options, self.network, self.body, self.curves)
+        return replace(self, source=course).with_doses(doses)
+
+
+def prepare(
+    source: str | Path | Export | Scenario, patient: Patient | None = None, options: Options | None = None
+) -> Prepared:
+    """Open a source and prepare it for the models.
+
+    Parameters
+    ----------
+    source : path, Export or Scenario
+        A folder or zip a planning system exported, a scenario TOML, or either already read.
+    patient : Patient, optional
+        What is known of the patient; it wins over what the files say.
+    options : Options, optional
+        Choices; the defaults are the documented ones.
+
+    Raises
+    ------
+    InputError
+        A file that cannot be used, with a hint.
+    UndecidableError
+        The data cannot answer the question.
+    """
+    options = options or Options()
+    course = open_source(source, options)
+    who, told = known_patient(patient or Patient(), course.patient)
+    network = options.network or course.network or DEFAULT_NETWORK
+    numbers = parameters.load("circulation")
+    body = body_numbers(who)
+    curves = Curves(course, options)
+    doses = organ_doses(course, options, network, body, curves)
+    return Prepared(
+        source=course,
+        options=options,
+        patient=who,
+        told=told,
+        network=network,
+        stages=options.stages or course.stages or int(numbers["stages"].number),
+        lanes=options.lanes or course.lanes or int(numbers["lanes"].number),
+        body=body,
+        curves=curves,
+        doses=doses,
+        flow=circulation(course, doses, who, options, network),
+    )
+
+
+def known_patient(given: Patient, read: Patient) -> tuple[Patient, Mapping[str, str]]:
+    """The patient as used, and where each fact came from: ``given``, ``plan file`` or ``not known``."""
+    facts, told = {}, {}
+    for name, value in asdict(given).items():
+        from_file = getattr(read, name)
+        facts[name] = value if value is not None else from_file
+        told[name] = "given" if value is not None else "not known" if from_file is None else "plan file"
+    return Patient(**facts), told
+
+
+def body_numbers(patient: Patient) -> BodyNumbers:
+    """Body volume from the weight, else the reference body's."""
+    numbers = parameters.load("body")
+    if patient.weight_kg is None:
+        volume = numbers["volume"].number
+    else:
+        volume = patient.weight_kg / numbers["density"].number
+    return BodyNumbers(
+        volume_l=volume,
+        min_coverage=numbers["min_coverage"].number,
+        undecidable_coverage=numbers["undecidable_coverage"].number,
+        from_weight=patient.weight_kg is not None,
+        bone_threshold_hu=numbers["bone_threshold"].number,
+        bone_volume_l=numbers["bone_volume"].number,
+    )
