@@ -12,7 +12,7 @@ from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.source import Source
 from lymphorisk.dvh import DVH, DoseDistribution, Region, summed, uniform
 from lymphorisk.dvh.bone import bone_dvh
-from lymphorisk.dvh.engine import BIN_GY, RegionCurve, noticed, region_curves, slice_spacing
+from lymphorisk.dvh.engine import BIN_GY, RegionCurve, noticed, region_curves
 from lymphorisk.dvh.regions import Difference, Intersection, Union
 from lymphorisk.errors import MissingOrganError, UndecidableError
 from lymphorisk.findings import Finding
@@ -34,8 +34,7 @@ JOINS: dict[str, Callable[[str, Region, Region], Region]] = {
 class Curves:
     """The curves of every region of a source, of the course and of each phase.
 
-    Each is computed by the exact engine when it is first asked for, and kept. What else is asked for changes no digit:
-    the slice spacing that a structure on one plane is given belongs to the structure set.
+    Each is computed by the exact engine when it is first asked for, and kept. What else is asked for changes no digit.
 
     Parameters
     ----------
@@ -82,11 +81,6 @@ class Curves:
         """Highest dose of the course, the ceiling of what lies outside the grid; None in a scenario. [Gy]"""
         return None if self.source.given is not None else float(self.course_dose.dose_zyx.max())
 
-    @cached_property
-    def slice_mm(self) -> float:
-        """Slice spacing of the structure set. [mm]"""
-        return slice_spacing(self.source.plan.structures, self.course_dose)
-
     def of_course(self, regions: Sequence[Region], end_caps: str = "") -> tuple[Curve, ...]:
         """Curves of the course dose, by the chosen rule for end caps or another."""
         return tuple(c.curve for c in self._of(regions, self.course_dose, end_caps))
@@ -104,7 +98,7 @@ class Curves:
         keys = [(id(dose), caps, region) for region in regions]
         new = list(dict.fromkeys(key for key in keys if key not in self._known))
         if new:
-            made = region_curves([region for *_, region in new], dose, end_caps=caps, slice_mm=self.slice_mm)
+            made = region_curves([region for *_, region in new], dose, end_caps=caps)
             self._known.update(zip(new, made, strict=True))
         return [self._known[key] for key in keys]
 

@@ -17,6 +17,7 @@ from lymphorisk.dicom.frames import beams_on_one_grid
 from lymphorisk.dicom.link import Candidates, Linked, link
 from lymphorisk.dicom.patient import read_identity, read_patient
 from lymphorisk.dicom.reader import RT_ROLES, UNKNOWN, DicomFile, Found, find
+from lymphorisk.dicom.slices import with_slices
 from lymphorisk.dicom.summation import WHOLE, DosePart, PhaseLink
 from lymphorisk.dvh.curve import DVH
 from lymphorisk.errors import InputError, LinkError, UnsupportedDoseError
@@ -126,7 +127,8 @@ def _assemble(
     structure_set = rtstruct.read_structures(structure_file)
     findings += structure_set.findings
     phases = [_phase(p, beam_on_s, findings) for p in linked.phases]
-    structures = _in_frame(structure_set.structures, phases, linked, findings)
+    ct, ct_findings = read_ct(ct_files, structure_set)
+    structures = with_slices(_in_frame(structure_set.structures, phases, linked, findings), ct)
     for phase in phases:
         findings += checks.check_phase(phase)
     findings += checks.check_extent(structures, phases)
@@ -135,7 +137,6 @@ def _assemble(
         findings += [*plan.findings, *checks.check_approval(plan.approval, plan.label)]
     dvhs, dvh_findings = _tps_dvhs(linked, structures)
     findings += checks.check_tps_dvhs(dvhs, structures, phases[0].dose)
-    ct, ct_findings = read_ct(ct_files, structure_set)
     patient, patient_findings = read_patient([f for f in used if f.role != "RTDOSE"] + used)
     uids: dict[str, tuple[str, ...]] = {}
     for file in used:

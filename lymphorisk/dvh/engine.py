@@ -28,7 +28,7 @@ from lymphorisk.dvh.sampling import (
 )
 from lymphorisk.dvh.solid import Solid, solid_of
 from lymphorisk.dvh.stack import Stack, findings_of, stack_of
-from lymphorisk.errors import StructureError, UnsupportedGeometryError
+from lymphorisk.errors import StructureError
 from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.plan.grid import DoseGrid
 from lymphorisk.plan.structures import Structure
@@ -64,6 +64,14 @@ PARTLY_COVERED = rule(
 
 Map = NDArray[np.float32]
 Slab = tuple[float, float, Map]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawn:
+    """A structure's planes and the thickness of the slices they were drawn on. [mm]"""
+
+    stack: Stack
+    slice_mm: float
 
 
 def exact(
@@ -123,7 +131,13 @@ def exact_with_findings(
     bin_gy: float = BIN_GY,
     slice_mm: float | None = None,
 ) -> tuple[tuple[DVH | Absent, ...], tuple[Finding, ...]]:
-    """As `exact`, with what was noticed on the way."""
+    """As `exact`, with what was noticed on the way.
+
+    Parameters
+    ----------
+    slice_mm : float, optional
+        Thickness of the slices of structures that do not say it themselves. [mm]
+    """
     made = region_curves(regions, grid, end_caps=end_caps, bin_gy=bin_gy, slice_mm=slice_mm)
     return tuple(c.curve for c in made), noticed(made)
 
@@ -143,18 +157,12 @@ def region_curves(
         raise StructureError(f"a bin of {bin_gy:g} Gy has no width")
     dose = patient_dose(grid)
     structures = {id(s): s for region in regions for s in structures_of(region)}
-    stacks = {key: stack_of(s) for key, s in structures.items()}
-    spacing = slice_mm or _spacing([s for s in stacks.values() if s is not None], grid)
-    planes: dict[int, list[Finding]] = {key: [] for key in structures}
+    drawn: dict[int, Drawn | Absent | None] = {}
+    planes: dict[int, list[Finding]] = {}
     for key, s in structures.items():
-        stack = stacks[key]
-        if stack is not None:
-            planes[key] = findings_of(s, stack, spacing)
-            if end_caps == "half":
-                stacks[key], balls = with_balls(stack, spacing)
-                planes[key] += findings_of_balls(balls, f"ROI {s.number} {s.name}")
+        drawn[key], planes[key] = _drawn(s, slice_mm, end_caps)
     with ThreadPoolExecutor(WORKERS) as pool:
-        results = tuple(pool.map(lambda r: _of_region(r, stacks, dose, end_caps, bin_gy, spacing), regions))
+        results = tuple(pool.map(lambda r: _of_region(r, drawn, dose, end_caps, bin_gy), regions))
     return tuple(
         RegionCurve(result, tuple(f for s in structures_of(r) for f in planes[id(s)]), _coverage_findings(r, result))
         for r, result in zip(regions, results, strict=True)
@@ -173,39 +181,39 @@ def _coverage_findings(region: Region, result: DVH | Absent) -> tuple[Finding, .
     return (finding(PARTLY_COVERED, what, region.name, hint),)
 
 
-def slice_spacing(structures: Sequence[Structure], grid: DoseGrid) -> float:
-    """Usual distance of the planes of a structure set, that a structure on one plane is given; else the dose's. [mm]"""
-    stacks = []
-    for structure in structures:
-        try:
-            stacks.append(stack_of(structure))
-        except UnsupportedGeometryError:
-            continue
-    return _spacing([s for s in stacks if s is not None], grid)
+def _drawn(structure: Structure, slice_mm: float | None, end_caps: str) -> tuple[Drawn | Absent | None, list[Finding]]:
+    """The planes of a structure with the thickness of their slices, which no other structure has a say in.
 
-
-def _spacing(stacks: Sequence[Stack], grid: DoseGrid) -> float:
-    steps = [np.diff(s.z_mm) for s in stacks if len(s.z_mm) > 1]
-    if steps:
-        return float(np.median(np.concatenate(steps)))
-    return float(np.median(np.diff(grid.z_mm))) if len(grid.z_mm) > 1 else 1.0
+    None when it has no planes; `Absent` when it has one and nothing says how thick that is.
+    """
+    stack = stack_of(structure)
+    if stack is None:
+        return None, []
+    thickness = structure.slice_mm or slice_mm or stack.spacing_mm
+    if thickness is None:
+        return Absent.not_contoured(f"{structure.name} is drawn on one plane, and nothing says how thick it is"), []
+    found = findings_of(structure, stack, thickness)
+    if end_caps == "half":
+        stack, balls = with_balls(stack, thickness)
+        found += findings_of_balls(balls, f"ROI {structure.number} {structure.name}")
+    return Drawn(stack, thickness), found
 
 
 def _of_region(
     region: Region,
-    stacks: dict[int, Stack | None],
+    drawn: dict[int, Drawn | Absent | None],
     dose: AxialDose | ObliqueDose,
     end_caps: str,
     bin_gy: float,
-    spacing: float,
 ) -> DVH | Absent:
-    members = structures_of(region)
-    drawn = [s for s in members if stacks[id(s)] is not None]
-    if not drawn:
+    members = {id(s): drawn[id(s)] for s in structures_of(region)}
+    if unknown := [m for m in members.values() if isinstance(m, Absent)]:
+        return unknown[0]
+    shapes = {key: m for key, m in members.items() if isinstance(m, Drawn)}
+    if not shapes:
         return Absent.not_contoured(f"{region.name} has no closed contours")
-    shapes = [st for s in drawn if (st := stacks[id(s)]) is not None]
-    lattice = _lattice(shapes, dose)
-    solids = {id(s): solid_of(st, lattice, end_caps, spacing) for s, st in zip(drawn, shapes, strict=True)}
+    lattice = _lattice([m.stack for m in shapes.values()], dose)
+    solids = {key: solid_of(m.stack, lattice, end_caps, m.slice_mm) for key, m in shapes.items()}
     probe = sampler(dose, lattice)
     bottom, top = probe.z_reach
     bottom, top = bottom - BORDER_MM, top + BORDER_MM

@@ -44,7 +44,7 @@ ONE_PLANE = rule(
     "LR103",
     "info",
     "structure drawn on one plane",
-    "A structure on one plane has no spacing of its own; it is given the spacing of the other structures.",
+    "A structure on one plane has no spacing of its own; it is given the slice step of the CT, or of its set.",
 )
 
 Array = NDArray[np.float64]

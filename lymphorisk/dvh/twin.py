@@ -51,7 +51,7 @@ def sampled(
     mesh_mm : float
         Distance of the points. [mm]
     slice_mm : float
-        Thickness of a structure on one plane. [mm]
+        Thickness of a structure on one plane that does not say it itself. [mm]
     """
     return tuple(_one(region, grid, end_caps, mesh_mm, slice_mm) for region in regions)
 
@@ -61,7 +61,9 @@ def _one(region: Region, grid: DoseGrid, end_caps: str, mesh: float, slice_mm: f
     if not contours:
         return Absent.not_contoured(f"{region.name} has no closed contours")
     corners = np.concatenate(contours)
-    margin = np.array([0.0, 0.0, max(slice_mm, _largest_step(corners[:, 2]))])
+    margin = np.array(
+        [0.0, 0.0, max(slice_mm, _largest_step(corners[:, 2]), *(s.slice_mm or 0.0 for s in structures_of(region)))]
+    )
     low, high = corners.min(axis=0) - margin, corners.max(axis=0) + margin
     x, y, z = (np.arange(low[n] + 0.5 * mesh, high[n], mesh) for n in range(3))
     flat = np.stack(np.meshgrid(x, y, indexing="ij"), axis=-1).reshape(-1, 2)
@@ -118,7 +120,7 @@ def _in_structure(
         return inside
     heights = _planes(np.array([c[0, 2] for c in contours]))
     nearest = int(np.abs(heights - z).argmin())
-    first, last = _ends(heights, end_caps, slice_mm)
+    first, last = _ends(heights, end_caps, structure.slice_mm or slice_mm)
     if not first <= z < last:
         return inside
     for contour in contours:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lymphorisk.dvh.coverage import Lattice, coverage
 from lymphorisk.dvh.regions import Intersection, Region, Union
 from lymphorisk.dvh.stack import Stack, stack_of
+from lymphorisk.errors import StructureError
 from lymphorisk.plan.frame import borders
 from lymphorisk.plan.grid import DoseGrid
 from lymphorisk.plan.structures import Structure
@@ -52,7 +53,7 @@ def _of_structure(structure: Structure, grid: DoseGrid) -> Array:
     inside = np.zeros((len(stack.z_mm), shape[1], shape[2]))
     a, b = slice(max(i, 0), min(i + shape[2], lattice.nx)), slice(max(j, 0), min(j + shape[1], lattice.ny))
     inside[:, b.start - j : b.stop - j, a.start - i : a.stop - i] = share[:, b, a]
-    overlap = _overlap(_slabs(stack, grid), borders(grid.z_mm))
+    overlap = _overlap(_slabs(stack, structure.slice_mm), borders(grid.z_mm))
     return np.tensordot(overlap, inside, axes=([1], [0])) * (lattice.area_mm2 / MM3_PER_CM3)
 
 
@@ -74,10 +75,12 @@ def _lattice(stack: Stack, grid: DoseGrid) -> tuple[Lattice, int, int]:
     return lattice, left, down
 
 
-def _slabs(stack: Stack, grid: DoseGrid) -> Array:
+def _slabs(stack: Stack, slice_mm: float | None) -> Array:
     """Lower and upper end of each contour plane's slab, shape (k, 2). [mm]"""
     z = stack.z_mm
-    usual = stack.spacing_mm or float(np.median(np.diff(grid.z_mm))) if len(grid.z_mm) > 1 else 1.0
+    usual = stack.spacing_mm or slice_mm
+    if usual is None:
+        raise StructureError("a structure on one plane, and nothing says how thick it is")
     low, high = z - usual / 2, z + usual / 2
     for k, (a, b) in enumerate(pairwise(z)):
         if k not in stack.broken:

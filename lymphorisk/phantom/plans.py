@@ -303,7 +303,7 @@ def drawn_structures(
             raise ScenarioError(f"the phantom has no {name} to draw")
         contours = contours_of(solids[name], planes)
         kind = RT_TYPES.get(name, "PTV" if name.startswith("PTV") else "ORGAN")
-        out.append(Structure(len(out) + 1, name, contours, frame_of_reference, kind))
+        out.append(Structure(len(out) + 1, name, contours, frame_of_reference, kind, plane_mm))
     return tuple(out)
 
 

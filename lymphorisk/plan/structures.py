@@ -28,6 +28,8 @@ class Structure:
         Frame of Reference UID the contours are drawn in; empty when the export does not say.
     rt_type : str
         RT ROI Interpreted Type (EXTERNAL, PTV, ORGAN ...), empty when unknown.
+    slice_mm : float or None
+        Thickness of the image's slices it was drawn on: what a single plane stands for. None when nothing says. [mm]
     """
 
     number: int
@@ -35,8 +37,11 @@ class Structure:
     contours_mm: tuple[NDArray[np.float64], ...]
     frame_of_reference: str = ""
     rt_type: str = ""
+    slice_mm: float | None = None
 
     def __post_init__(self) -> None:
+        if self.slice_mm is not None and not self.slice_mm > 0:
+            raise StructureError(f"ROI {self.number}: a slice of {self.slice_mm:g} mm has no thickness")
         for contour in self.contours_mm:
             if contour.ndim != 2 or contour.shape[1] != 3:
                 raise StructureError(f"ROI {self.number}: a contour has shape {contour.shape}, not (n, 3)")

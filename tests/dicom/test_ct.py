@@ -8,6 +8,7 @@ import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 
 from lymphorisk.dicom import read_export
+from lymphorisk.dvh import exact
 
 SERIES = "1.2.826.0.1.5"
 ROWS, COLUMNS, SPACING = 6, 8, (3.0, 2.0)
@@ -58,6 +59,23 @@ def test_slices_are_sorted_along_the_normal(export_of):
     assert np.diff(ct.y_mm) == pytest.approx(3.0)
     assert [ct.hu_zyx[k, 2, 3] for k in range(3)] == [2 * (100 * n + 23) - 1024 for n in (2, 3, 1)]
     assert not ct.hu_zyx.flags.writeable
+
+
+@pytest.mark.parametrize("step", [1.5, 4.0])
+def test_a_structure_on_one_plane_is_as_thick_as_the_ct_slices(export_of, step):
+    """Whoever asks for it, and whatever the dose grid (3 mm here) and the other structures (3 mm) are."""
+    export = with_slices(export_of, [slice_at(step * (n - 5), n) for n in range(1, 11)])
+    spleen = next(s for s in export.plan.structures if s.name == "Spleen")
+    dose = export.plan.phases[0].dose
+    (alone,), together = exact([spleen], dose), exact(export.plan.structures, dose)
+    assert alone.total_cm3 == pytest.approx(8 * 11 * step / 1000, rel=1e-6)
+    assert [c.total_cm3 for c in together if getattr(c, "name", "") == "Spleen"] == [alone.total_cm3]
+
+
+def test_a_ct_in_another_frame_than_the_structures_is_rejected(export_of):
+    export = with_slices(export_of, [slice_at(3.0 * n, n, frame="1.2.3.4") for n in range(3)])
+    assert export.ct is None
+    assert "LR027" in {f.code for f in export.findings}
 
 
 @pytest.mark.parametrize(("slope", "intercept"), [("0.5", "-1000.25"), ("400", "-1024"), ("1", "0")])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
 import pytest
 
+from lymphorisk.absent import Absent
 from lymphorisk.dvh import DVH, exact
 from lymphorisk.dvh.metrics import metric
 from lymphorisk.dvh.solids import (
@@ -156,14 +158,13 @@ def test_small_spheres_on_two_or_three_slices(lowest: float, spacing: float) -> 
 def test_one_slice_in_a_steep_peak() -> None:
     disc = cylinder(10.0, 3.0)
     field = Gaussian(60.0, (4.0, 0.0, 0.0), 6.0)
-    dvh = exact([disc.structure(np.zeros(1))], dose_grid(field, [-20] * 3, [20] * 3, 1.0, shift_mm=-0.2), bin_gy=0.01)[
-        0
-    ]
-    assert isinstance(dvh, DVH)
-    # alone, its thickness is the dose grid's; the other structures' spacing when there are any
-    assert dvh.total_cm3 == pytest.approx(np.pi * 100 * 1.0 / 1000, rel=1e-3)
+    grid = dose_grid(field, [-20] * 3, [20] * 3, 1.0, shift_mm=-0.2)
+    drawn = disc.structure(np.zeros(1))
+    # nothing says how thick it is: no number, whatever else is asked for and however fine the dose
     partner = cylinder(12.0, 30.0).structure(np.arange(-13.5, 14, 3.0), number=2)
-    dvh = exact([disc.structure(np.zeros(1)), partner], dose_grid(field, [-20] * 3, [20] * 3, 1.0, shift_mm=-0.2))[0]
+    assert isinstance(exact([drawn], grid)[0], Absent)
+    assert isinstance(exact([drawn, partner], grid)[0], Absent)
+    dvh = exact([replace(drawn, slice_mm=3.0)], grid)[0]
     assert isinstance(dvh, DVH)
     assert dvh.total_cm3 == pytest.approx(disc.volume_cm3, rel=1e-3)
     assert worst(disc, field, dvh) <= 1.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -186,10 +188,30 @@ def test_two_pieces_far_apart_stay_two() -> None:
 
 
 def test_one_plane_says_its_thickness() -> None:
-    (dvh, _), found = exact_with_findings([box(-4, 4, -4, 4, [0.0]), box(-9, 9, -9, 9, [-6, -3, 0, 3], 2)], RAMP)
+    (dvh,), found = exact_with_findings([replace(box(-4, 4, -4, 4, [0.0]), slice_mm=3.0)], RAMP)
     assert isinstance(dvh, DVH)
     assert dvh.total_cm3 == pytest.approx(64 * 3 / 1000)
     assert [f.code for f in found] == ["LR103"]
+
+
+def test_a_curve_does_not_depend_on_its_company() -> None:
+    one = replace(box(-4, 4, -4, 4, [0.0]), slice_mm=3.0)
+    pair = Structure(3, "pair", tuple(c + np.array([9.0, 0, 0]) for c in box(-3, 3, -3, 3, [-1, 1]).contours_mm))
+    coarse, fine = box(-9, 9, -9, 9, np.arange(-12, 13, 6.0), 4), box(-9, 9, -9, 9, np.arange(-12, 13, 0.5), 5)
+    alone = [only(s) for s in (one, pair)]
+    for company in ([coarse], [fine], [coarse, fine]):
+        together = exact([*company, one, pair], RAMP)[-2:]
+        for a, b in zip(alone, together, strict=True):
+            assert isinstance(b, DVH)
+            np.testing.assert_array_equal(a.volume_cm3, b.volume_cm3)
+
+
+def test_a_member_of_unknown_thickness_is_not_left_out_in_silence() -> None:
+    one, other = box(-4, 4, -4, 4, [0.0]), box(-9, 9, -9, 9, [-6, -3, 0, 3], 2)
+    for region in (Union("u", (one, other)), Difference("d", other, one)):
+        (result,) = exact([region], RAMP)
+        assert isinstance(result, Absent)
+        assert "how thick" in result.reason
 
 
 def test_contours_outside_the_axial_planes_are_refused_by_name() -> None:
