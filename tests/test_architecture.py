@@ -29,7 +29,7 @@ ORDER: tuple[frozenset[str], ...] = (
     frozenset({"parameters"}),
     frozenset({"findings"}),
     frozenset({"units"}),
-    frozenset({"absent"}),
+    frozenset({"absent", "frozen"}),
     frozenset({"errors"}),
     frozenset({"version"}),
 )

@@ -24,7 +24,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing import Pool
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -39,6 +38,7 @@ from lymphorisk.calibration.anchors import (
     whole_body_rows,
 )
 from lymphorisk.errors import ParameterError
+from lymphorisk.frozen import FrozenDict
 from lymphorisk.lymphocyte.course import Course
 from lymphorisk.lymphocyte.pools import POOL_OF
 from lymphorisk.lymphocyte.population import Z_90, Draws, Population, in_range, normals, population
@@ -134,7 +134,7 @@ def scene(anchor: Anchor) -> Scene:
     weeks = int(max(anchor.day(last), last)) // COUNT_EVERY_D + 2
     noise = np.random.default_rng([SEED, weeks]).standard_normal((PATIENTS, weeks))
     parts = tuple((np.sort(rows), courses) for rows, (_, courses) in zip(dealt, ways, strict=True))
-    return Scene(anchor, parts, MappingProxyType(z), baseline, noise)
+    return Scene(anchor, parts, FrozenDict(z), baseline, noise)
 
 
 def draws_at(people: Population, z: Mapping[str, float], patients: Mapping[str, NDArray[np.float64]], n: int) -> Draws:
@@ -143,7 +143,7 @@ def draws_at(people: Population, z: Mapping[str, float], patients: Mapping[str, 
         name: np.full(n, float(in_range(np.array(z[name]), v, people.low[name], people.high[name])) if name in z else v)
         for name, v in people.value.items()
     }
-    return Draws(MappingProxyType(values), patients)
+    return Draws(FrozenDict(values), patients)
 
 
 def predicted(row: Row, people: Population, z: Mapping[str, float], baseline: float = 1.0) -> float:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +27,7 @@ from lymphorisk.circulation.survival_form import SurvivalForm
 from lymphorisk.circulation.threads import one_blas_thread
 from lymphorisk.errors import NotConvergedError, ScenarioError
 from lymphorisk.findings import Finding, finding, rule
+from lymphorisk.frozen import FrozenDict
 
 Real = NDArray[np.float64]
 
@@ -375,7 +375,7 @@ def blood_dose(
         error=errors,
         findings=_findings(network, phases, bin_gy, max(e.lanes for e in errors)),
         stages=stages,
-        lanes=MappingProxyType({name: len(lane.share) for name, lane in used[0].lanes.items()}),
+        lanes=FrozenDict({name: len(lane.share) for name, lane in used[0].lanes.items()}),
     )
 
 
@@ -399,7 +399,7 @@ def _bounds(
         same = all(len(phase.lanes[key].share) == len(used.lanes[key].share) for key in phase.lanes)
         f = solved if same else _solve_fraction(chain(network, phase, stages), survival, bin_gy, steps, transits)
         out[name] = f.summary()
-    return MappingProxyType(out)
+    return FrozenDict(out)
 
 
 def _attribution(f: _Fraction, phase: PhaseBlood) -> Attribution:
@@ -408,17 +408,15 @@ def _attribution(f: _Fraction, phase: PhaseBlood) -> Attribution:
     back = np.argsort(phase.order)
     names = {name: np.flatnonzero(c.compartment == c.network.index(name)) for name in phase.lanes}
     return Attribution(
-        dose_gy=MappingProxyType({name: float(dose[:, i].sum()) for name, i in names.items()}),
+        dose_gy=FrozenDict({name: float(dose[:, i].sum()) for name, i in names.items()}),
         dose_by_beam_gy=tuple(float(d) for d in dose.sum(axis=1)[back]),
-        killed=MappingProxyType(
+        killed=FrozenDict(
             {
-                form: MappingProxyType({name: float(k[:, i].sum()) for name, i in names.items()})
+                form: FrozenDict({name: float(k[:, i].sum()) for name, i in names.items()})
                 for form, k in f.killed.items()
             }
         ),
-        killed_by_beam=MappingProxyType(
-            {form: tuple(float(v) for v in k.sum(axis=1)[back]) for form, k in f.killed.items()}
-        ),
+        killed_by_beam=FrozenDict({form: tuple(float(v) for v in k.sum(axis=1)[back]) for form, k in f.killed.items()}),
     )
 
 
@@ -445,9 +443,9 @@ def _course_attribution(
                 organ[name] = organ.get(name, 0.0) + times * k
             beam += [times * k for k in part.killed_by_beam[form]]
             alive *= s**n
-        killed[form] = MappingProxyType(organ)
+        killed[form] = FrozenDict(organ)
         by_beam[form] = tuple(beam)
-    return Attribution(MappingProxyType(dose), tuple(beams), MappingProxyType(killed), MappingProxyType(by_beam))
+    return Attribution(FrozenDict(dose), tuple(beams), FrozenDict(killed), FrozenDict(by_beam))
 
 
 def _findings(network: Network, phases: Sequence[PhaseBlood], bin_gy: float, joined: float) -> tuple[Finding, ...]:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from lymphorisk.circulation.lanes import PhaseBlood, adapted
 from lymphorisk.circulation.network import Network
 from lymphorisk.circulation.survival_form import SurvivalForm
 from lymphorisk.circulation.threads import one_blas_thread
+from lymphorisk.frozen import FrozenDict
 from lymphorisk.plan.frame import read_only
 
 Real = NDArray[np.float64]
@@ -101,7 +101,7 @@ def kill_gradient(
             dose_gy=read_only(c.dose_gy[back][:, here]),
             per_gy=read_only(-slope[back][:, here]),
         )
-    return KillGradient(1.0 - value, MappingProxyType(out))
+    return KillGradient(1.0 - value, FrozenDict(out))
 
 
 def _differentiate(c: Chain, nodes: Nodes) -> tuple[float, Real]:

@@ -7,7 +7,6 @@ It shares no numerics with the exact engine and checks it. It is also the engine
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +19,7 @@ from lymphorisk.circulation.network import Network
 from lymphorisk.circulation.summary import BloodSummary, course, summarise
 from lymphorisk.circulation.survival_form import SurvivalForm
 from lymphorisk.errors import ScenarioError
+from lymphorisk.frozen import FrozenDict
 from lymphorisk.plan.frame import read_only
 
 Real = NDArray[np.float64]
@@ -166,14 +166,14 @@ def blood_dose(
         network=network.title,
         fraction=tuple(fractions),
         course=summary,
-        by_organ=MappingProxyType(by_organ),
+        by_organ=FrozenDict(by_organ),
         attribution=parts,
-        course_attribution=Attribution(MappingProxyType(by_organ), beams, MappingProxyType({}), MappingProxyType({})),
-        bounds=MappingProxyType({}),
+        course_attribution=Attribution(FrozenDict(by_organ), beams, FrozenDict({}), FrozenDict({})),
+        bounds=FrozenDict({}),
         error=tuple(errors),
         findings=(),
         stages=stages,
-        lanes=MappingProxyType({name: len(lane.share) for name, lane in phases[0].lanes.items()}),
+        lanes=FrozenDict({name: len(lane.share) for name, lane in phases[0].lanes.items()}),
     )
 
 
@@ -196,8 +196,8 @@ def _dose_shares(c: Chain, phase: PhaseBlood) -> Attribution:
     organ = {name: float(dose[:, c.compartment == c.network.index(name)].sum()) for name in phase.lanes}
     assert abs(sum(organ.values()) - mean_gy(c)) < SAFE
     return Attribution(
-        MappingProxyType(organ),
+        FrozenDict(organ),
         tuple(float(d) for d in dose.sum(axis=1)[back]),
-        MappingProxyType({}),
-        MappingProxyType({}),
+        FrozenDict({}),
+        FrozenDict({}),
     )

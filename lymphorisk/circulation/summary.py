@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.circulation.dosegrid import Histogram
 from lymphorisk.dvh.curve import DoseDistribution
+from lymphorisk.frozen import FrozenDict
 from lymphorisk.plan.frame import read_only
 
 Real = NDArray[np.float64]
@@ -139,7 +139,7 @@ def summarise(
         v_gt_0_125=share_above(h, V_GT_GY[1]),
         v_ge_0_5=share_above(h, V_GE_GY, inclusive=True),
         d2_gy=hottest(h, HOTTEST, top_gy),
-        surviving=MappingProxyType(dict(surviving)),
+        surviving=FrozenDict(dict(surviving)),
         dose_gy=read_only(np.asarray(edges, dtype=np.float64)),
         volume_fraction_cumulative=read_only(cumulative),
         least_gy=h.offset_gy,

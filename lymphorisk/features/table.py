@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from lymphorisk.dvh.curve import DoseDistribution, mixture
 from lymphorisk.errors import ScenarioError
 from lymphorisk.features.schema import FEATURES, NAMES, SITE_NAMES, VERSION
+from lymphorisk.frozen import FrozenDict
 from lymphorisk.plan.frame import read_only
 from lymphorisk.plan.patient import Patient
 
@@ -22,7 +22,7 @@ CM3_PER_L = 1000.0
 #: Organs described by absolute amounts, because contours end where the scan does.
 ABSOLUTE = ("Body", "VB")
 #: TG-263 names that stand for an organ of the schema: alternatives in order, each a set of parts taken together.
-PARTS: Mapping[str, tuple[tuple[str, ...], ...]] = MappingProxyType(
+PARTS: Mapping[str, tuple[tuple[str, ...], ...]] = FrozenDict(
     {
         "Body": (("Body",), ("External",)),
         "Spleen": (("Spleen",),),
@@ -198,4 +198,4 @@ def feature_vector(
             else:
                 values[f.name] = amount
     row = np.array([values.get(name, math.nan) for name in NAMES])
-    return FeatureVector(row, NAMES, MappingProxyType({n: reasons[n] for n in NAMES if n in reasons}))
+    return FeatureVector(row, NAMES, FrozenDict({n: reasons[n] for n in NAMES if n in reasons}))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from lymphorisk.dvh.curve import DoseDistribution
 from lymphorisk.errors import MissingOrganError, ScenarioError
+from lymphorisk.frozen import FrozenDict
 from lymphorisk.lymphocyte.pools import POOLS
 from lymphorisk.plan.frame import read_only
 from lymphorisk.plan.treatment import MODALITIES
@@ -57,7 +57,7 @@ class PhaseExposure:
         if self.modality not in MODALITIES:
             raise ScenarioError(f"modality {self.modality!r} is not one of {', '.join(MODALITIES)}")
         object.__setattr__(self, "times_d", read_only(times.copy()))
-        object.__setattr__(self, "pools", MappingProxyType(dict(self.pools)))
+        object.__setattr__(self, "pools", FrozenDict(dict(self.pools)))
 
     def distribution(self, pool: str) -> DoseDistribution:
         """Dose of one fraction to `pool`, blood included. [Gy]"""

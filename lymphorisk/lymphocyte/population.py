@@ -16,13 +16,13 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.errors import ParameterError
+from lymphorisk.frozen import FrozenDict
 from lymphorisk.lymphocyte.survival import SURVIVAL_SETS
 from lymphorisk.plan.frame import read_only
 
@@ -114,7 +114,7 @@ def population(
             raise ParameterError(f"parameter {name}: {value[name]:g} with range {low[name]:g} to {high[name]:g}")
     if posterior is not None and (unknown := set(posterior.names) - set(value)):
         raise ParameterError(f"the posterior moves {sorted(unknown)[0]!r}, which is not a parameter")
-    return Population(MappingProxyType(value), MappingProxyType(low), MappingProxyType(high), posterior, survival)
+    return Population(FrozenDict(value), FrozenDict(low), FrozenDict(high), posterior, survival)
 
 
 def uniforms(seed: int, name: str, draws: int) -> NDArray[np.float64]:
@@ -213,4 +213,4 @@ def draw(
     for name in patient:
         key = f"patient.{name}"
         z[key] = normals(seed, key, draws) if "patients" in vary else still
-    return Draws(MappingProxyType(values), MappingProxyType(z))
+    return Draws(FrozenDict(values), FrozenDict(z))

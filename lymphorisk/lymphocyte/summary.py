@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lymphorisk.frozen import FrozenDict
 from lymphorisk.lymphocyte.grade import GRADE_BELOW
 from lymphorisk.plan.frame import read_only
 
@@ -170,10 +170,10 @@ def summarise(
     log_nadir = np.log(np.maximum(nadir, np.finfo(np.float64).tiny))
     mean = float(w @ log_nadir)
     return Summary(
-        quantiles=MappingProxyType(dict(zip(QUANTILES, found, strict=True))),
+        quantiles=FrozenDict(dict(zip(QUANTILES, found, strict=True))),
         nadir=Nadir(band(nadir, w), band(day[counts.argmin(axis=1)], w)),
-        grade_probability=MappingProxyType({g: float(w @ (nadir < edge)) for g, edge in below.items()}),
-        days_below=MappingProxyType({name: band((counts < edge) @ width, w) for name, edge in BELOW.items()}),
+        grade_probability=FrozenDict({g: float(w @ (nadir < edge)) for g, edge in below.items()}),
+        days_below=FrozenDict({name: band((counts < edge) @ width, w) for name, edge in BELOW.items()}),
         recovery=_recovery(day, counts, w, BELOW["0.5"]),
         sd_ln_nadir=float(np.sqrt(w @ (log_nadir - mean) ** 2)),
     )

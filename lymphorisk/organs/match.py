@@ -11,11 +11,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from types import MappingProxyType
 
 from lymphorisk.dvh.regions import Region, Union
 from lymphorisk.errors import AmbiguousOrganError, MissingOrganError
 from lymphorisk.findings import Finding, finding, rule
+from lymphorisk.frozen import FrozenDict
 from lymphorisk.organs import names
 from lymphorisk.organs.cover import blood_cover, pool_cover
 from lymphorisk.organs.organ import NETWORKS, Organ
@@ -108,7 +108,7 @@ class Matching:
 
     organs: Mapping[str, Match]
     unmatched: tuple[Unmatched, ...] = ()
-    suggestions: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    suggestions: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: FrozenDict({}))
     targets: tuple[Target, ...] = ()
     findings: tuple[Finding, ...] = ()
 
@@ -241,9 +241,9 @@ def match(structures: Sequence[Structure], overrides: Mapping[str, str | int] | 
     empty = [Unmatched(s.number, s.name, "no closed contour") for s in structures if not _closed(s)]
     regions = {name: m.region for name, m in organs.items()}
     return Matching(
-        MappingProxyType({name: organs[name] for name in load() if name in organs}),
+        FrozenDict({name: organs[name] for name in load() if name in organs}),
         tuple(sorted([*unmatched, *empty], key=lambda u: u.number)),
-        MappingProxyType(suggestions),
+        FrozenDict(suggestions),
         targets,
         (*findings, *noted, *_stand_ins(organs), *check_sides(regions), *check_places(regions)),
     )

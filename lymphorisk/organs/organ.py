@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
+
+from lymphorisk.frozen import FrozenDict
 
 KINDS = ("organ", "external", "target")
 NETWORKS = ("28", "32")
@@ -69,10 +70,10 @@ class Organ:
     tg263: bool = True
     fma: str = ""
     kind: str = "organ"
-    aliases: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    aliases: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: FrozenDict({}))
     spellings: tuple[str, ...] = ()
     recipes: tuple[Recipe, ...] = ()
-    compartments: Mapping[str, Mapping[str, float]] = field(default_factory=lambda: MappingProxyType({}))
+    compartments: Mapping[str, Mapping[str, float]] = field(default_factory=lambda: FrozenDict({}))
     pool: str | None = None
     pool_share: float = 0.0
     part_of: str = ""
@@ -81,7 +82,7 @@ class Organ:
     dilution: str = ""
     not_alone: tuple[str, ...] = ()
     volume_range_cm3: tuple[float, float] | None = None
-    origins: Mapping[str, Origin] = field(default_factory=lambda: MappingProxyType({}))
+    origins: Mapping[str, Origin] = field(default_factory=lambda: FrozenDict({}))
 
     @property
     def marrow_share(self) -> float:

@@ -6,10 +6,10 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from lymphorisk.errors import ParameterError
+from lymphorisk.frozen import FrozenDict
 from lymphorisk.organs.names import transliterated, with_side
 from lymphorisk.organs.organ import KINDS, NETWORKS, POOLS, Organ, Origin, Recipe
 from lymphorisk.parameters import KNOWN, sources
@@ -47,7 +47,7 @@ def load() -> Mapping[str, Organ]:
         named = (organ.part_of, organ.stands_for, *(part for recipe in organ.recipes for part in recipe.of))
         if unknown := [name for name in named if name and name not in organs]:
             raise ParameterError(f"organ {organ.name} names {unknown[0]!r}, which is no organ")
-    return MappingProxyType(organs)
+    return FrozenDict(organs)
 
 
 def _expanded(table: Mapping[str, Any], file: str) -> Iterator[Organ]:
@@ -81,10 +81,10 @@ def _organ(table: Mapping[str, Any], file: str, number: int | None, side: str | 
         tg263=table["tg263"],
         fma=fma if isinstance(fma, str) else fma[0 if side == "L" else 1],
         kind=kind,
-        aliases=MappingProxyType(aliases),
+        aliases=FrozenDict(aliases),
         spellings=tuple(_spellings(table, filled, side)),
         recipes=tuple(Recipe(r["how"], tuple(filled(o) for o in r["of"])) for r in table.get("recipes", ())),
-        compartments=MappingProxyType({n: MappingProxyType(dict(blood[n])) for n in NETWORKS if n in blood}),
+        compartments=FrozenDict({n: FrozenDict(dict(blood[n])) for n in NETWORKS if n in blood}),
         pool=pool["name"] if pool else None,
         pool_share=float(pool["share"]) if pool else 0.0,
         part_of=filled(table.get("part_of", "")),
@@ -93,9 +93,7 @@ def _organ(table: Mapping[str, Any], file: str, number: int | None, side: str | 
         dilution=table.get("dilution", ""),
         not_alone=tuple(filled(name) for name in table.get("not_alone", ())),
         volume_range_cm3=(float(volume["low"]), float(volume["high"])) if volume else None,
-        origins=MappingProxyType(
-            {key: _origin(table[key], file) for key in ("blood", "pool", "volume_cm3") if key in table}
-        ),
+        origins=FrozenDict({key: _origin(table[key], file) for key in ("blood", "pool", "volume_cm3") if key in table}),
     )
 
 

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from lymphorisk.errors import ParameterError
+from lymphorisk.frozen import FrozenDict
 
 DATA = Path(__file__).parent / "data"
 KNOWN = ("read", "derived", "recalled", "fitted", "assumed")
@@ -94,7 +94,7 @@ def _parameter(topic: str, name: str, entry: Mapping[str, Any], known_sources: M
 def sources() -> Mapping[str, Source]:
     """All sources by key."""
     table = tomllib.loads((DATA / "sources.toml").read_text(encoding="utf-8"))
-    return MappingProxyType({k: Source(k, v["citation"], v.get("anchor", "")) for k, v in table.items()})
+    return FrozenDict({k: Source(k, v["citation"], v.get("anchor", "")) for k, v in table.items()})
 
 
 @cache
@@ -117,7 +117,7 @@ def load(topic: str) -> Mapping[str, Parameter]:
     path = DATA / f"{topic}.toml"
     if topic not in topics():
         raise ParameterError(f"no parameter topic {topic!r}", f"there are: {', '.join(topics())}")
-    return MappingProxyType(_parameters(topic, tomllib.loads(path.read_text(encoding="utf-8"))))
+    return FrozenDict(_parameters(topic, tomllib.loads(path.read_text(encoding="utf-8"))))
 
 
 def read_file(path: Path, topic: str) -> Mapping[str, Parameter]:
@@ -134,7 +134,7 @@ def read_file(path: Path, topic: str) -> Mapping[str, Parameter]:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ParameterError(f"cannot read {path.name}: {error}", "see docs/conditioning.md for the format") from error
-    return MappingProxyType(_parameters(topic, table, free_sources=True))
+    return FrozenDict(_parameters(topic, table, free_sources=True))
 
 
 def _parameters(topic: str, table: Mapping[str, Any], free_sources: bool = False) -> dict[str, Parameter]:

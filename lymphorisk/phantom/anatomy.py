@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TypeAlias
 
 import numpy as np
 from numpy.random import Generator
 
 from lymphorisk.errors import ParameterError, ScenarioError
+from lymphorisk.frozen import FrozenDict
 from lymphorisk.phantom.shapes import Bands, Common, Ellipsoid, Loft, Shape, Together, Triple, Tube, Without
 from lymphorisk.units import MM3_PER_CM3
 
@@ -256,11 +256,11 @@ def anatomy(
         sex,
         height,
         weight,
-        MappingProxyType(shapes),
-        MappingProxyType(density),
+        FrozenDict(shapes),
+        FrozenDict(density),
         in_trunk,
         in_head,
-        MappingProxyType(dict(numbers)),
+        FrozenDict(dict(numbers)),
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 
 import numpy as np
 from numpy.random import Generator
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from lymphorisk.dvh.curve import DoseDistribution
 from lymphorisk.errors import ScenarioError
+from lymphorisk.frozen import FrozenDict
 from lymphorisk.phantom.anatomy import GROUPS, Anatomy, Numbers, anatomy, number, numbers_of
 from lymphorisk.phantom.contours import contours_of
 from lymphorisk.phantom.dose import FieldDose, TechniqueDose, photon_beam, proton_beam, technique_dose
@@ -155,7 +155,7 @@ def phantom_plan(
         z_range = (low - reach, high + reach)
     extra = {} if aim.gtv is None else {"GTV": aim.gtv}
     grid = voxels(body, spacing_mm, z_range_mm=z_range, names=names, extra=extra)
-    empty = PhantomPlan(site, body, MappingProxyType(extra), grid, (), ())
+    empty = PhantomPlan(site, body, FrozenDict(extra), grid, (), ())
     return with_phase(
         empty,
         site,
@@ -196,7 +196,7 @@ def with_phase(
     ptv = f"PTV_{prescribed * CGY_PER_GY:04.0f}"
     grid = plan.grid
     indices = voxels_of(aim.ptv, grid.x_mm, grid.y_mm, grid.z_mm)
-    grid = replace(grid, owned=MappingProxyType({**grid.owned, ptv: indices}))
+    grid = replace(grid, owned=FrozenDict({**grid.owned, ptv: indices}))
     margin = number(numbers, f"site.{site}.field_margin") if field_margin_mm is None else field_margin_mm
     modulation = number(numbers, f"technique.{name}.modulation")
     if modality == "proton":
@@ -241,7 +241,7 @@ def with_phase(
         own = tuple(np.sum([parts[i] for i in group], axis=0) * np.float32(prescribed) for group in members)
     return replace(
         plan,
-        targets=MappingProxyType({**plan.targets, ptv: aim.ptv}),
+        targets=FrozenDict({**plan.targets, ptv: aim.ptv}),
         grid=grid,
         phases=(*plan.phases, phase),
         doses_zyx=(*plan.doses_zyx, dose),

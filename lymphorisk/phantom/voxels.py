@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.dvh.curve import DoseDistribution
+from lymphorisk.frozen import FrozenDict
 from lymphorisk.phantom.anatomy import BONES, GROUPS, LUNGS, Anatomy
 from lymphorisk.phantom.shapes import Shape
 from lymphorisk.plan.frame import read_only
@@ -142,7 +142,7 @@ def voxels(
                 density[inside] = body.density[value]
     filled = density.reshape(len(z), len(y), len(x))
     read_only(filled)
-    return Voxels(x, y, z, spacing_mm, MappingProxyType(owned), filled, MappingProxyType(parts))
+    return Voxels(x, y, z, spacing_mm, FrozenDict(owned), filled, FrozenDict(parts))
 
 
 def organ_distributions(grid: Voxels, dose_zyx: NDArray[np.floating]) -> dict[str, DoseDistribution]:

@@ -16,7 +16,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 
 from lymphorisk.errors import PredictorFileError
 from lymphorisk.features import VERSION, FeatureVector, feature
+from lymphorisk.frozen import FrozenDict
 from lymphorisk.predict.applicability import TrainingRange
 from lymphorisk.predict.calibration import Calibration
 from lymphorisk.predict.conformal import ConformalSets
@@ -206,10 +206,10 @@ def _predictor(path: Path, card: Mapping[str, Any], files: Mapping[str, bytes], 
         sha256=digest,
         trained_on=str(card["model"]["trained_on"]),
         features=features,
-        boosters=MappingProxyType(boosters),
-        spread=MappingProxyType({k: tuple(v) for k, v in spread.items()}),
-        calibration=MappingProxyType({k: Calibration(**v) for k, v in settings["calibration"].items()}),
-        conformal=MappingProxyType({k: ConformalSets(**v) for k, v in settings["conformal"].items()}),
+        boosters=FrozenDict(boosters),
+        spread=FrozenDict({k: tuple(v) for k, v in spread.items()}),
+        calibration=FrozenDict({k: Calibration(**v) for k, v in settings["calibration"].items()}),
+        conformal=FrozenDict({k: ConformalSets(**v) for k, v in settings["conformal"].items()}),
         nadir_levels=tuple(settings["nadir"]["levels"]),
         nadir_widening=float(settings["nadir"]["widening"]),
         seen=TrainingRange(
@@ -219,7 +219,7 @@ def _predictor(path: Path, card: Mapping[str, Any], files: Mapping[str, bytes], 
             background["patients"].astype(np.float64),
         ),
         background=background["background"].astype(np.float64),
-        card=MappingProxyType(card),
+        card=FrozenDict(card),
     )
 
 

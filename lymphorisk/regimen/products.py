@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from types import MappingProxyType
 
 from lymphorisk import parameters
 from lymphorisk.conditioning.regimen import (
@@ -17,6 +16,7 @@ from lymphorisk.conditioning.regimen import (
     Regimen,
 )
 from lymphorisk.errors import ParameterError, ScenarioError
+from lymphorisk.frozen import FrozenDict
 from lymphorisk.parameters import Parameter
 
 FROM_START = "d of lymphodepletion"
@@ -29,7 +29,7 @@ def products() -> Mapping[str, Regimen]:
     for name, parameter in parameters.load("products").items():
         product, _, what = name.partition(".")
         groups.setdefault(product, {})[what] = parameter
-    return MappingProxyType({product: _regimen(product, entries) for product, entries in groups.items()})
+    return FrozenDict({product: _regimen(product, entries) for product, entries in groups.items()})
 
 
 def product(name: str) -> Regimen:

@@ -25,12 +25,12 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from lymphorisk.dvh import DoseDistribution
 from lymphorisk.errors import ScenarioError
 from lymphorisk.findings import Finding, finding, rule
+from lymphorisk.frozen import FrozenDict
 from lymphorisk.plan import Patient, Phase
 from lymphorisk.scenario.dose import organ_dose
 from lymphorisk.scenario.fields import content, known, number, parsed, table_of, text, whole
@@ -84,7 +84,7 @@ class Scenario:
     network: str | None = None
     stages: int | None = None
     lanes: int | None = None
-    conditioning: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    conditioning: Mapping[str, Any] = field(default_factory=lambda: FrozenDict({}))
     findings: tuple[Finding, ...] = ()
     sha256: str = ""
 
@@ -149,7 +149,7 @@ def scenario_from(table: Mapping[str, Any], label: str = "scenario") -> Scenario
         network=_network(plan),
         stages=whole(plan, "stages", "[plan]", 1, STAGES_MAX),
         lanes=whole(plan, "lanes", "[plan]", 1, LANES_MAX),
-        conditioning=MappingProxyType(dict(conditioning)),
+        conditioning=FrozenDict(dict(conditioning)),
         findings=tuple(_findings(tables, phases)),
     )
 
@@ -179,7 +179,7 @@ def _organ_doses(
             raise ScenarioError(
                 f"phase {place} has organ doses, and so has the course", "give [organs] once, or in every phase"
             )
-        out.append(MappingProxyType(own or shared))
+        out.append(FrozenDict(own or shared))
     if not any(out):
         raise ScenarioError("the scenario gives no organ dose", 'add [organs.NAME], or [organs."*"] for everything')
     return out

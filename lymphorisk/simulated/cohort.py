@@ -6,13 +6,13 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from multiprocessing import get_context
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.features import FEATURES, NAMES
+from lymphorisk.frozen import FrozenDict
 from lymphorisk.lymphocyte import Course, Population, population
 from lymphorisk.lymphocyte.cohort import simulate
 from lymphorisk.parameters import load, posterior
@@ -196,7 +196,7 @@ def insilico_cohort(
     x = x[:, [NAMES.index(n) for n in used]].round(DIGITS)
     nadir = nadir.round(3)
     digest = hashlib.sha256(x.tobytes() + nadir.tobytes()).hexdigest()
-    outcomes: Mapping[str, NDArray[np.float64]] = MappingProxyType(
+    outcomes: Mapping[str, NDArray[np.float64]] = FrozenDict(
         {g: (nadir < below).astype(np.float64) for g, below in GRADE_BELOW.items()}
     )
     return Cohort(
@@ -206,7 +206,7 @@ def insilico_cohort(
         outcomes=outcomes,
         nadir_alc=nadir,
         group=which.astype(np.int64),
-        subgroups=MappingProxyType(
+        subgroups=FrozenDict(
             {
                 "site": np.array([plans[i].site for i in which]),
                 "technique": np.array([plans[i].arm for i in which]),

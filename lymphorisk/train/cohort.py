@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from lymphorisk.errors import CohortError
 from lymphorisk.features import NAMES
 from lymphorisk.findings import Finding
+from lymphorisk.frozen import FrozenDict
 from lymphorisk.plan.frame import read_only
 from lymphorisk.train.checks import Table, check, group_ids, raise_errors
 from lymphorisk.train.schema import CENTRE, GRADE_BELOW, ID, MISSING, OUTCOMES, TEXT_COLUMNS
@@ -84,10 +84,10 @@ class Cohort:
             self.name,
             self.features[keep].copy(),
             self.names,
-            MappingProxyType({k: v[keep] for k, v in self.outcomes.items()}),
+            FrozenDict({k: v[keep] for k, v in self.outcomes.items()}),
             None if self.nadir_alc is None else self.nadir_alc[keep],
             self.group[keep],
-            MappingProxyType({k: v[keep] for k, v in self.subgroups.items()}),
+            FrozenDict({k: v[keep] for k, v in self.subgroups.items()}),
             self.findings,
             self.sha256,
             self.grouped_by,
@@ -219,10 +219,10 @@ def cohort_of(table: Table, findings: tuple[Finding, ...], name: str) -> Cohort:
         name,
         np.column_stack([known[n] for n in used]) if used else np.empty((rows, 0)),
         used,
-        MappingProxyType(outcomes),
+        FrozenDict(outcomes),
         nadir,
         group_ids(table),
-        MappingProxyType(subgroups),
+        FrozenDict(subgroups),
         findings,
         table.sha256,
     )

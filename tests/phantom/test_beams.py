@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from types import MappingProxyType
 
 import numpy as np
 import pytest
 
 from lymphorisk.errors import ScenarioError
+from lymphorisk.frozen import FrozenDict
 from lymphorisk.phantom.anatomy import Numbers
 from lymphorisk.phantom.dose import photon_beam, proton_beam, technique_dose
 from lymphorisk.phantom.photon import depth_dose, edge
@@ -27,7 +27,7 @@ def water_box(target_half: int = 4, lung: bool = False) -> Voxels:
         density[:, 5:20, :] = 0.25
     k = np.arange(N // 2 - target_half, N // 2 + target_half)
     target = ((k[:, None, None] * N + k[None, :, None]) * N + k[None, None, :]).ravel()
-    owned = MappingProxyType({"Body": np.arange(N**3), "PTV": np.sort(target)})
+    owned = FrozenDict({"Body": np.arange(N**3), "PTV": np.sort(target)})
     return Voxels(axis, axis, axis, STEP, owned, density)
 
 
@@ -171,7 +171,7 @@ def test_compensation_levels_the_middle_of_the_target(numbers: Numbers) -> None:
 def test_a_target_without_voxels_is_refused(numbers: Numbers) -> None:
     grid = water_box()
     empty = Voxels(
-        grid.x_mm, grid.y_mm, grid.z_mm, STEP, MappingProxyType({**grid.owned, "PTV": np.empty(0, int)}), grid.density
+        grid.x_mm, grid.y_mm, grid.z_mm, STEP, FrozenDict({**grid.owned, "PTV": np.empty(0, int)}), grid.density
     )
     with pytest.raises(ScenarioError, match="no voxel"):
         technique_dose(empty, "PTV", (0.0,), photon_beam(numbers, "6"), field_margin_mm=5.0)
