@@ -59,3 +59,37 @@ def test_the_set_id_changes_with_any_byte(tmp_path: Path, monkeypatch: pytest.Mo
     finally:
         monkeypatch.undo()
         store.set_id.cache_clear()
+
+
+def test_a_given_value_stands_only_within_its_block() -> None:
+    before = parameters.set_id()
+    with parameters.given({"lymphocyte.recovery.half_time": 28.0}):
+        p = parameters.load("lymphocyte")["recovery.half_time"]
+        assert (p.number, p.low, p.high, p.known) == (28.0, None, None, "given")
+        assert parameters.set_id().startswith(f"{before}+")
+        draws = parameters.posterior()
+        assert draws is not None
+        assert "recovery.half_time" not in draws.names
+        assert draws.z.shape[1] == len(draws.names)
+    assert parameters.load("lymphocyte")["recovery.half_time"].known != "given"
+    assert parameters.set_id() == before
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"lymphocyte.recovery.halftime": 28.0}, "lymphocyte.recovery.halftime"),
+        ({"recovery.half_time": 28.0}, "no parameter"),
+        ({"lymphocyte.recovery.half_time": float("nan")}, "not a number"),
+        ({"lymphocyte.recovery.half_time": True}, "not a number"),
+    ],
+)
+def test_a_given_value_that_means_nothing_is_refused(values: dict[str, float], said: str) -> None:
+    with pytest.raises(ParameterError, match=said), parameters.given(values):
+        raise AssertionError("taken")
+
+
+def test_a_misspelt_name_gets_the_nearest() -> None:
+    with pytest.raises(ParameterError) as refused, parameters.given({"lymphocyte.recovery.half_tme": 28.0}):
+        raise AssertionError("taken")
+    assert "lymphocyte.recovery.half_time" in refused.value.hint

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -38,7 +42,7 @@ class Parameter:
     low, high : float or None
         The stated range, where there is one.
     known : str
-        One of `KNOWN`; ``assumed`` is repeated wherever the value is reported.
+        One of `KNOWN`; ``assumed`` is repeated wherever the value is reported, ``given`` is a caller's own value.
     """
 
     name: str
@@ -103,11 +107,81 @@ def topics() -> tuple[str, ...]:
     return tuple(sorted(p.stem for p in DATA.glob("*.toml") if p.stem != "sources"))
 
 
-@cache
+NOTHING: Mapping[str, float] = FrozenDict({})
+_GIVEN: ContextVar[Mapping[str, float]] = ContextVar("given", default=NOTHING)
+
+
+@contextmanager
+def given(values: Mapping[str, float]) -> Iterator[None]:
+    """Within this block `load` gives a caller's values in place of ours, each held in every draw.
+
+    Parameters
+    ----------
+    values : mapping of str to float
+        By full name, such as ``lymphocyte.recovery.half_time``.
+
+    Raises
+    ------
+    ParameterError
+        No such parameter, a list where one number stands, or a value that is no number.
+    """
+    token = _GIVEN.set(checked_values(values))
+    try:
+        yield
+    finally:
+        _GIVEN.reset(token)
+
+
+def checked_values(values: Mapping[str, float]) -> Mapping[str, float]:
+    """A caller's values by full name, each known and a finite number."""
+    for name, value in values.items():
+        topic, _, rest = str(name).partition(".")
+        known = _shipped(topic) if topic in topics() else {}
+        if rest not in known:
+            every = [f"{t}.{n}" for t in topics() for n in _shipped(t)]
+            near = get_close_matches(str(name), every, n=1)
+            raise ParameterError(
+                f"no parameter {name!r}", f"did you mean {near[0]}?" if near else "`lymphorisk parameters` lists them"
+            )
+        if isinstance(known[rest].value, tuple):
+            raise ParameterError(f"parameter {name} is a list, which cannot be given", "give single numbers")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise ParameterError(f"parameter {name} = {value!r} is not a number")
+    return FrozenDict({str(name): float(value) for name, value in values.items()})
+
+
+def given_names(topic: str) -> frozenset[str]:
+    """Names within a topic that a caller gave."""
+    return frozenset(name.partition(".")[2] for name in _GIVEN.get() if name.partition(".")[0] == topic)
+
+
 def load(topic: str) -> Mapping[str, Parameter]:
     """The parameters of one topic by name.
 
-    Nested tables are joined by dots: ``[recovery.plateau]`` becomes ``recovery.plateau``.
+    Nested tables are joined by dots: ``[recovery.plateau]`` becomes ``recovery.plateau``. Within `given` a caller's
+    values stand in place of ours, without a range.
+
+    Raises
+    ------
+    ParameterError
+        Unknown topic, or a file that breaks the rules of this package.
+    """
+    shipped = _shipped(topic)
+    names = given_names(topic)
+    if not names:
+        return shipped
+    own = {name: _GIVEN.get()[f"{topic}.{name}"] for name in names}
+    return FrozenDict({name: _replaced(p, own[name]) if name in own else p for name, p in shipped.items()})
+
+
+def _replaced(p: Parameter, value: float) -> Parameter:
+    note = f"given for this run in place of {p.number:g}"
+    return replace(p, value=value, low=None, high=None, known="given", place="", note=note)
+
+
+@cache
+def _shipped(topic: str) -> Mapping[str, Parameter]:
+    """The parameters of one topic as shipped.
 
     Raises
     ------
@@ -156,9 +230,17 @@ def _parameters(topic: str, table: Mapping[str, Any], free_sources: bool = False
     return out
 
 
-@cache
 def set_id() -> str:
-    """Identity of the whole parameter set: a hash over every file's bytes, stamped in every result."""
+    """Identity of the whole parameter set, a hash over every file's bytes and over what was given."""
+    own = _GIVEN.get()
+    if not own:
+        return _shipped_id()
+    text = repr(sorted(own.items()))
+    return f"{_shipped_id()}+{hashlib.sha256(text.encode()).hexdigest()[:ID_LENGTH]}"
+
+
+@cache
+def _shipped_id() -> str:
     digest = hashlib.sha256()
     for path in sorted(DATA.rglob("*")):
         if path.suffix in {".toml", ".csv", ".npz"}:
