@@ -53,12 +53,12 @@ def test_the_set_id_changes_with_any_byte(tmp_path: Path, monkeypatch: pytest.Mo
         (tmp_path / p.name).write_bytes(p.read_bytes())
     (tmp_path / "body.toml").write_bytes((tmp_path / "body.toml").read_bytes() + b"\n")
     monkeypatch.setattr(store, "DATA", tmp_path)
-    store.set_id.cache_clear()
+    store._shipped_id.cache_clear()
     try:
         assert parameters.set_id() != before
     finally:
         monkeypatch.undo()
-        store.set_id.cache_clear()
+        store._shipped_id.cache_clear()
 
 
 def test_a_given_value_stands_only_within_its_block() -> None:
