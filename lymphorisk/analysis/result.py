@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from lymphorisk.absent import Absent
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from lymphorisk.circulation import BloodDose
     from lymphorisk.dvh import DVH, DoseDistribution
     from lymphorisk.findings import Finding
@@ -145,7 +147,7 @@ class Provenance:
     packages: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Analysis:
     """One plan, analysed.
 
@@ -217,3 +219,19 @@ class Analysis:
     def fractions(self) -> int:
         """Fractions of the whole course."""
         return sum(phase.fractions for phase in self.phases)
+
+    def __repr__(self) -> str:
+        from lymphorisk.analysis.glance import text
+
+        return text(self)
+
+    def _repr_html_(self) -> str:
+        from lymphorisk.analysis.glance import card
+
+        return card(self)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Organs as rows: source, ROI names, doses of the course [Gy], volume [cm3], share of the lymphocytes lost."""
+        from lymphorisk.analysis.glance import frame
+
+        return frame(self)

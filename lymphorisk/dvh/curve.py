@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -176,6 +177,12 @@ class DVH:
     def covered_cm3(self) -> float:
         """Volume inside the dose grid. [cm3]"""
         return float(self.volume_cm3[0])
+
+    def metric(self, text: str, **needs: Any) -> float:
+        """A metric such as ``V5Gy[%]`` or ``D2cc[Gy]``, in the unit of the text; see `dvh.metrics.metric`."""
+        from lymphorisk.dvh.metrics import metric
+
+        return metric(self, text, **needs)
 
     def distribution(self) -> DoseDistribution:
         """Shares of the covered volume at the middle of each bin, scaled to keep the mean dose."""

@@ -22,13 +22,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lymphorisk.dvh.curve import DVH
 from lymphorisk.errors import InputError, UndecidableError
 from lymphorisk.units import CGY_PER_GY
+
+if TYPE_CHECKING:
+    from lymphorisk.dvh.curve import DVH
 
 ALLOWED = (
     "D95%[Gy], D0.03cc[Gy], DC0.1cc[Gy], V20Gy[%], V20Gy[cc], V95%[%], CV20Gy[cc], Mean[Gy], Min[Gy], Max[Gy], "
@@ -166,6 +169,7 @@ def metric(
 
     Examples
     --------
+    >>> from lymphorisk.dvh.curve import DVH
     >>> ramp = DVH("x", np.array([0.0, 10.0, 20.0]), np.array([4.0, 2.0, 0.0]), 10.0, 0.0, 20.0, 1.0, 4.0)
     >>> metric(ramp, "D50%[Gy]"), metric(ramp, "V5Gy[%]"), metric(ramp, "DC1cc[cGy]")
     (10.0, 75.0, 500.0)
@@ -281,6 +285,7 @@ def eud(dvh: DVH, a: float) -> float:
 
     Examples
     --------
+    >>> from lymphorisk.dvh.curve import DVH
     >>> halves = DVH("x", np.array([0.0, 10.0, 20.0, 21.0]), np.array([2.0, 2.0, 1.0, 0.0]), 17.75, 10.0, 21.0)
     >>> round(eud(halves, 1), 6)
     17.75
