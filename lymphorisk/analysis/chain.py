@@ -15,7 +15,8 @@ from lymphorisk.analysis.exposure import blood_dose_of, exposure_of
 from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.prepared import Prepared, prepare
 from lymphorisk.analysis.result import Analysis, Assumption, Provenance, Risk, WhatIf
-from lymphorisk.analysis.risk import agreement_of, learned_voice, literature_voice, outcomes, row_of, voices_differ
+from lymphorisk.analysis.risk import agreement_of, learned_voice, literature_voice, outcomes, voices_differ
+from lymphorisk.analysis.row import row_of
 from lymphorisk.analysis.whatif import changed, parse
 from lymphorisk.dicom import Export
 from lymphorisk.findings import Finding
@@ -61,9 +62,9 @@ def analysis_of(plan: Prepared) -> Analysis:
     exposure = exposure_of(plan, blood)
     count = forecast_of(exposure, who, options)
     edic = edic_family(doses, plan.source.plan.fractions, plan.body)
-    voice = learned_voice(row_of(doses, blood, edic, flow, who, plan.body), options)
+    voice = learned_voice(row_of(plan, blood, edic), options)
     learned = voice.prediction
-    literature = literature_voice(doses, blood, edic, flow, who)
+    literature = literature_voice(plan, blood, edic)
 
     what_ifs = tuple(WhatIf(text, difference(count, replanned(text, plan))) for text in options.what_if)
     mechanistic = {f"g{g}": count.grade_probability[g] for g in ("2", "3", "4")}

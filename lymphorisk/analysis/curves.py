@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -77,6 +78,17 @@ class Curves:
         return sum_doses(self.phase_doses)
 
     @cached_property
+    def physical_dose(self) -> DoseGrid:
+        """The dose of the whole course, each phase's RBE divided out."""
+        phases = self.source.plan.phases
+        return sum_doses(
+            [
+                replace(dose, dose_zyx=(dose.dose_zyx / phase.rbe_in_dose).astype(np.float32))
+                for dose, phase in zip(self.phase_doses, phases, strict=True)
+            ]
+        )
+
+    @cached_property
     def highest_gy(self) -> float | None:
         """Highest dose of the course, the ceiling of what lies outside the grid; None in a scenario. [Gy]"""
         return None if self.source.given is not None else float(self.course_dose.dose_zyx.max())
@@ -88,6 +100,10 @@ class Curves:
     def of_phases(self, regions: Sequence[Region]) -> tuple[tuple[Curve, ...], ...]:
         """By phase, the curves of its dose."""
         return tuple(tuple(c.curve for c in self._of(regions, dose)) for dose in self.phase_doses)
+
+    def of_physical(self, regions: Sequence[Region]) -> tuple[Curve, ...]:
+        """Curves of the course dose, each phase's RBE divided out."""
+        return tuple(c.curve for c in self._of(regions, self.physical_dose))
 
     def findings(self, regions: Sequence[Region]) -> tuple[Finding, ...]:
         """What the engine noticed on these regions."""

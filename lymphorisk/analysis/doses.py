@@ -182,6 +182,22 @@ class _Found:
     bone_share: list[float] = field(default_factory=list)
 
 
+def _one_rbe(phases: tuple[Phase, ...]) -> float | None:
+    """The RBE in the dose of all phases; None when they differ."""
+    found = {phase.rbe_in_dose for phase in phases}
+    return found.pop() if len(found) == 1 else None
+
+
+def _physical(
+    course: DoseDistribution, by_phase: Sequence[DoseDistribution], phases: tuple[Phase, ...]
+) -> DoseDistribution:
+    """A course dose with the RBE divided out: all of it by the one RBE, else phase by phase."""
+    rbe = _one_rbe(phases)
+    if rbe is not None:
+        return course.scaled(1.0 / rbe)
+    return summed([d.scaled(1.0 / p.rbe_in_dose) for d, p in zip(by_phase, phases, strict=True)])
+
+
 def _per_fraction(distribution: DoseDistribution, phase: Phase) -> DoseDistribution:
     return distribution.scaled(1.0 / (phase.fractions * phase.rbe_in_dose))
 
@@ -195,7 +211,8 @@ def _given(source: Source, curves: Curves) -> _Found:
             source="scenario",
             roi_names=(),
             how="given",
-            course=summed(parts),
+            course=(course := summed(parts)),
+            physical=_physical(course, parts, phases),
             per_fraction=tuple(_per_fraction(d, p) for d, p in zip(parts, phases, strict=True)),
         )
     return _Found(organs, (), (), [], {})
@@ -206,13 +223,14 @@ def _contoured(source: Source, curves: Curves, body: BodyNumbers) -> _Found:
     targets = matching.targets
     regions: list[Region] = [m.region for m in matching.organs.values()] + [t.structure for t in targets]
     course, by_phase = curves.of_course(regions), curves.of_phases(regions)
+    physical = curves.of_physical(regions) if _one_rbe(plan.phases) is None else course
     findings = [*matching.findings, *curves.findings(regions)]
     organs: dict[str, OrganDose] = {}
     undecidable: set[str] = set()
     for i, (name, m) in enumerate(matching.organs.items()):
         own = [phase[i] for phase in by_phase]
         kind = "derived" if m.rung == "recipe" else "roi"
-        organ = _organ(name, m.roi_names, m.how, course[i], own, plan.phases, kind)
+        organ = _organ(name, m.roi_names, m.how, course[i], physical[i], own, plan.phases, kind)
         if isinstance(organ, Absent):
             if organ.kind == "outside grid":
                 undecidable.add(name)
@@ -240,7 +258,7 @@ def _contoured(source: Source, curves: Curves, body: BodyNumbers) -> _Found:
     found_targets = []
     for i, target in enumerate(targets, start=len(matching.organs)):
         own = [phase[i] for phase in by_phase]
-        organ = _organ(target.kind, (target.structure.name,), "target", course[i], own, plan.phases, "roi")
+        organ = _organ(target.kind, (target.structure.name,), "target", course[i], physical[i], own, plan.phases, "roi")
         if isinstance(organ, OrganDose):
             found_targets.append(organ)
     unmatched = tuple(u.name for u in matching.unmatched)
@@ -253,6 +271,7 @@ def _organ(
     roi_names: tuple[str, ...],
     how: str,
     course: Curve,
+    physical: Curve,
     by_phase: Sequence[Curve],
     phases: tuple[Phase, ...],
     kind: str,
@@ -260,6 +279,8 @@ def _organ(
     """The organ's dose, or why there is none. Of the body, only what is inside counts."""
     if isinstance(course, Absent):
         return course
+    if isinstance(physical, Absent):
+        return physical
     parts = []
     for dvh, phase in zip(by_phase, phases, strict=True):
         if isinstance(dvh, Absent):
@@ -271,6 +292,7 @@ def _organ(
         roi_names=roi_names,
         how=how,
         course=_whole(course),
+        physical=_whole(physical).scaled(1.0 / (_one_rbe(phases) or 1.0)),
         per_fraction=tuple(parts),
         dvh=course,
         volume_cm3=course.total_cm3,
@@ -288,12 +310,21 @@ def _bone_by_ct(source: Source, curves: Curves, found: _Found, body: BodyNumbers
     if not parts or len(parts) < len(by_phase):
         return
     share = min(parts[0].total_cm3 / ML_PER_L / body.bone_volume_l, 1.0)
-    course = summed([_whole(dvh) for dvh in parts])
+    phases = source.plan.phases
+    whole = [_whole(dvh) for dvh in parts]
+    course = summed(whole)
     volume = parts[0].total_cm3
     how = f"CT numbers from {body.bone_threshold_hu:g} HU, {volume:.0f} cm3: {100 * share:.0f} % of the marrow"
-    per_fraction = tuple(_per_fraction(_whole(d), p) for d, p in zip(parts, source.plan.phases, strict=True))
     found.organs[BONE_CT] = OrganDose(
-        BONE_CT, "derived", (), how, course, per_fraction, volume_cm3=parts[0].total_cm3, coverage=parts[0].coverage
+        BONE_CT,
+        "derived",
+        (),
+        how,
+        course,
+        _physical(course, whole, phases),
+        tuple(_per_fraction(d, p) for d, p in zip(whole, phases, strict=True)),
+        volume_cm3=volume,
+        coverage=parts[0].coverage,
     )
     found.bone_share.append(share)
     found.findings.append(finding(BONE_BY_CT, how, "CT"))
@@ -419,9 +450,12 @@ def _pool_organ(
     source: Source,
 ) -> OrganDose:
     phases = source.plan.phases
-    course = summed([d.scaled(p.fractions * p.rbe_in_dose) for d, p in zip(per_fraction, phases, strict=True)])
+    by_phase = [d.scaled(p.fractions * p.rbe_in_dose) for d, p in zip(per_fraction, phases, strict=True)]
+    course = summed(by_phase)
+    physical = _physical(course, by_phase, phases)
     names = tuple(dict.fromkeys(roi for c in covered for roi in organs[c.organ].roi_names))
     if covered:
         how = "parts: " + ", ".join(f"{c.organ} {100 * c.share:.0f} %" for c in covered)
-        return OrganDose(name, "derived", names, how, course, per_fraction)
-    return OrganDose(name, "surrogate", (), "the body's dose diluted over the whole body", course, per_fraction)
+        return OrganDose(name, "derived", names, how, course, physical, per_fraction)
+    how = "the body's dose diluted over the whole body"
+    return OrganDose(name, "surrogate", (), how, course, physical, per_fraction)

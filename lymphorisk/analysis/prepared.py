@@ -96,8 +96,12 @@ def prepare(
         The data cannot answer the question.
     """
     options = options or Options()
-    course = open_source(source, options)
-    who, told = known_patient(patient or Patient(), course.patient)
+    return prepared(open_source(source, options), patient or Patient(), options)
+
+
+def prepared(course: Source, patient: Patient, options: Options) -> Prepared:
+    """Prepare a source that is open."""
+    who, told = known_patient(patient, course.patient)
     network = options.network or course.network or DEFAULT_NETWORK
     numbers = parameters.load("circulation")
     body = body_numbers(who)

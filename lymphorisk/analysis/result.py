@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lymphorisk.absent import Absent
+from lymphorisk.plan.treatment import course_modality
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +41,8 @@ class OrganDose:
         Why these ROIs, or which surrogate.
     course : DoseDistribution
         Course dose as exported. [Gy]
+    physical : DoseDistribution
+        Course dose with the RBE of the export divided out, phase by phase. [Gy]
     per_fraction : tuple of DoseDistribution
         One a phase: dose of one fraction for the lymphocyte models, RBE of the export divided out. [Gy]
     dvh : DVH or None
@@ -55,6 +58,7 @@ class OrganDose:
     roi_names: tuple[str, ...]
     how: str
     course: DoseDistribution
+    physical: DoseDistribution
     per_fraction: tuple[DoseDistribution, ...]
     dvh: DVH | None = None
     volume_cm3: float | None = None
@@ -214,6 +218,11 @@ class Analysis:
     def alc(self) -> AlcForecast:
         """The forecast of the absolute lymphocyte count."""
         return self.forecast
+
+    @property
+    def modality(self) -> str:
+        """Modality of the course; those of its phases joined by ``and`` when they differ."""
+        return course_modality(phase.modality for phase in self.phases)
 
     @property
     def fractions(self) -> int:

@@ -11,70 +11,19 @@ from typing import TYPE_CHECKING
 
 from lymphorisk import parameters
 from lymphorisk.absent import Absent
-from lymphorisk.analysis.blood import Circulation
-from lymphorisk.analysis.doses import POOL_ORGAN, BodyNumbers, Doses
 from lymphorisk.analysis.options import Options
+from lymphorisk.analysis.prepared import Prepared
+from lymphorisk.analysis.row import number
 from lymphorisk.circulation import BloodDose
-from lymphorisk.features import FeatureVector, feature, feature_vector
+from lymphorisk.features import FeatureVector, feature
 from lymphorisk.literature import Case, Estimate, estimate_all
-from lymphorisk.plan import Patient
-from lymphorisk.units import ML_PER_L
+from lymphorisk.plan.treatment import course_modality
 
 if TYPE_CHECKING:
     from lymphorisk.predict import Agreement, Explanation, Prediction, Predictor
 
 #: Probabilities that differ by more than this are called apart.
 APART = 0.2
-#: Survival set of the blood feature in every trained predictor.
-TRAINED_SURVIVAL = "combined"
-
-
-def row_of(
-    doses: Doses,
-    blood: BloodDose,
-    edic: Mapping[str, float | Absent],
-    flow: Circulation,
-    patient: Patient,
-    body: BodyNumbers,
-) -> FeatureVector:
-    """The plan and the patient as the predictor sees them.
-
-    Surrogates, and pools of which less than half is contoured, count as missing: a borrowed dose is no evidence. The
-    blood's kill is always that of the survival set the predictor was trained with, whatever the forecast uses.
-    """
-    physical = {}
-    for name, organ in doses.organs.items():
-        rbe = flow.summaries[0].rbe_in_dose
-        physical[name] = organ.course.scaled(1.0 / rbe)
-    surrogates = {name for name, organ in doses.organs.items() if organ.source == "surrogate"}
-    surrogates |= {POOL_ORGAN[pool] for pool in doses.surrogates if pool in POOL_ORGAN}
-    volumes = {name: o.volume_cm3 for name, o in doses.organs.items() if o.volume_cm3 is not None}
-    if (whole := doses.organs.get("Body")) is not None and whole.source == "scenario":
-        volumes["Body"] = body.volume_l * ML_PER_L
-    if targets := [t.volume_cm3 for t in doses.targets if t.tg263 == "PTV" and t.volume_cm3 is not None]:
-        volumes["PTV"] = max(targets)
-    fractions = sum(s.fractions for s in flow.summaries)
-    killed = sum(
-        s.fractions * (1.0 - b.surviving[TRAINED_SURVIVAL]) for s, b in zip(flow.summaries, blood.fraction, strict=True)
-    )
-    prescriptions = [s.prescription_gy for s in flow.summaries]
-    return feature_vector(
-        patient=patient,
-        fractions=fractions,
-        modality=flow.summaries[0].modality,
-        organ_doses=physical,
-        organ_volumes_cm3=volumes,
-        surrogates=surrogates,
-        prescription_gy=None if None in prescriptions else sum(p for p in prescriptions if p is not None),
-        blood_mean_gy=blood.course.mean_gy,
-        blood_kill_percent=100.0 * killed / fractions,
-        edic_gy=number(edic["edic_gy"]),
-    )
-
-
-def number(value: float | Absent) -> float | None:
-    """The number, or None where there is none."""
-    return None if isinstance(value, Absent) else value
 
 
 def shipped_models() -> Path | None:
@@ -146,19 +95,17 @@ def _loaded(path: Path) -> Predictor:
     return predict.load(path)
 
 
-def literature_voice(
-    doses: Doses, blood: BloodDose, edic: Mapping[str, float | Absent], flow: Circulation, patient: Patient
-) -> tuple[Estimate, ...]:
-    """Every published model's estimate, or why it declines."""
-    brain = doses.of("Brain")
+def literature_voice(plan: Prepared, blood: BloodDose, edic: Mapping[str, float | Absent]) -> tuple[Estimate, ...]:
+    """Every published model's estimate, or why it declines; one for a single modality declines a mixed course."""
+    brain, patient = plan.doses.of("Brain"), plan.patient
     case = Case(
         site=patient.site,
-        modality=flow.summaries[0].modality,
+        modality=course_modality(s.modality for s in plan.flow.summaries),
         sex=patient.sex,
         chemo=patient.chemo,
         alc=patient.alc,
         lln=patient.lln,
-        fractions=sum(s.fractions for s in flow.summaries),
+        fractions=sum(s.fractions for s in plan.flow.summaries),
         brain_mean_gy=None if brain is None else brain.course.mean_gy,
         blood_mean_gy=blood.course.mean_gy,
         edic_gy=number(edic["edic_gy"]),

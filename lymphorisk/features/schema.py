@@ -27,7 +27,7 @@ class Feature:
     name : str
         Column name in a cohort file and key in every result.
     unit : str
-        Unit; ``0/1`` for a flag.
+        Unit; ``0/1`` for a flag, which a course of several modalities has in part.
     label : str
         How a physicist writes it, for example ``Spleen V5Gy[%]``.
     organ : str

@@ -101,7 +101,7 @@ def feature_vector(
     *,
     patient: Patient,
     fractions: int,
-    modality: str,
+    particle_share: float,
     organ_doses: Mapping[str, DoseDistribution],
     organ_volumes_cm3: Mapping[str, float] | None = None,
     surrogates: Set[str] = frozenset(),
@@ -119,8 +119,8 @@ def feature_vector(
         What is known of the patient; what is None stays missing.
     fractions : int
         Fractions of the whole course.
-    modality : str
-        ``photon``, ``electron``, ``proton`` or ``ion``.
+    particle_share : float
+        Share of the fractions given with protons or ions: 0 or 1, in between for a course of several modalities.
     organ_doses : mapping of str to DoseDistribution
         Physical dose of the whole course by TG-263 name; ``BoneMarrow`` is weighted by active marrow and
         ``LymphNodes`` by the pool's shares by whoever calls. [Gy]
@@ -149,7 +149,7 @@ def feature_vector(
     --------
     >>> from lymphorisk.dvh.curve import uniform
     >>> row = feature_vector(
-    ...     patient=Patient(sex="F", alc=1.4), fractions=28, modality="photon", organ_doses={"Spleen": uniform(12.0)}
+    ...     patient=Patient(sex="F", alc=1.4), fractions=28, particle_share=0.0, organ_doses={"Spleen": uniform(12.0)}
     ... )
     >>> row["spleen_v10"], row["sex_female"], row.missing["heart_mean"]
     (100.0, 1.0, 'Heart: not contoured')
@@ -178,7 +178,7 @@ def feature_vector(
         put(f"site_{site}", None if patient.site is None else float(patient.site == site), "site not given")
     put("fractions", float(fractions), "")
     put("prescription", prescription_gy, "prescription not given")
-    put("modality_proton", float(modality in ("proton", "ion")), "")
+    put("modality_proton", particle_share, "")
     put("ptv_volume", volumes.get("PTV"), "PTV: not contoured")
     put("blood_mean", blood_mean_gy, "blood dose not computed")
     put("blood_kill", blood_kill_percent, "blood dose not computed")

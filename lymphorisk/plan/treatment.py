@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from lymphorisk.errors import ScenarioError, UnsupportedDoseError
@@ -9,7 +10,33 @@ from lymphorisk.plan.grid import DoseGrid
 from lymphorisk.plan.structures import Structure
 
 MODALITIES = ("photon", "electron", "proton", "ion")
+#: Modalities whose dose is given by heavy charged particles.
+PARTICLES = ("proton", "ion")
 TIME_SOURCES = ("plan", "user", "assumed")
+
+
+def course_modality(modalities: Iterable[str]) -> str:
+    """The modality of a course from those of its phases; several are named together, in whatever order they come.
+
+    Examples
+    --------
+    >>> course_modality(["photon", "photon"]), course_modality(["proton", "photon"])
+    ('photon', 'photon and proton')
+    """
+    present = set(modalities)
+    return " and ".join(name for name in MODALITIES if name in present)
+
+
+def particle_share(phases: Sequence[tuple[int, str]]) -> float:
+    """Share of a course's fractions given with protons or ions, from the fractions and modality of each phase.
+
+    Examples
+    --------
+    >>> particle_share([(20, "photon"), (5, "proton")])
+    0.2
+    """
+    total = sum(fractions for fractions, _ in phases)
+    return sum(fractions for fractions, modality in phases if modality in PARTICLES) / total
 
 
 @dataclass(frozen=True, slots=True)

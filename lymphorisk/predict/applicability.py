@@ -116,6 +116,9 @@ def domain(row: NDArray[np.float64], seen: TrainingRange, labels: tuple[str, ...
             reasons.append(
                 f"{labels[i]} = {row[i]:.3g} outside the training range {seen.low[i]:.3g} to {seen.high[i]:.3g}"
             )
+    for i in np.flatnonzero(known & seen.flag):
+        if 0.0 < row[i] < 1.0 and not np.any((seen.patients[:, i] > 0.0) & (seen.patients[:, i] < 1.0)):
+            reasons.append(f"{labels[i]} holds for {row[i]:.0%} of the course; no training patient's was mixed")
     share = float(known.mean())
     if share < KNOWN_SHARE:
         reasons.append(f"only {share:.0%} of the model's features are known")

@@ -29,7 +29,8 @@ def to_dict(result: BloodResult) -> dict[str, Any]:
 def text(result: BloodResult) -> str:
     """Fraction, course and bounds side by side; organs; EDIC."""
     b = result.blood
-    columns: list[tuple[str, BloodSummary]] = [("fraction", b.fraction[0]), ("course", b.course)]
+    names = ["fraction"] if len(b.fraction) == 1 else [f"fraction of {i + 1}" for i in range(len(b.fraction))]
+    columns: list[tuple[str, BloodSummary]] = [*zip(names, b.fraction, strict=True), ("course", b.course)]
     columns += [(name.replace("_", " "), s) for name, s in b.bounds.items()]
     out = [f"{b.network}, engine {b.engine}, {b.stages} stages", ""]
     out.append(f"{'':24}" + "".join(f"{name:>14}" for name, _ in columns))

@@ -28,7 +28,7 @@ def to_dict(compared: Sequence[Comparison], names: Sequence[str]) -> dict[str, A
                 "name": name,
                 "label": a.label,
                 "fractions": a.fractions,
-                "modality": a.phases[0].modality,
+                "modality": a.modality,
                 "alc_nadir": a.forecast.nadir.count.to_dict(),
                 "grade_probability": dict(a.forecast.grade_probability),
                 "blood_mean_gy": a.blood.course.mean_gy,

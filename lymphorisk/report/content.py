@@ -62,7 +62,7 @@ def tiles(a: Analysis) -> list[tuple[str, str, str]]:
         (
             "Mean blood dose",
             f"{digits(a.blood.course.mean_gy)} Gy",
-            f"{digits(a.blood.fraction[0].mean_gy)} Gy in a fraction",
+            f"{' / '.join(digits(f.mean_gy) for f in a.blood.fraction)} Gy in a fraction",
         ),
     ]
 

@@ -324,11 +324,12 @@ def _words(name: str) -> str:
 
 def blood_dvh_figure(a: Analysis) -> Drawing:
     """Blood dose-volume histograms of one fraction and of the course."""
+    one = " / ".join(digits(f.mean_gy) for f in a.blood.fraction)
     d = Drawing(
         470,
         330,
         "Blood dose-volume histogram",
-        f"Mean {digits(a.blood.fraction[0].mean_gy)} Gy a fraction, {digits(a.blood.course.mean_gy)} Gy a course.",
+        f"Mean {one} Gy a fraction, {digits(a.blood.course.mean_gy)} Gy a course.",
         "blood-dvh",
     )
     phases = [

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from lymphorisk.analysis.row import RowPhase, feature_row
 from lymphorisk.calibration.anchors import exposure, mixed, numbers
 from lymphorisk.circulation.chain import Transits, chain, mean_gy, solve
 from lymphorisk.circulation.lanes import LaneDose, PhaseBlood, adapted, lanes_from_distribution
 from lymphorisk.circulation.network import Network, build, nadler_l, personal
 from lymphorisk.dvh.curve import DoseDistribution
 from lymphorisk.errors import ScenarioError
-from lymphorisk.features import FeatureVector, feature_vector
+from lymphorisk.features import FeatureVector
 from lymphorisk.lymphocyte.course import Course, PhaseExposure, course_from_dict
 from lymphorisk.organs.cover import blood_cover, pool_cover
 from lymphorisk.parameters import load
@@ -328,16 +329,13 @@ def treated(
     for pool, organ in (("marrow", "BoneMarrow"), ("nodes", "LN"), ("gut", "Bowel")):
         physical[organ] = mixed(cover[pool], physical, physical["Body"])
     volumes = {name: plan.grid.volume_cm3(name) for name in plan.grid.owned}
-    volumes["PTV"] = next(v for name, v in volumes.items() if name.startswith("PTV"))
-    features = feature_vector(
+    features = feature_row(
         patient=Patient(sex=sex, height_cm=height, weight_kg=weight, site=SITES[site].patient_site),
-        fractions=fractions,
-        modality=modality,
-        organ_doses=physical,
-        organ_volumes_cm3=volumes,
-        prescription_gy=prescription,
+        phases=[RowPhase(fractions, modality, prescription, blood.killed)],
+        physical=physical,
+        volumes_cm3=volumes,
+        ptv_cm3=[v for name, v in volumes.items() if name.startswith("PTV")],
         blood_mean_gy=blood.mean_gy * fractions,
-        blood_kill_percent=100.0 * blood.killed,
     )
     pools = {name: d.rebinned(POOL_CLASSES) for name, d in met.pools.items()}
     return SimulatedPlan(

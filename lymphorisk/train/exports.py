@@ -28,14 +28,12 @@ DIGITS = 6
 
 def features_of(path: Path, patient: Patient) -> FeatureVector:
     """Features of one export or scenario."""
-    from lymphorisk.analysis.edic import edic_family
     from lymphorisk.analysis.exposure import blood_dose_of
     from lymphorisk.analysis.prepared import prepare
-    from lymphorisk.analysis.risk import row_of
+    from lymphorisk.analysis.row import row_of
 
     plan = prepare(path, patient)
-    edic = edic_family(plan.doses, plan.source.plan.fractions, plan.body)
-    return row_of(plan.doses, blood_dose_of(plan), edic, plan.flow, plan.patient, plan.body)
+    return row_of(plan, blood_dose_of(plan))
 
 
 def read_exports(

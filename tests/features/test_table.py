@@ -22,7 +22,7 @@ def row(**changes: object) -> FeatureVector:
             sex="F", age_y=61.0, height_cm=170.0, weight_kg=57.8, alc=1.4, site="lung", chemo="platinum"
         ),
         "fractions": 30,
-        "modality": "photon",
+        "particle_share": 0.0,
         "organ_doses": {"Spleen": HALF, "Body": uniform(2.0)},
         "organ_volumes_cm3": {"Body": 60000.0, "PTV": 250.0},
     }

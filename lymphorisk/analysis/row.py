@@ -1,0 +1,108 @@
+"""One row of features, for an analysis, a training row from an export and a simulated patient alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+
+from lymphorisk.absent import Absent
+from lymphorisk.analysis.doses import POOL_ORGAN
+from lymphorisk.analysis.edic import edic_family
+from lymphorisk.analysis.prepared import Prepared
+from lymphorisk.circulation import BloodDose
+from lymphorisk.dvh import DoseDistribution
+from lymphorisk.features import FeatureVector, feature_vector
+from lymphorisk.plan import Patient
+from lymphorisk.plan.treatment import particle_share
+from lymphorisk.units import ML_PER_L
+
+#: Survival set of the blood feature in every trained predictor.
+TRAINED_SURVIVAL = "combined"
+
+
+@dataclass(frozen=True, slots=True)
+class RowPhase:
+    """A phase as a row counts it: its fractions, modality, prescription [Gy], and the blood's kill of one fraction."""
+
+    fractions: int
+    modality: str
+    prescription_gy: float | None
+    killed: float
+
+
+def feature_row(
+    *,
+    patient: Patient,
+    phases: Sequence[RowPhase],
+    physical: Mapping[str, DoseDistribution],
+    volumes_cm3: Mapping[str, float],
+    ptv_cm3: Sequence[float],
+    blood_mean_gy: float,
+    surrogates: Set[str] = frozenset(),
+    edic_gy: float | None = None,
+) -> FeatureVector:
+    """A course as the predictor sees it, whatever it comes from: added over its phases, in no order.
+
+    Parameters
+    ----------
+    physical : mapping of str to DoseDistribution
+        Physical dose of the whole course by TG-263 name. [Gy]
+    volumes_cm3 : mapping of str to float
+        By the same names. [cm3]
+    ptv_cm3 : sequence of float
+        Volumes of the planning targets; the largest counts. [cm3]
+    blood_mean_gy : float
+        Mean blood dose of the course. [Gy]
+    surrogates : set of str
+        Organs whose dose is borrowed: missing here.
+    edic_gy : float or None
+        EDIC, where it applies. [Gy]
+    """
+    fractions = sum(p.fractions for p in phases)
+    prescriptions = [p.prescription_gy for p in phases]
+    volumes = dict(volumes_cm3) | ({"PTV": max(ptv_cm3)} if ptv_cm3 else {})
+    return feature_vector(
+        patient=patient,
+        fractions=fractions,
+        particle_share=particle_share([(p.fractions, p.modality) for p in phases]),
+        organ_doses=physical,
+        organ_volumes_cm3=volumes,
+        surrogates=surrogates,
+        prescription_gy=None if None in prescriptions else sum(p for p in prescriptions if p is not None),
+        blood_mean_gy=blood_mean_gy,
+        blood_kill_percent=100.0 * sum(p.fractions * p.killed for p in phases) / fractions,
+        edic_gy=edic_gy,
+    )
+
+
+def row_of(plan: Prepared, blood: BloodDose, edic: Mapping[str, float | Absent] | None = None) -> FeatureVector:
+    """The plan and the patient as the predictor sees them.
+
+    Surrogates, and pools of which less than half is contoured, count as missing: a borrowed dose is no evidence. The
+    blood's kill is always that of the survival set the predictor was trained with, whatever the forecast uses.
+    """
+    doses = plan.doses
+    edic = edic or edic_family(doses, plan.source.plan.fractions, plan.body)
+    surrogates = {name for name, organ in doses.organs.items() if organ.source == "surrogate"}
+    surrogates |= {POOL_ORGAN[pool] for pool in doses.surrogates if pool in POOL_ORGAN}
+    volumes = {name: o.volume_cm3 for name, o in doses.organs.items() if o.volume_cm3 is not None}
+    if (whole := doses.organs.get("Body")) is not None and whole.source == "scenario":
+        volumes["Body"] = plan.body.volume_l * ML_PER_L
+    return feature_row(
+        patient=plan.patient,
+        phases=[
+            RowPhase(s.fractions, s.modality, s.prescription_gy, 1.0 - b.surviving[TRAINED_SURVIVAL])
+            for s, b in zip(plan.flow.summaries, blood.fraction, strict=True)
+        ],
+        physical={name: organ.physical for name, organ in doses.organs.items()},
+        volumes_cm3=volumes,
+        ptv_cm3=[t.volume_cm3 for t in doses.targets if t.tg263 == "PTV" and t.volume_cm3 is not None],
+        blood_mean_gy=blood.course.mean_gy,
+        surrogates=surrogates,
+        edic_gy=number(edic["edic_gy"]),
+    )
+
+
+def number(value: float | Absent) -> float | None:
+    """The number, or None where there is none."""
+    return None if isinstance(value, Absent) else value

@@ -1,0 +1,144 @@
+"""One curve for a structure, whoever asks: the analysis, the table, one structure of it, the gate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lymphorisk.absent import Absent
+from lymphorisk.analysis.chain import analysis_of
+from lymphorisk.analysis.curves import Curve, Curves
+from lymphorisk.analysis.dvhs import dvh_table
+from lymphorisk.analysis.options import Options
+from lymphorisk.analysis.prepared import Prepared, prepare, prepared
+from lymphorisk.analysis.source import Source
+from lymphorisk.dvh import DVH
+from lymphorisk.plan import DoseGrid, Patient, Phase, Structure, TreatmentPlan
+from lymphorisk.qa.check import CheckResult, check
+from lymphorisk.qa.protocol import Line, Protocol, limit
+from lymphorisk.scenario import scenario_from
+
+FIXTURES = sorted(p.parent.name for p in (Path(__file__).parents[2] / "fixtures" / "rtplans").glob("*/case.toml"))
+REAL = ("breast_photon", "pancreas_icrp", "pelvis_icrp_male", "prostate_eclipse", "proton_boxes_raystation")
+FAST = Options(draws=64, horizon_d=60)
+
+
+def same(a: Curve, b: Curve) -> bool:
+    """Whether two curves are the same to the last digit."""
+    if isinstance(a, Absent) or isinstance(b, Absent):
+        return a == b
+    numbers = ("mean_gy", "min_gy", "max_gy", "total_cm3", "coverage", "end_caps")
+    return (
+        np.array_equal(a.dose_gy, b.dose_gy)
+        and np.array_equal(a.volume_cm3, b.volume_cm3)
+        and all(getattr(a, name) == getattr(b, name) for name in numbers)
+    )
+
+
+def all_agree(plan: Prepared) -> int:
+    """Every structure by every reader; how many have a curve."""
+    source, drawn = plan.source, 0
+    table = dvh_table(source, Curves(source, plan.options))
+    for row in table.structures:
+        # As `dvh --structure` does: nothing else was asked before.
+        alone = dvh_table(source, Curves(source, plan.options), [row.name]).structures[0].curve
+        assert same(row.curve, alone), f"dvh and dvh --structure {row.name}"
+        assert same(row.curve, plan.curves.dvh(row.name)), f"dvh and check {row.name}"
+        drawn += isinstance(row.curve, DVH)
+    by_name = {row.name: row.curve for row in table.structures}
+    for organ in (*plan.doses.organs.values(), *plan.doses.targets):
+        if organ.dvh is not None and len(organ.roi_names) == 1:
+            assert same(organ.dvh, by_name[organ.roi_names[0]]), f"analyze and dvh {organ.tg263}"
+    names = [row.name for row in table.structures]
+    assert set(plan.curves.findings_of(names)) <= set(table.findings)
+    return drawn
+
+
+@pytest.mark.parametrize("name", FIXTURES)
+def test_every_reader_has_the_same_curve_of_every_structure(name: str, rtplans: Path) -> None:
+    assert all_agree(prepare(rtplans / name, options=FAST)) > 0
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", REAL)
+def test_every_reader_has_the_same_curve_on_real_plans(name: str, real_data: Path) -> None:
+    assert all_agree(prepare(real_data / name, options=FAST)) > 0
+
+
+def box(number: int, name: str, half: float, heights: np.ndarray) -> Structure:
+    square = np.array([[-half, -half], [half, -half], [half, half], [-half, half]])
+    return Structure(number, name, tuple(np.column_stack([square, np.full(4, z)]) for z in heights), "1")
+
+
+def slab_course(*more: Structure) -> Prepared:
+    """A spleen on one plane, 30 mm square, beside a body on 5 mm slices; the dose has 2 mm planes of 30 Gy."""
+    x = np.arange(-60.0, 61.0, 2.0)
+    grid = DoseGrid(np.full((len(x),) * 3, 30.0, np.float32), np.zeros(3), np.eye(3), x, x.copy(), x.copy(), "1")
+    structures = (box(1, "BODY", 50.0, np.arange(-50.0, 51.0, 5.0)), box(2, "Spleen", 15.0, np.zeros(1)), *more)
+    return prepared(
+        Source(TreatmentPlan("p", (Phase("a", 10, dose=grid),), structures), None, Patient(), (), ()), Patient(), FAST
+    )
+
+
+def gate(plan: Prepared, *lines: Line, **rules: str) -> CheckResult:
+    curves = plan.curves
+    wanted = Protocol("test", lines, rules=rules)
+    return check(analysis_of(plan), wanted, curves.dvh, highest_gy=curves.highest_gy, noticed=curves.findings_of)
+
+
+def test_a_structure_on_one_plane_has_one_volume() -> None:
+    plan = slab_course()
+    assert all_agree(plan) == 2
+    organ = plan.doses.organs["Spleen"]
+    assert organ.volume_cm3 == pytest.approx(3.0 * 3.0 * 0.5, rel=1e-6)
+    failed = gate(plan, Line("V20Gy[cc]", "Spleen", goal=limit("<= 3")))
+    assert failed.lines[0].state == "FAIL"
+    assert failed.lines[0].value == pytest.approx(4.5, rel=1e-6)
+
+
+def test_other_structures_change_no_digit_of_a_curve() -> None:
+    few, more = slab_course(), slab_course(box(3, "Heart", 20.0, np.arange(-20.0, 21.0, 5.0)))
+    assert same(few.curves.dvh("Spleen"), more.curves.dvh("Spleen"))
+
+
+def test_what_the_engine_notices_reaches_the_gate() -> None:
+    """The structure is no organ, so the analysis does not know it: only the gate's own line asks for it."""
+    plan = slab_course(box(3, "Ring_1", 10.0, np.zeros(1)))
+    line = Line("Mean[Gy]", "Ring_1", goal=limit("<= 50"))
+    assert not any(f.code == "LR103" and "Ring_1" in f.where for f in analysis_of(plan).findings)
+    heard = gate(plan, line)
+    assert any(f.code == "LR103" and "Ring_1" in f.where for f in heard.findings)
+    assert heard.verdict == "PASS"
+    strict = gate(plan, line, LR103="error")
+    assert strict.verdict == "FAIL"
+
+
+def test_a_curve_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    from lymphorisk.analysis import curves as module
+
+    asked: list[str] = []
+    engine: Callable[..., object] = module.region_curves
+
+    def counted(regions: list[Structure], *given: object, **more: object) -> object:
+        asked.extend(r.name for r in regions)
+        return engine(regions, *given, **more)
+
+    monkeypatch.setattr(module, "region_curves", counted)
+    plan = slab_course()
+    gate(plan, Line("Mean[Gy]", "Spleen"), Line("Max[Gy]", "Spleen"), Line("Max[Gy]", "BODY"))
+    plan.with_fractions(5)
+    dvh_table(plan.source, plan.curves)
+    assert sorted(asked) == ["BODY", "Spleen"]
+
+
+def test_the_gate_reads_a_scenario_as_the_analysis_does() -> None:
+    one = {"fractions": 5, "organs": {"Spleen": {"mean_gy": 8.0}, "Body": {"mean_gy": 1.0}}}
+    two = {"fractions": 5, "organs": {"Body": {"mean_gy": 1.0}}}
+    plan = prepare(scenario_from({"plan": {"phase": [one, two]}}), options=FAST)
+    curve = plan.curves.dvh("Spleen")
+    assert isinstance(curve, DVH)
+    assert curve.mean_gy == plan.doses.organs["Spleen"].course.mean_gy == 8.0
+    assert isinstance(plan.curves.dvh("Liver"), Absent)
