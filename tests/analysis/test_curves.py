@@ -70,7 +70,7 @@ def test_every_reader_has_the_same_curve_on_real_plans(name: str, real_data: Pat
 
 def box(number: int, name: str, half: float, heights: np.ndarray) -> Structure:
     square = np.array([[-half, -half], [half, -half], [half, half], [-half, half]])
-    return Structure(number, name, tuple(np.column_stack([square, np.full(4, z)]) for z in heights), "1")
+    return Structure(number, name, tuple(np.column_stack([square, np.full(4, z)]) for z in heights), "1", slice_mm=5.0)
 
 
 def slab_course(*more: Structure) -> Prepared:
