@@ -29,7 +29,7 @@ ORDER: tuple[frozenset[str], ...] = (
     frozenset({"parameters"}),
     frozenset({"findings"}),
     frozenset({"units"}),
-    frozenset({"absent", "frozen"}),
+    frozenset({"absent", "frozen", "outputs"}),
     frozenset({"errors"}),
     frozenset({"version"}),
 )

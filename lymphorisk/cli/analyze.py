@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from lymphorisk.cli.archive import ARCHIVE, archive, stamp
+from lymphorisk.cli.archive import ARCHIVE, AUDIT, Archive, stamp
 from lymphorisk.cli.options import (
     BLOOD,
     EXPORT,
@@ -21,7 +21,14 @@ from lymphorisk.cli.options import (
     patient_of,
     with_options,
 )
-from lymphorisk.cli.output import message, record, working, write_whole
+from lymphorisk.cli.output import SAFETY, Audit, emit, finish, outputs_of, provenance_of, working
+from lymphorisk.outputs.kinds import report_kind
+
+if TYPE_CHECKING:
+    from lymphorisk.analysis import Analysis
+    from lymphorisk.analysis.curves import Curves
+    from lymphorisk.dicom import Export
+    from lymphorisk.scenario import Scenario
 
 
 @click.command()
@@ -31,12 +38,11 @@ from lymphorisk.cli.output import message, record, working, write_whole
 @click.option(
     "--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the report: one HTML file, or a .pdf."
 )
+@click.option("--curves", is_flag=True, help="Keep the DVHs in the JSON result, so that `check RESULT.json` can judge.")
+@click.option("--curve", "more_curves", multiple=True, metavar="NAME", help="Keep one more, such as Lungs-GTV; repeat.")
 @click.option("--shap-plots", is_flag=True, help="Waterfall and beeswarm drawn by shap in the HTML report.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the JSON result to a file as well.")
-@click.option(
-    "--audit", type=click.Path(file_okay=False, path_type=Path), help="Append to the audit trail of a folder."
-)
-@with_options(ARCHIVE)
+@with_options(AUDIT, ARCHIVE, SAFETY)
 @JSON
 @SHOW_PHI
 def analyze(
@@ -44,10 +50,13 @@ def analyze(
     report: Path | None,
     out: Path | None,
     audit: Path | None,
+    audit_key: Path | None,
     dicom_pdf: Path | None,
     sr: Path | None,
     dated: datetime | None,
     as_json: bool,
+    curves: bool,
+    more_curves: tuple[str, ...],
     show_phi: bool,
     **given: Any,
 ) -> None:
@@ -57,8 +66,14 @@ def analyze(
     """
     if given["shap_plots"] and (report is None or report.suffix.lower() == ".pdf"):
         raise click.UsageError("--shap-plots needs --report with an HTML file to draw into")
+    outputs = outputs_of(given, export)
+    outputs.expect(report, report_kind(report) if report else "page")
+    outputs.expect(out, "analyze")
+    archive = Archive(outputs, dicom_pdf, sr, dated)
+    trail = Audit(audit, audit_key, outputs)
     with working("analysing"):
-        from lymphorisk.analysis import analyze as run
+        from lymphorisk.analysis.chain import analysis_of
+        from lymphorisk.analysis.prepared import prepare
         from lymphorisk.analysis.source import read_source
         from lymphorisk.dicom import Export
         from lymphorisk.report import json_, text
@@ -66,15 +81,36 @@ def analyze(
 
         options = options_of(given)
         read = read_source(export, options)
-        result = run(read, patient_of(given), options)
+        prepared = prepare(read, patient_of(given), options)
+        result = analysis_of(prepared)
+        kept = _curves(prepared.curves, read, result, more_curves) if curves or more_curves else None
     identity = (read.phi.name, read.phi.id) if show_phi and isinstance(read, Export) else None
-    if report is not None:
-        write_whole(report, document(report, result, identity=identity, written=stamp(dated)))
-        message(f"report: {report}")
-    archive(read, result, dicom_pdf=dicom_pdf, sr=sr, dated=dated, identity=identity)
-    if out is not None:
-        write_whole(out, json_.render(result, identity=identity))
-    written = json_.render(result, identity=identity) if as_json else text.render(result, identity=identity)
-    if audit is not None:
-        record(audit, "analyze", result, written, {})
-    click.echo(written, nl=False)
+    with outputs:
+        if report is not None:
+            outputs.add(report, document(report, result, identity=identity, written=stamp(dated)))
+        archive.add(read, result, identity=identity)
+        saved = json_.render(result, identity=identity, curves=kept) if out is not None or as_json else ""
+        if out is not None:
+            outputs.add(out, saved)
+        written = saved if as_json else text.render(result, identity=identity)
+        finish(outputs, **{str(report): "report", str(out): "result", **archive.names})
+    trail.record("analyze", provenance_of(result), written, {})
+    emit(written)
+
+
+def _curves(curves: Curves, read: Export | Scenario, result: Analysis, more: tuple[str, ...]) -> dict[str, Any]:
+    """Every curve a protocol may ask for, by name: structures, organs, kinds of targets, and those named."""
+    from lymphorisk.analysis.saved import curve_to_dict
+    from lymphorisk.dicom import Export
+    from lymphorisk.dvh import DVH
+
+    drawn = [s.name for s in read.plan.structures] if isinstance(read, Export) else []
+    names = dict.fromkeys([*drawn, *result.organs, *(t.tg263 for t in result.targets), *more])
+    out: dict[str, Any] = {}
+    for name in names:
+        curve = curves.dvh(name)
+        if isinstance(curve, DVH):
+            out[name] = curve_to_dict(name, curve)
+        elif curve.kind == "outside grid":
+            out[name] = {"name": name, "outside_grid": curve.reason}
+    return {"highest_gy": curves.highest_gy, "structures": out}

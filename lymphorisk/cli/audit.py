@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from lymphorisk.cli.output import emit
+
 
 @click.group()
 def audit() -> None:
@@ -14,16 +16,22 @@ def audit() -> None:
 
 @audit.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-def verify(folder: Path) -> int:
-    """Walk the chain: intact, or the first line that is not.
+@click.option("--expect", type=click.IntRange(min=0), metavar="N", help="At least N entries must be there.")
+@click.option("--head", default="", metavar="HASH", help="A hash printed earlier that must still be in the chain.")
+@click.option("--key", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Key file of a sealed trail.")
+def verify(folder: Path, expect: int | None, head: str, key: Path | None) -> int:
+    """Walk the chain: intact (exit code 0), or the first line that is not (1).
 
-    A chain cannot know that its end was cut off: keep the last hash printed here elsewhere.
+    A chain cannot know that its end was cut off: keep the count and the last hash printed here elsewhere, and give
+    them back with --expect and --head.
     """
+    from lymphorisk.qa.audit import read_key
     from lymphorisk.qa.audit import verify as walk
 
-    state = walk(folder)
+    state = walk(folder, expect=expect, head=head, key=b"" if key is None else read_key(key))
     if state.broken_line is not None:
-        click.echo(f"BROKEN at line {state.broken_line}: {state.reason}")
+        emit(f"BROKEN at line {state.broken_line}: {state.reason}\n")
         return 1
-    click.echo(f"intact: {state.entries} entries, last {state.last}")
+    sealed = f", {state.sealed} sealed" if state.sealed else ""
+    emit(f"intact: {state.entries} entries, last {state.last}{sealed}\n")
     return 0

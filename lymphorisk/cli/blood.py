@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from lymphorisk.cli.options import BLOOD, EXPORT, JSON, PATIENT, PLAN, options_of, patient_of, with_options
-from lymphorisk.cli.output import message, working, write_whole
+from lymphorisk.cli.output import SAFETY, emit, finish, outputs_of, working
 
 
 @click.command()
@@ -30,7 +30,7 @@ from lymphorisk.cli.output import message, working, write_whole
 )
 @click.option("--sweep", metavar="beam-on=LOW:HIGH", help="Blood dose against the beam-on time of a fraction, in s.")
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Write the sweep as an SVG figure.")
-@with_options(PATIENT, PLAN, BLOOD)
+@with_options(PATIENT, PLAN, BLOOD, SAFETY)
 @JSON
 def blood(
     export: Path,
@@ -47,6 +47,10 @@ def blood(
 
     What-ifs: --fractions, --beam-on, --sex, --cardiac-output, --blood-volume, --sweep.
     """
+    if plot is not None and sweep is None:
+        raise click.UsageError("--plot draws a sweep: give --sweep beam-on=LOW:HIGH")
+    outputs = outputs_of(given, export)
+    outputs.expect(plot, "figure")
     with working("solving"):
         from dataclasses import replace
 
@@ -59,13 +63,17 @@ def blood(
         if sweep is not None:
             low, high = span(sweep)
             rows = swept(export, patient, replace(options, blood_bounds=False), low, high)
-            if plot is not None:
-                write_whole(plot, written.sweep_figure(rows))
-                message(f"figure: {plot}")
-            click.echo(dumps(written.sweep_to_dict(rows)) if as_json else written.sweep_text(rows), nl=False)
+            with outputs:
+                if plot is not None:
+                    outputs.add(
+                        plot, written.sweep_figure(rows).replace("<svg ", '<svg data-generator="lymphorisk" ', 1)
+                    )
+                said = dumps(written.sweep_to_dict(rows)) if as_json else written.sweep_text(rows)
+                finish(outputs, **{str(plot): "figure"})
+            emit(said)
             return
         result = blood_result(export, patient, options)
-    click.echo(dumps(written.to_dict(result)) if as_json else written.text(result), nl=False)
+    emit(dumps(written.to_dict(result)) if as_json else written.text(result))
 
 
 def span(text: str) -> tuple[float, float]:

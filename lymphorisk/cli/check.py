@@ -2,24 +2,45 @@
 
 from __future__ import annotations
 
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from lymphorisk.cli.archive import ARCHIVE, archive, stamp
-from lymphorisk.cli.options import BLOOD, EXPORT, FORECAST, PATIENT, PLAN, options_of, patient_of, with_options
-from lymphorisk.cli.output import message, record, working, write_whole
+from lymphorisk.cli.archive import ARCHIVE, AUDIT, Archive, stamp
+from lymphorisk.cli.options import BLOOD, FORECAST, PATIENT, PLAN, options_of, patient_of, with_options
+from lymphorisk.cli.output import SAFETY, Audit, Debug, emit, finish, message, outputs_of, provenance_of, working
+from lymphorisk.errors import InputError, LymphoriskError
+from lymphorisk.outputs.kinds import report_kind
 
 if TYPE_CHECKING:
+    from lymphorisk.analysis import Analysis
     from lymphorisk.dicom import Export
+    from lymphorisk.findings import Finding
+    from lymphorisk.qa.check import CheckResult, Lookup
+    from lymphorisk.qa.facts import PlanFacts
+    from lymphorisk.qa.protocol import Protocol
+    from lymphorisk.report.gate import Unread
     from lymphorisk.scenario import Scenario
+
+#: Of several plans the exit code that needs a person most: a fault of the program, an input that cannot be read, a plan
+#: that fails, a plan nobody could judge.
+WORST = (70, 3, 1, 4, 0)
+AUTO = "auto"
 
 
 @click.command()
-@EXPORT
-@click.option("--protocol", required=True, metavar="NAME|FILE", help="Shipped starter, .toml, .csv or .json.")
+@click.argument("exports", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="EXPORT|RESULT.json...")
+@click.option(
+    "--protocol",
+    required=True,
+    metavar="NAME|FILE|auto",
+    help="Shipped starter, .toml, .csv or .json; auto takes the starter of the site the dose says.",
+)
 @click.option(
     "--format",
     "form",
@@ -30,83 +51,215 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--strict", is_flag=True, help="A variation fails, and so does anything accepted or missing.")
-@click.option("--exit-zero", is_flag=True, help="Leave with 0 unless a line is missing or undecided.")
+@click.option("--exit-zero", is_flag=True, help="A failure leaves with 0; what nobody could judge still leaves with 4.")
 @click.option(
     "--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the report with the protocol table."
 )
-@click.option(
-    "--audit", type=click.Path(file_okay=False, path_type=Path), help="Append to the audit trail of a folder."
-)
-@with_options(ARCHIVE)
+@with_options(AUDIT, ARCHIVE)
 @click.option("--show-phi", is_flag=True, help="Add the patient's name and ID to the report.")
-@with_options(PATIENT, PLAN, BLOOD, FORECAST)
+@with_options(PATIENT, PLAN, BLOOD, FORECAST, SAFETY)
 def check(
-    export: Path,
-    protocol: str,
+    exports: tuple[Path, ...],
     form: str,
     as_json: bool,
-    strict: bool,
-    exit_zero: bool,
-    report: Path | None,
-    audit: Path | None,
-    dicom_pdf: Path | None,
-    sr: Path | None,
-    dated: datetime | None,
-    show_phi: bool,
     **given: Any,
 ) -> int:
     """The pre-treatment gate: every line of a protocol PASS, VARIATION, FAIL, MISSING or UNDECIDED.
 
-    Leaves with 0 when the plan passes, 1 when a line fails, 4 when a required line cannot be decided.
-    Missing data never leaves with 0.
+    EXPORT as for `analyze`, or the saved JSON of an analysis (then nothing is computed again); several are judged one
+    by one. Leaves with 0 when the plan passes, 1 when a line fails, 4 when no verdict can rest on what was decided, 3
+    when an input cannot be used; of several plans the worst. Missing data never leaves with 0.
     """
+    form = "json" if as_json else form
+    try:
+        return _check(exports, form, given)
+    except LymphoriskError as error:
+        if form != "text" and not isinstance(error, SaidError):
+            emit(_written([_unread(path, error) for path in exports], form, error.exit_code))
+        raise
+
+
+class SaidError(LymphoriskError):
+    """An error that stands in the output already."""
+
+    def __init__(self, error: LymphoriskError) -> None:
+        super().__init__(error.message, error.hint)
+        self.exit_code = error.exit_code
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """One plan after the gate: result, exit code, and what reports and trail need of it."""
+
+    result: CheckResult
+    exit_code: int
+    why: str
+    provenance: Mapping[str, Any]
+    analysis: Analysis | None = None
+    read: Export | Scenario | None = None
+
+
+def _check(exports: tuple[Path, ...], form: str, given: dict[str, Any]) -> int:
+    protocol = given["protocol"]
+    report, dicom_pdf, sr, dated = (given[k] for k in ("report", "dicom_pdf", "sr", "dated"))
+    if len(exports) > 1 and (report or dicom_pdf or sr):
+        raise click.UsageError("reports are of one plan: check the plans one by one")
+    outputs = outputs_of(given, *(p for p in exports if p.exists()), protocol if Path(protocol).is_file() else None)
+    outputs.expect(report, report_kind(report) if report else "page")
+    archive = Archive(outputs, dicom_pdf, sr, dated)
+    trail = Audit(given["audit"], given["audit_key"], outputs)
+    judged: list[_Judged | Unread] = []
     with working("checking"):
+        for path in exports:
+            try:
+                judged.append(_judge(path, protocol, given, trail.findings))
+            except LymphoriskError as error:
+                unread = _unread(path, error)
+                if len(exports) == 1:
+                    emit(_written([unread], form, error.exit_code) if form != "text" or error.exit_code == 4 else "")
+                    raise SaidError(error) from error
+                judged.append(unread)
+                message(f"error: {path.name}: {error.message}")
+            except Exception as error:
+                if len(exports) == 1:
+                    raise
+                if Debug.on:
+                    message(traceback.format_exc())
+                judged.append(_unread(path, LymphoriskError(f"internal error: {type(error).__name__}")))
+    codes = [j.exit_code for j in judged]
+    code = next(c for c in WORST if c in codes)
+    written = _written(judged, form, code)
+    with outputs:
+        for one in judged:
+            if isinstance(one, _Judged):
+                _reports(one, outputs, archive, report, dated, given["show_phi"])
+        finish(outputs, **{str(report): "report", **archive.names})
+    for one in judged:
+        if isinstance(one, _Judged):
+            trail.record("check", one.provenance, written, _trail_entry(one))
+    emit(written)
+    return code
+
+
+def _judge(path: Path, protocol: str, given: dict[str, Any], noted: list[Finding]) -> _Judged:
+    from lymphorisk.qa.check import check as run
+
+    wanted = None if protocol == AUTO else _read_protocol(protocol)
+    plan: Analysis | PlanFacts
+    analysis, read, highest, noticed = None, None, None, None
+    dvh_of: Lookup
+    if path.suffix.lower() == ".json" and path.is_file():
+        from lymphorisk.analysis.saved import read_saved
+        from lymphorisk.qa.facts import facts_of_saved
+        from lymphorisk.qa.saved import saved_lookup
+
+        if given["report"] or given["dicom_pdf"] or given["sr"]:
+            raise InputError("a saved result holds too little for a report", "check the export, or leave reports out")
+        saved = read_saved(path)
+        plan, (dvh_of, highest) = facts_of_saved(saved), saved_lookup(saved)
+        site, provenance = saved["patient"]["site"], _saved_provenance(saved)
+    else:
         from lymphorisk.analysis.chain import analysis_of
         from lymphorisk.analysis.prepared import prepare
         from lymphorisk.analysis.source import read_source
-        from lymphorisk.qa.check import check as run
-        from lymphorisk.qa.store import read_protocol
-        from lymphorisk.report import gate
-        from lymphorisk.report.json_ import dumps
-        from lymphorisk.version import __version__
 
-        wanted = read_protocol(protocol)
         options = options_of(given)
-        read = read_source(export, options)
-        plan = prepare(read, patient_of(given), options)
-        analysis, curves = analysis_of(plan), plan.curves
-        result = run(
-            analysis,
-            wanted,
-            curves.dvh,
-            strict=strict,
-            highest_gy=curves.highest_gy,
-            noticed=curves.findings_of,
-        )
-    written = {
-        "text": lambda: gate.text(result),
-        "json": lambda: dumps(gate.to_dict(result)),
-        "junit": lambda: gate.junit(result),
-        "sarif": lambda: dumps(gate.sarif(result, __version__)),
-    }["json" if as_json else form]()
-    table = gate.protocol_table(result)
-    identity = identity_of(read) if show_phi else None
-    if report is not None:
-        from lymphorisk.report.document import document
+        read = read_source(path, options)
+        prepared = prepare(read, patient_of(given), options)
+        curves = prepared.curves
+        dvh_of, highest, noticed = curves.dvh, curves.highest_gy, curves.findings_of
+        plan = analysis = analysis_of(prepared)
+        site, provenance = given["site"], provenance_of(analysis)
+    why = ""
+    if wanted is None:
+        wanted, why = _auto(dvh_of, site)
+    result = run(plan, wanted, dvh_of, strict=given["strict"], highest_gy=highest, noticed=noticed, noted=noted)
+    return _Judged(result, result.leaving(given["exit_zero"]), why, provenance, analysis, read)
 
-        write_whole(report, document(report, analysis, identity=identity, protocol=table, written=stamp(dated)))
-        message(f"report: {report}")
-    archive(read, analysis, dicom_pdf=dicom_pdf, sr=sr, dated=dated, identity=identity, protocol=table)
-    if audit is not None:
-        record(
-            audit,
-            "check",
-            analysis,
-            written,
-            {"verdict": result.verdict, "protocol": wanted.name},
+
+def _read_protocol(name: str) -> Protocol:
+    from lymphorisk.qa.store import read_protocol
+
+    return read_protocol(name)
+
+
+def _auto(dvh_of: Lookup, given: str | None) -> tuple[Protocol, str]:
+    """The starter of the site that targets and dose say, and why it was taken."""
+    from lymphorisk.errors import UndecidableError
+    from lymphorisk.qa.site import site_of
+    from lymphorisk.qa.store import read_protocol, shipped
+
+    site = site_of(dvh_of, given)
+    if not site.name:
+        raise UndecidableError(
+            f"no protocol can be picked: {site.why}", f"name one with --protocol: {', '.join(shipped())}, or a file"
         )
-    click.echo(written, nl=False)
-    return result.leaving(exit_zero)
+    return read_protocol(site.name), f"picked by site {site.name}: {site.why}; name another with --protocol"
+
+
+def _saved_provenance(saved: Mapping[str, Any]) -> dict[str, Any]:
+    kept = saved["provenance"]
+    return {"inputs": saved["inputs"], **{k: kept[k] for k in ("version", "parameter_set", "model_sha256")}}
+
+
+def _trail_entry(one: _Judged) -> dict[str, Any]:
+    from lymphorisk.qa.store import protocol_hash
+
+    r = one.result
+    return {
+        "verdict": r.verdict,
+        "exit_code": one.exit_code,
+        "decided": f"{r.decided} of {len(r.judged)}",
+        "protocol": r.protocol.name,
+        "protocol_sha256": protocol_hash(r.protocol),
+    }
+
+
+def _unread(path: Path, error: LymphoriskError) -> Unread:
+    from lymphorisk.report.gate import Unread
+
+    return Unread(path.name, error.message, error.hint, error.exit_code)
+
+
+def _written(judged: list[_Judged | Unread] | list[Unread], form: str, code: int) -> str:
+    """All plans in the form that was asked for."""
+    from lymphorisk.report import gate
+    from lymphorisk.report.json_ import dumps
+    from lymphorisk.version import __version__
+
+    suites = [one if isinstance(one, gate.Unread) else (one.result, one.exit_code) for one in judged]
+    if form == "junit":
+        return gate.junit(suites)
+    if form == "sarif":
+        return dumps(gate.sarif(suites, __version__))
+    if form == "json":
+        plans = [
+            gate.unread_dict(one)
+            if isinstance(one, gate.Unread)
+            else gate.to_dict(one.result, one.why, exit_code=one.exit_code)
+            for one in judged
+        ]
+        return dumps(plans[0] if len(plans) == 1 else {"schema": gate.SCHEMA, "exit_code": code, "plans": plans})
+    texts = [
+        gate.unread_text(one) if isinstance(one, gate.Unread) else gate.text(one.result, one.why) for one in judged
+    ]
+    return "\n".join(texts)
+
+
+def _reports(
+    one: _Judged, outputs: Any, archive: Archive, report: Path | None, dated: datetime | None, show_phi: bool
+) -> None:
+    if one.analysis is None or one.read is None:
+        return
+    from lymphorisk.report import gate
+    from lymphorisk.report.document import document
+
+    table = gate.protocol_table(one.result)
+    identity = identity_of(one.read) if show_phi else None
+    if report is not None:
+        page = document(report, one.analysis, identity=identity, protocol=table, written=stamp(dated))
+        outputs.add(report, page)
+    archive.add(one.read, one.analysis, identity=identity, protocol=table, texts=gate.sentences(one.result))
 
 
 def identity_of(read: Export | Scenario) -> tuple[str, str] | None:

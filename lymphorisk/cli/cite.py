@@ -7,6 +7,7 @@ import json
 import click
 
 from lymphorisk.cli.options import JSON
+from lymphorisk.cli.output import say
 from lymphorisk.version import __version__
 
 
@@ -27,8 +28,8 @@ def cite(topic: str | None, as_json: bool) -> None:
     if as_json:
         sources = [{"key": s.key, "citation": s.citation, "anchor": s.anchor} for s in used]
         envelope = {"schema": "lymphorisk/cite/1", "program": program, "sources": sources}
-        click.echo(json.dumps(envelope, indent=2, ensure_ascii=False))
+        say(json.dumps(envelope, indent=2, ensure_ascii=False))
         return
-    click.echo(f"The lymphorisk developers. {program}.\n")
+    say(f"The lymphorisk developers. {program}.\n")
     for s in used:
-        click.echo(f"{s.key}: {s.citation}" + (f" {s.anchor}" if s.anchor else ""))
+        say(f"{s.key}: {s.citation}" + (f" {s.anchor}" if s.anchor else ""))

@@ -8,12 +8,12 @@ from typing import Any
 import click
 
 from lymphorisk.cli.options import BLOOD, FORECAST, JSON, PATIENT, PLAN, options_of, patient_of, with_options
-from lymphorisk.cli.output import message, working, write_whole
+from lymphorisk.cli.output import SAFETY, emit, finish, outputs_of, working
 
 
 @click.command()
 @click.argument("exports", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@with_options(PATIENT, PLAN, BLOOD, FORECAST)
+@with_options(PATIENT, PLAN, BLOOD, FORECAST, SAFETY)
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write a page with the overlays.")
 @JSON
 def compare(exports: tuple[Path, ...], report: Path | None, as_json: bool, **given: Any) -> None:
@@ -23,6 +23,8 @@ def compare(exports: tuple[Path, ...], report: Path | None, as_json: bool, **giv
     """
     if len(exports) == 1:
         raise click.UsageError("give at least two exports")
+    outputs = outputs_of(given, *exports)
+    outputs.expect(report, "page")
     with working("comparing"):
         from lymphorisk.analysis import analyze
         from lymphorisk.analysis.compare import compare as run
@@ -33,7 +35,9 @@ def compare(exports: tuple[Path, ...], report: Path | None, as_json: bool, **giv
         results = [analyze(path, patient, options) for path in exports]
         compared = [run(results[0], other) for other in results[1:]]
         names = [path.name for path in exports]
-    if report is not None:
-        write_whole(report, comparison.html(compared, names))
-        message(f"report: {report}")
-    click.echo(dumps(comparison.to_dict(compared, names)) if as_json else comparison.text(compared, names), nl=False)
+    with outputs:
+        if report is not None:
+            outputs.add(report, comparison.html(compared, names))
+        written = dumps(comparison.to_dict(compared, names)) if as_json else comparison.text(compared, names)
+        finish(outputs, **{str(report): "report"})
+    emit(written)

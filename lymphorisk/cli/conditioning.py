@@ -8,11 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lymphorisk.cli.archive import DATED, SR, Archive
 from lymphorisk.cli.options import BLOOD, PATIENT, PLAN, with_options
+from lymphorisk.cli.output import SAFETY, emit, finish, outputs_of, say
+from lymphorisk.errors import InputError
+from lymphorisk.outputs.kinds import report_kind
 
 if TYPE_CHECKING:
     from lymphorisk.conditioning.regimen import Regimen
+    from lymphorisk.dicom import Export
     from lymphorisk.regimen import PatientFacts, PlanExposure, RegimenFile, SearchResult
+    from lymphorisk.regimen.chain import Comparison
 
 TOML = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -55,6 +61,8 @@ TOML = click.Path(exists=True, dir_okay=False, path_type=Path)
     help="Last day forecast, from infusion.",
 )
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write one self-contained HTML page.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the JSON result to a file as well.")
+@with_options((SR, DATED), SAFETY)
 @click.option("--json", "as_json", is_flag=True, help="Versioned JSON on stdout.")
 def conditioning(**given: Any) -> None:
     """Depth and duration of lymphopenia around an infusion of cells, regimens compared.
@@ -63,7 +71,6 @@ def conditioning(**given: Any) -> None:
     its own plan: an export or a scenario. The forecast is of the host's count, with bands; planner criteria are
     MET, NOT MET or CANNOT SAY and carry their evidence. Not a dosing tool.
     """
-    from lymphorisk.cli.output import write_whole
     from lymphorisk.regimen import Choices, compare
     from lymphorisk.regimen.read import sha256_of
 
@@ -73,6 +80,12 @@ def conditioning(**given: Any) -> None:
     if given["show_criteria"]:
         _show_criteria()
         return
+    report, out = given["report"], given["out"]
+    outputs = outputs_of(given, *given["paths"], given["criteria"], given["drugs"])
+    outputs.expect(report, report_kind(report) if report else "page")
+    outputs.expect(out, "conditioning")
+    archive = Archive(outputs, None, given["sr"], given["dated"])
+    study = _study(given) if given["sr"] is not None else None
     files, facts = _read(given)
     choices = Choices(
         draws=given["draws"],
@@ -87,18 +100,51 @@ def conditioning(**given: Any) -> None:
     read += [(what, "", sha256_of(given[what])) for what in ("drugs", "criteria") if given[what] is not None]
     comparison = compare([(f.regimen, f.plans) for f in files], facts, choices, inputs=read)
     found = _search(files, facts, choices) if given["searching"] else None
-    if given["report"] is not None:
-        from lymphorisk.report.conditioning.html import conditioning_html
+    from lymphorisk.report.conditioning.json_ import conditioning_json
+    from lymphorisk.report.conditioning.text import conditioning_text
 
-        write_whole(given["report"], conditioning_html(comparison, found))
-    if given["as_json"]:
-        from lymphorisk.report.conditioning.json_ import conditioning_json
+    result = ""
+    with outputs:
+        if report is not None:
+            outputs.add(report, _page(report, comparison, found))
+        if out is not None or given["as_json"]:
+            result = json.dumps(conditioning_json(comparison, found), allow_nan=False, indent=1) + "\n"
+        if out is not None:
+            outputs.add(out, result)
+        if study is not None:
+            _archive(archive, study, comparison)
+        written = result if given["as_json"] else conditioning_text(comparison, found)
+        finish(outputs, **{str(report): "report", str(out): "result", **archive.names})
+    emit(written)
 
-        click.echo(json.dumps(conditioning_json(comparison, found), allow_nan=False, indent=1))
-    else:
-        from lymphorisk.report.conditioning.text import conditioning_text
 
-        click.echo(conditioning_text(comparison, found), nl=False)
+def _page(path: Path, comparison: Comparison, found: SearchResult | None) -> str:
+    if path.suffix.lower() == ".pdf":
+        raise InputError("the comparison of regimens has no PDF yet", "name a .html file and print it")
+    from lymphorisk.report.conditioning.html import conditioning_html
+
+    return conditioning_html(comparison, found)
+
+
+def _study(given: dict[str, Any]) -> Export:
+    """The export whose study a structured report joins."""
+    from lymphorisk.analysis.source import read_source
+    from lymphorisk.cli.archive import exported
+    from lymphorisk.cli.options import options_of
+    from lymphorisk.regimen import is_regimen
+
+    exports = [p for p in given["paths"] if not is_regimen(p)]
+    if len(exports) != 1:
+        raise InputError("a structured report joins the study of a plan", "give the EXPORT it belongs to")
+    return exported(read_source(exports[0], options_of(given)))
+
+
+def _archive(archive: Archive, export: Export, comparison: Comparison) -> None:
+    from lymphorisk.dicom.write_sr import ReportedNumber, ReportedText
+    from lymphorisk.report.conditioning.measurements import measurements, sentences
+
+    numbers = [ReportedNumber(*row) for row in measurements(comparison)]
+    archive.report(export, numbers, [ReportedText(*row) for row in sentences(comparison)], comparison.version)
 
 
 def _list_products() -> None:
@@ -106,17 +152,17 @@ def _list_products() -> None:
     from lymphorisk.report.conditioning.words import aligned
 
     rows = [[name, r.title, r.indication] for name, r in products().items()]
-    click.echo("\n".join(aligned(rows)))
+    say("\n".join(aligned(rows)))
 
 
 def _show_criteria() -> None:
     from lymphorisk.conditioning.criteria import METRICS
     from lymphorisk.parameters.store import DATA
 
-    click.echo((DATA / "criteria.toml").read_text(encoding="utf-8"))
-    click.echo("# Metrics a criterion may be on:")
+    say((DATA / "criteria.toml").read_text(encoding="utf-8"))
+    say("# Metrics a criterion may be on:")
     for m in METRICS.values():
-        click.echo(f"#   {m.name}: {m.label} [{m.unit}]")
+        say(f"#   {m.name}: {m.label} [{m.unit}]")
 
 
 def _read(given: dict[str, Any]) -> tuple[list[RegimenFile], PatientFacts]:

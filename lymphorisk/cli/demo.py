@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from lymphorisk.cli.output import message, working, write_whole
+from lymphorisk.cli.options import with_options
+from lymphorisk.cli.output import SAFETY, emit, message, outputs_of, working
 from lymphorisk.errors import InputError
+from lymphorisk.outputs.kinds import report_kind
 
 CASE = "pancreas"
 #: Sites of the built-in plans, for the published models; the others say their site themselves or have none.
@@ -48,13 +51,16 @@ def demo_plan(case: str = CASE) -> Path | None:
 @click.option(
     "--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the report: one HTML file, or a .pdf."
 )
-def demo(case: str, report: Path | None) -> None:
+@with_options(SAFETY)
+def demo(case: str, report: Path | None, **given: Any) -> None:
     """Analyse a built-in plan: first success without data."""
     path = demo_plan(case)
     if path is None:
         folder = fixtures()
         known = sorted(p.name for p in folder.iterdir() if p.is_dir()) if folder else []
         raise InputError(f"no built-in plan {case!r}", f"there are: {', '.join(known) or 'none'}")
+    outputs = outputs_of(given, path)
+    outputs.expect(report, report_kind(report) if report else "page")
     with working("analysing the built-in plan"):
         from lymphorisk.analysis import analyze
         from lymphorisk.plan import Patient
@@ -62,9 +68,12 @@ def demo(case: str, report: Path | None) -> None:
         from lymphorisk.report.document import document
 
         result = analyze(path, Patient(age_y=AGE, alc=ALC, site=SITES.get(case, case), chemo="none"))
-    if report is not None:
-        write_whole(report, document(report, result))
-    click.echo(text.render(result), nl=False)
+    with outputs:
+        if report is not None:
+            outputs.add(report, document(report, result))
+        written = text.render(result)
+        outputs.commit()
+    emit(written)
     message(NEXT)
     if report is not None:
         message(f"The report is {report.resolve()}")

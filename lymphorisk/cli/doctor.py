@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import click
 
+from lymphorisk.cli.output import say
 from lymphorisk.version import __version__
 
 NEEDED = ("pydicom", "dicompyler-core", "numpy", "scipy", "shap", "scikit-learn", "click", "rich", "jinja2")
@@ -29,9 +30,9 @@ def doctor() -> int:
     def line(ok: bool, what: str, hint: str = "") -> None:
         nonlocal good
         good &= ok
-        click.echo(f"{'ok  ' if ok else 'FAIL'}  {what}" + (f"  ({hint})" if hint and not ok else ""))
+        say(f"{'ok  ' if ok else 'FAIL'}  {what}" + (f"  ({hint})" if hint and not ok else ""))
 
-    click.echo(f"lymphorisk {__version__}, Python {platform.python_version()}, {platform.system()}")
+    say(f"lymphorisk {__version__}, Python {platform.python_version()}, {platform.system()}")
     line(sys.version_info >= LEAST, "Python 3.11 or newer")
     for name in NEEDED:
         found = installed(name)
@@ -40,7 +41,7 @@ def doctor() -> int:
     line(xgboost is not None, f"xgboost {xgboost or ''}".rstrip(), "pip install xgboost-cpu")
     for name, use in EXTRAS.items():
         found = installed(name)
-        click.echo(f"{'ok  ' if found else '-   '}  {name} {found or 'not installed'}, for {use}")
+        say(f"{'ok  ' if found else '-   '}  {name} {found or 'not installed'}, for {use}")
 
     from lymphorisk import parameters
 
@@ -69,7 +70,7 @@ def doctor() -> int:
     else:
         result = analyze(path, options=Options(draws=64))
         line(result.forecast.nadir.median > 0, f"analysis of the demo plan, parameter set {parameters.set_id()}")
-    click.echo("all is well" if good else "something is missing: see FAIL above")
+    say("all is well" if good else "something is missing: see FAIL above")
     return 0 if good else 70
 
 

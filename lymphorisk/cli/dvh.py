@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from lymphorisk.cli.options import EXPORT, JSON, PLAN, options_of, with_options
-from lymphorisk.cli.output import message, working, write_whole
+from lymphorisk.cli.output import SAFETY, emit, finish, outputs_of, working
 
 
 @click.command()
@@ -21,7 +21,7 @@ from lymphorisk.cli.output import message, working, write_whole
 @click.option("--engine", type=click.Choice(["exact", "dicompyler"]), default="exact", show_default=True)
 @click.option("--crosscheck", is_flag=True, help="Ours, dicompyler-core's and the planning system's side by side.")
 @click.option("--csv", "csv_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the curves as CSV.")
-@with_options(PLAN)
+@with_options(PLAN, SAFETY)
 @JSON
 def dvh(
     export: Path,
@@ -39,6 +39,8 @@ def dvh(
     Metrics: D95%[Gy], D0.03cc[Gy], V20Gy[%], V20Gy[cc], CV20Gy[cc], DC0.1cc[Gy], Mean[Gy], Min[Gy], Max[Gy],
     EUD(a=8)[Gy]; Mean[EQD2] with --alpha-beta. Structures join as Lungs-GTV, PTV&Lungs, Kidney_L+Kidney_R.
     """
+    outputs = outputs_of(given, export)
+    outputs.expect(csv_file, "dvh-csv")
     with working("computing DVHs"):
         from lymphorisk.analysis.dvhs import structure_dvhs
         from lymphorisk.dvh.metrics import parse
@@ -48,7 +50,9 @@ def dvh(
         for text in metrics:
             parse(text)
         table = structure_dvhs(export, options_of(given), structures, engine, crosscheck, alpha_beta)
-    if csv_file is not None:
-        write_whole(csv_file, written.to_csv(table))
-        message(f"curves: {csv_file}")
-    click.echo(dumps(written.to_dict(table, metrics)) if as_json else written.text(table, metrics), nl=False)
+    with outputs:
+        if csv_file is not None:
+            outputs.add(csv_file, written.to_csv(table))
+        said = dumps(written.to_dict(table, metrics)) if as_json else written.text(table, metrics)
+        finish(outputs, **{str(csv_file): "curves"})
+    emit(said)

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from lymphorisk.cli.options import JSON
+from lymphorisk.cli.output import say
 from lymphorisk.errors import InputError
 
 PACKAGE = Path(__file__).parent.parent
@@ -27,12 +28,12 @@ def explain(code: str | None, as_json: bool) -> None:
     chosen = [RULES[code.upper()]] if code else [RULES[c] for c in sorted(RULES)]
     if as_json:
         rules = [{"code": r.code, "severity": r.severity, "title": r.title, "meaning": r.meaning} for r in chosen]
-        click.echo(json.dumps({"schema": "lymphorisk/explain/1", "rules": rules}, indent=2, ensure_ascii=False))
+        say(json.dumps({"schema": "lymphorisk/explain/1", "rules": rules}, indent=2, ensure_ascii=False))
         return
     for r in chosen:
-        click.echo(f"{r.code}  {r.severity:<7}  {r.title}")
+        say(f"{r.code}  {r.severity:<7}  {r.title}")
         if code:
-            click.echo(f"\n{r.meaning}")
+            say(f"\n{r.meaning}")
 
 
 def register_all() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from lymphorisk.cli.options import EXPORT, JSON, PLAN, options_of, with_options
+from lymphorisk.cli.output import message, say
 
 
 @click.command()
@@ -29,43 +30,41 @@ def inspect(export: Path, as_json: bool, **given: Any) -> None:
         _survey(export)
         raise
     if as_json:
-        click.echo(dumps(result))
+        say(dumps(result))
         return
-    click.echo(f"plan: {result['plan']['label']}   approval: {result['plan']['approval'] or 'not stated'}")
+    say(f"plan: {result['plan']['label']}   approval: {result['plan']['approval'] or 'not stated'}")
     for phase in result["plan"]["phases"]:
         rbe = "" if phase["rbe_in_dose"] == 1 else f", RBE {phase['rbe_in_dose']:g} in the dose"
         prescribed = "" if phase["prescription_gy"] is None else f", {phase['prescription_gy']:g} Gy prescribed"
-        click.echo(
+        say(
             f"  phase {phase['label']!r}: {phase['fractions']} fractions, {phase['modality']}"
             f"{prescribed}{rbe}, dose: {phase['dose'] or 'none'}"
         )
         for beam in phase["beams"]:
             on = "time not in the plan" if beam["on_s"] is None else f"{beam['on_s']:.1f} s"
-            click.echo(
-                f"    beam {beam['number']} {beam['name']!r}: {on}, meterset {beam['meterset'] or 'not in the plan'}"
-            )
-    click.echo("\norgans:")
+            say(f"    beam {beam['number']} {beam['name']!r}: {on}, meterset {beam['meterset'] or 'not in the plan'}")
+    say("\norgans:")
     width = max([len(o["tg263"]) for o in result["organs"]], default=0)
     for organ in result["organs"]:
-        click.echo(f"  {organ['tg263']:<{width}}  {', '.join(organ['roi'])}  ({organ['how']})")
+        say(f"  {organ['tg263']:<{width}}  {', '.join(organ['roi'])}  ({organ['how']})")
     if result["targets"]:
-        click.echo("\ntargets: " + ", ".join(f"{t['roi']} ({t['kind']})" for t in result["targets"]))
+        say("\ntargets: " + ", ".join(f"{t['roi']} ({t['kind']})" for t in result["targets"]))
     if result["unmatched"]:
-        click.echo("\nnot used:")
+        say("\nnot used:")
         for roi in result["unmatched"]:
             near = f"; similar: {', '.join(roi['similar'])}" if roi["similar"] else ""
-            click.echo(f"  {roi['name']}  ({roi['reason']}{near})")
+            say(f"  {roi['name']}  ({roi['reason']}{near})")
     if result["missing"]:
-        click.echo("\nnot contoured: " + ", ".join(result["missing"]))
-    click.echo("\nfiles:")
+        say("\nnot contoured: " + ", ".join(result["missing"]))
+    say("\nfiles:")
     for file in result["inputs"]:
-        click.echo(f"  {file['role']:<10} {file['sha256'][:16]}  {file['uid']}")
-    click.echo("\nfindings:" if result["findings"] else "\nno findings")
+        say(f"  {file['role']:<10} {file['sha256'][:16]}  {file['uid']}")
+    say("\nfindings:" if result["findings"] else "\nno findings")
     for f in result["findings"]:
         where = f" [{f['where']}]" if f["where"] else ""
-        click.echo(f"  {f['code']} {f['severity']}: {f['what']}{where}")
+        say(f"  {f['code']} {f['severity']}: {f['what']}{where}")
         if f["hint"]:
-            click.echo(f"        {f['hint']}")
+            say(f"        {f['hint']}")
 
 
 def _survey(export: Path) -> None:
@@ -78,4 +77,4 @@ def _survey(export: Path) -> None:
     except InputError:  # it is said by the error that brought us here
         return
     for line in lines:
-        click.echo(line, err=True)
+        message(line)

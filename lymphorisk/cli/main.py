@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 import traceback
+from contextlib import suppress
 
 import click
 
@@ -35,6 +36,10 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "parameters": ("parameters", "parameters", "Every number the models rest on, with source and range."),
     "organs": ("organs", "organs", "The organs lymphorisk knows and the ROI names it accepts."),
 }
+#: The exit code of a call a person stopped, as shells count it.
+STOPPED = 130
+#: A result that somebody wanted and that does not fit on the disk of stdout: as an output that cannot be written.
+EXIT_LOST = 3
 EPILOG = "Research and QA support, not a medical device."
 
 
@@ -59,26 +64,40 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="lymphorisk")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-@click.pass_context
-def cli(ctx: click.Context, debug: bool) -> None:
+@click.option("--debug", is_flag=True, help="Show the traceback of an error; also after a command.")
+def cli(debug: bool) -> None:
     """From an exported radiotherapy plan to blood dose, lymphocyte count and risk, with reasons.
 
     Results go to stdout, messages to stderr. Exit codes: 0 done or pass, 1 the gate failed,
     2 usage, 3 input, 4 cannot decide, 5 batch partly quarantined, 70 internal.
     """
-    ctx.ensure_object(dict)["debug"] = debug
 
 
 def main(args: list[str] | None = None) -> None:
     """Run the command line and leave with its exit code."""
-    args = sys.argv[1:] if args is None else args
-    sys.exit(run(args))
+    from lymphorisk.cli.output import close_streams, open_streams
+
+    open_streams()
+    code = run(sys.argv[1:] if args is None else args)
+    close_streams()
+    sys.exit(code)
+
+
+def parted(args: list[str]) -> tuple[bool, list[str]]:
+    """Whether a traceback is wanted, wherever it was said, and the other arguments."""
+    end = args.index("--") if "--" in args else len(args)
+    before = [a for a in args[:end] if a != "--debug"]
+    return len(before) < end, before + args[end:]
 
 
 def run(args: list[str]) -> int:
     """Run the command line; errors are printed on stderr and returned as exit codes."""
-    debug = "--debug" in args
+    from lymphorisk.cli.output import Debug, Lost, message
+    from lymphorisk.outputs.files import WRITTEN
+
+    debug, args = parted(args)
+    Debug.on, Lost.result = debug, False
+    WRITTEN.clear()
     # Hundreds of small matrices: threads of the linear algebra library only wait for each other.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("MKL_NUM_THREADS", "1")
@@ -86,27 +105,32 @@ def run(args: list[str]) -> int:
         result = cli.main(args, prog_name="lymphorisk", standalone_mode=False)
     except LymphoriskError as error:
         if debug:
-            traceback.print_exc()
-        click.echo(f"error: {error.message}", err=True)
+            message(traceback.format_exc())
+        message(f"error: {error.message}")
         if error.hint:
-            click.echo(f"  hint: {error.hint}", err=True)
+            message(f"  hint: {error.hint}")
         return error.exit_code
     except click.ClickException as error:
-        error.show()
+        with suppress(OSError, ValueError):
+            error.show()
         return error.exit_code
     except click.exceptions.Abort:
-        click.echo("stopped", err=True)
-        return 130
-    except BrokenPipeError:
-        sys.stderr.close()
+        message("stopped")
+        return STOPPED
+    except BrokenPipeError:  # help that nobody read to its end
         return 0
     except Exception as error:
         if debug:
-            raise
-        click.echo(f"internal error: {type(error).__name__}", err=True)
-        click.echo("  hint: run again with --debug and report the traceback; nothing was written", err=True)
+            message(traceback.format_exc())
+        message(f"internal error: {type(error).__name__}")
+        left = ", ".join(str(p) for p in WRITTEN)
+        message(
+            "  hint: run again with --debug and report the traceback; "
+            + (f"written before it: {left}" if left else "no file was written")
+        )
         return LymphoriskError.exit_code
-    return result if isinstance(result, int) else 0
+    code = result if isinstance(result, int) else 0
+    return EXIT_LOST if code == 0 and Lost.result else code
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import json
 import click
 
 from lymphorisk.cli.options import JSON
+from lymphorisk.cli.output import say
 
 
 @click.command()
@@ -35,19 +36,19 @@ def organs(name: str | None, as_json: bool) -> None:
             }
             for n, o in chosen.items()
         }
-        click.echo(json.dumps({"schema": "lymphorisk/organs/1", "organs": plain}, indent=2, ensure_ascii=False))
+        say(json.dumps({"schema": "lymphorisk/organs/1", "organs": plain}, indent=2, ensure_ascii=False))
         return
     for n, o in chosen.items():
-        click.echo(n)
+        say(n)
         if o.pool:
-            click.echo(f"    lymphocytes: {100 * o.pool_share:g} % of the {o.pool} pool")
+            say(f"    lymphocytes: {100 * o.pool_share:g} % of the {o.pool} pool")
         blood = o.compartments.get("32", {})
         if blood:
-            click.echo("    blood: " + ", ".join(f"{100 * s:g} % of {c}" for c, s in blood.items()))
+            say("    blood: " + ", ".join(f"{100 * s:g} % of {c}" for c, s in blood.items()))
         if o.recipes:
-            click.echo("    made of: " + "; or ".join(f"{r.how} of {', '.join(r.of)}" for r in o.recipes))
+            say("    made of: " + "; or ".join(f"{r.how} of {', '.join(r.of)}" for r in o.recipes))
         if name:
             for language, words in o.aliases.items():
-                click.echo(f"    {language}: {', '.join(words)}")
+                say(f"    {language}: {', '.join(words)}")
             if o.volume_range_cm3:
-                click.echo(f"    plausible volume: {o.volume_range_cm3[0]:g} to {o.volume_range_cm3[1]:g} cm3")
+                say(f"    plausible volume: {o.volume_range_cm3[0]:g} to {o.volume_range_cm3[1]:g} cm3")

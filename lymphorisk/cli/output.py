@@ -1,57 +1,128 @@
-"""Results to stdout or, whole or not at all, to a file."""
+"""How a call speaks and writes: results to stdout, messages to stderr, files all or none, a line in the audit trail."""
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from lymphorisk.errors import InputError
+from lymphorisk.findings import Finding, finding
+from lymphorisk.outputs import Inputs, Outputs
 
 if TYPE_CHECKING:
     from lymphorisk.analysis import Analysis
 
+#: Options of every command that writes files.
+SAFETY = (
+    click.option("--force", is_flag=True, help="Replace existing files that this program did not write."),
+    click.option("--beside-inputs", is_flag=True, help="Allow files inside an input folder; never over an input."),
+)
+#: Errors of a stream whose other end is gone; nobody wants to read, so nothing is lost.
+GONE = (errno.EPIPE, errno.EBADF, errno.EINVAL)
 
-def write_whole(path: Path, content: str | bytes) -> None:
-    """Write a file so that it is there complete or not at all.
 
-    Raises
-    ------
-    InputError
-        The folder does not exist or cannot be written.
-    """
-    data = content.encode("utf-8") if isinstance(content, str) else content
-    if not path.parent.is_dir():
-        raise InputError(f"the folder of {path.name} does not exist", "create it or choose another path")
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".lymphorisk-")
-        try:
-            with os.fdopen(handle, "wb") as out:
-                out.write(data)
-            os.chmod(name, 0o644)
-            os.replace(name, path)
-        except BaseException:
-            os.unlink(name)
-            raise
-    except OSError as error:
-        raise InputError(f"cannot write {path.name}: {error.strerror}", "choose another path") from error
+class Debug:
+    """Whether a traceback is wanted."""
+
+    on = False
+
+
+class Lost:
+    """Whether a result could not be written to stdout although somebody wanted it."""
+
+    result = False
+
+
+def outputs_of(given: dict[str, Any], *inputs: Path | str | None) -> Outputs:
+    """The outputs of a call that reads `inputs` and the files named by shared options."""
+    named = [given.get(name) for name in ("patient_file", "model")]
+    return Outputs(
+        Inputs.of([*inputs, *named]),
+        force=bool(given.pop("force", False)),
+        beside_inputs=bool(given.pop("beside_inputs", False)),
+    )
+
+
+def emit(text: str) -> None:
+    """A result on stdout; a reader who left takes nothing away from the call."""
+    error = _said(sys.stdout, text)
+    if error is not None and error.errno not in GONE:
+        Lost.result = True
+        message(f"error: the result could not be written to stdout: {error.strerror}")
+
+
+def say(text: str = "") -> None:
+    """A line of a result on stdout."""
+    emit(text + "\n")
 
 
 def message(text: str) -> None:
-    """A message for the person at the terminal (stderr)."""
-    click.echo(text, err=True)
+    """A message for the person at the terminal (stderr), if there still is one."""
+    _said(sys.stderr, text + "\n")
+
+
+def _said(stream: TextIO | None, text: str) -> OSError | None:
+    """Write and flush; afterwards a stream that failed leads nowhere."""
+    if stream is None:
+        return None
+    try:
+        try:
+            click.echo(text, file=stream, nl=False)
+        except UnicodeEncodeError:
+            code = stream.encoding or "ascii"
+            click.echo(text.encode(code, "backslashreplace").decode(code), file=stream, nl=False)
+        stream.flush()
+    except OSError as error:
+        _silence(stream)
+        return error
+    except ValueError:  # closed by this program
+        return None
+    return None
+
+
+def _silence(stream: TextIO) -> None:
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
+def open_streams() -> None:
+    """Streams that were closed by the caller lead nowhere: no file that is opened later may take their place."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+
+
+def close_streams() -> None:
+    """Write out what is buffered; a stream that cannot take it takes nothing from the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            _silence(stream)
 
 
 @contextmanager
 def working(what: str) -> Iterator[None]:
     """A spinner on stderr while something runs, when a person watches."""
-    if not sys.stderr.isatty():
+    try:
+        watched = sys.stderr is not None and sys.stderr.isatty()
+    except ValueError:
+        watched = False
+    if not watched:
         yield
         return
     from rich.console import Console
@@ -60,23 +131,95 @@ def working(what: str) -> Iterator[None]:
         yield
 
 
-def record(folder: Path, command: str, result: Analysis, written: str, more: dict[str, str]) -> None:
-    """Append a run to an audit trail: who, when, what, hashes of what went in and came out, versions."""
-    import getpass
-    import hashlib
-    from datetime import UTC, datetime
+def finish(outputs: Outputs, **names: str) -> None:
+    """Put every file in its place and say where each is; names by their path as text."""
+    for path in outputs.commit():
+        message(f"{names.get(str(path), 'written')}: {path}")
 
-    from lymphorisk.qa import audit
 
-    entry = {
-        "who": getpass.getuser(),
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": command,
-        "inputs": [{"role": role, "uid": uid, "sha256": sha} for role, uid, sha in result.provenance.inputs],
-        "output_sha256": hashlib.sha256(written.encode("utf-8")).hexdigest(),
-        "version": result.provenance.version,
-        "parameter_set": result.provenance.parameter_set,
-        "model_sha256": result.provenance.model_sha256,
-        **more,
+class Audit:
+    """The audit trail of a call: tried before the work, one line at the end.
+
+    A trail that is damaged, or a disk that is full, is said in its own code (LR606) and leaves the result alone.
+
+    Parameters
+    ----------
+    folder : Path or None
+        None: the call keeps no trail.
+    key : Path or None
+        Key file of a sealed trail.
+    outputs : Outputs
+        Whose inputs the folder must not lie in.
+
+    Raises
+    ------
+    InputError
+        The folder is not there, is an input, or cannot be written.
+    """
+
+    def __init__(self, folder: Path | None, key: Path | None, outputs: Outputs) -> None:
+        from lymphorisk.qa import audit
+
+        self.folder = folder
+        self.trouble = ""
+        #: What a protocol may count: a trail that is damaged.
+        self.findings: list[Finding] = []
+        self._key = b"" if key is None else audit.read_key(key)
+        if folder is None:
+            return
+        if not folder.is_dir():
+            raise InputError(f"the audit folder {folder.name!r} does not exist", "create it first")
+        outputs.expect(folder / audit.FILE, "audit")
+        self.trouble = audit.trouble(folder, self._key)
+        if self.trouble:
+            self.findings.append(finding(audit.DAMAGED, self.trouble, "audit trail", "keep it, start a new folder"))
+        self._say()
+
+    def _say(self) -> None:
+        if self.trouble:
+            from lymphorisk.qa.audit import DAMAGED
+
+            message(f"{DAMAGED.code} {self.trouble}; this run is not recorded")
+
+    def record(self, command: str, result: Mapping[str, Any], written: str, more: Mapping[str, Any]) -> None:
+        """Append a run: who, when, what, hashes of what went in and came out, versions."""
+        import hashlib
+        from datetime import UTC, datetime
+
+        from lymphorisk.qa import audit
+
+        if self.folder is None or self.trouble:
+            return
+        entry = {
+            "who": _user(),
+            "when": datetime.now(UTC).isoformat(timespec="seconds"),
+            "command": command,
+            **result,
+            "output_sha256": hashlib.sha256(written.encode("utf-8", "backslashreplace")).hexdigest(),
+            **more,
+        }
+        try:
+            message(f"audit: {audit.append(self.folder, entry, self._key)[:16]}")
+        except InputError as error:
+            self.trouble = error.message
+            self._say()
+
+
+def provenance_of(result: Analysis) -> dict[str, Any]:
+    """What an audit line keeps of an analysis."""
+    p = result.provenance
+    return {
+        "inputs": [{"role": role, "uid": uid, "sha256": sha} for role, uid, sha in p.inputs],
+        "version": p.version,
+        "parameter_set": p.parameter_set,
+        "model_sha256": p.model_sha256,
     }
-    message(f"audit: {audit.append(folder, entry)[:16]}")
+
+
+def _user() -> str:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # no such user, no such database
+        return "unknown"

@@ -9,6 +9,7 @@ import click
 
 from lymphorisk import parameters as store
 from lymphorisk.cli.options import JSON
+from lymphorisk.cli.output import say
 
 
 @click.command()
@@ -40,14 +41,14 @@ def parameters(topic: str | None, assumed: bool, as_json: bool) -> None:
             }
     if as_json:
         envelope = {"schema": "lymphorisk/parameters/1", "parameter_set": store.set_id(), "parameters": table}
-        click.echo(json.dumps(envelope, indent=2, ensure_ascii=False))
+        say(json.dumps(envelope, indent=2, ensure_ascii=False))
         return
-    click.echo(f"parameter set {store.set_id()}")
+    say(f"parameter set {store.set_id()}")
     for name, row in table.items():
         span = "" if row["low"] is None else f" ({row['low']:g} to {row['high']:g})" if row["high"] is not None else ""
         value = f"{len(row['value'])} values" if isinstance(row["value"], list) else f"{row['value']:g}"
-        click.echo(f"\n{name} = {value}{span} {row['unit']}  [{row['known']}]")
-        click.echo(f"    {row['source']}" + (f" {row['anchor']}" if row["anchor"] else ""))
-        click.echo(f"    {row['place']}")
+        say(f"\n{name} = {value}{span} {row['unit']}  [{row['known']}]")
+        say(f"    {row['source']}" + (f" {row['anchor']}" if row["anchor"] else ""))
+        say(f"    {row['place']}")
         if row["note"]:
-            click.echo(f"    {row['note']}")
+            say(f"    {row['note']}")

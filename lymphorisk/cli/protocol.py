@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from lymphorisk.cli.output import message, write_whole
+from lymphorisk.cli.options import with_options
+from lymphorisk.cli.output import SAFETY, emit, finish, message, outputs_of
 
 
 @click.command()
@@ -20,7 +22,8 @@ from lymphorisk.cli.output import message, write_whole
     help="TOML, ClearPlan-style CSV or ProKnow-style JSON.",
 )
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file instead of stdout.")
-def protocol(protocol: str | None, form: str, out: Path | None) -> None:
+@with_options(SAFETY)
+def protocol(protocol: str | None, form: str, out: Path | None, **given: Any) -> None:
     """A protocol to read, edit or hand on; without NAME the shipped starters.
 
     What the chosen form cannot hold is named on stderr.
@@ -30,8 +33,10 @@ def protocol(protocol: str | None, form: str, out: Path | None) -> None:
 
     if protocol is None:
         for name in shipped():
-            click.echo(f"{name:<12}  {read_protocol(name).name}")
+            emit(f"{name:<12}  {read_protocol(name).name}\n")
         return
+    outputs = outputs_of(given, None if protocol in shipped() else protocol)
+    outputs.expect(out, "protocol")
     wanted = read_protocol(protocol)
     if form == "json":
         text, left_out = proknow.dumps(wanted)
@@ -42,7 +47,8 @@ def protocol(protocol: str | None, form: str, out: Path | None) -> None:
     for what in left_out:
         message(f"left out: {what}")
     if out is None:
-        click.echo(text, nl=False)
-    else:
-        write_whole(out, text)
-        message(f"protocol: {out}")
+        emit(text)
+        return
+    with outputs:
+        outputs.add(out, text)
+        finish(outputs, **{str(out): "protocol"})

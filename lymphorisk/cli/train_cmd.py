@@ -8,8 +8,10 @@ from typing import Any
 
 import click
 
-from lymphorisk.cli.output import message, write_whole
+from lymphorisk.cli.options import with_options
+from lymphorisk.cli.output import SAFETY, emit, finish, message, outputs_of, say
 from lymphorisk.errors import InputError, ScenarioError
+from lymphorisk.outputs import Outputs
 
 COHORT = click.argument("cohort", required=False, type=click.Path(path_type=Path))
 IGNORE = click.option("--ignore", multiple=True, metavar="COLUMN", help="Leave a column out; repeat.")
@@ -35,6 +37,7 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable re
 @click.option("--seed", default=20261, show_default=True)
 @click.option("--workers", default=2, show_default=True, help="Processes that simulate plans (--insilico).")
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write the evaluation as one HTML page.")
+@with_options(SAFETY)
 @JSON
 def train(
     cohort: Path | None,
@@ -50,25 +53,51 @@ def train(
     workers: int,
     html: Path | None,
     as_json: bool,
+    **given: Any,
 ) -> None:
     """Train a predictor on a clinic's cohort (CSV, Parquet, or exports with --counts) and judge it."""
-    from lymphorisk.simulated.run import run_insilico
-    from lymphorisk.train import run_training, schema_text
+    from lymphorisk.train import schema_text
 
     if schema:
-        click.echo(schema_text(), nl=False)
+        emit(schema_text())
         return
     if out is None:
         raise click.UsageError("--out names the folder of the new model")
     if (cohort is None) == (insilico is None):
         raise click.UsageError("give a cohort file, or --insilico N")
+    outputs = outputs_of(given, cohort, counts)
+    outputs.expect(out, "model")
+    outputs.expect(html, "page")
+    with outputs:
+        _train(cohort, out, counts, insilico, early, window, aggregation, ignore, seed, workers, html, as_json, outputs)
+
+
+def _train(
+    cohort: Path | None,
+    out: Path,
+    counts: Path | None,
+    insilico: int | None,
+    early: bool,
+    window: str,
+    aggregation: str,
+    ignore: tuple[str, ...],
+    seed: int,
+    workers: int,
+    html: Path | None,
+    as_json: bool,
+    outputs: Outputs,
+) -> None:
+    from lymphorisk.simulated.run import run_insilico
+    from lymphorisk.train import run_training
+
+    folder = outputs.folder(out)
     if insilico is not None:
-        done = run_insilico(insilico, out, early=early, seed=seed, workers=workers, progress=message)
+        done = run_insilico(insilico, folder, early=early, seed=seed, workers=workers, progress=message)
     else:
         assert cohort is not None
         done = run_training(
             cohort,
-            out,
+            folder,
             counts=counts,
             window=window,
             aggregation=aggregation,
@@ -79,7 +108,9 @@ def train(
     for f in done.findings:
         message(f"{f.severity}: {f.code} {f.what}")
     notes = [f"{f.code} {f.what}" for f in done.findings]
-    _show(done.evaluation, f"Predictor {out.name}", out, html, as_json, "train", notes)
+    written = _shown(done.evaluation, f"Predictor {out.name}", folder, (html, outputs), as_json, "train", notes)
+    finish(outputs, **{str(out): "model", str(html): "evaluation"})
+    emit(written)
 
 
 @click.command()
@@ -94,44 +125,57 @@ def train(
     help="Fit the calibration line (intercept, and slope when events allow) to the cohort; write the model to OUT.",
 )
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write the evaluation as one HTML page.")
+@with_options(SAFETY)
 @JSON
 def evaluate(
-    model: str, cohort: Path, ignore: tuple[str, ...], recalibrated: Path | None, html: Path | None, as_json: bool
+    model: str,
+    cohort: Path,
+    ignore: tuple[str, ...],
+    recalibrated: Path | None,
+    html: Path | None,
+    as_json: bool,
+    **given: Any,
 ) -> None:
     """External validation of a predictor (a folder, or a name of `model list`) on a cohort it has not seen."""
     from lymphorisk.train import evaluate_model, recalibrate
 
-    folder = _folder(model)
-    result = evaluate_model(folder, cohort, ignore=ignore)
-    if recalibrated is not None:
-        for outcome, line in recalibrate(folder, cohort, recalibrated, ignore=ignore).items():
-            message(
-                f"{outcome}: new log-odds = {line.intercept:+.2f} + {line.slope:.2f} x old; written to {recalibrated}"
-            )
-    _show(result, f"{folder.name} on {cohort.stem}", folder, html, as_json, "evaluate", result["findings"])
+    judged = _folder(model)
+    outputs = outputs_of(given, judged, cohort)
+    outputs.expect(recalibrated, "model")
+    outputs.expect(html, "page")
+    result = evaluate_model(judged, cohort, ignore=ignore)
+    with outputs:
+        if recalibrated is not None:
+            folder = outputs.folder(recalibrated)
+            for outcome, line in recalibrate(judged, cohort, folder, ignore=ignore).items():
+                message(f"{outcome}: new log-odds = {line.intercept:+.2f} + {line.slope:.2f} x old")
+        title = f"{judged.name} on {cohort.stem}"
+        written = _shown(result, title, judged, (html, outputs), as_json, "evaluate", result["findings"])
+        finish(outputs, **{str(recalibrated): "recalibrated model", str(html): "evaluation"})
+    emit(written)
 
 
-def _show(
+def _shown(
     evaluation: dict[str, Any],
     title: str,
     folder: Path,
-    html: Path | None,
+    page: tuple[Path | None, Outputs],
     as_json: bool,
     command: str,
     notes: list[str],
-) -> None:
+) -> str:
+    """The evaluation as text or JSON; its page is added to the outputs."""
     from lymphorisk import predict
     from lymphorisk.report.evaluation import evaluation_html, evaluation_text
 
+    html, outputs = page
     if html is not None:
         judged = predict.load(folder)
         beeswarms = {o: predict.beeswarm(judged, o) for o in judged.outcomes if o in evaluation["outcomes"]}
-        write_whole(html, evaluation_html(evaluation, title, notes, beeswarms))
-        message(f"evaluation: {html}")
+        outputs.add(html, evaluation_html(evaluation, title, notes, beeswarms))
     if as_json:
-        click.echo(json.dumps({"schema": f"lymphorisk/{command}/1", **evaluation}, indent=1))
-    else:
-        click.echo(evaluation_text(evaluation), nl=False)
+        return json.dumps({"schema": f"lymphorisk/{command}/1", **evaluation}, indent=1) + "\n"
+    return evaluation_text(evaluation)
 
 
 @click.group()
@@ -163,10 +207,10 @@ def listed(as_json: bool) -> None:
         p = predict.load(path)
         rows.append({"name": p.name, "identity": p.identity, "trained_on": p.trained_on, "features": len(p.features)})
     if as_json:
-        click.echo(json.dumps({"schema": "lymphorisk/model-list/1", "models": rows}, indent=1))
+        say(json.dumps({"schema": "lymphorisk/model-list/1", "models": rows}, indent=1))
         return
     for row in rows:
-        click.echo(f"{row['name']}  {row['identity']}  trained on {row['trained_on']}, {row['features']} features")
+        say(f"{row['name']}  {row['identity']}  trained on {row['trained_on']}, {row['features']} features")
 
 
 @model.command()
@@ -177,7 +221,7 @@ def card(name: str) -> None:
 
     path = _folder(name)
     verified(path)
-    click.echo((path / CARD).read_text(encoding="utf-8"), nl=False)
+    emit((path / CARD).read_text(encoding="utf-8"))
 
 
 @model.command()
@@ -187,7 +231,7 @@ def verify(name: str) -> None:
     from lymphorisk import predict
 
     p = predict.load(_folder(name))
-    click.echo(f"{p.name} {p.identity}: {len(p.card['sha256'])} files as listed; trained on {p.trained_on}")
+    say(f"{p.name} {p.identity}: {len(p.card['sha256'])} files as listed; trained on {p.trained_on}")
 
 
 @model.command()
@@ -218,11 +262,9 @@ def use(name: str, patient: Path) -> None:
     said = predict.predict(p, row)
     for outcome, value in said.p.items():
         low, high = said.interval[outcome]
-        click.echo(
-            f"{outcome}: {value:.1%} ({low:.1%} to {high:.1%}), set: {', '.join(said.sets.get(outcome, ())) or '-'}"
-        )
-    click.echo("in domain" if said.in_domain else "outside the domain: " + "; ".join(said.domain.reasons))
+        say(f"{outcome}: {value:.1%} ({low:.1%} to {high:.1%}), set: {', '.join(said.sets.get(outcome, ())) or '-'}")
+    say("in domain" if said.in_domain else "outside the domain: " + "; ".join(said.domain.reasons))
     why = predict.explain(p, row)
     for sentence in why.sentences:
-        click.echo(f"- {sentence}")
-    click.echo(why.note)
+        say(f"- {sentence}")
+    say(why.note)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from typing import Any
 
 import click
 
-from lymphorisk.cli.options import JSON
-from lymphorisk.cli.output import message, working, write_whole
-from lymphorisk.errors import InputError
+from lymphorisk.cli.options import JSON, with_options
+from lymphorisk.cli.output import SAFETY, emit, finish, outputs_of, working
 
 
 @click.command()
@@ -19,28 +18,32 @@ from lymphorisk.errors import InputError
 @click.option(
     "--report", type=click.Path(dir_okay=False, path_type=Path), help="Write a page with prior and posterior."
 )
+@with_options(SAFETY)
 @JSON
-def update(result: Path, counts: tuple[str, ...], alc_unit: str, report: Path | None, as_json: bool) -> None:
+def update(
+    result: Path, counts: tuple[str, ...], alc_unit: str, report: Path | None, as_json: bool, **given: Any
+) -> None:
     """The forecast given measured counts, from the JSON of `lymphorisk analyze --json`.
 
     DAY counts from the first fraction. Counts that contradict the model are refused with exit code 4.
     """
+    outputs = outputs_of(given, result)
+    outputs.expect(report, "page")
     with working("updating"):
         from lymphorisk.analysis.midcourse import updated
+        from lymphorisk.analysis.saved import read_saved
         from lymphorisk.report import midcourse
         from lymphorisk.report.json_ import dumps
         from lymphorisk.units import alc_from
 
         measured = [(day, alc_from(value, alc_unit)) for day, value in map(pair, counts)]
-        try:
-            saved = json.loads(result.read_text(encoding="utf-8"))
-        except (UnicodeDecodeError, json.JSONDecodeError):
-            raise InputError(f"{result.name} is not JSON", "give the output of `lymphorisk analyze --json`") from None
-        made = updated(saved, measured)
-    if report is not None:
-        write_whole(report, midcourse.html(made))
-        message(f"report: {report}")
-    click.echo(dumps(midcourse.to_dict(made)) if as_json else midcourse.text(made), nl=False)
+        made = updated(read_saved(result), measured)
+    with outputs:
+        if report is not None:
+            outputs.add(report, midcourse.html(made))
+        written = dumps(midcourse.to_dict(made)) if as_json else midcourse.text(made)
+        finish(outputs, **{str(report): "report"})
+    emit(written)
 
 
 def pair(text: str) -> tuple[float, float]:

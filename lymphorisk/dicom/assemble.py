@@ -15,7 +15,7 @@ from lymphorisk.dicom.dvhs import read_dvhs
 from lymphorisk.dicom.export import Export, InputFile
 from lymphorisk.dicom.frames import beams_on_one_grid
 from lymphorisk.dicom.link import Candidates, Linked, link
-from lymphorisk.dicom.patient import read_identity, read_patient
+from lymphorisk.dicom.patient import read_identity, read_patient, read_study
 from lymphorisk.dicom.reader import RT_ROLES, UNKNOWN, DicomFile, Found, find
 from lymphorisk.dicom.slices import with_slices
 from lymphorisk.dicom.summation import WHOLE, DosePart, PhaseLink
@@ -163,6 +163,7 @@ def _assemble(
         ct=ct,
         phi=read_identity(structure_file),
         study_uid=structure_set.study_uid,
+        study=read_study(used),
     )
 
 

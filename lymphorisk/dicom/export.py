@@ -27,6 +27,23 @@ class PatientIdentity:
     id: str = field(default="", repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class StudyFacts:
+    """Attributes of patient and study as the plan states them; for DICOM objects that join the study, for nothing else.
+
+    Dates and times are DICOM text, empty where the plan does not state them.
+    """
+
+    date: str = field(default="", repr=False)
+    time: str = field(default="", repr=False)
+    accession: str = field(default="", repr=False)
+    number: str = field(default="", repr=False)
+    description: str = field(default="", repr=False)
+    referring_physician: str = field(default="", repr=False)
+    birth_date: str = field(default="", repr=False)
+    sex: str = field(default="", repr=False)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Export:
     """An export, read and linked.
@@ -49,6 +66,8 @@ class Export:
         Name and ID, for ``--show-phi`` only.
     study_uid : str
         Study Instance UID, for files that join the study.
+    study : StudyFacts
+        Its other attributes, for the same files only.
     """
 
     plan: TreatmentPlan
@@ -59,3 +78,4 @@ class Export:
     ct: CTVolume | None = None
     phi: PatientIdentity = field(default_factory=PatientIdentity)
     study_uid: str = ""
+    study: StudyFacts = field(default_factory=StudyFacts)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date
 
 from lymphorisk.dicom import checks, tags
-from lymphorisk.dicom.export import PatientIdentity
+from lymphorisk.dicom.export import PatientIdentity, StudyFacts
 from lymphorisk.dicom.reader import DicomFile
 from lymphorisk.dicom.tree import Item
 from lymphorisk.errors import DicomReadError, ScenarioError
@@ -87,3 +88,38 @@ def read_identity(file: DicomFile) -> PatientIdentity:
     name, _ = file.root.text(tags.PATIENT_NAME)
     number, _ = file.root.text(tags.PATIENT_ID)
     return PatientIdentity(name, number)
+
+
+#: Longest texts of a study by DICOM: short string, long string, person name. [characters]
+SHORT, LONG = 16, 64
+DATE, TIME = re.compile(r"\d{8}"), re.compile(r"\d{2}(\d{2}(\d{2}(\.\d{1,6})?)?)?")
+SEXES = ("M", "F", "O")
+
+
+def read_study(files: Sequence[DicomFile]) -> StudyFacts:
+    """Attributes of the study from the first header that says each; what is no date, time or sex is left out."""
+
+    def first(tag: int, longest: int) -> str:
+        texts = (_plain(f.root.text(tag)[0], longest) for f in files)
+        return next((t for t in texts if t), "")
+
+    def code(tag: int, fits: re.Pattern[str]) -> str:
+        texts = (f.root.code(tag).replace(":", "") for f in files)
+        return next((t for t in texts if fits.fullmatch(t)), "")
+
+    return StudyFacts(
+        date=code(tags.STUDY_DATE, DATE),
+        time=code(tags.STUDY_TIME, TIME),
+        accession=first(tags.ACCESSION_NUMBER, SHORT),
+        number=first(tags.STUDY_ID, SHORT),
+        description=first(tags.STUDY_DESCRIPTION, LONG),
+        referring_physician=first(tags.REFERRING_PHYSICIAN_NAME, LONG),
+        birth_date=code(tags.PATIENT_BIRTH_DATE, DATE),
+        sex=next((s for f in files if (s := f.root.code(tags.PATIENT_SEX)) in SEXES), ""),
+    )
+
+
+def _plain(text: str, longest: int) -> str:
+    """One value, one line, no longer than DICOM allows."""
+    first = text.split("\\")[0]
+    return "".join(c for c in first if c.isprintable()).strip()[:longest]

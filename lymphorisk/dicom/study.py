@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lymphorisk.dicom.export import Export, PatientIdentity
+from lymphorisk.dicom.export import Export, PatientIdentity, StudyFacts
 from lymphorisk.errors import UnsupportedGeometryError
 from lymphorisk.plan import Patient
 
@@ -37,6 +39,10 @@ WHOLE_BELOW = 1e15
 #: Digits that hold any double.
 DIGITS = 17
 CM_PER_M = 100.0
+#: Series numbers of what joins a study: far above those a planning system counts, within the 31 bits of the format.
+SERIES_FROM, SERIES_COUNT = 900_000_000, 1_000_000_000
+#: Series Description is a long string. [characters]
+SERIES_LENGTH = 64
 
 
 def uid(seed: str, *parts: object) -> str:
@@ -63,6 +69,12 @@ class Study:
         Who it is; an invented patient for fixtures.
     study_uid, frame_uid, structure_uid : str
         Given where files join an existing study, else made from the seed.
+    facts : StudyFacts or None
+        The other attributes of an existing study; None for an invented one.
+    made : tuple of str
+        Date (YYYYMMDD) and time (HHMMSS) of writing; fixed for fixtures, whose bytes must not change.
+    series : str
+        Series Description; empty for none.
     """
 
     seed: str
@@ -71,6 +83,9 @@ class Study:
     study_uid: str = ""
     frame_uid: str = ""
     structure_uid: str = ""
+    facts: StudyFacts | None = None
+    made: tuple[str, str] = (FIXED_DATE, FIXED_TIME)
+    series: str = ""
 
     def filled(self) -> Study:
         """The same with every UID made."""
@@ -82,8 +97,11 @@ class Study:
         )
 
 
-def study_of(export: Export, seed: str) -> Study:
-    """The study of an export that was read, for files that join it (a kill map, DVHs)."""
+def study_of(export: Export, seed: str, made: tuple[str, str] | None = None) -> Study:
+    """The study of an export that was read, for files that join it (a kill map, reports).
+
+    They carry who the patient is, as every object of a study must; `made` is the time of writing, now unless given.
+    """
     frames = [p.dose.frame_of_reference for p in export.plan.phases if p.dose is not None]
     return Study(
         seed,
@@ -92,7 +110,23 @@ def study_of(export: Export, seed: str) -> Study:
         study_uid=export.study_uid,
         frame_uid=frames[0] if frames else "",
         structure_uid=next(iter(export.plan.uids.get("RTSTRUCT", ())), ""),
+        facts=export.study,
+        made=made or now(),
     ).filled()
+
+
+def now() -> tuple[str, str]:
+    """Date and time of this moment, as DICOM writes them."""
+    moment = datetime.now()
+    return moment.strftime("%Y%m%d"), moment.strftime("%H%M%S")
+
+
+def series_number(study: Study, role: str) -> int:
+    """Series number: 1 in an invented study, a high one of its own in a study that others fill."""
+    if study.facts is None:
+        return 1
+    digest = hashlib.sha256(f"{study.seed}/series number/{role}".encode()).digest()
+    return SERIES_FROM + int.from_bytes(digest[:UID_BYTES], "big") % SERIES_COUNT
 
 
 def dataset(role: str, study: Study, instance: str, *, unicode: bool = False) -> Dataset:
@@ -109,16 +143,26 @@ def dataset(role: str, study: Study, instance: str, *, unicode: bool = False) ->
     ds.file_meta = meta
     modality = MODALITIES.get(role, role)
     patient, identity = study.patient, study.identity
-    if unicode or not identity.name.isascii():
+    facts = study.facts
+    known = "" if facts is None else facts.accession + facts.number + facts.description + facts.referring_physician
+    if unicode or not (identity.name + identity.id + known + study.series).isascii():
         ds.SpecificCharacterSet = "ISO_IR 192"
-    ds.InstanceCreationDate, ds.InstanceCreationTime = FIXED_DATE, FIXED_TIME
+    ds.InstanceCreationDate, ds.InstanceCreationTime = study.made
     ds.SOPClassUID, ds.SOPInstanceUID, ds.Modality = SOP_CLASSES[role], instance, modality
-    ds.StudyDate, ds.StudyTime, ds.AccessionNumber = FIXED_DATE, FIXED_TIME, ""
+    if facts is None:
+        ds.StudyDate, ds.StudyTime, ds.AccessionNumber = FIXED_DATE, FIXED_TIME, ""
+    else:
+        ds.StudyDate, ds.StudyTime, ds.AccessionNumber = facts.date, facts.time, facts.accession
+        if facts.description:
+            ds.StudyDescription = facts.description
+    if study.series:
+        ds.SeriesDescription = study.series[:SERIES_LENGTH]
     ds.Manufacturer, ds.ManufacturerModelName = "lymphorisk", "lymphorisk"
     ds.SoftwareVersions = IMPLEMENTATION_NAME
-    ds.ReferringPhysicianName, ds.OperatorsName = "", ""
-    ds.PatientName, ds.PatientID, ds.PatientBirthDate = identity.name, identity.id, ""
-    ds.PatientSex = patient.sex or ""
+    ds.ReferringPhysicianName, ds.OperatorsName = "" if facts is None else facts.referring_physician, ""
+    ds.PatientName, ds.PatientID = identity.name, identity.id
+    ds.PatientBirthDate = "" if facts is None else facts.birth_date
+    ds.PatientSex = (facts.sex if facts is not None else "") or patient.sex or ""
     if patient.age_y is not None:
         ds.PatientAge = f"{int(patient.age_y):03d}Y"
     if patient.height_cm is not None:
@@ -127,7 +171,8 @@ def dataset(role: str, study: Study, instance: str, *, unicode: bool = False) ->
         ds.PatientWeight = decimal(patient.weight_kg)
     ds.StudyInstanceUID = study.study_uid
     ds.SeriesInstanceUID = uid(study.seed, "series", role)
-    ds.StudyID, ds.SeriesNumber, ds.InstanceNumber = "1", 1, 1
+    ds.StudyID = "1" if facts is None else facts.number
+    ds.SeriesNumber, ds.InstanceNumber = series_number(study, role), 1
     return ds
 
 
@@ -138,6 +183,15 @@ def item_of(**values: object) -> Dataset:
     for name, value in values.items():
         setattr(ds, name, value)
     return ds
+
+
+def encoded(ds: Dataset) -> bytes:
+    """The bytes of a DICOM file."""
+    from pydicom import dcmwrite
+
+    out = io.BytesIO()
+    dcmwrite(out, ds, enforce_file_format=True, implicit_vr=False, little_endian=True)
+    return out.getvalue()
 
 
 def save(ds: Dataset, path: str | os.PathLike[str]) -> Path:

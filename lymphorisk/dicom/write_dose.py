@@ -112,6 +112,8 @@ def dose_dataset(
     ds = dataset("RTDOSE", study, dose_uid or uid(study.seed, "RTDOSE", 1))
     ds.FrameOfReferenceUID = grid.frame_of_reference or study.frame_uid
     ds.PositionReferenceIndicator = ""
+    if study.facts is not None:
+        ds.ContentDate, ds.ContentTime = study.made
     ds.SliceThickness = None
     ds.ImagePositionPatient = [decimal(v) for v in origin]
     ds.ImageOrientationPatient = [decimal(v) for v in ORIENTATIONS[position]]

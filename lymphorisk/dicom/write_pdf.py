@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lymphorisk.dicom.export import InputFile
-from lymphorisk.dicom.study import FIXED_DATE, FIXED_TIME, SOP_CLASSES, Study, dataset, item_of, save, uid
+from lymphorisk.dicom.study import SOP_CLASSES, Study, dataset, item_of, save, uid
 from lymphorisk.errors import InputError
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
 PDF_MARK = b"%PDF-"
 MIME_TYPE = "application/pdf"
@@ -21,24 +25,30 @@ def write_encapsulated_pdf(
     *,
     title: str = "Lymphopenia risk report",
     inputs: Sequence[InputFile] = (),
-    made: tuple[str, str] = (FIXED_DATE, FIXED_TIME),
 ) -> Path:
-    """Write a PDF as a DICOM Encapsulated PDF.
+    """Write a PDF as a DICOM Encapsulated PDF, in full or not at all; parameters as in `pdf_dataset`."""
+    return save(pdf_dataset(pdf, study, title=title, inputs=inputs), path)
+
+
+def pdf_dataset(
+    pdf: bytes,
+    study: Study,
+    *,
+    title: str = "Lymphopenia risk report",
+    inputs: Sequence[InputFile] = (),
+) -> Dataset:
+    """A PDF as a DICOM Encapsulated PDF.
 
     Parameters
     ----------
-    path : path
-        Written in full or not at all.
     pdf : bytes
         The document.
     study : Study
-        The study it joins (`study_of` an export).
+        The study it joins (`study_of` an export), and the date of writing.
     title : str
         Document title, shown by archives.
     inputs : sequence of InputFile
         The files the report is about; they are named as its source instances.
-    made : tuple of str
-        Date (YYYYMMDD) and time (HHMMSS) of the report; fixed unless given, so that the bytes do not change.
 
     Raises
     ------
@@ -50,7 +60,7 @@ def write_encapsulated_pdf(
     study = study.filled()
     ds = dataset("PDF", study, uid(study.seed, "PDF", *(i.sop_uid for i in inputs)), unicode=not title.isascii())
     ds.ConversionType = "WSD"
-    ds.ContentDate, ds.ContentTime = made
+    ds.ContentDate, ds.ContentTime = study.made
     ds.AcquisitionDateTime = ""
     ds.BurnedInAnnotation = "YES"
     ds.DocumentTitle = title
@@ -62,4 +72,4 @@ def write_encapsulated_pdf(
     ds.MIMETypeOfEncapsulatedDocument = MIME_TYPE
     ds.EncapsulatedDocument = pdf + b"\0" * (len(pdf) % 2)
     ds.EncapsulatedDocumentLength = len(pdf)
-    return save(ds, path)
+    return ds

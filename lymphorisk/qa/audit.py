@@ -1,53 +1,116 @@
-"""An audit trail: one JSON line a run, each carrying the hash of the line before it."""
+"""An audit trail: one JSON line a run, each carrying the hash of the line before it, sealed with a key on request."""
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from lymphorisk.errors import InputError
+from lymphorisk.findings import rule
 
 FILE = "lymphorisk-audit.jsonl"
 GENESIS = "0" * 64
+#: A key shorter than this can be guessed. [bytes]
+KEY_MIN = 16
+KEYS = {"previous", "entry", "hash"}
+
+DAMAGED = rule(
+    "LR606",
+    "warning",
+    "audit trail damaged",
+    "The audit trail is broken, emptied or cannot be written: the run is not recorded. The verdict stands.",
+)
 
 
 def _digest(previous: str, entry: Mapping[str, Any]) -> str:
     body = json.dumps(entry, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256((previous + body).encode("utf-8")).hexdigest()
+    return hashlib.sha256((previous + body).encode("utf-8", "backslashreplace")).hexdigest()
 
 
-def append(folder: Path, entry: Mapping[str, Any]) -> str:
-    """Append an entry to the trail of a folder; the new line's hash.
+def _seal(key: bytes, digest: str) -> str:
+    return hmac.new(key, digest.encode("ascii"), hashlib.sha256).hexdigest()
 
-    The file is locked while it is written, so several runs may share a trail.
+
+def read_key(path: Path) -> bytes:
+    """The key of a sealed trail: the bytes of a file, line ends at its end left out.
 
     Raises
     ------
     InputError
-        The folder is missing or the existing trail is broken: a broken trail is never extended.
+        No such file, or a key too short to seal anything.
+    """
+    try:
+        key = path.read_bytes().rstrip(b"\r\n")
+    except OSError as error:
+        raise InputError(f"the audit key {path.name} cannot be read: {error.strerror}", "name a key file") from error
+    if len(key) < KEY_MIN:
+        raise InputError(f"the audit key {path.name} has {len(key)} bytes", f"use at least {KEY_MIN} random bytes")
+    return key
+
+
+def append(folder: Path, entry: Mapping[str, Any], key: bytes = b"") -> str:
+    """Append an entry to the trail of a folder; the new line's hash.
+
+    The file is locked while it is written, so several runs may share a trail. A line is there whole or not at all.
+
+    Raises
+    ------
+    InputError
+        The folder is missing, the existing trail is broken (a broken trail is never extended), or the disk is full.
     """
     if not folder.is_dir():
         raise InputError(f"the audit folder {folder.name!r} does not exist", "create it first")
-    with (folder / FILE).open("a+", encoding="utf-8", errors="replace", newline="\n") as trail:
-        _lock(trail)
-        trail.seek(0)
-        state = _verified(trail.read())
-        if state.broken_line is not None:
-            raise InputError(
-                f"the audit trail is broken at line {state.broken_line}: {state.reason}",
-                "keep the file as evidence and start a new folder",
-            )
-        digest = _digest(state.last, entry)
-        trail.write(json.dumps({"previous": state.last, "entry": entry, "hash": digest}, ensure_ascii=False) + "\n")
-        trail.flush()
+    path = folder / FILE
+    new = not path.exists()
+    try:
+        with path.open("a+b") as trail:
+            _lock(trail)
+            trail.seek(0)
+            text = trail.read().decode("utf-8", "replace")
+            state = _verified(text, key) if text or not new else TrailState(0, GENESIS)
+            if state.broken_line is not None:
+                raise InputError(
+                    f"the audit trail is broken at line {state.broken_line}: {state.reason}",
+                    "keep the file as evidence and start a new folder",
+                )
+            digest = _digest(state.last, entry)
+            record: dict[str, Any] = {"previous": state.last, "entry": entry, "hash": digest}
+            if key:
+                record["seal"] = _seal(key, digest)
+            _write_line(trail, json.dumps(record, ensure_ascii=False) + "\n")
+    except OSError as error:
+        if new:
+            _remove_empty(path)
+        raise InputError(
+            f"the audit trail cannot be written: {error.strerror}", "free the disk or choose another"
+        ) from error
     return digest
 
 
-def _lock(trail: IO[str]) -> None:
+def _write_line(trail: IO[bytes], line: str) -> None:
+    """Write one line to the disk; what was written of it is cut off again when the rest does not fit."""
+    end = trail.seek(0, os.SEEK_END)
+    try:
+        trail.write(line.encode("utf-8", "backslashreplace"))
+        trail.flush()
+        os.fsync(trail.fileno())
+    except OSError:
+        os.ftruncate(trail.fileno(), end)
+        raise
+
+
+def _remove_empty(path: Path) -> None:
+    if path.exists() and path.stat().st_size == 0:
+        path.unlink()
+
+
+def _lock(trail: IO[bytes]) -> None:
     """Keep other runs out until the file closes; where the system has no such lock, runs must take turns."""
     try:
         import fcntl
@@ -58,16 +121,40 @@ def _lock(trail: IO[str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class TrailState:
-    """What a trail says of itself: entries, the last hash, and the first broken line if any."""
+    """What a trail says of itself: entries, the last hash, the first broken line if any, and its sealed lines."""
 
     entries: int
     last: str
     broken_line: int | None = None
     reason: str = ""
+    sealed: int = 0
 
 
-def verify(folder: Path) -> TrailState:
+def trouble(folder: Path, key: bytes = b"") -> str:
+    """Why nothing can be appended to the trail of a folder; empty when it can. A trail not begun is no trouble."""
+    path = folder / FILE
+    if not path.exists():
+        return ""
+    try:
+        state = _verified(path.read_bytes().decode("utf-8", "replace"), key)
+    except OSError as error:
+        return f"the audit trail cannot be read: {error.strerror}"
+    if state.broken_line is None:
+        return ""
+    return f"the audit trail is broken at line {state.broken_line}: {state.reason}"
+
+
+def verify(folder: Path, *, expect: int | None = None, head: str = "", key: bytes = b"") -> TrailState:
     """Walk the whole chain of a folder's trail.
+
+    Parameters
+    ----------
+    expect : int, optional
+        How many entries there must be at least: a chain cannot know that its end was cut off.
+    head : str
+        A hash (or its first digits) kept elsewhere, which one of the lines must carry.
+    key : bytes
+        Key of a sealed trail: every line must bear its seal.
 
     Raises
     ------
@@ -77,25 +164,54 @@ def verify(folder: Path) -> TrailState:
     path = folder / FILE
     if not path.is_file():
         raise InputError(f"no audit trail in {folder.name!r}", f"a trail is a file named {FILE}")
-    with path.open(encoding="utf-8", errors="replace", newline="\n") as trail:
-        return _verified(trail.read())
+    text = path.read_bytes().decode("utf-8", "replace")
+    state = _verified(text, key)
+    if state.broken_line is not None:
+        return state
+    if expect is not None and state.entries < expect:
+        reason = f"{expect} entries were expected, {state.entries} are there: the end was cut off"
+        return TrailState(state.entries, state.last, state.entries + 1, reason, state.sealed)
+    if head and not any(json.loads(line)["hash"].startswith(head.lower()) for line in _lines(text)):
+        reason = f"no line carries the hash {head[:16]}: the end was cut off, or the trail is another one"
+        return TrailState(state.entries, state.last, state.entries + 1, reason, state.sealed)
+    return state
 
 
-def _verified(text: str) -> TrailState:
+def _lines(text: str) -> list[str]:
+    """Only a line feed ends a record: names may hold other characters that count as line breaks."""
+    return text.removesuffix("\n").split("\n") if text else []
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    out = dict(pairs)
+    if len(out) < len(pairs):
+        raise ValueError("a key stands twice")
+    return out
+
+
+def _verified(text: str, key: bytes = b"") -> TrailState:
     last = GENESIS
-    count = 0
-    # Only a line feed ends a record: names may hold other characters that count as line breaks.
-    for number, line in enumerate(text.removesuffix("\n").split("\n") if text else [], start=1):
+    count = sealed = 0
+    if not text:
+        return TrailState(0, last, 1, "the trail is empty: a trail is made with its first line")
+    for number, line in enumerate(_lines(text), start=1):
         try:
-            record = json.loads(line)
+            record = json.loads(line, object_pairs_hook=_once)
             previous, entry, digest = record["previous"], record["entry"], record["hash"]
-        except (json.JSONDecodeError, KeyError, TypeError):
-            return TrailState(count, last, number, "the line is not an audit record")
+            more = set(record) - KEYS - {"seal"}
+            whole = isinstance(entry, dict) and not more and isinstance(digest, str)
+        except (ValueError, KeyError, TypeError, RecursionError):
+            whole = False
+        if not whole:
+            return TrailState(count, last, number, "the line is not an audit record", sealed)
         if previous != last:
-            return TrailState(count, last, number, "a line before it was removed or changed")
+            return TrailState(count, last, number, "a line before it was removed or changed", sealed)
         if _digest(previous, entry) != digest:
-            return TrailState(count, last, number, "the line was changed")
+            return TrailState(count, last, number, "the line was changed", sealed)
+        if key and not hmac.compare_digest(str(record.get("seal", "")).encode(), _seal(key, digest).encode()):
+            return TrailState(count, last, number, "the line is not sealed with this key", sealed)
+        sealed += "seal" in record
         last, count = digest, count + 1
-    if text and not text.endswith("\n"):
-        return TrailState(count, last, count + 1, "the last line is cut off")
-    return TrailState(count, last)
+    if not text.endswith("\n"):
+        return TrailState(count, last, count + 1, "the last line is cut off", sealed)
+    return TrailState(count, last, sealed=sealed)

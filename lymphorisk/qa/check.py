@@ -6,7 +6,7 @@ import math
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 # Every room a plan passes through registers its rules on import; a protocol may name any of them.
@@ -19,16 +19,20 @@ from lymphorisk.dvh import DVH
 from lymphorisk.dvh.metrics import bounds, metric, parse
 from lymphorisk.errors import InputError, ScenarioError, UndecidableError
 from lymphorisk.findings import RULES, Finding, finding, rule
-from lymphorisk.qa.protocol import LINE_RULES, Line, Protocol
+from lymphorisk.qa.facts import NEEDS, PLAN_METRICS, Behind, PlanFacts, facts_of
+from lymphorisk.qa.protocol import GATE_RULES, LINE_RULES, Line, Protocol
 
-PASS, VARIATION, FAIL, MISSING, UNDECIDED, REFERENCE = (
+PASS, VARIATION, FAIL, MISSING, UNDECIDED, REFERENCE, INFORMATIVE = (
     "PASS",
     "VARIATION",
     "FAIL",
     "MISSING",
     "UNDECIDED",
     "REFERENCE",
+    "INFORMATIVE",
 )
+#: States of a line that somebody can rest a verdict on.
+DECIDED = (PASS, VARIATION, FAIL)
 EXIT_PASS, EXIT_FAIL, EXIT_UNDECIDED = 0, 1, 4
 
 LINE_FAILED = rule(
@@ -68,6 +72,10 @@ WHOLE = 1e-6
 #: Engine name of DVHs drawn from a scenario's shares, whose volume in cm3 is not known.
 SCENARIO = "scenario"
 
+#: Sources of an organ whose curve is not that of a contour a person drew.
+STAND_INS = ("segmented", "placed", "diluted")
+
+#: Curve of a structure by name; an unknown one (a saved result does not hold it) leaves its line undecided.
 Lookup = Callable[[str], "DVH | Absent"]
 
 
@@ -76,7 +84,8 @@ class LineResult:
     """One line, evaluated.
 
     `low` and `high` bound the value when part of the structure lies outside the dose grid;
-    `percentile` is the place among the published values (0 below all, 1 above all).
+    `percentile` is the place among the published values (0 below all, 1 above all);
+    `behind` is what the value rests on that nobody drew or measured.
     """
 
     line: Line
@@ -87,22 +96,35 @@ class LineResult:
     high: float | None = None
     percentile: float | None = None
     overridden: bool = False
+    behind: tuple[Behind, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """All lines, the rules that count, and the verdict."""
+    """All lines, the rules that count, and the verdict; `why` says what kept the gate from one."""
 
     protocol: Protocol
     lines: tuple[LineResult, ...]
     findings: tuple[Finding, ...]
     verdict: str
     exit_code: int
+    plan: PlanFacts
+    why: tuple[str, ...] = ()
+
+    @property
+    def judged(self) -> tuple[LineResult, ...]:
+        """Lines a verdict could rest on: those with a limit."""
+        return tuple(r for r in self.lines if r.line.goal is not None)
+
+    @property
+    def decided(self) -> int:
+        """How many of them were decided."""
+        return sum(r.state in DECIDED for r in self.judged)
 
     @property
     def blind(self) -> bool:
         """Whether a required line has no value to decide on."""
-        return any(r.state in (MISSING, UNDECIDED) and r.line.required for r in self.lines)
+        return bool(self.why) or any(r.state in (MISSING, UNDECIDED) and r.line.required for r in self.lines)
 
     def leaving(self, exit_zero: bool) -> int:
         """The exit code, a failure forgiven on request; missing data is never forgiven."""
@@ -111,54 +133,27 @@ class CheckResult:
         return EXIT_UNDECIDED if self.blind else EXIT_PASS
 
 
-PLAN_METRICS: dict[str, str] = {
-    "ALCnadir[10^9/L]": "median nadir of the absolute lymphocyte count",
-    "P(G2+)[%]": "probability of grade 2 or worse",
-    "P(G3+)[%]": "probability of grade 3 or worse",
-    "P(G4)[%]": "probability of grade 4",
-    "Tbelow0.5[d]": "median days below 0.5 x10^9/L",
-    "Tbelow0.2[d]": "median days below 0.2 x10^9/L",
-    "BloodMean[Gy]": "mean dose to blood over the course",
-    "BloodV0.5Gy[%]": "blood that receives at least 0.5 Gy over the course",
-    "BloodD2%[Gy]": "dose that 2 % of the blood exceeds over the course",
-    "EDIC[Gy]": "effective dose to immune cells (thoracic form)",
-    "EDRIC[Gy]": "effective dose to radiated immune cells (mean body dose form)",
-    "EDICesophagus[Gy]": "effective dose to immune cells (oesophageal form, with liver)",
-}
-
-
-def plan_metric(analysis: Analysis, name: str) -> float | Absent:
+def plan_metric(facts: PlanFacts, name: str) -> float | Absent:
     """A metric of the whole plan, or why there is none."""
-    forecast, blood = analysis.forecast, analysis.blood.course
-    edic = {"EDIC[Gy]": "edic_gy", "EDRIC[Gy]": "edric_gy", "EDICesophagus[Gy]": "edic_esophagus_gy"}
-    if name in edic:
-        return analysis.edic.get(edic[name], Absent.declined("not computed"))
-    if match := re.fullmatch(r"P\(G([234])\+?\)\[%\]", name):
-        return 100.0 * forecast.grade_probability[match[1]]
-    if match := re.fullmatch(r"Tbelow(0\.5|0\.2)\[d\]", name):
-        return forecast.days_below[match[1]].p50
-    values = {
-        "ALCnadir[10^9/L]": forecast.nadir.median,
-        "BloodMean[Gy]": blood.mean_gy,
-        "BloodV0.5Gy[%]": 100.0 * blood.v_ge_0_5,
-        "BloodD2%[Gy]": blood.d2_gy,
-    }
-    return values[name]
+    return facts.values[name]
 
 
 def check(
-    analysis: Analysis,
+    plan: Analysis | PlanFacts,
     protocol: Protocol,
     dvh_of: Lookup,
     *,
     strict: bool = False,
     highest_gy: float | None = None,
     noticed: Callable[[Sequence[str]], tuple[Finding, ...]] | None = None,
+    noted: Sequence[Finding] = (),
 ) -> CheckResult:
     """Every line of the protocol evaluated, or explained.
 
     Parameters
     ----------
+    plan : Analysis or PlanFacts
+        What is judged; the facts of a saved result do as well.
     dvh_of : callable
         DVH of a structure by TG-263 or ROI name, or why there is none.
     strict : bool
@@ -168,6 +163,8 @@ def check(
         highest dose of any organ or target. [Gy]
     noticed : callable, optional
         What was noticed on the DVHs of structures by these names; rules apply to it as to the analysis' findings.
+    noted : sequence of Finding
+        Findings of the gate itself, beside those of the analysis.
 
     Raises
     ------
@@ -175,20 +172,30 @@ def check(
         A line asks for something that is no metric, or a rule does not exist.
     """
     _understood(protocol)
-    lines = tuple(_evaluate(line, analysis, dvh_of, highest_gy) for line in protocol.lines)
+    facts = plan if isinstance(plan, PlanFacts) else facts_of(plan)
+    lines = tuple(_evaluate(line, protocol, facts, dvh_of, highest_gy) for line in protocol.lines)
     asked = [name for line in protocol.lines if line.structure for name in _tried(line, dvh_of)]
-    known = dict.fromkeys((*analysis.findings, *(noticed(asked) if noticed else ())))
-    findings = [*_ruled(tuple(known), protocol), *(f for r in lines for f in _line_findings(r, protocol))]
+    known = dict.fromkeys((*facts.findings, *(noticed(asked) if noticed else ()), *noted))
+    ruled, blocked = _ruled(tuple(known), protocol)
+    findings = [*ruled, *(f for r in lines for f in _line_findings(r, protocol))]
     counted = {r.state for r in lines if not r.overridden and (r.line.required or strict)}
     lesser = any(r.overridden or r.state in (VARIATION, FAIL) for r in lines)
-    error = any(f.severity == "error" and f.code not in LINE_RULES for f in findings)
+    error = any(f.severity == "error" and f.code not in LINE_RULES for f in findings if f not in blocked)
+    decided = any(r.state in DECIDED for r in lines)
+    why: list[str] = [f"{f.code} {f.what}" for f in blocked]
+    if not decided and not protocol.informative:
+        why.append("no line was decided")
     if FAIL in counted or error or (strict and (lesser or counted & {MISSING, UNDECIDED})):
         verdict, code = FAIL, EXIT_FAIL
-    elif counted & {MISSING, UNDECIDED}:
-        verdict, code = (MISSING if MISSING in counted else UNDECIDED), EXIT_UNDECIDED
+    elif MISSING in counted:
+        verdict, code = MISSING, EXIT_UNDECIDED
+    elif UNDECIDED in counted or why:
+        verdict, code = UNDECIDED, EXIT_UNDECIDED
+    elif protocol.informative:
+        verdict, code = INFORMATIVE, EXIT_UNDECIDED
     else:
         verdict, code = (VARIATION if lesser else PASS), EXIT_PASS
-    return CheckResult(protocol, lines, tuple(findings), verdict, code)
+    return CheckResult(protocol, lines, tuple(findings), verdict, code, facts, tuple(why))
 
 
 def _understood(protocol: Protocol) -> None:
@@ -205,22 +212,24 @@ def _understood(protocol: Protocol) -> None:
         raise ScenarioError(f"rule {unknown[0]} does not exist", "`lymphorisk explain` lists all codes")
 
 
-def _evaluate(line: Line, analysis: Analysis, dvh_of: Lookup, highest_gy: float | None) -> LineResult:
+def _evaluate(line: Line, protocol: Protocol, facts: PlanFacts, dvh_of: Lookup, highest_gy: float | None) -> LineResult:
     if not line.structure:
-        value = plan_metric(analysis, line.metric)
+        value = plan_metric(facts, line.metric)
         if isinstance(value, Absent):
             return _absent(line, MISSING, value.reason)
-        return _judged(line, value, value, value)
-    found = [dvh_of(name) for name in _tried(line, dvh_of)]
-    curve = found[-1]
+        return _needed(_judged(line, value, value, value), protocol, facts.behind[line.metric])
+    names = _tried(line, dvh_of)
+    found = [dvh_of(name) for name in names]
+    name, curve = names[-1], found[-1]
     if not isinstance(curve, DVH):
         absent = [f for f in found if isinstance(f, Absent)]
-        outside = next((f for f in absent if f.kind == "outside grid"), None)
-        return _absent(line, MISSING, absent[0].reason) if outside is None else _absent(line, UNDECIDED, outside.reason)
+        open_ = next((f for f in absent if f.kind in ("outside grid", "unknown")), None)
+        return _absent(line, MISSING, absent[0].reason) if open_ is None else _absent(line, UNDECIDED, open_.reason)
     try:
-        return _judged(line, *_values(line, curve, analysis, highest_gy))
+        result = _judged(line, *_values(line, curve, facts, highest_gy))
     except (InputError, UndecidableError) as error:
         return _absent(line, UNDECIDED, error.message)
+    return _needed(result, protocol, _stand_ins(name, facts))
 
 
 def _tried(line: Line, dvh_of: Lookup) -> list[str]:
@@ -233,20 +242,43 @@ def _tried(line: Line, dvh_of: Lookup) -> list[str]:
     return names
 
 
-def _values(line: Line, curve: DVH, analysis: Analysis, highest_gy: float | None) -> tuple[float, float, float]:
+def _stand_ins(name: str, facts: PlanFacts) -> tuple[Behind, ...]:
+    """Organs behind a curve that were not drawn: a surrogate has no curve and is missing."""
+    parts = dict.fromkeys([name, *re.split(r"[-+&]", name)])
+    return tuple(
+        Behind(part.strip(), how) for part in parts if (how := facts.organs.get(part.strip())) in STAND_INS and how
+    )
+
+
+def _needed(result: LineResult, protocol: Protocol, behind: tuple[Behind, ...]) -> LineResult:
+    """The line with what stands behind it; undecided when the protocol asks for better."""
+    result = replace(result, behind=behind)
+    needs = result.line.needs or protocol.needs
+    refused = [str(b) for b in behind if b.how not in NEEDS[needs]]
+    if not refused or result.state == UNDECIDED:
+        return result
+    reason = f"rests on {', '.join(refused)}; the protocol needs {needs}"
+    if result.line.goal is None and not result.line.required:
+        return replace(result, value=None, percentile=None, reason=reason)
+    if result.line.override is not None:
+        reason += "; an override cannot stand for it"
+    return replace(result, state=UNDECIDED, reason=reason, overridden=False)
+
+
+def _values(line: Line, curve: DVH, facts: PlanFacts, highest_gy: float | None) -> tuple[float, float, float]:
     """Value, lowest and highest: of the part inside the dose grid, and whatever the part outside received."""
     wanted = parse(line.metric)
     if wanted.at_unit == "cc" or wanted.unit == "cc":
         _known_volume(curve)
     needs: dict[str, Any] = {
-        "prescription_gy": prescribed(analysis),
+        "prescription_gy": facts.prescription_gy,
         "alpha_beta_gy": line.alpha_beta_gy,
-        "fractions": analysis.fractions,
+        "fractions": facts.fractions,
     }
     if curve.coverage >= 1.0 - WHOLE:
         value = metric(curve, wanted, **needs)
         return value, value, value
-    ceiling = _highest_dose(analysis, curve) if highest_gy is None else max(highest_gy, curve.max_gy)
+    ceiling = max(curve.max_gy, facts.highest_gy if highest_gy is None else highest_gy)
     low, high = bounds(curve, wanted, ceiling_gy=ceiling, **needs)
     try:
         value = metric(curve, wanted, **needs)
@@ -259,17 +291,6 @@ def _values(line: Line, curve: DVH, analysis: Analysis, highest_gy: float | None
 def _known_volume(curve: DVH) -> None:
     if curve.engine == SCENARIO:
         raise UndecidableError("a scenario gives no volumes in cm3", "ask for % of the volume, or give an export")
-
-
-def _highest_dose(analysis: Analysis, curve: DVH) -> float:
-    known = (*analysis.organs.values(), *analysis.targets)
-    return max([curve.max_gy, *(float(o.course.dose_gy[-1] if o.dvh is None else o.dvh.max_gy) for o in known)])
-
-
-def prescribed(analysis: Analysis) -> float | None:
-    """Prescription of the course; None when a phase does not state one. [Gy]"""
-    parts = [phase.prescription_gy for phase in analysis.phases]
-    return None if None in parts else sum(p for p in parts if p is not None)
 
 
 def _absent(line: Line, state: str, reason: str) -> LineResult:
@@ -307,13 +328,18 @@ def _judged(line: Line, value: float, low: float, high: float) -> LineResult:
     return LineResult(line, state, value, reason, ends[0], ends[1], percentile, overridden)
 
 
-def _ruled(findings: tuple[Finding, ...], protocol: Protocol) -> list[Finding]:
-    out = []
+def _ruled(findings: Sequence[Finding], protocol: Protocol) -> tuple[list[Finding], list[Finding]]:
+    """Findings as the protocol counts them, and those of them that leave the plan unjudged."""
+    out, blocked = [], []
     for f in findings:
-        setting = protocol.rules.get(f.code, f.severity)
-        if setting != "off":
-            out.append(Finding(f.code, setting, f.what, f.where, f.hint))
-    return out
+        usual = f.severity if f.severity == "info" else GATE_RULES.get(f.code, f.severity)
+        setting = protocol.rules.get(f.code, usual)
+        if setting == "off":
+            continue
+        out.append(replace(f, severity="error" if setting == "undecided" else setting))
+        if setting == "undecided":
+            blocked.append(out[-1])
+    return out, blocked
 
 
 def _line_findings(result: LineResult, protocol: Protocol) -> list[Finding]:

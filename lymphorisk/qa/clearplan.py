@@ -6,6 +6,7 @@ import csv
 import io
 
 from lymphorisk.errors import ScenarioError
+from lymphorisk.outputs.cells import cell, text_of
 from lymphorisk.qa.protocol import Line, Protocol, limit
 
 COLUMNS = (
@@ -47,21 +48,21 @@ def loads(text: str, name: str = "") -> Protocol:
         )
     lines = []
     for number, row in rows:
-        cell = {key: (row.get(key) or "").strip() for key in COLUMNS}
-        if not any(cell.values()):
+        texts = {key: text_of((row.get(key) or "").strip()) for key in COLUMNS}
+        if not any(texts.values()):
             continue
         try:
             lines.append(
                 Line(
-                    metric=cell["DVHObjective"],
-                    structure="" if cell["TemplateId"] == PLAN_ID else cell["TemplateId"],
-                    aliases=tuple(a.strip() for a in cell["TemplateAliases"].split("|") if a.strip()),
-                    goal=limit(cell["Goal"]) if cell["Goal"] else None,
-                    variation=limit(cell["Variation"]) if cell["Variation"] else None,
-                    required=bool(cell["Goal"]),
-                    priority=cell["Priority"],
-                    source=cell["Source"],
-                    note=cell["Notes"],
+                    metric=texts["DVHObjective"],
+                    structure="" if texts["TemplateId"] == PLAN_ID else texts["TemplateId"],
+                    aliases=tuple(a.strip() for a in texts["TemplateAliases"].split("|") if a.strip()),
+                    goal=limit(texts["Goal"]) if texts["Goal"] else None,
+                    variation=limit(texts["Variation"]) if texts["Variation"] else None,
+                    required=bool(texts["Goal"]),
+                    priority=texts["Priority"],
+                    source=texts["Source"],
+                    note=texts["Notes"],
                 )
             )
         except ScenarioError as error:
@@ -77,18 +78,17 @@ def dumps(protocol: Protocol) -> str:
     writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
     writer.writeheader()
     for line in protocol.lines:
-        writer.writerow(
-            {
-                "TemplateId": line.structure or PLAN_ID,
-                "TemplateAliases": "|".join(line.aliases),
-                "DVHObjective": line.metric,
-                "Goal": "" if line.goal is None else str(line.goal),
-                "Variation": "" if line.variation is None else str(line.variation),
-                "Priority": line.priority,
-                "Source": line.source,
-                "Notes": line.note,
-            }
-        )
+        row = {
+            "TemplateId": line.structure or PLAN_ID,
+            "TemplateAliases": "|".join(line.aliases),
+            "DVHObjective": line.metric,
+            "Goal": "" if line.goal is None else str(line.goal),
+            "Variation": "" if line.variation is None else str(line.variation),
+            "Priority": line.priority,
+            "Source": line.source,
+            "Notes": line.note,
+        }
+        writer.writerow({key: cell(value) for key, value in row.items()})
     return out.getvalue()
 
 
@@ -98,7 +98,7 @@ def left_out(protocol: Protocol) -> tuple[str, ...]:
     for line in protocol.lines:
         lost = [
             name
-            for name in ("published", "alpha_beta_gy", "endpoint", "n", "evidence", "override")
+            for name in ("published", "alpha_beta_gy", "endpoint", "n", "evidence", "override", "needs")
             if getattr(line, name)
         ]
         if line.required != (line.goal is not None):

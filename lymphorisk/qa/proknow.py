@@ -138,7 +138,7 @@ def dumps(protocol: Protocol) -> tuple[str, tuple[str, ...]]:
 
 
 def _lost(line: Line) -> list[str]:
-    parts = ("aliases", "priority", "published", "endpoint", "source", "n", "evidence", "note", "override")
+    parts = ("aliases", "priority", "published", "endpoint", "source", "n", "evidence", "note", "override", "needs")
     return ([] if line.required == (line.goal is not None) else ["required"]) + [p for p in parts if getattr(line, p)]
 
 

@@ -12,7 +12,13 @@ from lymphorisk.errors import ScenarioError
 COMPARISONS = ("<=", "<", ">=", ">")
 LIMIT = re.compile(r"^\s*(<=|>=|<|>|≤|≥)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*$")
 UNICODE_SIGNS = {"≤": "<=", "≥": ">="}
-RULE_SETTINGS = ("off", "info", "warning", "error")
+#: ``undecided`` leaves the plan unjudged (exit code 4) where ``error`` fails it.
+RULE_SETTINGS = ("off", "info", "warning", "error", "undecided")
+#: What stands behind a line at most: see `lymphorisk.qa.facts.NEEDS`.
+NEEDS_WORDS = ("any", "placed", "segmented", "drawn")
+#: What a gate makes of findings that mean "this may not be the plan to judge", unless the protocol says otherwise.
+#: Findings of severity info are left as they are.
+GATE_RULES: Mapping[str, str] = {"LR010": "undecided"}
 #: What the gate itself says of lines: no setting makes a line that failed or is missing count for less.
 LINE_RULES = ("LR601", "LR602", "LR603", "LR605")
 #: An override stays visible: it may be made an error, never be hidden.
@@ -91,6 +97,8 @@ class Line:
         Published cut-offs or group values the result is placed among.
     alpha_beta_gy : float, optional
         For metrics in EQD2 or BED; the fractions are the plan's. [Gy]
+    needs : str
+        What may stand behind the value: ``any``, ``placed``, ``segmented`` or ``drawn``; empty takes the protocol's.
     endpoint, source, n, evidence : str
         What the limit is about, where it was published, on how many patients, how strong it is.
     """
@@ -110,8 +118,11 @@ class Line:
     evidence: str = ""
     note: str = ""
     override: Override | None = None
+    needs: str = ""
 
     def __post_init__(self) -> None:
+        if self.needs and self.needs not in NEEDS_WORDS:
+            raise ScenarioError(f"line {self.label}: needs = {self.needs!r}", f"use one of {', '.join(NEEDS_WORDS)}")
         if not all(math.isfinite(v) for v in self.published):
             raise ScenarioError(f"line {self.label}: published values must be numbers")
         if self.alpha_beta_gy is not None and not 0 < self.alpha_beta_gy < math.inf:
@@ -137,7 +148,9 @@ class Line:
 class Protocol:
     """A named list of lines, and what the rules of lymphorisk count for.
 
-    `rules` maps a finding code to ``off``, ``info``, ``warning`` or ``error``; an error fails the gate.
+    `rules` maps a finding code to ``off``, ``info``, ``warning``, ``error`` or ``undecided``; an error fails the gate,
+    ``undecided`` keeps it from any verdict. `needs` holds for every line that does not say its own. An informative
+    protocol shows values and never passes a plan. `sha256` is that of the file it was read from.
     """
 
     name: str
@@ -145,8 +158,18 @@ class Protocol:
     site: str = ""
     note: str = ""
     rules: Mapping[str, str] = field(default_factory=dict)
+    needs: str = "any"
+    informative: bool = False
+    sha256: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
+        if self.needs not in NEEDS_WORDS:
+            raise ScenarioError(f"needs = {self.needs!r}", f"use one of {', '.join(NEEDS_WORDS)}")
+        if self.informative and any(line.goal is not None and line.required for line in self.lines):
+            raise ScenarioError(
+                "an informative protocol judges nothing, and a line with a goal is required",
+                "take out informative = true, or say required = false in its lines",
+            )
         for code, setting in self.rules.items():
             if not re.fullmatch(r"LR\d{3}", code):
                 raise ScenarioError(f"{code!r} is not a rule code", "rule codes look like LR012")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 from lymphorisk.errors import InputError
@@ -14,6 +16,11 @@ SHIPPED = Path(__file__).parent / "protocols"
 def shipped() -> tuple[str, ...]:
     """Names of the shipped starter protocols."""
     return tuple(sorted(p.stem for p in SHIPPED.glob("*.toml")))
+
+
+def protocol_hash(protocol: Protocol) -> str:
+    """SHA-256 of the file a protocol was read from; of its TOML when it was made in memory."""
+    return protocol.sha256 or hashlib.sha256(toml_protocol.dumps(protocol).encode("utf-8")).hexdigest()
 
 
 def read_protocol(name_or_path: str) -> Protocol:
@@ -34,6 +41,7 @@ def read_protocol(name_or_path: str) -> Protocol:
     if reader is None:
         raise InputError(f"{path.name}: not a protocol", "protocols end in .toml, .csv (ClearPlan) or .json (ProKnow)")
     try:
-        return reader(path.read_text(encoding="utf-8"))
+        raw = path.read_bytes()
+        return replace(reader(raw.decode("utf-8")), sha256=hashlib.sha256(raw).hexdigest())
     except UnicodeDecodeError:
         raise InputError(f"{path.name} is not UTF-8 text", "save it as UTF-8") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tomllib
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from lymphorisk.errors import ScenarioError
 from lymphorisk.qa.protocol import Line, Override, Protocol, limit
 
 SCHEMA = "lymphorisk/protocol/1"
-TOP = {"schema", "name", "site", "note", "rules", "line"}
+TOP = {"schema", "name", "site", "note", "informative", "needs", "rules", "line"}
 TEXTS = ("priority", "endpoint", "source", "n", "evidence", "note")
 LINE = {
     "metric",
@@ -24,6 +25,7 @@ LINE = {
     "published",
     "alpha_beta_gy",
     "override",
+    "needs",
     *TEXTS,
 }
 
@@ -56,6 +58,9 @@ def loads(text: str) -> Protocol:
         site=str(table.get("site", "")),
         note=str(table.get("note", "")),
         rules={code: str(setting) for code, setting in rules.items()},
+        needs=str(table.get("needs", "any")),
+        informative=_boolean(table.get("informative", False), "the protocol", "informative"),
+        sha256=hashlib.sha256(text.encode("utf-8")).hexdigest(),
     )
 
 
@@ -83,6 +88,7 @@ def _line(entry: Mapping[str, Any], number: int) -> Line:
         required=_boolean(entry.get("required", True), where),
         published=tuple(float(v) for v in _list(entry, "published", int | float, where)),
         alpha_beta_gy=_number(entry.get("alpha_beta_gy"), where),
+        needs=str(entry.get("needs", "")),
         override=None if override is None else Override(str(override.get("reason", "")), str(override.get("by", ""))),
         **{name: str(entry.get(name, "")) for name in TEXTS},
     )
@@ -95,9 +101,9 @@ def _list(entry: Mapping[str, Any], key: str, kind: Any, where: str) -> list[Any
     return value
 
 
-def _boolean(value: Any, where: str) -> bool:
+def _boolean(value: Any, where: str, key: str = "required") -> bool:
     if not isinstance(value, bool):
-        raise ScenarioError(f"{where}: required = {value!r} is neither true nor false", "write it without quotes")
+        raise ScenarioError(f"{where}: {key} = {value!r} is neither true nor false", "write it without quotes")
     return value
 
 
@@ -113,6 +119,10 @@ def dumps(protocol: Protocol) -> str:
     """TOML text of a protocol; `loads` gives the same protocol back."""
     out = [f'schema = "{SCHEMA}"', f"name = {_text(protocol.name)}"]
     out += [f"{key} = {_text(value)}" for key, value in (("site", protocol.site), ("note", protocol.note)) if value]
+    if protocol.informative:
+        out.append("informative = true")
+    if protocol.needs != "any":
+        out.append(f"needs = {_text(protocol.needs)}")
     if protocol.rules:
         out += ["", "[rules]", *(f"{code} = {_text(setting)}" for code, setting in sorted(protocol.rules.items()))]
     for line in protocol.lines:
@@ -132,6 +142,8 @@ def dumps(protocol: Protocol) -> str:
             out.append(f"published = [{', '.join(map(repr, line.published))}]")
         if line.alpha_beta_gy is not None:
             out.append(f"alpha_beta_gy = {line.alpha_beta_gy!r}")
+        if line.needs:
+            out.append(f"needs = {_text(line.needs)}")
         out += [f"{name} = {_text(getattr(line, name))}" for name in TEXTS if getattr(line, name)]
         if line.override is not None:
             out.append(f"override = {{ reason = {_text(line.override.reason)}, by = {_text(line.override.by)} }}")

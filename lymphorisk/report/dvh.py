@@ -13,6 +13,7 @@ from lymphorisk.analysis.dvhs import Crosscheck, DvhTable, StructureDvh
 from lymphorisk.dvh import DVH
 from lymphorisk.dvh.metrics import bounds, metric
 from lymphorisk.errors import UndecidableError
+from lymphorisk.outputs import cell
 from lymphorisk.report.json_ import findings
 
 SCHEMA = "lymphorisk/dvh/1"
@@ -204,5 +205,5 @@ def to_csv(table: DvhTable) -> str:
     for row in table.structures:
         if isinstance(row.curve, DVH):
             for dose, volume in zip(row.curve.dose_gy, row.curve.volume_cm3, strict=True):
-                writer.writerow((row.name, row.tg263, f"{dose:.4f}", f"{volume:.6g}"))
+                writer.writerow((cell(row.name), cell(row.tg263), f"{dose:.4f}", f"{volume:.6g}"))
     return out.getvalue()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
@@ -10,6 +12,7 @@ from lymphorisk.findings import RULES
 from lymphorisk.qa.check import (
     EXIT_FAIL,
     EXIT_PASS,
+    EXIT_UNDECIDED,
     FAIL,
     MISSING,
     REFERENCE,
@@ -18,6 +21,7 @@ from lymphorisk.qa.check import (
     LineResult,
 )
 from lymphorisk.qa.protocol import Line
+from lymphorisk.qa.store import protocol_hash
 from lymphorisk.report.content import ProtocolRow, ProtocolTable
 
 SCHEMA = "lymphorisk/check/1"
@@ -82,6 +86,7 @@ def rows(result: CheckResult) -> list[dict[str, str]]:
             "endpoint": r.line.endpoint,
             "evidence": r.line.evidence,
             "source": r.line.source + (f" (n = {r.line.n})" if r.line.n else ""),
+            "rests": f"rests on {', '.join(map(str, r.behind))}" if r.behind else "",
             "override": "" if r.line.override is None else f"{r.line.override.reason} ({r.line.override.by})",
         }
         for r in result.lines
@@ -97,25 +102,37 @@ def protocol_table(result: CheckResult) -> ProtocolTable:
             limit=r["limit"],
             value=r["value"],
             state=r["state"],
-            note="; ".join(r[k] for k in ("reason", "placed", "override", "endpoint", "evidence", "source") if r[k]),
+            note="; ".join(
+                r[k] for k in ("reason", "rests", "placed", "override", "endpoint", "evidence", "source") if r[k]
+            ),
         )
         for r in rows(result)
     )
-    return ProtocolTable(result.protocol.name, result.verdict, lines)
+    return ProtocolTable(result.protocol.name, f"{result.verdict}: {rests_on(result)}", lines)
 
 
-def text(result: CheckResult) -> str:
-    """The check as a table for a terminal; the verdict is the last line."""
+def rests_on(result: CheckResult) -> str:
+    """On how many of how many lines with a limit the verdict rests."""
+    of = len(result.judged)
+    if result.protocol.informative:
+        return "judges nothing: this protocol shows values to look at"
+    return f"rests on {result.decided} of {of} line{'s' if of != 1 else ''}"
+
+
+def text(result: CheckResult, why: str = "") -> str:
+    """The check as a table for a terminal; the verdict is the last line. `why`: how the protocol was chosen."""
     cells = [
         {k: _one_line(v, NAME_MAX if k in ("structure", "metric") else REMARK_MAX) for k, v in row.items()}
         for row in rows(result)
     ]
     widths = {k: max([len(k), *(len(c[k]) for c in cells)]) for k in ("state", "structure", "metric", "value", "limit")}
     head = "  ".join(k.upper().ljust(w) for k, w in widths.items())
-    out = [f"Protocol: {_one_line(result.protocol.name, NAME_MAX)}", "", head, "-" * len(head)]
+    out = [f"Plan: {_one_line(result.plan.label, NAME_MAX)}", f"Protocol: {_one_line(result.protocol.name, NAME_MAX)}"]
+    out += [f"  {_one_line(why, REMARK_MAX)}"] if why else []
+    out += ["", head, "-" * len(head)]
     for c in cells:
         out.append("  ".join(c[k].ljust(w) for k, w in widths.items()).rstrip())
-        out += [f"    {c[k]}" for k in ("reason", "placed") if c[k]]
+        out += [f"    {c[k]}" for k in ("reason", "rests", "placed") if c[k]]
         if c["override"]:
             out.append(f"    override: {c['override']}")
         about = "; ".join(c[k] for k in ("endpoint", "evidence", "source") if c[k])
@@ -127,6 +144,8 @@ def text(result: CheckResult) -> str:
         for f in counted:
             where = f" [{_one_line(f.where, NAME_MAX)}]" if f.where else ""
             out.append(f"  {f.code} {f.severity}: {_one_line(f.what, REMARK_MAX)}{where}")
+    out += ["", _one_line(f"{result.verdict} {rests_on(result)}", REMARK_MAX)]
+    out += [f"  {_one_line(reason, REMARK_MAX)}" for reason in result.why]
     out += ["", result.verdict]
     return "\n".join(out) + "\n"
 
@@ -137,13 +156,30 @@ def _one_line(value: str, longest: int) -> str:
     return plain if len(plain) <= longest else plain[: longest - 1] + "…"
 
 
-def to_dict(result: CheckResult) -> dict[str, Any]:
-    """The check as plain data (`lymphorisk/check/1`)."""
+def plan_of(result: CheckResult) -> dict[str, Any]:
+    """Which plan and which protocol a result is about, without any name of a patient."""
+    plan = result.plan
+    return {
+        "label": _one_line(plan.label, NAME_MAX),
+        "plan_uid_sha256": plan.plan_uid_sha256,
+        "inputs": [{"role": role, "sha256": sha} for role, _, sha in plan.inputs],
+        "protocol_sha256": protocol_hash(result.protocol),
+    }
+
+
+def to_dict(result: CheckResult, why: str = "", exit_code: int | None = None) -> dict[str, Any]:
+    """The check as plain data (`lymphorisk/check/1`); `exit_code` is the one the call leaves with."""
     return {
         "schema": SCHEMA,
         "protocol": result.protocol.name,
+        "protocol_chosen": why or None,
+        "informative": result.protocol.informative,
+        "plan": plan_of(result),
         "verdict": result.verdict,
-        "exit_code": result.exit_code,
+        "exit_code": result.exit_code if exit_code is None else exit_code,
+        "decided": result.decided,
+        "of": len(result.judged),
+        "why": list(result.why),
         "lines": [
             {
                 "structure": r.line.structure,
@@ -157,6 +193,8 @@ def to_dict(result: CheckResult) -> dict[str, Any]:
                 "required": r.line.required,
                 "percentile": r.percentile,
                 "reason": r.reason,
+                "needs": r.line.needs or result.protocol.needs,
+                "behind": [{"what": b.what, "how": b.how} for b in r.behind],
                 "overridden": r.overridden,
                 "override": None
                 if r.line.override is None
@@ -175,47 +213,148 @@ def to_dict(result: CheckResult) -> dict[str, Any]:
     }
 
 
-def junit(result: CheckResult) -> str:
-    """The check as JUnit XML: a case a line, and one for the verdict.
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A plan that could not be judged at all: its name as given, what was wrong and the exit code."""
+
+    name: str
+    message: str
+    hint: str
+    exit_code: int
+
+    @property
+    def verdict(self) -> str:
+        """UNDECIDED where the data cannot say, ERROR where the input cannot be used."""
+        return UNDECIDED if self.exit_code == EXIT_UNDECIDED else "ERROR"
+
+
+def unread_text(unread: Unread) -> str:
+    """A plan that could not be judged, for a terminal; the verdict is the last line."""
+    lines = [f"Plan: {_one_line(unread.name, NAME_MAX)}", "", _one_line(unread.message, REMARK_MAX)]
+    lines += [f"  {_one_line(unread.hint, REMARK_MAX)}"] if unread.hint else []
+    return "\n".join([*lines, "", unread.verdict]) + "\n"
+
+
+def sentences(result: CheckResult) -> tuple[tuple[str, str, str], ...]:
+    """Verdict and lines for a structured report: code, meaning, text."""
+    out = [("LR-VERDICT", "Verdict of the gate", f"{result.verdict} {rests_on(result)}; " + "; ".join(result.why))]
+    out.append(("LR-PROTOCOL", "Protocol", f"{result.protocol.name}, SHA-256 {protocol_hash(result.protocol)}"))
+    for row in rows(result):
+        said = [f"{row['structure']} {row['metric']}: {row['state']}", row["value"], row["limit"], row["reason"]]
+        said += [row["rests"], row["override"]]
+        out.append(("LR-LINE", "Line of the protocol", "; ".join(s for s in said if s)))
+    return tuple((code, meaning, _one_line(text.rstrip("; "), REMARK_MAX)) for code, meaning, text in out)
+
+
+def unread_dict(unread: Unread) -> dict[str, Any]:
+    """A plan that could not be read as plain data."""
+    return {
+        "schema": SCHEMA,
+        "verdict": unread.verdict,
+        "exit_code": unread.exit_code,
+        "error": {"message": unread.message, "hint": unread.hint, "where": unread.name},
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A test case of JUnit: `kind` is ``failure``, ``error``, ``skipped`` or ``system-out``."""
+
+    where: str
+    name: str
+    kind: str
+    message: str
+    content: str = ""
+
+
+def junit(suites: Sequence[tuple[CheckResult, int] | Unread]) -> str:
+    """Checks as JUnit XML: a suite a plan, a case a line and one for the verdict.
 
     A failed line fails, a required one that is missing or undecided is an error, a reference and an optional
-    line without a value are skipped. The verdict's case fails or errs whenever the gate does not leave with 0.
+    line without a value are skipped. The verdict's case fails or errs whenever the gate does not leave with 0,
+    and in a gate that leaves with 0 no case does.
+
+    Parameters
+    ----------
+    suites : sequence of (CheckResult, exit code) or Unread
     """
-    cases = [(r.line.structure or "plan", r.line.metric, *_outcome(r)) for r in result.lines]
-    cases.append(("gate", "verdict", *_verdict(result)))
-    counts = {kind: sum(c[2] == kind for c in cases) for kind in ("failure", "error", "skipped")}
-    out = [
-        '<?xml version="1.0" encoding="UTF-8"?>',
-        f'<testsuite name={_attribute(result.protocol.name or "protocol")} tests="{len(cases)}" '
-        f'failures="{counts["failure"]}" errors="{counts["error"]}" skipped="{counts["skipped"]}">',
-    ]
-    for where, name, kind, message, content in cases:
-        out.append(f"  <testcase classname={_attribute(where)} name={_attribute(name)}>")
-        if kind == "system-out":
-            out.append(f"    <system-out>{_content(message)}</system-out>")
+    written = [_unread_suite(s) if isinstance(s, Unread) else _suite(*s) for s in suites]
+    if len(written) == 1:
+        return "\n".join(['<?xml version="1.0" encoding="UTF-8"?>', *(line[2:] for line in written[0][1])]) + "\n"
+    total = {k: sum(counts[k] for counts, _ in written) for k in COUNTED}
+    head = " ".join(f'{k}="{total[k]}"' for k in COUNTED)
+    out = ['<?xml version="1.0" encoding="UTF-8"?>', f'<testsuites name="lymphorisk check" {head}>']
+    out += [line for _, lines in written for line in lines]
+    return "\n".join([*out, "</testsuites>"]) + "\n"
+
+
+COUNTED = ("tests", "failures", "errors", "skipped")
+
+
+def _suite(result: CheckResult, exit_code: int) -> tuple[dict[str, int], list[str]]:
+    cases = [_forgiven(_case(r), exit_code) for r in result.lines]
+    cases.append(_verdict(result, exit_code))
+    about = plan_of(result)
+    properties = {
+        "plan": about["label"],
+        "plan_uid_sha256": about["plan_uid_sha256"],
+        "protocol": result.protocol.name,
+        "protocol_sha256": about["protocol_sha256"],
+        "verdict": result.verdict,
+        "exit_code": str(exit_code),
+        "decided": f"{result.decided} of {len(result.judged)}",
+        **{f"input_{n}_{i['role']}_sha256": i["sha256"] for n, i in enumerate(about["inputs"], start=1)},
+    }
+    return _written_suite(result.protocol.name or "protocol", properties, cases)
+
+
+def _unread_suite(unread: Unread) -> tuple[dict[str, int], list[str]]:
+    case = Case("gate", "input", "error", f"{unread.verdict}: {unread.message}", unread.hint)
+    properties = {"plan": unread.name, "verdict": unread.verdict, "exit_code": str(unread.exit_code)}
+    return _written_suite(unread.name or "input", properties, [case])
+
+
+def _written_suite(name: str, properties: Mapping[str, str], cases: Sequence[Case]) -> tuple[dict[str, int], list[str]]:
+    kinds = {"failures": "failure", "errors": "error", "skipped": "skipped"}
+    counts = {"tests": len(cases)} | {k: sum(c.kind == v for c in cases) for k, v in kinds.items()}
+    out = [f"  <testsuite name={_attribute(name)} " + " ".join(f'{k}="{counts[k]}"' for k in COUNTED) + ">"]
+    out.append("    <properties>")
+    out += [f"      <property name={_attribute(k)} value={_attribute(v)}/>" for k, v in properties.items()]
+    out.append("    </properties>")
+    for c in cases:
+        out.append(f"    <testcase classname={_attribute(c.where)} name={_attribute(c.name)}>")
+        if c.kind == "system-out":
+            out.append(f"      <system-out>{_content(c.message)}</system-out>")
         else:
-            out.append(f"    <{kind} message={_attribute(message)}>{_content(content)}</{kind}>")
-        out.append("  </testcase>")
-    out.append("</testsuite>")
-    return "\n".join(out) + "\n"
+            out.append(f"      <{c.kind} message={_attribute(c.message)}>{_content(c.content)}</{c.kind}>")
+        out.append("    </testcase>")
+    return counts, [*out, "  </testsuite>"]
 
 
-def _outcome(r: LineResult) -> tuple[str, str, str]:
-    """Element of JUnit, message, content."""
+def _case(r: LineResult) -> Case:
+    where, name = r.line.structure or "plan", r.line.metric
     if r.overridden and r.line.override is not None:
-        return "system-out", f"{r.state} {value_text(r)}, accepted: {r.line.override.reason} ({r.line.override.by})", ""
-    message = f"{r.state}: {r.reason or value_text(r)}"
+        said = f"{r.state} {value_text(r)}, accepted: {r.line.override.reason} ({r.line.override.by})"
+        return Case(where, name, "system-out", said)
+    rests = f"; rests on {', '.join(map(str, r.behind))}" if r.behind else ""
+    message = f"{state_text(r)}: {r.reason or value_text(r)}{rests}"
     if r.state == FAIL:
-        return "failure", message, f"goal {r.line.goal}"
+        return Case(where, name, "failure" if r.line.required else "skipped", message, f"goal {r.line.goal}")
     if r.state in (MISSING, UNDECIDED):
-        return ("error" if r.line.required else "skipped"), message, ""
-    return ("skipped" if r.state == REFERENCE else "system-out"), message, ""
+        return Case(where, name, "error" if r.line.required else "skipped", message)
+    return Case(where, name, "skipped" if r.state == REFERENCE else "system-out", message)
 
 
-def _verdict(result: CheckResult) -> tuple[str, str, str]:
+def _forgiven(case: Case, exit_code: int) -> Case:
+    """In a gate that leaves with 0 no case fails: what was forgiven (--exit-zero) is skipped, and said."""
+    return replace(case, kind="skipped") if exit_code == EXIT_PASS and case.kind in ("failure", "error") else case
+
+
+def _verdict(result: CheckResult, exit_code: int) -> Case:
     grave = "; ".join(f"{f.code} {f.what}" for f in result.findings if f.severity == "error")
     kinds = {EXIT_PASS: "system-out", EXIT_FAIL: "failure"}
-    return kinds.get(result.exit_code, "error"), result.verdict, grave
+    message = f"{result.verdict} {rests_on(result)}" + "".join(f"; {w}" for w in result.why)
+    return Case("gate", "verdict", kinds.get(exit_code, "error"), message, grave)
 
 
 def _attribute(value: str) -> str:
@@ -226,45 +365,66 @@ def _content(value: str) -> str:
     return escape(XML_FORBIDDEN.sub("?", value))
 
 
-def sarif(result: CheckResult, version: str) -> dict[str, Any]:
-    """The findings as SARIF 2.1.0."""
+def sarif(suites: Sequence[tuple[CheckResult, int] | Unread], version: str) -> dict[str, Any]:
+    """The findings as SARIF 2.1.0, a run a plan."""
+    runs = [_unread_run(s, version) if isinstance(s, Unread) else _run(*s, version) for s in suites]
+    return {"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": runs}
+
+
+def _run(result: CheckResult, exit_code: int, version: str) -> dict[str, Any]:
     used = sorted({f.code for f in result.findings})
+    rules = [
+        {
+            "id": code,
+            "shortDescription": {"text": RULES[code].title},
+            "fullDescription": {"text": RULES[code].meaning},
+        }
+        for code in used
+        if code in RULES
+    ]
     return {
-        "$schema": SARIF_SCHEMA,
-        "version": "2.1.0",
-        "runs": [
+        "tool": {"driver": {"name": "lymphorisk", "version": version, "rules": rules}},
+        "invocations": [
             {
-                "tool": {
-                    "driver": {
-                        "name": "lymphorisk",
-                        "version": version,
-                        "rules": [
-                            {
-                                "id": code,
-                                "shortDescription": {"text": RULES[code].title},
-                                "fullDescription": {"text": RULES[code].meaning},
-                            }
-                            for code in used
-                            if code in RULES
-                        ],
-                    }
-                },
-                "invocations": [
-                    {
-                        "executionSuccessful": True,
-                        "exitCode": result.exit_code,
-                        "exitCodeDescription": result.verdict,
-                    }
-                ],
-                "results": [
-                    {
-                        "ruleId": f.code,
-                        "level": SARIF_LEVELS.get(f.severity, "none"),
-                        "message": {"text": f.what + (f" ({f.hint})" if f.hint else "")},
-                        "locations": [{"logicalLocations": [{"name": f.where or "plan"}]}],
-                    }
-                    for f in result.findings
-                ],
+                "executionSuccessful": True,
+                "exitCode": exit_code,
+                "exitCodeDescription": f"{result.verdict} {rests_on(result)}",
             }
         ],
+        "properties": {
+            "plan": plan_of(result),
+            "verdict": result.verdict,
+            "decided": result.decided,
+            "of": len(result.judged),
+            "why": list(result.why),
+            "lines": [
+                {"line": r.line.label, "state": state_text(r), "behind": list(map(str, r.behind))} for r in result.lines
+            ],
+        },
+        "results": [
+            {
+                "ruleId": f.code,
+                "level": SARIF_LEVELS.get(f.severity, "none"),
+                "message": {"text": f.what + (f" ({f.hint})" if f.hint else "")},
+                "locations": [{"logicalLocations": [{"name": f.where or "plan"}]}],
+            }
+            for f in result.findings
+        ],
+    }
+
+
+def _unread_run(unread: Unread, version: str) -> dict[str, Any]:
+    text = unread.message + (f" ({unread.hint})" if unread.hint else "")
+    return {
+        "tool": {"driver": {"name": "lymphorisk", "version": version, "rules": []}},
+        "invocations": [
+            {
+                "executionSuccessful": False,
+                "exitCode": unread.exit_code,
+                "exitCodeDescription": unread.verdict,
+                "toolExecutionNotifications": [{"level": "error", "message": {"text": text}}],
+            }
+        ],
+        "properties": {"plan": {"label": unread.name}, "verdict": unread.verdict},
+        "results": [],
     }

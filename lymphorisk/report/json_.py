@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lymphorisk.absent import Absent
+from lymphorisk.analysis.saved import CHECKSUM, checksum
 from lymphorisk.dvh import DVH
 from lymphorisk.findings import Finding
 from lymphorisk.report.wording import NOT_A_DEVICE, by_organ
@@ -29,9 +30,15 @@ METRICS = ("V5Gy[%]", "V10Gy[%]", "V20Gy[%]", "D2%[Gy]")
 Identity = tuple[str, str]
 
 
-def render(analysis: Analysis, identity: Identity | None = None) -> str:
-    """The analysis as JSON text; `identity` (name, ID) is shown only because it was asked for."""
-    return dumps(to_dict(analysis, identity))
+def render(analysis: Analysis, identity: Identity | None = None, curves: Mapping[str, Any] | None = None) -> str:
+    """The analysis as JSON text with its checksum; `identity` (name, ID) is shown only because it was asked for.
+
+    `curves` are DVHs as plain data, by the name a protocol may ask for; they are kept to the last bit.
+    """
+    content = to_dict(analysis, identity)
+    if curves is not None:
+        content["curves"] = Exact(dict(curves))
+    return dumps({**content, CHECKSUM: checksum(json.loads(dumps(content)))})
 
 
 def dumps(value: Mapping[str, Any]) -> str:

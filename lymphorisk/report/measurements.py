@@ -1,55 +1,102 @@
-"""The numbers of a result that an archive keeps as coded measurements."""
+"""The numbers of a result that an archive keeps as coded measurements, and the sentences that go with them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from lymphorisk.absent import Absent
+from lymphorisk.qa.facts import behind_in
+from lymphorisk.report.wording import SOURCE_LABELS, short
 
 if TYPE_CHECKING:
     from lymphorisk.analysis import Analysis
 
 #: Digits kept: more would promise what no count can show.
 SIGNIFICANT = 6
+#: Longest sentence. [characters]
+SENTENCE = 400
 EDIC = (
-    ("LR-EDIC", "EDIC", "edic_gy"),
-    ("LR-EDRIC", "EDRIC", "edric_gy"),
-    ("LR-EDIC-ESO", "EDIC, oesophageal form", "edic_esophagus_gy"),
+    ("LR-EDIC", "EDIC", "edic_gy", "EDIC[Gy]"),
+    ("LR-EDRIC", "EDRIC", "edric_gy", "EDRIC[Gy]"),
+    ("LR-EDIC-ESO", "EDIC, oesophageal form", "edic_esophagus_gy", "EDICesophagus[Gy]"),
 )
 
 
-def measurements(a: Analysis) -> tuple[tuple[str, str, float, str], ...]:
-    """Code (at most 16 characters), meaning (at most 64), value, UCUM unit; what was declined is left out."""
+def measurements(a: Analysis) -> tuple[tuple[str, str, float, str, str], ...]:
+    """Code (at most 16 characters), meaning (at most 64), value, UCUM unit, and what the number rests on.
+
+    What was declined is left out, and so is a learned number outside its domain; a start nobody measured has its
+    own code.
+    """
     f, blood = a.forecast, a.blood.course
+    start = (
+        ("LR-BASELINE", "Lymphocyte count the forecast starts from, measured")
+        if f.baseline_known
+        else ("LR-BASELINE-ASM", "Lymphocyte count ASSUMED at the start, not measured")
+    )
+    count = "ALCnadir[10^9/L]"
     rows = [
-        ("LR-BASELINE", "Lymphocyte count the forecast starts from", f.baseline_alc, "10*9/L"),
-        ("LR-NADIR", "Predicted lymphocyte nadir, median", f.nadir.median, "10*9/L"),
-        ("LR-NADIR-P05", "Predicted lymphocyte nadir, 5th percentile", f.nadir.p05, "10*9/L"),
-        ("LR-NADIR-P95", "Predicted lymphocyte nadir, 95th percentile", f.nadir.p95, "10*9/L"),
-        ("LR-NADIR-DAY", "Predicted day of the nadir from the first fraction, median", f.nadir.day.p50, "d"),
+        (*start, f.baseline_alc, "10*9/L", None if f.baseline_known else count),
+        ("LR-NADIR", "Predicted lymphocyte nadir, median", f.nadir.median, "10*9/L", count),
+        ("LR-NADIR-P05", "Predicted lymphocyte nadir, 5th percentile", f.nadir.p05, "10*9/L", count),
+        ("LR-NADIR-P95", "Predicted lymphocyte nadir, 95th percentile", f.nadir.p95, "10*9/L", count),
+        ("LR-NADIR-DAY", "Predicted day of the nadir from the first fraction, median", f.nadir.day.p50, "d", count),
     ]
+    for g in ("2", "3", "4"):
+        meaning = f"Predicted probability of lymphopenia grade {g} or worse"
+        rows.append((f"LR-P-G{g}", meaning, 100 * f.grade_probability[g], "%", count))
+    for edge in ("0.5", "0.2"):
+        meaning = f"Predicted days with a count below {edge} 10*9/L, median"
+        rows.append((f"LR-DAYS-{edge}", meaning, f.days_below[edge].p50, "d", count))
     rows += [
-        (f"LR-P-G{g}", f"Predicted probability of lymphopenia grade {g} or worse", 100 * f.grade_probability[g], "%")
-        for g in ("2", "3", "4")
+        ("LR-BLOODMEAN", "Mean blood dose of the course", blood.mean_gy, "Gy", "BloodMean[Gy]"),
+        (
+            "LR-BLOODV0.5",
+            "Share of the blood at 0.5 Gy or more over the course",
+            100 * blood.v_ge_0_5,
+            "%",
+            "BloodV0.5Gy[%]",
+        ),
+        ("LR-BLOODD2", "Dose that 2 % of the blood exceeds over the course", blood.d2_gy, "Gy", "BloodD2%[Gy]"),
     ]
-    rows += [
-        (f"LR-DAYS-{edge}", f"Predicted days with a count below {edge} 10*9/L, median", f.days_below[edge].p50, "d")
-        for edge in ("0.5", "0.2")
-    ]
-    rows += [
-        ("LR-BLOODMEAN", "Mean blood dose of the course", blood.mean_gy, "Gy"),
-        ("LR-BLOODV0.5", "Share of the blood at 0.5 Gy or more over the course", 100 * blood.v_ge_0_5, "%"),
-        ("LR-BLOODD2", "Dose that 2 % of the blood exceeds over the course", blood.d2_gy, "Gy"),
-    ]
-    for code, meaning, name in EDIC:
+    for code, meaning, name, metric in EDIC:
         value = a.edic.get(name)
         if isinstance(value, float):
-            rows.append((code, meaning, value, "Gy"))
+            rows.append((code, meaning, value, "Gy", metric))
     learned = a.risk.learned
-    if not isinstance(learned, Absent):
+    if not isinstance(learned, Absent) and learned.in_domain:
         for g in ("3", "4"):
             p = learned.p.get(f"g{g}")
             if p is not None:
                 meaning = f"Probability of grade {g} or worse by the trained predictor"
-                rows.append((f"LR-LEARNED-G{g}", meaning, 100 * p, "%"))
-    return tuple((code, meaning, float(f"{value:.{SIGNIFICANT}g}"), unit) for code, meaning, value, unit in rows)
+                rows.append((f"LR-LEARNED-G{g}", meaning, 100 * p, "%", count))
+    behind = behind_in(a)
+    return tuple(
+        (code, meaning, float(f"{value:.{SIGNIFICANT}g}"), unit, ", ".join(map(str, behind[of])) if of else "")
+        for code, meaning, value, unit, of in rows
+    )
+
+
+def sentences(a: Analysis) -> tuple[tuple[str, str, str], ...]:
+    """What a reader of the numbers must know (code, meaning, text): declined voices, sources of doses, findings."""
+    out = []
+    learned = a.risk.learned
+    if isinstance(learned, Absent):
+        out.append(("LR-DECLINED", "Number not given", f"trained predictor: {learned.reason}"))
+    elif not learned.in_domain:
+        reasons = "; ".join(learned.domain.reasons)
+        out.append(("LR-DECLINED", "Number not given", f"trained predictor: outside its domain, {reasons}"))
+    for _, meaning, name, _ in EDIC:
+        value = a.edic.get(name)
+        if isinstance(value, Absent):
+            out.append(("LR-DECLINED", "Number not given", f"{meaning}: {value.reason}"))
+    for name, organ in a.organs.items():
+        source = SOURCE_LABELS.get(organ.source, organ.source)
+        out.append(("LR-ORGAN-SOURCE", "Where the dose of an organ is from", f"{name}: {source}; {organ.how}"))
+    for fact, source in a.patient_sources.items():
+        out.append(("LR-FACT-SOURCE", "Where a fact of the patient is from", f"{fact}: {source}"))
+    for f in a.findings:
+        if f.severity != "info":
+            where = f" [{f.where}]" if f.where else ""
+            out.append(("LR-FINDING", "Finding", f"{f.code} {f.severity}: {f.what}{where}"))
+    return tuple((code, meaning, short(text, SENTENCE)) for code, meaning, text in out)

@@ -201,7 +201,8 @@ def test_check_exits_by_what_it_finds(go, rtplans: Path, tmp_path: Path) -> None
     code, out, _ = go(*base, protocol(missing))
     assert (code, out.splitlines()[-1]) == (4, "MISSING")
     assert go(*base, protocol(missing), "--exit-zero")[0] == 4
-    assert go(*base, protocol(missing + "\nrequired = false"))[0] == 0
+    code, out, _ = go(*base, protocol(missing + "\nrequired = false"))
+    assert (code, out.splitlines()[-1]) == (4, "UNDECIDED")
     assert go(*base, protocol(missing + "\nrequired = false"), "--strict")[0] == 1
     varied = 'structure = "Brain"\nmetric = "Mean[Gy]"\ngoal = "<= 0.001"\nvariation = "<= 70"'
     assert go(*base, protocol(varied))[0] == 0

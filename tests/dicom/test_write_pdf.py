@@ -20,12 +20,16 @@ PDF = (
 
 def test_the_document_comes_back_whole_and_beside_its_plan(export_of, tmp_path):
     export = read_export(export_of())
-    path = write_encapsulated_pdf(tmp_path / "report.dcm", PDF, study_of(export, "report"), inputs=export.inputs)
+    path = write_encapsulated_pdf(
+        tmp_path / "report.dcm", PDF, study_of(export, "report", made=("20260203", "040506")), inputs=export.inputs
+    )
     ds = pydicom.dcmread(path)
     assert ds.EncapsulatedDocument[: ds.EncapsulatedDocumentLength] == PDF
     assert ds.StudyInstanceUID == export.study_uid
     assert [i.ReferencedSOPInstanceUID for i in ds.SourceInstanceSequence] == [i.sop_uid for i in export.inputs]
-    again = write_encapsulated_pdf(tmp_path / "again.dcm", PDF, study_of(export, "report"), inputs=export.inputs)
+    again = write_encapsulated_pdf(
+        tmp_path / "again.dcm", PDF, study_of(export, "report", made=("20260203", "040506")), inputs=export.inputs
+    )
     assert path.read_bytes() == again.read_bytes()
 
 

@@ -15,6 +15,7 @@ pytest.importorskip("highdicom")
 
 from lymphorisk.dicom.write_sr import ReportedNumber, write_measurements
 
+MADE = ("20260203", "040506")
 NUMBERS = (
     ReportedNumber("LR-NADIR", "Predicted lymphocyte nadir, median", 0.52, "10*9/L"),
     ReportedNumber("LR-BLOODMEAN", "Mean blood dose of the course", 2.31, "Gy"),
@@ -25,7 +26,9 @@ NUMBERS = (
 @pytest.fixture
 def written(export_of, tmp_path):
     export = read_export(export_of())
-    path = write_measurements(tmp_path / "sr.dcm", NUMBERS, study_of(export, "sr"), export.inputs, version="0.1.0")
+    path = write_measurements(
+        tmp_path / "sr.dcm", NUMBERS, study_of(export, "sr", made=MADE), export.inputs, version="0.1.0"
+    )
     return export, path
 
 
@@ -60,7 +63,9 @@ def walk(items):
 def test_the_same_numbers_give_the_same_bytes(written, tmp_path):
     """Two reports are never made in the same microsecond, so a clock that was read would show."""
     export, path = written
-    again = write_measurements(tmp_path / "b.dcm", NUMBERS, study_of(export, "sr"), export.inputs, version="0.1.0")
+    again = write_measurements(
+        tmp_path / "b.dcm", NUMBERS, study_of(export, "sr", made=MADE), export.inputs, version="0.1.0"
+    )
     assert path.read_bytes() == again.read_bytes()
 
 

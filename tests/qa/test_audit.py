@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -70,8 +71,70 @@ def test_bytes_that_are_no_text_are_found_at_their_line(trail: Path) -> None:
     assert audit.verify(trail).broken_line == 3
 
 
-def test_an_emptied_trail_is_no_trail_of_anything(trail: Path) -> None:
-    (trail / audit.FILE).write_text("")
-    assert audit.verify(trail).entries == 0
-    (trail / audit.FILE).write_text("\n")
-    assert audit.verify(trail).broken_line == 1
+def test_an_emptied_trail_is_found(trail: Path) -> None:
+    for content in ("", "\n"):
+        (trail / audit.FILE).write_text(content)
+        assert audit.verify(trail).broken_line == 1
+        assert audit.trouble(trail)
+        with pytest.raises(InputError, match="line 1"):
+            audit.append(trail, {})
+
+
+def test_a_cut_trail_is_found_by_what_was_kept_elsewhere(trail: Path) -> None:
+    whole = audit.verify(trail)
+    assert audit.verify(trail, expect=4, head=whole.last).broken_line is None
+    middle = audit.verify(trail).last
+    audit.append(trail, {"n": 5})
+    assert audit.verify(trail, expect=4, head=middle[:16]).broken_line is None, "a trail may grow"
+    path = trail / audit.FILE
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:3]))
+    assert audit.verify(trail).broken_line is None
+    for kept in ({"expect": 4}, {"head": whole.last}, {"expect": 4, "head": whole.last}):
+        state = audit.verify(trail, **kept)  # type: ignore[arg-type]
+        assert state.broken_line == 4
+        assert "cut off" in state.reason
+
+
+def test_a_key_that_stands_twice_is_found(trail: Path) -> None:
+    path = trail / audit.FILE
+    lines = path.read_text().splitlines(keepends=True)
+    changes = (('{"previous"', '{"hash": "x", "previous"'), ('"n": 1', '"n": 9, "n": 1'), ("}\n", ', "x": 1}\n'))
+    for where, twice in changes:
+        changed = lines[1].replace(where, twice)
+        assert changed != lines[1]
+        path.write_text("".join([lines[0], changed, *lines[2:]]))
+        assert audit.verify(trail).broken_line == 2
+
+
+def test_a_sealed_trail_needs_its_key(tmp_path: Path) -> None:
+    key, other = b"k" * audit.KEY_MIN, b"o" * audit.KEY_MIN
+    for n in range(3):
+        audit.append(tmp_path, {"n": n}, key)
+    assert audit.verify(tmp_path, key=key).sealed == 3
+    assert audit.verify(tmp_path).broken_line is None
+    assert audit.verify(tmp_path, key=other).broken_line == 1
+    audit.append(tmp_path, {"n": 4})
+    assert audit.verify(tmp_path, key=key).broken_line == 4, "a line without a seal, made by somebody without the key"
+    short = tmp_path / "key"
+    short.write_bytes(b"short")
+    with pytest.raises(InputError, match="has 5 bytes"):
+        audit.read_key(short)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_full_disk_leaves_no_half_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: bool) -> None:
+    if not first:
+        audit.append(tmp_path, {"n": 0})
+    path = tmp_path / audit.FILE
+    before = path.read_bytes() if path.exists() else None
+
+    def full(fd: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(audit.os, "fsync", full)
+        with pytest.raises(InputError, match="No space left"):
+            audit.append(tmp_path, {"n": 1})
+    assert (path.read_bytes() if path.exists() else None) == before
+    audit.append(tmp_path, {"n": 1})
+    assert audit.verify(tmp_path).broken_line is None

@@ -17,10 +17,11 @@ from lymphorisk.dvh import DVH
 from lymphorisk.errors import InputError, ScenarioError
 from lymphorisk.findings import Finding
 from lymphorisk.qa.check import PLAN_METRICS, CheckResult, check
+from lymphorisk.qa.facts import facts_of, facts_of_saved
 from lymphorisk.qa.protocol import Line, Override, Protocol, limit
 from lymphorisk.qa.store import read_protocol, shipped
 from lymphorisk.report import gate as formats
-from lymphorisk.report.json_ import dumps
+from lymphorisk.report.json_ import dumps, render
 from lymphorisk.scenario import scenario_from
 
 HOSTILE = '<script>alert("x")</script>]]>&\'" onload='
@@ -211,7 +212,7 @@ def test_what_is_no_metric_is_refused_before_anything_is_evaluated(plan: Analysi
 def test_a_required_reference_needs_a_value_an_optional_one_does_not(plan: Analysis) -> None:
     assert one(plan, line("")).exit_code == 4
     assert one(plan, line("", required=False)).lines[0].state == "REFERENCE"
-    assert one(plan, line("", required=False)).exit_code == 0
+    assert one(plan, line("", required=False)).exit_code == 4, "nothing is judged"
 
 
 def test_the_place_among_published_values(plan: Analysis) -> None:
@@ -264,7 +265,9 @@ NOTED = Finding("LR010", "warning", "the plan is not approved", "RTPLAN", "appro
 @pytest.mark.parametrize(
     ("rules", "codes", "exit_code"),
     [
-        ({}, ["warning"], 0),
+        ({}, ["error"], 4),
+        ({"LR010": "undecided"}, ["error"], 4),
+        ({"LR010": "warning"}, ["warning"], 0),
         ({"LR010": "off"}, [], 0),
         ({"LR010": "info"}, ["info"], 0),
         ({"LR010": "error"}, ["error"], 1),
@@ -291,7 +294,7 @@ def test_an_optional_line_never_stops_the_gate_unless_strict(plan: Analysis) -> 
     failing = one(plan, line("<= 1", required=False), ramp())
     assert (failing.verdict, failing.exit_code, failing.findings[0].severity) == ("VARIATION", 0, "warning")
     missing = one(plan, line(required=False))
-    assert (missing.verdict, missing.exit_code, missing.findings[0].severity) == ("PASS", 0, "warning")
+    assert (missing.verdict, missing.exit_code, missing.findings[0].severity) == ("UNDECIDED", 4, "warning")
     for case in (None, ramp()):
         assert one(plan, line("<= 1", required=False), case, strict=True).exit_code == 1
     assert one(plan, line("<= 9", variation="<= 11"), ramp(), strict=True).exit_code == 1
@@ -330,12 +333,16 @@ def test_missing_data_never_leaves_with_zero(plan: Analysis) -> None:
 # formats
 
 
+def junit(result: CheckResult, exit_code: int | None = None) -> str:
+    return formats.junit([(result, result.exit_code if exit_code is None else exit_code)])
+
+
 def written(result: CheckResult) -> tuple[str, str, str, str]:
     return (
         formats.text(result),
         dumps(formats.to_dict(result)),
-        formats.junit(result),
-        dumps(formats.sarif(result, "1.0")),
+        junit(result),
+        dumps(formats.sarif([(result, result.exit_code)], "1.0")),
     )
 
 
@@ -368,8 +375,9 @@ def test_xml_and_json_hold_any_name(hostile: CheckResult) -> None:
     _, plain, xml, sarif = written(hostile)
     suite = ElementTree.fromstring(xml)
     assert not list(suite.iter("script"))
-    assert suite[0].get("classname") == HOSTILE
-    assert suite[1].get("classname") == LONG
+    cases = list(suite.iter("testcase"))
+    assert cases[0].get("classname") == HOSTILE
+    assert cases[1].get("classname") == LONG
     assert json.loads(plain)["lines"][0]["structure"] == HOSTILE
     assert json.loads(sarif)["runs"][0]["results"][0]["message"]["text"].startswith(HOSTILE)
     for form in (plain, xml, sarif):
@@ -386,10 +394,10 @@ def test_junit_counts_what_it_holds_and_shows_the_verdict(plan: Analysis) -> Non
         Line("Mean[Gy]", "Heart", goal=limit("<= 1")),
         Line("Mean[Gy]", "Liver", goal=limit("<= 1"), required=False),
     )
-    suite = ElementTree.fromstring(formats.junit(check(plan, Protocol("t", lines), known(Spleen=ramp()))))
-    kinds = [case[0].tag for case in suite]
+    suite = ElementTree.fromstring(junit(check(plan, Protocol("t", lines), known(Spleen=ramp()))))
+    kinds = [case[0].tag for case in suite.iter("testcase")]
     assert kinds == ["system-out", "failure", "system-out", "system-out", "skipped", "error", "skipped", "failure"]
-    assert suite.get("tests") == str(len(suite))
+    assert suite.get("tests") == str(len(kinds))
     for attribute, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
         assert suite.get(attribute) == str(kinds.count(tag))
 
@@ -403,14 +411,15 @@ def test_junit_never_passes_when_the_gate_does_not(plan: Analysis, strict: bool)
         one(plan, line("<= 9", variation="<= 11"), ramp(), strict=True),
         one(plan, line(required=False), strict=True),
     ):
-        suite = ElementTree.fromstring(formats.junit(result))
+        suite = ElementTree.fromstring(junit(result))
         assert int(suite.get("failures", "0")) + int(suite.get("errors", "0")) > 0
 
 
 def test_sarif_has_the_shape_readers_ask_for(plan: Analysis) -> None:
     lines = (line("<= 1"), line("<= 9", variation="<= 11"), Line("Mean[Gy]", "Heart", goal=limit("<= 1")))
     noted = replace(plan, findings=(NOTED,))
-    made = formats.sarif(check(noted, Protocol("t", lines), known(Spleen=ramp())), "1.0")
+    result = check(noted, Protocol("t", lines), known(Spleen=ramp()))
+    made = formats.sarif([(result, result.exit_code)], "1.0")
     run = made["runs"][0]
     rules = [r["id"] for r in run["tool"]["driver"]["rules"]]
     assert (made["version"], rules) == ("2.1.0", ["LR010", "LR601", "LR602", "LR605"])
@@ -424,3 +433,141 @@ def test_the_same_check_is_the_same_bytes(plan: Analysis) -> None:
     protocol = read_protocol("lung")
     first, second = (written(check(plan, protocol, lambda _: ramp(0.9))) for _ in range(2))
     assert first == second
+
+
+# what a verdict rests on
+
+
+SURE = ("drawn", "segmented", "placed", "any")
+
+
+def test_a_verdict_without_a_decided_line_is_undecided(plan: Analysis) -> None:
+    optional = tuple(Line("Mean[Gy]", name, goal=limit("<= 1"), required=False) for name in ("Heart", "Liver"))
+    result = check(plan, Protocol("t", optional), known())
+    assert (result.verdict, result.exit_code, result.decided, result.leaving(True)) == ("UNDECIDED", 4, 0, 4)
+    assert "no line was decided" in formats.text(result)
+    one_of_two = check(plan, Protocol("t", (*optional, line("<= 11"))), known(Spleen=ramp()))
+    assert (one_of_two.verdict, one_of_two.decided) == ("PASS", 1)
+    text, plain, xml, sarif = written(one_of_two)
+    assert text.splitlines()[-3:] == ["PASS rests on 1 of 3 lines", "", "PASS"]
+    assert (json.loads(plain)["decided"], json.loads(plain)["of"]) == (1, 3)
+    assert "rests on 1 of 3 lines" in xml
+    assert json.loads(sarif)["runs"][0]["properties"]["decided"] == 1
+    assert formats.protocol_table(one_of_two).verdict == "PASS: rests on 1 of 3 lines"
+
+
+def test_what_stands_behind_a_line_is_shown_and_can_be_refused(plan: Analysis) -> None:
+    """Marrow and nodes of the plan are surrogates: the forecast rests on them."""
+    for needs in SURE:
+        made = check(plan, Protocol("t", (Line("ALCnadir[10^9/L]", goal=limit(">= 0"), needs=needs),)), known())
+        assert made.lines[0].behind
+        assert made.verdict == ("PASS" if needs == "any" else "UNDECIDED")
+        whole = check(plan, Protocol("t", (Line("ALCnadir[10^9/L]", goal=limit(">= 0")),), needs=needs), known())
+        assert whole.verdict == made.verdict
+        for shown in written(made):
+            assert "BoneMarrow" in shown
+    refused = check(
+        plan, Protocol("t", (Line("P(G3+)[%]", goal=limit("<= 0"), override=ACCEPTED),), needs="drawn"), known()
+    )
+    assert (refused.verdict, refused.lines[0].overridden) == ("UNDECIDED", False)
+
+
+@pytest.mark.parametrize(
+    ("source", "allowed"),
+    [
+        ("segmented", ("segmented", "placed", "any")),
+        ("placed", ("placed", "any")),
+        ("diluted", ("any",)),
+        ("roi", SURE),
+    ],
+)
+def test_a_curve_is_as_good_as_the_organ_behind_it(plan: Analysis, source: str, allowed: tuple[str, ...]) -> None:
+    organs = {**plan.organs, "Spleen": replace(plan.organs["Spleen"], source=source)}
+    for needs in SURE:
+        result = one(replace(plan, organs=organs), line("<= 11", needs=needs), ramp())
+        assert result.verdict == ("PASS" if needs in allowed else "UNDECIDED")
+        assert bool(result.lines[0].behind) is (source != "roi")
+
+
+def test_the_same_facts_come_back_from_the_saved_result(plan: Analysis) -> None:
+    saved = facts_of_saved(json.loads(render(plan)))
+    live = facts_of(plan)
+    assert saved.values == {k: v if isinstance(v, Absent) else pytest.approx(v) for k, v in live.values.items()}
+    assert (saved.behind, saved.organs, saved.inputs, saved.label) == (
+        live.behind,
+        live.organs,
+        live.inputs,
+        live.label,
+    )
+    assert (saved.fractions, saved.prescription_gy, saved.plan_uid_sha256) == (
+        live.fractions,
+        live.prescription_gy,
+        live.plan_uid_sha256,
+    )
+
+
+def test_an_informative_protocol_never_passes_a_plan(plan: Analysis) -> None:
+    shown = Line("Mean[Gy]", "Spleen", goal=limit("<= 11"), required=False)
+    for lines in ((shown,), (Line("BloodMean[Gy]", required=False),)):
+        result = check(plan, Protocol("t", lines, informative=True), known(Spleen=ramp()))
+        assert (result.verdict, result.exit_code, result.leaving(True)) == ("INFORMATIVE", 4, 4)
+        assert "PASS" not in formats.text(result).splitlines()[-1]
+    needed = check(plan, Protocol("t", (Line("Mean[Gy]", "Heart"),), informative=True), known())
+    assert (needed.verdict, needed.exit_code) == ("MISSING", 4)
+    grave = replace(plan, findings=(replace(NOTED, code="LR006", severity="error"),))
+    assert check(grave, Protocol("t", (shown,), informative=True), known(Spleen=ramp())).exit_code == 1
+    with pytest.raises(ScenarioError, match="judges nothing"):
+        Protocol("t", (line("<= 1"),), informative=True)
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_a_starter_can_fail_or_says_that_it_judges_nothing(plan: Analysis, name: str) -> None:
+    protocol = read_protocol(name)
+    can = any(r.goal is not None and r.required for r in protocol.lines)
+    assert can is not protocol.informative
+    nothing = check(plan, protocol, known())
+    assert nothing.verdict != "PASS"
+    assert nothing.exit_code == 4
+    hot = replace(ramp(), mean_gy=90.0, volume_cm3=np.r_[np.full(2000, 10.0), 0.0], min_gy=20.0)
+    worst = replace(facts_of(plan), values={**facts_of(plan).values, "EDIC[Gy]": 99.0, "EDICesophagus[Gy]": 99.0})
+    if can:
+        beyond = {r.structure: replace(hot, dose_gy=np.linspace(0.0, 90.0, 2001), max_gy=90.0) for r in protocol.lines}
+        assert check(worst, protocol, lambda s: beyond[s]).verdict == "FAIL"
+
+
+@pytest.mark.parametrize("exit_zero", [False, True])
+def test_junit_agrees_with_the_exit_code_whatever_the_lines_say(plan: Analysis, exit_zero: bool) -> None:
+    cases = (
+        (line("<= 11"),),
+        (line("<= 1"),),
+        (line("<= 1", required=False), line("<= 11")),
+        (line("<= 1", required=False),),
+        (line("<= 1", override=ACCEPTED),),
+        (Line("Mean[Gy]", "Heart", goal=limit("<= 1"), required=False), line("<= 11")),
+        (Line("Mean[Gy]", "Heart", goal=limit("<= 1")), line("<= 1")),
+    )
+    for lines in cases:
+        for strict in (False, True):
+            result = check(plan, Protocol("t", lines), known(Spleen=ramp()), strict=strict)
+            code = result.leaving(exit_zero)
+            suite = ElementTree.fromstring(junit(result, code))
+            bad = int(suite.get("failures", "0")) + int(suite.get("errors", "0"))
+            assert (bad == 0) is (code == 0)
+            assert len(list(suite.iter("testcase"))) == len(lines) + 1
+            run = formats.sarif([(result, code)], "1")["runs"][0]
+            assert run["invocations"][0]["exitCode"] == code
+            said = {p.get("name"): p.get("value") for p in suite.iter("property")}
+            assert said["exit_code"] == str(code)
+            assert said["plan"] == "p"
+            assert len(said["protocol_sha256"] or "") == 64
+
+
+def test_several_plans_are_several_suites_and_an_unread_one_is_an_error(plan: Analysis) -> None:
+    good = one(plan, line("<= 11"), ramp())
+    unread = formats.Unread("broken", "no RTDOSE", "export it", 3)
+    root = ElementTree.fromstring(formats.junit([(good, 0), unread]))
+    assert root.tag == "testsuites"
+    assert [s.get("errors") for s in root] == ["0", "1"]
+    assert root.get("errors") == "1"
+    runs = formats.sarif([(good, 0), unread], "1")["runs"]
+    assert [r["invocations"][0]["executionSuccessful"] for r in runs] == [True, False]
