@@ -271,7 +271,7 @@ def test_what_an_internal_error_says_of_files_is_true(
     def broken(*_: object, **__: object) -> str:
         raise RuntimeError("bug")
 
-    target = "lymphorisk.analysis.dvhs.Lookup.analysis" if when == "before" else "lymphorisk.cli.output.Audit.record"
+    target = "lymphorisk.analysis.chain.analysis_of" if when == "before" else "lymphorisk.cli.output.Audit.record"
     monkeypatch.setattr(target, broken)
     page = tmp_path / "out.html"
     code, _, err = go("analyze", place / "plan.toml", *QUICK, "--report", page)
@@ -312,7 +312,7 @@ def test_a_missing_audit_folder_is_said_before_the_work(
     def never(*_: object, **__: object) -> None:
         raise AssertionError("worked")
 
-    monkeypatch.setattr("lymphorisk.analysis.dvhs.Lookup.analysis", never)
+    monkeypatch.setattr("lymphorisk.analysis.chain.analysis_of", never)
     for form in FORMS:
         code, out, err = go(
             "check", place / "plan.toml", "--protocol", "lung", "--format", form, "--audit", tmp_path / "no"
@@ -384,7 +384,7 @@ def test_nothing_in_an_export_folder_changes_by_any_command(
     def never(*_: object, **__: object) -> None:
         raise AssertionError("worked")
 
-    works = ("dvhs.Lookup.analysis", "dvhs.structure_dvhs", "bloodonly.swept", "killmap.killmap", "compare.compare")
+    works = ("chain.analysis_of", "dvhs.structure_dvhs", "bloodonly.swept", "killmap.killmap", "compare.compare")
     for work in works:
         monkeypatch.setattr(f"lymphorisk.analysis.{work}", never)
     before = tree(export)
