@@ -123,7 +123,7 @@ def sentence(first: Analysis, second: Analysis, apart: Difference, drivers: Mapp
     """What drives the difference, in one sentence."""
     ratio = apart.nadir_ratio.p50
     if abs(ratio - 1.0) < NOTHING:
-        return "The two plans give the same median nadir within 1 %."
+        return f"The two plans give the same median nadir within {100 * NOTHING:g} %."
     way = "higher" if ratio > 1 else "lower"
     text = f"The second plan's median nadir is {100 * abs(ratio - 1.0):.0f} % {way} ({apart.nadir.p50:+.2f} x10^9/L)"
     if not drivers:

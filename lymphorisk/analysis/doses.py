@@ -87,8 +87,6 @@ BLOOD_ORGANS = ("Heart", "Lungs", "A_Aorta", "A_Pulmonary", "V_Venacava_S", "V_V
 #: so a scenario, are those of the blood that passes through: it counts there as not listed.
 WALL_VESSELS = ("bronchial", "coronary")
 LYMPHOID = ("spleen", "nodes", "marrow", "gut")
-#: A pool with less than this share contoured counts as a surrogate.
-POOL_SHARE = 0.5
 #: Covered shares closer to one than this are whole: rounding of areas.
 WHOLE = 1e-6
 
@@ -138,8 +136,9 @@ class Doses:
 
 @dataclass(frozen=True, slots=True)
 class BodyNumbers:
-    """Body volume [L], whether it comes from the patient's weight, limits of covered shares, and bone on CT.
+    """Body volume [L], whether it comes from the patient's weight, limits of shares, and bone on CT.
 
+    A pool of which less than `pool_share` is contoured counts as a surrogate.
     Voxels at or above `bone_threshold_hu` [HU] are bone; `bone_volume_l` is that of a whole body [L].
     """
 
@@ -149,6 +148,7 @@ class BodyNumbers:
     from_weight: bool = False
     bone_threshold_hu: float = np.inf
     bone_volume_l: float = np.inf
+    pool_share: float = 0.5
 
 
 def organ_doses(
@@ -168,7 +168,7 @@ def organ_doses(
         found = _contoured(source, curves, body)
         _bone_by_ct(source, curves, found, body)
     whole = _body(source, found, body)
-    return _completed(source, found, whole, options, network)
+    return _completed(source, found, whole, options, network, body)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -360,7 +360,12 @@ def _body(source: Source, found: _Found, body: BodyNumbers) -> tuple[DoseDistrib
 
 
 def _completed(
-    source: Source, found: _Found, whole: tuple[DoseDistribution, ...], options: Options, network: str
+    source: Source,
+    found: _Found,
+    whole: tuple[DoseDistribution, ...],
+    options: Options,
+    network: str,
+    body: BodyNumbers,
 ) -> Doses:
     organs = dict(found.organs)
     usable = {name for name in organs if name not in found.undecidable}
@@ -374,7 +379,7 @@ def _completed(
         covered = cover.get(pool, ())
         pools[pool] = tuple(mixed(covered, organs, whole[i], i) for i in range(len(whole)))
         share = sum(c.share for c in covered)
-        if share < POOL_SHARE:
+        if share < body.pool_share:
             surrogates.add(pool)
         if name in usable:
             continue
@@ -393,7 +398,7 @@ def _completed(
         if name in organs and name not in found.undecidable:
             continue
         inside = load()[name].compartments.get(network, {})
-        stand_ins = [c for compartment in inside for c in blood.get(compartment, ()) if c.share >= POOL_SHARE]
+        stand_ins = [c for compartment in inside for c in blood.get(compartment, ()) if c.share >= body.pool_share]
         if stand_ins:
             covered = (replace(stand_ins[0], share=1.0),)
             organs[name] = _pool_organ(name, covered, organs, organs[covered[0].organ].per_fraction, source)

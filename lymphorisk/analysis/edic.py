@@ -11,9 +11,6 @@ from lymphorisk.circulation.edic import EffectiveDose, edic, edic_esophagus, edi
 from lymphorisk.parameters import load
 from lymphorisk.units import ML_PER_L
 
-#: A body whose coolest tenth still has this share of its mean dose is irradiated as a whole.
-WHOLE_BODY_SHARE = 0.5
-COOLEST = 0.1
 #: Lungs are whole from this share on: rounding of the parts' shares.
 WHOLE_LUNGS = 0.99
 
@@ -62,9 +59,10 @@ def everywhere(body: OrganDose) -> bool:
     """Whether the body is irradiated as a whole, as in TBI."""
     import numpy as np
 
-    course = body.course
-    coolest = float(course.dose_gy[np.searchsorted(np.cumsum(course.share), COOLEST)])
-    return course.mean_gy > 0 and coolest > WHOLE_BODY_SHARE * course.mean_gy
+    course, numbers = body.course, load("edic")
+    at = int(np.searchsorted(np.cumsum(course.share), numbers["coolest_share"].number))
+    coolest = float(course.dose_gy[at])
+    return course.mean_gy > 0 and coolest > numbers["whole_body_share"].number * course.mean_gy
 
 
 def told(value: EffectiveDose | Absent) -> float | Absent:

@@ -146,4 +146,5 @@ def body_numbers(patient: Patient) -> BodyNumbers:
         from_weight=patient.weight_kg is not None,
         bone_threshold_hu=numbers["bone_threshold"].number,
         bone_volume_l=numbers["bone_volume"].number,
+        pool_share=numbers["pool_share"].number,
     )

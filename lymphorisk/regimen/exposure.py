@@ -12,6 +12,7 @@ from lymphorisk.dvh import mixture
 from lymphorisk.errors import ScenarioError
 from lymphorisk.findings import Finding
 from lymphorisk.lymphocyte.course import PhaseExposure
+from lymphorisk.parameters import load
 from lymphorisk.plan import Patient
 
 
@@ -46,11 +47,6 @@ class PlanExposure:
         return tuple(day for day, _ in self.events)
 
 
-#: Standard deviation over mean of the dose over all pools and the blood, up to which radiation counts as whole-body.
-#: Total-body irradiation keeps within +-10 % where it is contoured; a body beyond the scan adds a part without dose.
-EVEN_CV = 0.3
-
-
 def is_whole_body(course: RadiationCourse, plan: PlanExposure | None) -> bool:
     """Whether a course kills with the whole-body set: as told, else when all lymphocytes get nearly the same dose."""
     if plan is None or course.kinetics != "auto":
@@ -60,11 +56,12 @@ def is_whole_body(course: RadiationCourse, plan: PlanExposure | None) -> bool:
 
 def is_even(plan: PlanExposure) -> bool:
     """Whether blood and all pools get nearly the same dose in every phase."""
+    even_cv = load("dose")["even_cv"].number
     for phase in plan.phases:
         parts = [phase.blood, *phase.pools.values()]
         everything = mixture([(1.0 / len(parts), d) for d in parts])
         sd = float(np.sqrt(everything.share @ (everything.dose_gy - everything.mean_gy) ** 2))
-        if not everything.mean_gy > 0.0 or sd > EVEN_CV * everything.mean_gy:
+        if not everything.mean_gy > 0.0 or sd > even_cv * everything.mean_gy:
             return False
     return True
 
