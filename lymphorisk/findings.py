@@ -14,24 +14,29 @@ SEVERITIES = ("info", "warning", "error")
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule a plan can break: its code, usual severity, title and what it means."""
+    """A rule a plan can break: its code, usual severity, title and what it means.
+
+    `undecides` says that a gate has nothing to rest a verdict on while such a finding stands, unless its protocol
+    says otherwise.
+    """
 
     code: str
     severity: str
     title: str
     meaning: str
+    undecides: bool = False
 
 
 RULES: dict[str, Rule] = {}
 
 
-def rule(code: str, severity: str, title: str, meaning: str) -> Rule:
+def rule(code: str, severity: str, title: str, meaning: str, *, undecides: bool = False) -> Rule:
     """Register a rule. Each code is registered once, by the room that raises it."""
     if severity not in SEVERITIES:
         raise ValueError(f"severity {severity!r} is not one of {SEVERITIES}")
     if code in RULES:
         raise ValueError(f"rule {code} is registered twice")
-    RULES[code] = Rule(code, severity, title, meaning)
+    RULES[code] = Rule(code, severity, title, meaning, undecides)
     return RULES[code]
 
 

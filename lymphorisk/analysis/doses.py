@@ -11,6 +11,7 @@ from lymphorisk.absent import Absent
 from lymphorisk.analysis.curves import Curve, Curves
 from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.result import OrganDose
+from lymphorisk.analysis.scale import scale_findings
 from lymphorisk.analysis.source import Source
 from lymphorisk.dvh import DVH, DoseDistribution, diluted, mixture, summed, uniform
 from lymphorisk.dvh.grid_distribution import grid_distribution
@@ -224,7 +225,8 @@ def _contoured(source: Source, curves: Curves, body: BodyNumbers) -> _Found:
     regions: list[Region] = [m.region for m in matching.organs.values()] + [t.structure for t in targets]
     course, by_phase = curves.of_course(regions), curves.of_phases(regions)
     physical = curves.of_physical(regions) if _one_rbe(plan.phases) is None else course
-    findings = [*matching.findings, *curves.findings(regions)]
+    scale = scale_findings(plan.phases, matching, curves.end_caps)
+    findings = [*matching.findings, *scale, *curves.findings(regions)]
     organs: dict[str, OrganDose] = {}
     undecidable: set[str] = set()
     for i, (name, m) in enumerate(matching.organs.items()):

@@ -9,6 +9,7 @@ from pathlib import Path
 from lymphorisk.absent import Absent
 from lymphorisk.analysis.curves import Curve, Curves
 from lymphorisk.analysis.options import END_CAPS, Options
+from lymphorisk.analysis.scale import scale_findings
 from lymphorisk.analysis.source import Source, open_source
 from lymphorisk.dvh import DVH, Region
 from lymphorisk.dvh.compare import matching_end_caps
@@ -110,7 +111,8 @@ def dvh_table(
         raise ScenarioError("a scenario has no structures to draw a DVH of", "give an export")
     chosen = [curves.wanted(name) for name in names] if names else curves.everything()
     regions = [region for _, _, region in chosen]
-    findings = [*source.findings, *curves.matching.findings]
+    scale = scale_findings(source.plan.phases, curves.matching, curves.end_caps)
+    findings = [*source.findings, *curves.matching.findings, *scale]
     if engine == "exact":
         shown = curves.of_course(regions)
         findings += curves.findings(regions)

@@ -7,6 +7,7 @@ from typing import Any
 
 from lymphorisk.analysis.doses import BLOOD_ORGANS, POOL_ORGAN
 from lymphorisk.analysis.options import Options
+from lymphorisk.analysis.scale import scale_findings
 from lymphorisk.analysis.source import Source, open_source
 from lymphorisk.organs import match
 from lymphorisk.plan import Phase
@@ -50,7 +51,11 @@ def overview(source: str | Path, options: Options) -> dict[str, Any]:
         "inputs": [{"role": role, "uid": uid, "sha256": sha} for role, uid, sha in course.inputs],
         "findings": [
             {"code": f.code, "severity": f.severity, "what": f.what, "where": f.where, "hint": f.hint}
-            for f in (*course.findings, *matching.findings)
+            for f in (
+                *course.findings,
+                *matching.findings,
+                *scale_findings(course.plan.phases, matching, options.end_caps),
+            )
         ],
         "tps_dvhs": [d.name for d in course.tps_dvhs],
         "patient_known": _known(course),

@@ -19,6 +19,7 @@ from lymphorisk.dicom.patient import read_identity, read_patient, read_study
 from lymphorisk.dicom.reader import RT_ROLES, UNKNOWN, DicomFile, Found, find
 from lymphorisk.dicom.slices import with_slices
 from lymphorisk.dicom.summation import WHOLE, DosePart, PhaseLink
+from lymphorisk.dicom.witnesses import witnesses_of
 from lymphorisk.dvh.curve import DVH
 from lymphorisk.errors import InputError, LinkError, UnsupportedDoseError
 from lymphorisk.findings import Finding, finding
@@ -212,6 +213,7 @@ def _phase(linked: PhaseLink, beam_on_s: BeamTimes | None, findings: list[Findin
         modality=modality,
         rbe_in_dose=_rbe(linked.parts, modality, findings),
         prescription_gy=prescription,
+        witnesses=witnesses_of(linked),
     )
 
 

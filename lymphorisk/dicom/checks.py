@@ -113,6 +113,7 @@ TPS_DVH_AGAINST_DOSE = rule(
     "warning",
     "dose grid and the planning system's DVHs disagree",
     "The DVHs in the dose file reach another dose than its grid: one of them is of another plan, fraction or scale.",
+    undecides=True,
 )
 
 FRACTIONS_AGAINST_PRESCRIPTION = rule(
@@ -120,6 +121,7 @@ FRACTIONS_AGAINST_PRESCRIPTION = rule(
     "warning",
     "fractions do not give the prescription",
     "The beam doses of one fraction times the number of fractions are far from the prescribed dose.",
+    undecides=True,
 )
 #: Beam doses are of one point each, which modulated fields may spare: only a factor of two says that the number of
 #: fractions or the prescription is another plan's.

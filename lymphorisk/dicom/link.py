@@ -205,7 +205,9 @@ def _shared_phase(
         )
     )
     total = sum(fractions_of(g, None) for g in groups)
-    return PhaseLink(parts[0], groups, total, (DosePart(dose, 1.0),))
+    prescribed = [p.prescription_gy for p in parts]
+    together = sum(dose for dose in prescribed if dose) if all(prescribed) else None
+    return PhaseLink(parts[0], groups, total, (DosePart(dose, 1.0),), shared_gy=together)
 
 
 def _adopt(

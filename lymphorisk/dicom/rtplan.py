@@ -32,6 +32,18 @@ class FractionGroup:
     brachy_setups: int
     prescription_gy: float | None
     beam_doses_gy: dict[int, float | None] = field(default_factory=dict)
+    levels_gy: tuple[float, ...] = ()
+
+    @property
+    def fraction_gy(self) -> float | None:
+        """Dose of one fraction by the doses of the beams it delivers; None when one of them does not say. [Gy]"""
+        given = [
+            self.beam_doses_gy.get(n)
+            for n, meterset in self.metersets.items()
+            if meterset or (meterset is None and self.beam_doses_gy.get(n))  # imaging fields say neither
+        ]
+        known = [dose for dose in given if dose is not None]
+        return sum(known) if known and len(known) == len(given) else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +65,8 @@ class PlanFile:
     setup_beams: frozenset[int]
     prescription_gy: float | None
     findings: tuple[Finding, ...]
+    levels_gy: tuple[float, ...] = ()
+    to_points: bool = False
 
     @property
     def fractions(self) -> int:
@@ -121,6 +135,7 @@ def read_plan(file: DicomFile) -> PlanFile:
         if group.fractions and prescribed and None not in doses_gy:
             known = [d for d in doses_gy if d is not None]
             found += checks.check_fractions(known, group.fractions, prescribed, f"fraction group {group.number}")
+    volumes, points = _prescriptions(root)
     structure = root.items(tags.REFERENCED_STRUCTURE_SET_SEQUENCE)
     label, _ = root.text(tags.RT_PLAN_LABEL)
     positions = {i.code(tags.PATIENT_POSITION) for i in root.items(tags.PATIENT_SETUP_SEQUENCE)} - {""}
@@ -138,8 +153,10 @@ def read_plan(file: DicomFile) -> PlanFile:
         groups=groups,
         beams=beams,
         setup_beams=frozenset(setup),
-        prescription_gy=_prescription(root),
+        prescription_gy=max(volumes or points, default=None),
         findings=tuple(found),
+        levels_gy=tuple(volumes or points),
+        to_points=not volumes,
     )
 
 
@@ -195,6 +212,7 @@ def _group(item: Item, doses: dict[int, float]) -> FractionGroup:
         brachy_setups=item.integer(tags.NUMBER_OF_BRACHY_APPLICATION_SETUPS) or 0,
         prescription_gy=max(own, default=None),
         beam_doses_gy=beam_doses,
+        levels_gy=tuple(own),
     )
 
 
@@ -210,6 +228,12 @@ def _dose_references(root: Item) -> dict[int, float]:
 
 def _prescription(root: Item) -> float | None:
     """The highest prescription to a volume or site; one to a point only when there is no other. [Gy]"""
+    volumes, points = _prescriptions(root)
+    return max(volumes or points, default=None)
+
+
+def _prescriptions(root: Item) -> tuple[list[float], list[float]]:
+    """Target prescription doses to volumes or sites, and to points. [Gy]"""
     volumes: list[float] = []
     points: list[float] = []
     for item in root.items(tags.DOSE_REFERENCE_SEQUENCE):
@@ -218,7 +242,7 @@ def _prescription(root: Item) -> float | None:
             continue
         point = item.code(tags.DOSE_REFERENCE_STRUCTURE_TYPE) in ("COORDINATES", "POINT")
         (points if point else volumes).append(dose)
-    return max(volumes or points, default=None)
+    return volumes, points
 
 
 def _beam(item: Item, number: int, meterset: float | None, ion: bool, found: list[Finding]) -> Beam:

@@ -33,13 +33,17 @@ class DosePart:
 
 @dataclass(frozen=True, slots=True)
 class PhaseLink:
-    """The files of one phase: its plan, fraction groups, the doses that add up to it, and its beams' own doses."""
+    """The files of one phase: its plan, fraction groups, the doses that add up to it, and its beams' own doses.
+
+    `shared_gy` is the prescription of all plans that one dose spans. [Gy]
+    """
 
     plan: PlanFile | None
     groups: tuple[FractionGroup, ...]
     fractions: int
     parts: tuple[DosePart, ...]
     beam_doses: dict[int, DosePart] = field(default_factory=dict)
+    shared_gy: float | None = None
 
 
 def phases_from(

@@ -8,7 +8,7 @@ from lymphorisk.plan.grid import DoseGrid
 from lymphorisk.plan.patient import CHEMO, SITES, Patient
 from lymphorisk.plan.schedule import every_day, weekdays
 from lymphorisk.plan.structures import Structure
-from lymphorisk.plan.treatment import MODALITIES, Beam, Phase, TreatmentPlan
+from lymphorisk.plan.treatment import MODALITIES, Beam, Phase, TreatmentPlan, Witness
 
 __all__ = [
     "CHEMO",
@@ -22,6 +22,7 @@ __all__ = [
     "Phase",
     "Structure",
     "TreatmentPlan",
+    "Witness",
     "every_day",
     "weekdays",
 ]

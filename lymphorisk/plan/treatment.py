@@ -78,6 +78,25 @@ class Beam:
 
 
 @dataclass(frozen=True, slots=True)
+class Witness:
+    """A dose that the target of a phase should have, and what says so.
+
+    Attributes
+    ----------
+    dose_gy : float
+        Of the whole phase. [Gy]
+    says : str
+        What it was read from, as it is named in messages.
+    of_point : bool
+        Whether it is the dose of a point, which a modulated field may spare or heap up.
+    """
+
+    dose_gy: float
+    says: str
+    of_point: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Phase:
     """A part of a course with one dose distribution and one number of fractions.
 
@@ -101,6 +120,8 @@ class Phase:
         Fraction times from the start of the course; None lets the calendar default apply. [d]
     beam_start_s : tuple of float or None
         Start of each beam within a fraction. [s]
+    witnesses : tuple of Witness
+        What the plan says its targets get, best first.
     """
 
     label: str
@@ -112,6 +133,7 @@ class Phase:
     prescription_gy: float | None = None
     days: tuple[float, ...] | None = None
     beam_start_s: tuple[float, ...] | None = None
+    witnesses: tuple[Witness, ...] = ()
 
     def __post_init__(self) -> None:
         if self.fractions < 1:

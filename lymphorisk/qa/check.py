@@ -332,7 +332,8 @@ def _ruled(findings: Sequence[Finding], protocol: Protocol) -> tuple[list[Findin
     """Findings as the protocol counts them, and those of them that leave the plan unjudged."""
     out, blocked = [], []
     for f in findings:
-        usual = f.severity if f.severity == "info" else GATE_RULES.get(f.code, f.severity)
+        own = "undecided" if RULES[f.code].undecides else f.severity
+        usual = f.severity if f.severity == "info" else GATE_RULES.get(f.code, own)
         setting = protocol.rules.get(f.code, usual)
         if setting == "off":
             continue
