@@ -10,6 +10,9 @@ import click
 from lymphorisk.cli.options import EXPORT, JSON, PLAN, options_of, with_options
 from lymphorisk.cli.output import message, say
 
+#: Longest line: names in an export may be of any length. [characters]
+LINE_MAX = 2000
+
 
 @click.command()
 @EXPORT
@@ -32,39 +35,46 @@ def inspect(export: Path, as_json: bool, **given: Any) -> None:
     if as_json:
         say(dumps(result))
         return
-    say(f"plan: {result['plan']['label']}   approval: {result['plan']['approval'] or 'not stated'}")
+
+    def line(text: str = "") -> None:
+        """One line, whatever an export calls its things; a break before it is ours."""
+        start = text[: len(text) - len(text.lstrip(" \n"))]
+        plain = "".join(c if c.isprintable() else " " for c in text[len(start) :])
+        say(start + (plain if len(plain) <= LINE_MAX else plain[: LINE_MAX - 1] + "…"))
+
+    line(f"plan: {result['plan']['label']}   approval: {result['plan']['approval'] or 'not stated'}")
     for phase in result["plan"]["phases"]:
         rbe = "" if phase["rbe_in_dose"] == 1 else f", RBE {phase['rbe_in_dose']:g} in the dose"
         prescribed = "" if phase["prescription_gy"] is None else f", {phase['prescription_gy']:g} Gy prescribed"
-        say(
+        line(
             f"  phase {phase['label']!r}: {phase['fractions']} fractions, {phase['modality']}"
             f"{prescribed}{rbe}, dose: {phase['dose'] or 'none'}"
         )
         for beam in phase["beams"]:
             on = "time not in the plan" if beam["on_s"] is None else f"{beam['on_s']:.1f} s"
-            say(f"    beam {beam['number']} {beam['name']!r}: {on}, meterset {beam['meterset'] or 'not in the plan'}")
-    say("\norgans:")
+            line(f"    beam {beam['number']} {beam['name']!r}: {on}, meterset {beam['meterset'] or 'not in the plan'}")
+    line("\norgans:")
     width = max([len(o["tg263"]) for o in result["organs"]], default=0)
     for organ in result["organs"]:
-        say(f"  {organ['tg263']:<{width}}  {', '.join(organ['roi'])}  ({organ['how']})")
+        line(f"  {organ['tg263']:<{width}}  {', '.join(organ['roi'])}  ({organ['how']})")
     if result["targets"]:
-        say("\ntargets: " + ", ".join(f"{t['roi']} ({t['kind']})" for t in result["targets"]))
+        line("\ntargets: " + ", ".join(f"{t['roi']} ({t['kind']})" for t in result["targets"]))
     if result["unmatched"]:
-        say("\nnot used:")
+        line("\nnot used:")
         for roi in result["unmatched"]:
             near = f"; similar: {', '.join(roi['similar'])}" if roi["similar"] else ""
-            say(f"  {roi['name']}  ({roi['reason']}{near})")
+            line(f"  {roi['name']}  ({roi['reason']}{near})")
     if result["missing"]:
-        say("\nnot contoured: " + ", ".join(result["missing"]))
-    say("\nfiles:")
+        line("\nnot contoured: " + ", ".join(result["missing"]))
+    line("\nfiles:")
     for file in result["inputs"]:
-        say(f"  {file['role']:<10} {file['sha256'][:16]}  {file['uid']}")
-    say("\nfindings:" if result["findings"] else "\nno findings")
+        line(f"  {file['role']:<10} {file['sha256'][:16]}  {file['uid']}")
+    line("\nfindings:" if result["findings"] else "\nno findings")
     for f in result["findings"]:
         where = f" [{f['where']}]" if f["where"] else ""
-        say(f"  {f['code']} {f['severity']}: {f['what']}{where}")
+        line(f"  {f['code']} {f['severity']}: {f['what']}{where}")
         if f["hint"]:
-            say(f"        {f['hint']}")
+            line(f"        {f['hint']}")
 
 
 def _survey(export: Path) -> None:

@@ -56,7 +56,8 @@ def train(
     **given: Any,
 ) -> None:
     """Train a predictor on a clinic's cohort (CSV, Parquet, or exports with --counts) and judge it."""
-    from lymphorisk.train import schema_text
+    from lymphorisk.simulated.run import run_insilico
+    from lymphorisk.train import run_training, schema_text
 
     if schema:
         emit(schema_text())
@@ -69,47 +70,26 @@ def train(
     outputs.expect(out, "model")
     outputs.expect(html, "page")
     with outputs:
-        _train(cohort, out, counts, insilico, early, window, aggregation, ignore, seed, workers, html, as_json, outputs)
-
-
-def _train(
-    cohort: Path | None,
-    out: Path,
-    counts: Path | None,
-    insilico: int | None,
-    early: bool,
-    window: str,
-    aggregation: str,
-    ignore: tuple[str, ...],
-    seed: int,
-    workers: int,
-    html: Path | None,
-    as_json: bool,
-    outputs: Outputs,
-) -> None:
-    from lymphorisk.simulated.run import run_insilico
-    from lymphorisk.train import run_training
-
-    folder = outputs.folder(out)
-    if insilico is not None:
-        done = run_insilico(insilico, folder, early=early, seed=seed, workers=workers, progress=message)
-    else:
-        assert cohort is not None
-        done = run_training(
-            cohort,
-            folder,
-            counts=counts,
-            window=window,
-            aggregation=aggregation,
-            ignore=ignore,
-            seed=seed,
-            progress=message,
-        )
-    for f in done.findings:
-        message(f"{f.severity}: {f.code} {f.what}")
-    notes = [f"{f.code} {f.what}" for f in done.findings]
-    written = _shown(done.evaluation, f"Predictor {out.name}", folder, (html, outputs), as_json, "train", notes)
-    finish(outputs, **{str(out): "model", str(html): "evaluation"})
+        folder = outputs.folder(out)
+        if insilico is not None:
+            done = run_insilico(insilico, folder, early=early, seed=seed, workers=workers, progress=message)
+        else:
+            assert cohort is not None
+            done = run_training(
+                cohort,
+                folder,
+                counts=counts,
+                window=window,
+                aggregation=aggregation,
+                ignore=ignore,
+                seed=seed,
+                progress=message,
+            )
+        for f in done.findings:
+            message(f"{f.severity}: {f.code} {f.what}")
+        notes = [f"{f.code} {f.what}" for f in done.findings]
+        written = _shown(done.evaluation, f"Predictor {out.name}", folder, (html, outputs), as_json, "train", notes)
+        finish(outputs, **{str(out): "model", str(html): "evaluation"})
     emit(written)
 
 
