@@ -169,7 +169,7 @@ def _judge(path: Path, protocol: str, given: dict[str, Any], noted: list[Finding
         curves = prepared.curves
         dvh_of, highest, noticed = curves.dvh, curves.highest_gy, curves.findings_of
         plan = analysis = analysis_of(prepared)
-        site, provenance = given["site"], provenance_of(analysis)
+        site, provenance = analysis.patient.site, provenance_of(analysis)
     why = ""
     if wanted is None:
         wanted, why = _auto(dvh_of, site)

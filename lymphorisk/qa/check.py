@@ -12,6 +12,7 @@ from typing import Any
 # Every room a plan passes through registers its rules on import; a protocol may name any of them.
 import lymphorisk.dicom
 import lymphorisk.predict
+import lymphorisk.qa.audit
 import lymphorisk.regimen  # noqa: F401
 from lymphorisk.absent import Absent
 from lymphorisk.analysis import Analysis

@@ -21,6 +21,8 @@ SITES: Mapping[str, tuple[str, ...]] = {
     "pancreas": ("Pancreas",),
     "pelvis": ("Prostate", "Bladder", "Rectum", "Uterus", "Bone_Pelvic", "Colon_Sigmoid"),
 }
+#: Sites of a patient that lie in one of these.
+NARROWER: Mapping[str, str] = {"prostate": "pelvis"}
 #: Targets, from what was seen on images to what was drawn around it.
 TARGETS = ("GTV", "CTV", "ITV", "PTV")
 #: A site needs at least this share of the target inside its organs.
@@ -61,7 +63,7 @@ def site_of(dvh_of: Lookup, given: str | None = None) -> Site:
     best = next((s for s in found if s.name), None)
     if best is None:
         return Site("", "; ".join(s.why for s in found))
-    if given and given != best.name and given in SITES:
+    if given and NARROWER.get(given, given) != best.name:
         return Site("", f"the site was given as {given}, and the dose says {best.name} ({best.why})")
     return best
 

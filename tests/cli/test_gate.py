@@ -252,6 +252,9 @@ def test_main_opens_what_was_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SystemExit) as left:
         main(["explain", "LR010"])
     assert left.value.code == 0
+    opened = sys.stdout
+    assert opened is not None
+    opened.close()
 
 
 def test_debug_works_wherever_it_is_said(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
