@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +66,8 @@ def test_every_reader_has_the_same_curve_of_every_structure(name: str, rtplans: 
 @pytest.mark.real
 @pytest.mark.parametrize("name", REAL)
 def test_every_reader_has_the_same_curve_on_real_plans(name: str, real_data: Path) -> None:
-    assert all_agree(prepare(real_data / name, options=FAST)) > 0
+    chosen = replace(FAST, plan="Cube101010") if name == "proton_boxes_raystation" else FAST
+    assert all_agree(prepare(real_data / name, options=chosen)) > 0
 
 
 def box(number: int, name: str, half: float, heights: np.ndarray) -> Structure:
