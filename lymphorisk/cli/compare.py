@@ -28,16 +28,23 @@ def compare(exports: tuple[Path, ...], report: Path | None, as_json: bool, **giv
     with working("comparing"):
         from lymphorisk.analysis import analyze
         from lymphorisk.analysis.compare import compare as run
+        from lymphorisk.analysis.source import read_source
+        from lymphorisk.dicom import Export
+        from lymphorisk.dicom.identity import check_exports
         from lymphorisk.report import comparison
         from lymphorisk.report.json_ import dumps
 
         patient, options = patient_of(given), options_of(given)
-        results = [analyze(path, patient, options) for path in exports]
+        read = [read_source(path, options) for path in exports]
+        results = [analyze(source, patient, options) for source in read]
         compared = [run(results[0], other) for other in results[1:]]
         names = [path.name for path in exports]
+        noted = check_exports([source if isinstance(source, Export) else None for source in read], names)
     with outputs:
         if report is not None:
-            outputs.add(report, comparison.html(compared, names))
-        written = dumps(comparison.to_dict(compared, names)) if as_json else comparison.text(compared, names)
+            outputs.add(report, comparison.html(compared, names, noted))
+        written = (
+            dumps(comparison.to_dict(compared, names, noted)) if as_json else comparison.text(compared, names, noted)
+        )
         finish(outputs, **{str(report): "report"})
     emit(written)

@@ -12,6 +12,8 @@ from lymphorisk.cli.output import message, say
 
 #: Longest line: names in an export may be of any length. [characters]
 LINE_MAX = 2000
+#: Files of different patients: said before anything else.
+OTHER_PATIENT = "LR041"
 
 
 @click.command()
@@ -42,6 +44,9 @@ def inspect(export: Path, as_json: bool, **given: Any) -> None:
         plain = "".join(c if c.isprintable() else " " for c in text[len(start) :])
         say(start + (plain if len(plain) <= LINE_MAX else plain[: LINE_MAX - 1] + "…"))
 
+    for f in result["findings"]:
+        if f["code"] == OTHER_PATIENT:
+            line(f"{f['code']} {f['severity']}: {f['what']}")
     line(f"plan: {result['plan']['label']}   approval: {result['plan']['approval'] or 'not stated'}")
     for phase in result["plan"]["phases"]:
         rbe = "" if phase["rbe_in_dose"] == 1 else f", RBE {phase['rbe_in_dose']:g} in the dose"

@@ -14,8 +14,9 @@ from lymphorisk.dicom.ct import read_ct
 from lymphorisk.dicom.dvhs import read_dvhs
 from lymphorisk.dicom.export import Export, InputFile
 from lymphorisk.dicom.frames import beams_on_one_grid
+from lymphorisk.dicom.identity import check_files, read_identity
 from lymphorisk.dicom.link import Candidates, Linked, link
-from lymphorisk.dicom.patient import read_identity, read_patient, read_study
+from lymphorisk.dicom.patient import read_patient, read_study
 from lymphorisk.dicom.reader import RT_ROLES, UNKNOWN, DicomFile, Found, find
 from lymphorisk.dicom.slices import with_slices
 from lymphorisk.dicom.summation import WHOLE, DosePart, PhaseLink
@@ -123,9 +124,10 @@ def _assemble(
     ct_files: tuple[DicomFile, ...],
     beam_on_s: BeamTimes | None,
 ) -> Export:
-    findings: list[Finding] = [*_file_findings(found, used), *linked.findings]
     structure_file = next(f for f in used if f.role == "RTSTRUCT")
     structure_set = rtstruct.read_structures(structure_file)
+    planning_ct = [f for f in ct_files if f.root.code(tags.SERIES_INSTANCE_UID) in structure_set.ct_series]
+    findings = [*check_files([*used, *planning_ct]), *_file_findings(found, used), *linked.findings]
     findings += structure_set.findings
     phases = [_phase(p, beam_on_s, findings) for p in linked.phases]
     ct, ct_findings = read_ct(ct_files, structure_set)

@@ -25,6 +25,8 @@ class PatientIdentity:
 
     name: str = field(default="", repr=False)
     id: str = field(default="", repr=False)
+    birth_date: str = field(default="", repr=False)
+    sex: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

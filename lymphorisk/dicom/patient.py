@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from lymphorisk.dicom import checks, tags
-from lymphorisk.dicom.export import PatientIdentity, StudyFacts
+from lymphorisk.dicom.export import StudyFacts
 from lymphorisk.dicom.reader import DicomFile
 from lymphorisk.dicom.tree import Item
 from lymphorisk.errors import DicomReadError, ScenarioError
@@ -81,13 +81,6 @@ def _date(text: str) -> date | None:
         return date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
     except ValueError:
         return None
-
-
-def read_identity(file: DicomFile) -> PatientIdentity:
-    """Name and ID, for whoever asks to see them."""
-    name, _ = file.root.text(tags.PATIENT_NAME)
-    number, _ = file.root.text(tags.PATIENT_ID)
-    return PatientIdentity(name, number)
 
 
 #: Longest texts of a study by DICOM: short string, long string, person name. [characters]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from lymphorisk.analysis import Analysis
 from lymphorisk.analysis.compare import Comparison
+from lymphorisk.findings import Finding
 from lymphorisk.report import overlay, page
 from lymphorisk.report.wording import POOL_LABELS, chance, digits
 
@@ -18,11 +20,12 @@ ORGANS_SHOWN = 12
 PANELS = 6
 
 
-def to_dict(compared: Sequence[Comparison], names: Sequence[str]) -> dict[str, Any]:
+def to_dict(compared: Sequence[Comparison], names: Sequence[str], noted: Sequence[Finding] = ()) -> dict[str, Any]:
     """The envelope `lymphorisk/compare/1`: every plan against the first."""
     first = compared[0].first
     return {
         "schema": SCHEMA,
+        **({"findings": [asdict(f) for f in noted]} if noted else {}),
         "plans": [
             {
                 "name": name,
@@ -59,9 +62,9 @@ def to_dict(compared: Sequence[Comparison], names: Sequence[str]) -> dict[str, A
     }
 
 
-def text(compared: Sequence[Comparison], names: Sequence[str]) -> str:
+def text(compared: Sequence[Comparison], names: Sequence[str], noted: Sequence[Finding] = ()) -> str:
     """A block for each plan against the first."""
-    out = []
+    out = [f"{f.code} {f.severity}: {f.what}; {f.hint}\n" for f in noted]
     for name, c in zip(names[1:], compared, strict=True):
         a, b, d = c.first.forecast, c.second.forecast, c.forecast
         out += [
@@ -93,7 +96,7 @@ def text(compared: Sequence[Comparison], names: Sequence[str]) -> str:
     return "\n".join(out)
 
 
-def html(compared: Sequence[Comparison], names: Sequence[str]) -> str:
+def html(compared: Sequence[Comparison], names: Sequence[str], noted: Sequence[Finding] = ()) -> str:
     """All plans on one axis, then each against the first."""
     plans = [compared[0].first, *(c.second for c in compared)]
     changed = list(dict.fromkeys(o.organ for c in compared for o in c.organs if not o.surrogate and o.change_gy != 0))
@@ -123,7 +126,7 @@ def html(compared: Sequence[Comparison], names: Sequence[str]) -> str:
         sections.append(page.Section("Organ doses", figures=((overlay.dvhs(panels, names), caption),)))
     sections += [_against(c, names[0], name) for name, c in zip(names[1:], compared, strict=True)]
     sections.append(_provenance(names, plans))
-    return page.render(" against ".join(names), [c.sentence for c in compared], sections)
+    return page.render(" against ".join(names), [*(f.what for f in noted), *(c.sentence for c in compared)], sections)
 
 
 def _provenance(names: Sequence[str], plans: Sequence[Analysis]) -> page.Section:
