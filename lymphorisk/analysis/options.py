@@ -7,11 +7,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lymphorisk.errors import ScenarioError
+from lymphorisk.lymphocyte.survival import survival_named
+from lymphorisk.units import checked
 
 MISSING = ("surrogate", "refuse")
 END_CAPS = ("half", "none")
 BLOOD_ENGINES = ("exact", "montecarlo", "resident")
 NETWORKS = (None, "28", "32")
+LINKS = ("uid", "frame", "folder")
+FLAGS = ("blood_bounds", "sum_doses", "shap_plots")
+NEEDED = ("first_weekday", "draws", "seed", "horizon_d")
+#: Fields of the table of quantities; the command line has the same ranges.
+NUMBERS = (*NEEDED, "stages", "lanes", "blood_volume_l", "cardiac_output_l_min", "fractions", "beam_on_s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +97,45 @@ class Options:
             "end_caps": END_CAPS,
             "blood_engine": BLOOD_ENGINES,
             "network": NETWORKS,
+            "link_by": LINKS,
         }
         for name, values in allowed.items():
             if getattr(self, name) not in values:
                 known = ", ".join(v for v in values if v is not None)
                 raise ScenarioError(f"{name} = {getattr(self, name)!r} is not one of {known}")
+        for name in NUMBERS:
+            value = getattr(self, name)
+            if isinstance(value, str):
+                raise ScenarioError(f"{name} = {value!r} is text, not a number")
+            if value is None and name not in NEEDED:
+                continue
+            if value is None:
+                raise ScenarioError(f"{name} is None", "leave it out for the default")
+            checked(name, value)
+        for name in FLAGS:
+            if not isinstance(getattr(self, name), bool):
+                raise ScenarioError(f"{name} = {getattr(self, name)!r} is not True or False")
+        _texts(self)
+
+
+def _texts(options: Options) -> None:
+    """The fields that are names."""
+    survival: object = options.survival
+    if not isinstance(survival, str):
+        raise ScenarioError(f"survival = {survival!r} is not the name of a survival model")
+    object.__setattr__(options, "survival", survival_named(survival))
+    what_if: object = options.what_if
+    if not isinstance(what_if, tuple | list) or not all(isinstance(w, str) for w in what_if):
+        raise ScenarioError(f"what_if = {what_if!r} is not a list of texts", 'what_if=("Spleen-5Gy",)')
+    object.__setattr__(options, "what_if", tuple(what_if))
+    organs: object = options.organs
+    if not isinstance(organs, Mapping) or not all(isinstance(n, str) for pair in organs.items() for n in pair):
+        raise ScenarioError(f"organs = {organs!r} is not a mapping of names", 'organs={"Spleen": "SPL_v2"}')
+    model: object = options.model
+    if isinstance(model, str):
+        object.__setattr__(options, "model", Path(model))
+    elif model is not None and not isinstance(model, Path):
+        raise ScenarioError(f"model = {model!r} is not the path of a folder")
+    plan: object = options.plan
+    if plan is not None and not isinstance(plan, str):
+        raise ScenarioError(f"plan = {plan!r} is not a plan's label or UID")

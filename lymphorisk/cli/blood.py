@@ -9,6 +9,7 @@ import click
 
 from lymphorisk.cli.options import BLOOD, EXPORT, JSON, PATIENT, PLAN, options_of, patient_of, with_options
 from lymphorisk.cli.output import SAFETY, emit, finish, outputs_of, working
+from lymphorisk.cli.typed import whole
 
 
 @click.command()
@@ -20,8 +21,8 @@ from lymphorisk.cli.output import SAFETY, emit, finish, outputs_of, working
     show_default=True,
     help="Exact solution, its sampling twin, or blood that stays in place during a fraction.",
 )
-@click.option("--stages", type=click.IntRange(min=1), help="Erlang stages of a transit; 1 is the exponential network.")
-@click.option("--lanes", type=click.IntRange(min=1), help="Parallel lanes of an organ; 1 is the well-mixed organ.")
+@click.option("--stages", type=whole("stages"), help="Erlang stages of a transit; 1 is the exponential network.")
+@click.option("--lanes", type=whole("lanes"), help="Parallel lanes of an organ; 1 is the well-mixed organ.")
 @click.option(
     "--bounds/--no-bounds",
     default=True,

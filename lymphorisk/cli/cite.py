@@ -21,6 +21,10 @@ def cite(topic: str | None, as_json: bool) -> None:
     """
     from lymphorisk import parameters
 
+    if topic is not None and topic not in parameters.topics():
+        raise click.BadParameter(
+            f"no topic {topic[:30]!r}; use one of {', '.join(parameters.topics())}", param_hint="TOPIC"
+        )
     known = parameters.sources()
     keys = sorted({p.source for p in parameters.load(topic).values()}) if topic else sorted(known)
     used = [known[key] for key in keys if key not in ("assumption", "definition")]

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lymphorisk.cli.archive import DATED, SR, Archive
-from lymphorisk.cli.options import BLOOD, PATIENT, PLAN, with_options
+from lymphorisk.cli.options import BLOOD, PATIENT, PLAN, SURVIVAL, with_options
 from lymphorisk.cli.output import SAFETY, emit, finish, outputs_of, say
+from lymphorisk.cli.typed import Number, Word, whole
 from lymphorisk.errors import InputError
 from lymphorisk.outputs.kinds import report_kind
 
@@ -20,12 +21,20 @@ if TYPE_CHECKING:
     from lymphorisk.regimen import PatientFacts, PlanExposure, RegimenFile, SearchResult
     from lymphorisk.regimen.chain import Comparison
 
+PRODUCT = Word("lymphorisk.regimen.products:product_named")
 TOML = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command("conditioning")
 @click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path), metavar="REGIMEN.toml... [EXPORT]")
-@click.option("--product", "products", multiple=True, help="Add the regimen of a product, such as axi-cel.")
+@click.option(
+    "--product",
+    "products",
+    type=PRODUCT,
+    multiple=True,
+    metavar="TEXT",
+    help="Add the regimen of a product, such as axi-cel.",
+)
 @click.option("--list-products", is_flag=True, help="List the regimens on record and stop.")
 @click.option("--show-criteria", is_flag=True, help="Print the built-in planner criteria as TOML to edit, and stop.")
 @click.option(
@@ -34,10 +43,12 @@ TOML = click.Path(exists=True, dir_okay=False, path_type=Path)
     help="Day of EXPORT's first fraction from infusion, such as -21: adds it to every regimen that names no plan.",
 )
 @with_options(PATIENT, PLAN, BLOOD)
-@click.option("--egfr", type=float, help="eGFR in mL/min/1.73m2.")
-@click.option("--creatinine", type=float, help="Creatinine in mg/dL, when eGFR is not given (adults).")
-@click.option("--bsa", type=float, help="Body surface in m2; from height and weight otherwise.")
-@click.option("--wbc", type=float, help="White count in the week before infusion, 10^9/L.")
+@click.option("--egfr", type=Number("egfr_ml_min"), help="eGFR in mL/min/1.73m2.")
+@click.option(
+    "--creatinine", type=Number("creatinine_mg_dl"), help="Creatinine in mg/dL, when eGFR is not given (adults)."
+)
+@click.option("--bsa", type=Number("bsa_m2"), help="Body surface in m2; from height and weight otherwise.")
+@click.option("--wbc", type=Number("wbc"), help="White count in the week before infusion, 10^9/L.")
 @click.option("--lab", "labs", multiple=True, metavar="KEY=VALUE", help="For CAR-HEMATOTOX, such as crp_mg_l=8.")
 @click.option(
     "--delay", type=click.FloatRange(-100.0, 100.0), default=0.0, help="Infusion this many days later than planned."
@@ -49,10 +60,14 @@ TOML = click.Path(exists=True, dir_okay=False, path_type=Path)
     "--search", "searching", is_flag=True, help="List the schedules of the free knobs that meet the criteria."
 )
 @click.option(
-    "--survival", default="combined", show_default=True, help="Lymphocyte survival model of a plan's fractions."
+    "--survival",
+    type=SURVIVAL,
+    default="combined",
+    show_default=True,
+    help="Lymphocyte survival model of a plan's fractions.",
 )
 @click.option("--draws", type=click.IntRange(1, 65536), default=512, show_default=True, help="Ensemble size.")
-@click.option("--seed", type=int, default=20260101, show_default=True, help="Seed of the ensemble.")
+@click.option("--seed", type=whole("seed"), default=20260101, show_default=True, help="Seed of the ensemble.")
 @click.option(
     "--to-day",
     type=click.FloatRange(1.0, 1000.0),

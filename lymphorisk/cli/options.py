@@ -9,12 +9,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lymphorisk.cli.typed import Count, Number, Word, whole
+
 if TYPE_CHECKING:
     from lymphorisk.analysis import Options
     from lymphorisk.plan import Patient
 
 Command = Callable[..., Any]
+SURVIVAL = Word("lymphorisk.lymphocyte.survival:survival_named")
 
+#: The unit of every count that is typed beside it.
+ALC_UNIT = click.option(
+    "--alc-unit",
+    type=Word("lymphorisk.units.counts:count_unit"),
+    default="10^9/L",
+    show_default=True,
+    help="Unit of the counts typed.",
+)
 PATIENT = (
     click.option(
         "--patient",
@@ -22,15 +33,21 @@ PATIENT = (
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
         help="TOML with a [patient] table.",
     ),
-    click.option("--age", type=float, help="Age in years."),
-    click.option("--sex", type=click.Choice(["F", "M"]), help="Sex."),
-    click.option("--height-cm", type=float, help="Body height in cm."),
-    click.option("--weight-kg", type=float, help="Body weight in kg."),
-    click.option("--alc", type=float, help="Lymphocyte count before radiotherapy."),
-    click.option("--alc-unit", default="10^9/L", show_default=True, help="Unit of --alc and --lln."),
-    click.option("--lln", type=float, help="The laboratory's lower limit of normal; CTCAE grade 1 needs it."),
-    click.option("--site", help="Treated site: the gate of the published models."),
-    click.option("--chemo", help="Concurrent chemotherapy: none, temozolomide, platinum, other."),
+    click.option("--age", type=Number("age_y"), help="Age in years."),
+    click.option("--sex", type=Word("lymphorisk.plan.words:sex_of"), metavar="[F|M]", help="Sex."),
+    click.option("--height-cm", type=Number("height_cm"), help="Body height in cm."),
+    click.option("--weight-kg", type=Number("weight_kg"), help="Body weight in kg."),
+    click.option("--alc", type=Count(), help="Lymphocyte count before radiotherapy."),
+    ALC_UNIT,
+    click.option("--lln", type=Count(), help="The laboratory's lower limit of normal; CTCAE grade 1 needs it."),
+    click.option(
+        "--site", type=Word("lymphorisk.plan.words:site_of"), help="Treated site: the gate of the published models."
+    ),
+    click.option(
+        "--chemo",
+        type=Word("lymphorisk.plan.words:chemo_of"),
+        help="Concurrent chemotherapy: none, temozolomide, platinum, other.",
+    ),
 )
 PLAN = (
     click.option("--organ", "organs", multiple=True, metavar="TG263=ROI", help="Map an organ to a ROI name or number."),
@@ -50,10 +67,10 @@ PLAN = (
     ),
     click.option(
         "--fractions",
-        type=click.IntRange(min=1),
+        type=whole("fractions"),
         help="Number of fractions, when the export does not say or as a what-if.",
     ),
-    click.option("--beam-on", type=float, help="Beam-on time of every beam in s."),
+    click.option("--beam-on", type=Number("beam_on_s"), help="Beam-on time of every beam in s."),
     click.option("--plan", "plan_name", help="Which plan, when the export holds several (label or UID)."),
     click.option("--sum", "sum_doses", is_flag=True, help="Several plans are one course; beam doses add up."),
     click.option(
@@ -66,21 +83,21 @@ PLAN = (
 )
 BLOOD = (
     click.option("--network", type=click.Choice(["28", "32"]), help="Blood compartments."),
-    click.option("--blood-volume", type=float, help="Blood volume in L."),
-    click.option("--cardiac-output", type=float, help="Cardiac output in L/min."),
+    click.option("--blood-volume", type=Number("blood_volume_l"), help="Blood volume in L."),
+    click.option("--cardiac-output", type=Number("cardiac_output_l_min"), help="Cardiac output in L/min."),
 )
 FORECAST = (
     click.option(
         "--first-weekday",
-        type=click.IntRange(0, 4),
+        type=whole("first_weekday"),
         default=0,
         show_default=True,
         help="Weekday of the first fraction, 0 is Monday.",
     ),
-    click.option("--survival", default="combined", show_default=True, help="Lymphocyte survival model."),
-    click.option("--draws", type=click.IntRange(64, 65536), default=512, show_default=True, help="Ensemble size."),
-    click.option("--seed", type=int, default=20260101, show_default=True, help="Seed of the ensemble."),
-    click.option("--horizon", type=click.IntRange(30, 3650), default=365, show_default=True, help="Days forecast."),
+    click.option("--survival", type=SURVIVAL, default="combined", show_default=True, help="Lymphocyte survival model."),
+    click.option("--draws", type=whole("draws"), default=512, show_default=True, help="Ensemble size."),
+    click.option("--seed", type=whole("seed"), default=20260101, show_default=True, help="Seed of the ensemble."),
+    click.option("--horizon", type=whole("horizon_d"), default=365, show_default=True, help="Days forecast."),
     click.option(
         "--model", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder of a trained predictor."
     ),

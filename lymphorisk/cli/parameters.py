@@ -21,6 +21,8 @@ def parameters(topic: str | None, assumed: bool, as_json: bool) -> None:
 
     Without TOPIC all topics are printed.
     """
+    if topic is not None and topic not in store.topics():
+        raise click.BadParameter(f"no topic {topic[:30]!r}; use one of {', '.join(store.topics())}", param_hint="TOPIC")
     topics = (topic,) if topic else store.topics()
     table: dict[str, dict[str, Any]] = {}
     for name in topics:

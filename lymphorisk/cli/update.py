@@ -7,14 +7,16 @@ from typing import Any
 
 import click
 
-from lymphorisk.cli.options import JSON, with_options
+from lymphorisk.cli.options import ALC_UNIT, JSON, with_options
 from lymphorisk.cli.output import SAFETY, emit, finish, outputs_of, working
+from lymphorisk.errors import ScenarioError
+from lymphorisk.units import number_from
 
 
 @click.command()
 @click.argument("result", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--alc", "counts", multiple=True, required=True, metavar="DAY=VALUE", help="Count on a day; repeat.")
-@click.option("--alc-unit", default="10^9/L", show_default=True, help="Unit of the counts.")
+@ALC_UNIT
 @click.option(
     "--report", type=click.Path(dir_okay=False, path_type=Path), help="Write a page with prior and posterior."
 )
@@ -52,6 +54,8 @@ def pair(text: str) -> tuple[float, float]:
     try:
         if not sign:
             raise ValueError
-        return float(day), float(value)
+        return float(day), number_from(value, "the count")
+    except ScenarioError as error:
+        raise click.BadParameter(f"{error.message}; {error.hint}", param_hint="--alc") from None
     except ValueError:
         raise click.BadParameter(f"{text!r} is not DAY=VALUE, such as 7=0.9", param_hint="--alc") from None

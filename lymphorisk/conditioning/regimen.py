@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from lymphorisk.errors import ScenarioError
+from lymphorisk.units import checked, chosen
 
 DRUGS = ("fludarabine", "cyclophosphamide", "bendamustine")
 DOSE_UNITS = ("mg/m2", "mg/kg", "mg")
@@ -18,17 +19,34 @@ ROLES = ("bridging", "lymphodepletion")
 #: ``whole_body``: measured under total-body irradiation; ``plan``: the set of every other forecast; ``auto``: by
 #: whether all pools get nearly the same dose.
 KINETICS = ("auto", "whole_body", "plan")
-#: A dose above this is a slip of units (the largest labelled single dose is 900 mg/m2). [mg/m2]
-DOSE_MAX_MG_PER_M2 = 5000.0
-#: A dose above this is a slip of units (60 mg/kg is the largest labelled one). [mg/kg]
-DOSE_MAX_MG_PER_KG = 200.0
-#: A dose above this is a slip of units. [mg]
-DOSE_MAX_MG = 15000.0
-DOSE_MAX: Mapping[str, float] = {
-    "mg/m2": DOSE_MAX_MG_PER_M2,
-    "mg/kg": DOSE_MAX_MG_PER_KG,
-    "mg": DOSE_MAX_MG,
-}
+#: How people write the drugs.
+DRUG_WORDS: Mapping[str, str] = {
+    "flu": "fludarabine", "fludara": "fludarabine", "fludarabine phosphate": "fludarabine", "fludarabin": "fludarabine",
+    "cy": "cyclophosphamide", "cyc": "cyclophosphamide", "cpa": "cyclophosphamide", "ctx": "cyclophosphamide",
+    "cyclophosphamid": "cyclophosphamide", "endoxan": "cyclophosphamide", "cytoxan": "cyclophosphamide",
+    "benda": "bendamustine", "bendamustin": "bendamustine", "treanda": "bendamustine", "levact": "bendamustine",
+    "ribomustin": "bendamustine", "bendeka": "bendamustine",
+}  # fmt: skip
+
+
+def drug_named(text: str) -> str:
+    """The drug of `DRUGS` that a text means.
+
+    Raises
+    ------
+    ScenarioError
+        None, or several at once.
+
+    Examples
+    --------
+    >>> drug_named("Flu"), drug_named("Endoxan")
+    ('fludarabine', 'cyclophosphamide')
+    """
+    if any(sign in text for sign in "/+&,"):
+        raise ScenarioError(f"drug {text!r} is several drugs", "give each its own [[conditioning.drug]]")
+    return chosen(text, DRUGS, DRUG_WORDS, "drug")
+
+
 #: No calendar around an infusion is longer; a larger day is a date or a slip. [d]
 DAY_MAX = 1000.0
 #: The dose axis of one fraction ends here; above it a course dose was given for a fraction dose. [Gy]
@@ -61,11 +79,7 @@ class DrugDose:
             raise ScenarioError(f"drug {self.drug!r} has no model here", f"use one of {', '.join(DRUGS)}")
         if self.unit not in DOSE_UNITS:
             raise ScenarioError(f"dose unit {self.unit!r} is unknown", f"use one of {', '.join(DOSE_UNITS)}")
-        if not 0.0 <= self.amount <= DOSE_MAX[self.unit]:
-            raise ScenarioError(
-                f"{self.drug} {self.amount:g} {self.unit} on day {self.day:g} is outside 0 to {DOSE_MAX[self.unit]:g}",
-                "check the unit: mg/m2, mg/kg or mg of one day",
-            )
+        checked(f"{self.drug} {self.unit}", self.amount, f"day {self.day:g}")
 
     def mg(self, bsa_m2: float | None, weight_kg: float | None) -> float:
         """The dose of this patient. [mg]

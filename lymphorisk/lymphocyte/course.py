@@ -14,7 +14,7 @@ from lymphorisk.errors import MissingOrganError, ScenarioError
 from lymphorisk.frozen import FrozenDict
 from lymphorisk.lymphocyte.pools import POOLS
 from lymphorisk.plan.frame import read_only
-from lymphorisk.plan.treatment import MODALITIES
+from lymphorisk.plan.words import MODALITIES
 
 
 @dataclass(frozen=True, slots=True, eq=False)

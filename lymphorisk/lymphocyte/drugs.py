@@ -9,7 +9,7 @@ such as a conditioning dose, is a `course.SystemicKill`.
 from __future__ import annotations
 
 from lymphorisk.errors import ScenarioError
-from lymphorisk.plan.patient import CHEMO
+from lymphorisk.plan.words import CHEMO
 
 
 def chemo_parameter(chemo: str) -> str | None:

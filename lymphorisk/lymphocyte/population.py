@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from lymphorisk.errors import ParameterError
 from lymphorisk.frozen import FrozenDict
-from lymphorisk.lymphocyte.survival import SURVIVAL_SETS
+from lymphorisk.lymphocyte.survival import survival_named
 from lymphorisk.plan.frame import read_only
 
 #: Standard normal deviate of the ends of a central 90 % range.
@@ -104,8 +104,7 @@ def population(
     survival : str
         One of `survival.SURVIVAL_SETS`.
     """
-    if survival not in SURVIVAL_SETS:
-        raise ParameterError(f"no survival set {survival!r}", f"use one of {', '.join(SURVIVAL_SETS)}")
+    survival = survival_named(survival)
     value = {name: p.number for name, p in table.items()}
     low = {name: p.number if p.low is None else p.low for name, p in table.items()}
     high = {name: p.number if p.high is None else p.high for name, p in table.items()}

@@ -20,8 +20,22 @@ from numpy.typing import NDArray
 from lymphorisk.circulation.survival_form import SurvivalForm
 from lymphorisk.dvh.curve import DoseDistribution
 from lymphorisk.errors import ParameterError
+from lymphorisk.units import chosen
 
 SURVIVAL_SETS = ("combined", "tbi", "colony", "in_vivo_jin", "in_vivo_hcc")
+
+
+def survival_named(text: str) -> str:
+    """The survival set of `SURVIVAL_SETS` that a text means.
+
+    Raises
+    ------
+    ScenarioError
+        None; the hint offers the nearest.
+    """
+    return chosen(text, SURVIVAL_SETS, {}, "survival model")
+
+
 #: Doses a distribution is cut to before the kill of 512 draws is summed: changes K by less than 1e-5 (tested).
 KILL_BINS = 256
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from lymphorisk.plan.ct import CTVolume
 from lymphorisk.plan.frame import Frame
 from lymphorisk.plan.grid import DoseGrid
-from lymphorisk.plan.patient import CHEMO, SITES, Patient
+from lymphorisk.plan.patient import Patient
 from lymphorisk.plan.schedule import every_day, weekdays
 from lymphorisk.plan.structures import Structure
-from lymphorisk.plan.treatment import MODALITIES, Beam, Phase, TreatmentPlan, Witness
+from lymphorisk.plan.treatment import Beam, Phase, TreatmentPlan, Witness
+from lymphorisk.plan.words import CHEMO, MODALITIES, SITES
 
 __all__ = [
     "CHEMO",

@@ -5,32 +5,37 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lymphorisk.errors import ScenarioError
-from lymphorisk.units import ALC_PLAUSIBLE_MAX
+from lymphorisk.plan.words import READERS
+from lymphorisk.units import checked
 
-SITES = (
-    "brain",
-    "head_neck",
-    "breast",
-    "lung",
-    "esophagus",
-    "gastric",
-    "liver",
-    "pancreas",
-    "pelvis",
-    "prostate",
-    "whole_body",
-    "lymphoma",
-)
-SEXES = ("M", "F")
-CHEMO = ("none", "temozolomide", "platinum", "other")
-AGE_MAX = 120.0
-HEIGHT_MAX = 250.0
-WEIGHT_MAX = 400.0
+NUMBERS = ("age_y", "height_cm", "weight_kg", "alc", "lln")
+WORDS = ("sex", "site", "chemo")
+ADULT_AGE_Y = 18.0
+#: The least and the greatest of adults: smaller or larger is another unit or a lost digit. [cm], [kg]
+ADULT_HEIGHT_CM = (100.0, 250.0)
+ADULT_WEIGHT_KG = (25.0, 400.0)
+#: Body mass index of adults who live; between them lies everybody. [kg/m2]
+ADULT_BMI = (9.0, 90.0)
+#: Body mass index nearly everybody has: a slip must lead here to be named. [kg/m2]
+USUAL_BMI = (16.0, 45.0)
+#: What no child of that age is: age up to [y], height [cm], weight [kg].
+CHILDREN = ((1.0, 95.0, 18.0), (3.0, 120.0, 35.0), (6.0, 145.0, 60.0), (10.0, 180.0, 110.0))
+#: Heights of nearly all adults. [cm], [in]
+USUAL_HEIGHT_CM = (140.0, 215.0)
+ADULT_INCHES = (48.0, 84.0)
+CM_PER_INCH = 2.54
+KG_PER_POUND = 0.4536
+KG_PER_STONE = 6.35
+CM_PER_M = 100.0
+TEN = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Patient:
     """Facts about the patient; None is "not known", never a default.
+
+    Words are read as people write them (``male``, ``Oesophagus``, ``TMZ``) and kept as the program names them; every
+    number is held to its range, and to the others.
 
     Attributes
     ----------
@@ -48,6 +53,11 @@ class Patient:
         One of `SITES`: the gate of the published models.
     chemo : str or None
         Concurrent chemotherapy: ``none``, ``temozolomide``, ``platinum``, ``other``.
+
+    Raises
+    ------
+    ScenarioError
+        Names the field, and the slip when one explains the value.
     """
 
     sex: str | None = None
@@ -60,20 +70,81 @@ class Patient:
     chemo: str | None = None
 
     def __post_init__(self) -> None:
-        if self.sex is not None and self.sex not in SEXES:
-            raise ScenarioError(f"sex {self.sex!r} is not M or F")
-        if self.site is not None and self.site not in SITES:
-            raise ScenarioError(f"site {self.site!r} is unknown", f"use one of {', '.join(SITES)}")
-        if self.chemo is not None and self.chemo not in CHEMO:
-            raise ScenarioError(f"chemo {self.chemo!r} is unknown", f"use one of {', '.join(CHEMO)}")
-        limits = {
-            "age_y": (0.0, AGE_MAX, "years"),
-            "height_cm": (0.0, HEIGHT_MAX, "cm"),
-            "weight_kg": (0.0, WEIGHT_MAX, "kg"),
-            "alc": (0.0, ALC_PLAUSIBLE_MAX, "10^9/L"),
-            "lln": (0.0, ALC_PLAUSIBLE_MAX, "10^9/L"),
-        }
-        for name, (low, high, unit) in limits.items():
+        for name in WORDS:
+            word = getattr(self, name)
+            if word is not None:
+                if not isinstance(word, str):
+                    raise ScenarioError(f"{name} = {word!r} is not text")
+                object.__setattr__(self, name, READERS[name](word))
+        for name in NUMBERS:
             value = getattr(self, name)
-            if value is not None and not low < value <= high:
-                raise ScenarioError(f"{name} = {value} is not between {low:g} and {high:g} {unit}", "check the unit")
+            if isinstance(value, str):
+                raise ScenarioError(f"{name} = {value!r} is text, not a number")
+            if value is not None:
+                checked(name, value)
+        _relations(self)
+
+
+def _relations(p: Patient) -> None:
+    """Facts that cannot be true of one body."""
+    if p.age_y is not None and p.age_y < ADULT_AGE_Y:
+        _child(p, p.age_y)
+        return
+    unless = "" if p.age_y is not None else "; of a child give the age too"
+    if p.height_cm is not None and p.weight_kg is not None:
+        _exchanged(p.height_cm, p.weight_kg)
+    if p.height_cm is not None and not ADULT_HEIGHT_CM[0] <= p.height_cm <= ADULT_HEIGHT_CM[1]:
+        meant = p.height_cm * CM_PER_INCH
+        slip = f"inches ({meant:.0f} cm)" if ADULT_INCHES[0] <= p.height_cm <= ADULT_INCHES[1] else "a lost digit"
+        raise ScenarioError(
+            f"height_cm = {p.height_cm:g} is no adult's height: it looks like {slip}", f"type the height in cm{unless}"
+        )
+    if p.weight_kg is None:
+        return
+    if not ADULT_WEIGHT_KG[0] <= p.weight_kg <= ADULT_WEIGHT_KG[1]:
+        stones = p.weight_kg * KG_PER_STONE
+        raise ScenarioError(
+            f"weight_kg = {p.weight_kg:g} is no adult's weight: it looks like a lost digit ({p.weight_kg * TEN:g} kg) "
+            f"or stones ({stones:.0f} kg)",
+            f"type the weight in kg{unless}",
+        )
+    if p.height_cm is not None:
+        _body_mass(p.height_cm, p.weight_kg)
+
+
+def _body_mass(height_cm: float, weight_kg: float) -> None:
+    square = (height_cm / CM_PER_M) ** 2
+    bmi = weight_kg / square
+    if ADULT_BMI[0] <= bmi <= ADULT_BMI[1]:
+        return
+    said = "which no adult has"
+    if USUAL_BMI[0] <= bmi * KG_PER_POUND <= USUAL_BMI[1]:
+        said += f": the weight looks like pounds ({weight_kg * KG_PER_POUND:.0f} kg)"
+    raise ScenarioError(
+        f"weight_kg = {weight_kg:g} at height_cm = {height_cm:g} is a body mass index of {bmi:.0f}, {said}",
+        "type the height in cm and the weight in kg",
+    )
+
+
+def _exchanged(height_cm: float, weight_kg: float) -> None:
+    """Refuse a height that is a weight beside a weight that is a height."""
+    turned = height_cm / (weight_kg / CM_PER_M) ** 2
+    low, high = USUAL_HEIGHT_CM
+    if height_cm < low < weight_kg < high and USUAL_BMI[0] <= turned <= USUAL_BMI[1]:
+        raise ScenarioError(
+            f"height_cm = {height_cm:g} and weight_kg = {weight_kg:g} look exchanged",
+            f"type the height ({weight_kg:g}) as height_cm and the weight ({height_cm:g}) as weight_kg",
+        )
+
+
+def _child(p: Patient, age: float) -> None:
+    for below, tall, heavy in CHILDREN:
+        if age >= below:
+            continue
+        for name, value, most in (("height_cm", p.height_cm, tall), ("weight_kg", p.weight_kg, heavy)):
+            if value is not None and value > most:
+                raise ScenarioError(
+                    f"{name} = {value:g} at age_y = {age:g} is no child's",
+                    "type the age in years, the height in cm, kg",
+                )
+        return

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from lymphorisk.errors import ScenarioError, UnsupportedDoseError
 from lymphorisk.plan.grid import DoseGrid
 from lymphorisk.plan.structures import Structure
+from lymphorisk.plan.words import MODALITIES
 
-MODALITIES = ("photon", "electron", "proton", "ion")
 #: Modalities whose dose is given by heavy charged particles.
 PARTICLES = ("proton", "ion")
 TIME_SOURCES = ("plan", "user", "assumed")

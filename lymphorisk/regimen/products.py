@@ -18,6 +18,7 @@ from lymphorisk.conditioning.regimen import (
 from lymphorisk.errors import ParameterError, ScenarioError
 from lymphorisk.frozen import FrozenDict
 from lymphorisk.parameters import Parameter
+from lymphorisk.units import nearest, squashed
 
 FROM_START = "d of lymphodepletion"
 
@@ -45,14 +46,45 @@ def product(name: str) -> Regimen:
     >>> [d.amount for d in product("axi-cel").drugs if d.drug == "fludarabine"]
     [30.0, 30.0, 30.0]
     """
-    key = name.strip().lower().replace("-", "_").replace(" ", "_")
     table = products()
-    if key in table:
-        return table[key]
-    near = [k for k in table if k.startswith(key.removesuffix("_cel"))]
+    key = squashed(name)
+    exact = {squashed(k): k for k in table}
+    if key in exact:
+        return table[exact[key]]
+    near = [k for k, words in _names().items() if key in words]
+    if len(near) == 1:
+        return table[near[0]]
     if near:
         raise ScenarioError(f"{name!r} has several regimens", f"use one of {', '.join(near)}")
-    raise ScenarioError(f"product {name!r} is not on record", f"there are: {', '.join(table)}")
+    every = {word: k for k, words in _names().items() for word in words} | exact
+    like = nearest(name, every)
+    offered = f"did you mean {every[like]}? " if like else ""
+    raise ScenarioError(f"product {name!r} is not on record", f"{offered}there are: {', '.join(table)}")
+
+
+def product_named(name: str) -> str:
+    """The id of a regimen from its id, its product's generic or brand name, or the short name (``axi-cel``)."""
+    return product(name).product
+
+
+@cache
+def _names() -> Mapping[str, frozenset[str]]:
+    """Other names of each regimen: generic and brand as its title gives them, and its id without the indication."""
+    out = {}
+    for key, regimen in products().items():
+        generic, _, brand = regimen.title.rstrip(")").partition(" (")
+        stem = key.partition("_")[0]
+        words = {
+            generic,
+            generic.partition(" ")[0],
+            brand,
+            f"{generic} {brand}",
+            f"{brand} {generic}",
+            stem,
+            f"{stem}cel",
+        }
+        out[key] = frozenset(squashed(w) for w in words if w)
+    return FrozenDict(out)
 
 
 def _numbers(p: Parameter) -> tuple[float, ...]:

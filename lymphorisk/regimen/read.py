@@ -43,13 +43,14 @@ from pathlib import Path
 from typing import Any
 
 from lymphorisk.conditioning.hematotox import Labs, labs_from
-from lymphorisk.conditioning.regimen import DrugDose, InfusionWindow, RadiationCourse, Regimen
+from lymphorisk.conditioning.regimen import DrugDose, InfusionWindow, RadiationCourse, Regimen, drug_named
 from lymphorisk.errors import ScenarioError
 from lymphorisk.plan import Patient, every_day, weekdays
 from lymphorisk.regimen.exposure import PlanExposure, is_even
 from lymphorisk.regimen.knobs import Knob, read_knobs
 from lymphorisk.regimen.products import product
 from lymphorisk.scenario import Scenario, patient_from, scenario_from
+from lymphorisk.units import checked, nearest, number_from
 
 TOP = ("plan", "organs", "conditioning", "patient", "labs")
 CONDITIONING = (
@@ -61,14 +62,6 @@ RADIATION = (
     "role", "kinetics", "dose_factor",
 )  # fmt: skip
 OWN_PATIENT = ("egfr_ml_min", "creatinine_mg_dl", "bsa_m2", "wbc")
-#: How people write drugs.
-SPELLINGS = {
-    "flu": "fludarabine",
-    "fludarabine phosphate": "fludarabine",
-    "cy": "cyclophosphamide",
-    "cyc": "cyclophosphamide",
-    "benda": "bendamustine",
-}
 UNITS = {"mg_per_m2": "mg/m2", "mg_per_kg": "mg/kg", "mg": "mg"}
 SCHEDULES = ("weekdays", "daily", "bid")
 
@@ -88,6 +81,11 @@ class PatientFacts:
     bsa_m2: float | None = None
     wbc: float | None = None
     labs: Labs | None = None
+
+    def __post_init__(self) -> None:
+        for name in OWN_PATIENT:
+            if (value := getattr(self, name)) is not None:
+                checked(name, value)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -185,8 +183,7 @@ def _drugs(own: Mapping[str, Any], zero: float, base: Regimen | None) -> tuple[D
     out: list[DrugDose] = []
     for entry in _tables(own, "drug"):
         _known(entry, DRUG, "[[conditioning.drug]]")
-        name = _text(entry, "name", "").strip().lower()
-        name = SPELLINGS.get(name, name)
+        name = drug_named(_text(entry, "name", ""))
         units = [key for key in UNITS if key in entry]
         if len(units) != 1:
             raise ScenarioError(f"drug {name!r} needs exactly one of {', '.join(UNITS)}")
@@ -325,7 +322,9 @@ def _tables(own: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
 
 def _known(table: Mapping[str, Any], allowed: Sequence[str], where: str) -> None:
     if unknown := [key for key in table if key not in allowed]:
-        raise ScenarioError(f"{where}: unknown key {unknown[0]!r}", f"allowed are {', '.join(allowed)}")
+        near = nearest(unknown[0], allowed)
+        offered = f"did you mean {near}? " if near else ""
+        raise ScenarioError(f"{where}: unknown key {unknown[0]!r}", f"{offered}allowed are {', '.join(allowed)}")
 
 
 def _text(table: Mapping[str, Any], key: str, default: str) -> str:
@@ -337,6 +336,9 @@ def _text(table: Mapping[str, Any], key: str, default: str) -> str:
 
 def _number(table: Mapping[str, Any], key: str, default: float | None = None) -> float:
     value = table.get(key, default)
+    if isinstance(value, str):
+        meant = number_from(value, key)
+        raise ScenarioError(f"{key} = {value!r} is text, not a number", f"write it without quotes: {key} = {meant:g}")
     if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
         raise ScenarioError(f"{key} = {value!r} is not a number")
     return float(value)

@@ -15,6 +15,7 @@ from lymphorisk.errors import ParameterError, ScenarioError
 from lymphorisk.lymphocyte.population import Population, population
 from lymphorisk.parameters import Parameter
 from lymphorisk.plan import Patient
+from lymphorisk.units import checked
 
 DRUG_TOPIC_MODEL = ("kill", "recovery", "radiation")
 ADULT_AGE_Y = 18.0
@@ -176,8 +177,13 @@ def body_of(
     Raises
     ------
     ScenarioError
-        A creatinine without what its formula needs, or of a child.
+        A creatinine without what its formula needs, or of a child; numbers that contradict each other.
     """
+    given = {"bsa_m2": bsa_m2, "egfr_ml_min": egfr_ml_min, "creatinine_mg_dl": creatinine_mg_dl}
+    for name, value in given.items():
+        if value is not None:
+            checked(name, value)
+    _contradiction(patient, drugs, bsa_m2, egfr_ml_min, creatinine_mg_dl)
     assumed: list[str] = []
     weight = patient.weight_kg
     if weight is None:
@@ -194,15 +200,42 @@ def body_of(
     if egfr_ml_min is None:
         egfr_ml_min = drugs["egfr.assumed"].number
         assumed.append(f"eGFR {egfr_ml_min:g} mL/min/1.73m2")
-    if not 0.0 <= egfr_ml_min <= EGFR_MAX or not BSA_MIN <= bsa_m2 <= BSA_MAX:
-        raise ScenarioError(
-            f"eGFR {egfr_ml_min:g} mL/min/1.73m2 or body surface {bsa_m2:g} m2 is out of reach", "check the units"
-        )
     return Body(weight, bsa_m2, egfr_ml_min, tuple(assumed))
 
 
-EGFR_MAX = 250.0
-BSA_MIN, BSA_MAX = 0.2, 4.0
+#: Formulas of the body surface agree this well, those of the kidney that well: further apart is a slip of one number.
+SURFACES_AGREE = 1.25
+KIDNEYS_AGREE = 3.0
+
+
+def _contradiction(
+    patient: Patient,
+    drugs: Mapping[str, Parameter],
+    bsa_m2: float | None,
+    egfr_ml_min: float | None,
+    creatinine_mg_dl: float | None,
+) -> None:
+    """Refuse a body surface that height and weight deny, and an eGFR that the creatinine denies."""
+    own = bsa_m2
+    if patient.height_cm is not None and patient.weight_kg is not None:
+        own = bsa_mosteller(patient.height_cm, patient.weight_kg, drugs["egfr.bsa_divisor"].number)
+        if bsa_m2 is not None and not 1.0 / SURFACES_AGREE <= bsa_m2 / own <= SURFACES_AGREE:
+            raise ScenarioError(
+                f"bsa_m2 = {bsa_m2:g} contradicts height_cm = {patient.height_cm:g} and weight_kg = "
+                f"{patient.weight_kg:g}, which make {own:.2f} m2",
+                "give the body surface, or height and weight; correct the one that is wrong",
+            )
+    known = own is not None and None not in (patient.sex, patient.age_y, patient.weight_kg)
+    adult = patient.age_y is not None and patient.age_y >= ADULT_AGE_Y
+    if own is None or egfr_ml_min is None or creatinine_mg_dl is None or not (known and adult):
+        return
+    expected = _egfr(patient, drugs, own, creatinine_mg_dl)
+    if not 1.0 / KIDNEYS_AGREE <= egfr_ml_min / expected <= KIDNEYS_AGREE:
+        raise ScenarioError(
+            f"egfr_ml_min = {egfr_ml_min:g} contradicts creatinine_mg_dl = {creatinine_mg_dl:g}, which makes about "
+            f"{expected:.0f} mL/min/1.73m2",
+            "give one of them; creatinine in mg/dL is umol/L divided by 88.4",
+        )
 
 
 def _egfr(patient: Patient, drugs: Mapping[str, Parameter], bsa_m2: float, creatinine: float) -> float:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
+import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lymphorisk.errors import ScenarioError
+from lymphorisk.units import nearest, number_from
+
+#: A value with a decimal comma.
+DECIMAL_COMMA = re.compile(r"=\s*[+-]?\d+,\d+\s*(#.*)?$", re.MULTILINE)
 
 
 def parsed(data: bytes, name: str) -> Mapping[str, Any]:
@@ -18,7 +23,8 @@ def parsed(data: bytes, name: str) -> Mapping[str, Any]:
     except UnicodeDecodeError as error:
         raise ScenarioError(f"{name} is not text", "save it as UTF-8") from error
     except tomllib.TOMLDecodeError as error:
-        raise ScenarioError(f"{name} is not TOML: {error}") from error
+        hint = "TOML takes a decimal point: 0.32, not 0,32" if DECIMAL_COMMA.search(data.decode("utf-8")) else ""
+        raise ScenarioError(f"{name} is not TOML: {error}", hint) from error
 
 
 def content(path: Path) -> bytes:
@@ -39,7 +45,9 @@ def table_of(value: Any, where: str) -> Mapping[str, Any]:
 def known(table: Mapping[str, Any], allowed: Sequence[str], where: str) -> None:
     """Refuse keys that are not allowed, and list those that are."""
     if unknown := [key for key in table if key not in allowed]:
-        raise ScenarioError(f"{where}: unknown key {unknown[0]!r}", f"allowed are {', '.join(allowed)}")
+        near = nearest(unknown[0], allowed)
+        offered = f"did you mean {near}? " if near else ""
+        raise ScenarioError(f"{where}: unknown key {unknown[0]!r}", f"{offered}allowed are {', '.join(allowed)}")
 
 
 def text(table: Mapping[str, Any], key: str, where: str, default: str) -> str:
@@ -55,9 +63,23 @@ def number(table: Mapping[str, Any], key: str, where: str) -> float | None:
     value = table.get(key)
     if value is None:
         return None
+    if isinstance(value, str):
+        meant = number_from(value, f"{where}: {key}")
+        raise ScenarioError(
+            f"{where}: {key} = {value!r} is text, not a number", f"write the number without quotes: {key} = {meant:g}"
+        )
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ScenarioError(f"{where}: {key} = {value!r} is not a number")
     return float(value)
+
+
+def word(table: Mapping[str, Any], key: str, where: str, read: Callable[[str], str]) -> str | None:
+    """A choice in any spelling that `read` knows, or None when it is not given."""
+    given = text(table, key, where, "")
+    try:
+        return read(given) if given else None
+    except ScenarioError as error:
+        raise ScenarioError(f"{where}: {error.message}", error.hint) from error
 
 
 def whole(table: Mapping[str, Any], key: str, where: str, low: int, high: int) -> int | None:

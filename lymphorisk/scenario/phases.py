@@ -8,10 +8,11 @@ from itertools import pairwise
 from typing import Any
 
 from lymphorisk.errors import ScenarioError
-from lymphorisk.plan import MODALITIES, Beam, Phase, every_day, weekdays
+from lymphorisk.plan import Beam, Phase, every_day, weekdays
 from lymphorisk.plan.schedule import DAYS_PER_WEEK, WORKING_DAYS
-from lymphorisk.scenario.fields import known, number, numbers, table_of, text, whole
-from lymphorisk.units import HOURS_PER_DAY
+from lymphorisk.plan.words import modality_of
+from lymphorisk.scenario.fields import known, number, numbers, table_of, text, whole, word
+from lymphorisk.units import HOURS_PER_DAY, checked
 
 SCHEDULES = ("weekdays", "daily", "bid")
 PHASE_KEYS = (
@@ -48,9 +49,7 @@ def last_day_of(phases: Sequence[Phase]) -> float | None:
 def phase_from(table: Mapping[str, Any], place: int, of: int, last_day: float | None) -> Phase:
     """A phase from its table."""
     where = "[plan]" if of == 1 else f"phase {place}"
-    modality = text(table, "modality", where, "photon")
-    if modality not in MODALITIES:
-        raise ScenarioError(f"{where}: modality {modality!r} is unknown", f"use one of {', '.join(MODALITIES)}")
+    modality = word(table, "modality", where, modality_of) or "photon"
     days = _days(table, where, last_day)
     rbe = number(table, "rbe", where)
     if rbe is not None and rbe <= 0:
@@ -62,10 +61,15 @@ def phase_from(table: Mapping[str, Any], place: int, of: int, last_day: float | 
         beams=beams,
         modality=modality,
         rbe_in_dose=rbe or 1.0,
-        prescription_gy=number(table, "prescription_gy", where),
+        prescription_gy=_prescription(table, where),
         days=days,
         beam_start_s=starts,
     )
+
+
+def _prescription(table: Mapping[str, Any], where: str) -> float | None:
+    value = number(table, "prescription_gy", where)
+    return None if value is None else checked("prescription_gy", value, where)
 
 
 def _days(table: Mapping[str, Any], where: str, last_day: float | None) -> tuple[float, ...]:
@@ -88,6 +92,8 @@ def _days(table: Mapping[str, Any], where: str, last_day: float | None) -> tuple
                 "days count from the start of the whole course",
             )
         return days
+    if fractions is not None:
+        checked("fractions", fractions, where)
     if fractions is None:
         raise ScenarioError(f"{where}: fractions is missing", "give fractions, or days, or times_h")
     return _scheduled(table, where, fractions, last_day)
@@ -121,8 +127,8 @@ def _beams(table: Mapping[str, Any], where: str, modality: str) -> tuple[tuple[B
         if starts or weights:
             raise ScenarioError(f"{where}: beam_start_s or beam_weights without beam_on_s")
         return (), None
-    if min(on) < 0:
-        raise ScenarioError(f"{where}: a beam-on time is negative")
+    for time in on:
+        checked("beam_on_s", time, where)
     for key, values in (("beam_start_s", starts), ("beam_weights", weights)):
         if values is not None and len(values) != len(on):
             raise ScenarioError(f"{where}: {len(values)} {key} for {len(on)} beams")

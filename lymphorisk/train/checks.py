@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lymphorisk.errors import CohortError
-from lymphorisk.features import FEATURES, NAMES, feature
+from lymphorisk.errors import CohortError, ScenarioError
+from lymphorisk.features import FEATURES, NAMES, Feature, feature
 from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.train.schema import CENTRE, GRADE_BELOW, ID, MISSING, OUTCOMES, TEXT_COLUMNS
-from lymphorisk.units import ALC_PLAUSIBLE_MAX
+from lymphorisk.train.table import EXTRA, KNOWN, Table, below_limit, event_below, is_number, numbers
+from lymphorisk.units import (
+    ALC_PLAUSIBLE_MAX,
+    CGY_PER_GY,
+    QUANTITIES,
+    checked,
+    count_exponent,
+    nearest,
+    number_from,
+    squashed,
+)
 
 UNITS = rule("LR411", "error", "Slip of units", "Values of a column that only another unit explains.")
 RANGE = rule("LR412", "error", "Implausible value", "A value no patient or plan has.")
@@ -27,6 +37,16 @@ GAPS = rule("LR417", "warning", "Missing values", "A feature is missing in many 
 CONTRADICTION = rule("LR418", "error", "Contradicting outcomes", "Grade and count, or two grades, disagree.")
 UNKNOWN = rule("LR419", "info", "Unknown column", "A column the schema does not know; it is not used.")
 NOT_READ = rule("LR420", "error", "Unreadable cell", "A cell is neither a number nor an allowed word.")
+ABOVE = rule("LR424", "warning", "Nadir above the baseline", "The lowest count is above the one before.")
+MIXED = rule(
+    "LR425",
+    "warning",
+    "Two meanings in one column",
+    "Values that look like another unit or like missing, in some rows.",
+)
+DETECTION = rule(
+    "LR426", "warning", "Count below detection", "A nadir is given as a limit; it decides a grade only above the limit."
+)
 NEEDED = rule("LR421", "error", "Needed column", "A column no cohort can do without.")
 
 #: Column names that speak of a time after the start of treatment.
@@ -63,16 +83,54 @@ MIN_EVENTS = 10
 GAP_SHARE = 0.3
 #: A dose column whose median exceeds this is in cGy. [Gy]
 CGY_MEDIAN = 100.0
+COUNTS = "10^9/L"
+COUNT_COLUMNS = ("alc", "alc_week1", "nadir_alc")
+OWN_UNITS = {"nadir_alc": COUNTS, "height_cm": "cm", "weight_kg": "kg"}
+#: Units a head may name that are not the column's; other words in brackets are no units.
+FOREIGN = (
+    "Gy",
+    "cGy",
+    "mGy",
+    "cc",
+    "cm3",
+    "mL",
+    "L",
+    "years",
+    "y",
+    "months",
+    "days",
+    "cm",
+    "m",
+    "kg",
+    "lb",
+    "lbs",
+    "g",
+)
+#: Numbers that databases write for "missing".
+CODES = np.array([-1.0, -9.0, -99.0, -999.0, -9999.0, 99.0, 999.0, 9999.0, 99999.0, 9.99, 99.9, 999.9, 99.99])
+#: A count of more is none, and per cent ends here. [%]
+PERCENT_MAX = 100.0
+#: No cohort before radiotherapy has a higher median count: it is in per cent. [10^9/L]
+BASELINE_MEDIAN = 4.0
+#: A count of less is not counted. [10^9/L]
+TOO_SMALL = 0.001
+#: A nadir this much above the baseline is no scatter of two counts of one patient.
+FAR_ABOVE = 1.5
+#: A nadir in cells/uL is this much above the baseline at least, and this large.
+CELLS_ABOVE, LEAST_CELLS = 2.0, 4.0
+#: Far above in more than this share of patients is a column in another unit.
+MANY_ABOVE = 0.2
+#: Two groups of mean doses: this many values in the smaller, this far apart, and apart by this many of their spreads
+#: (a single wide group, cut in two, reaches 1.7).
+GROUP_MIN, APART, SPREADS = 5, (40.0, 250.0), 2.3
+#: Exact zeros in more than this share of rows are told.
+ZERO_SHARE = 0.05
+#: Dates as spreadsheets write them.
+DATE = re.compile(
+    r"\b(jan|feb|m[a\u00e4]r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz])|\d{1,4}[-/]\d{1,2}[-/]\d{1,4}|\d+\.\d+\.\d+"
+)
 #: Rows named in a message.
 SHOWN = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A cohort file as text, by column."""
-
-    columns: dict[str, list[str]]
-    sha256: str = ""
 
 
 def check(table: Table) -> tuple[Finding, ...]:
@@ -80,16 +138,20 @@ def check(table: Table) -> tuple[Finding, ...]:
     found = list(_needed(table))
     if found:
         return tuple(found)
-    for step in (_unreadable, _unknown, _post_treatment):
+    for step in (_heads, _unreadable, _unknown, _post_treatment):
         found += step(table)
     readable = {f.where for f in found if f.code == NOT_READ.code}
     numeric = {
-        name: _numbers(cells)
+        name: numbers(cells)
         for name, cells in table.columns.items()
         if (name in NAMES or name in OUTCOMES) and name not in TEXT_COLUMNS and name not in readable
     }
     found += _units_and_ranges(numeric)
-    found += _outcomes(numeric)
+    found += _against_baseline(numeric)
+    found += _mixed_doses(numeric)
+    found += _zero_doses(numeric)
+    found += _detection(table)
+    found += _outcomes(numeric, table)
     found += _duplicates(table)
     found += _gaps(numeric)
     found += _too_good(numeric)
@@ -111,17 +173,6 @@ def raise_errors(findings: Iterable[Finding]) -> None:
         raise CohortError(text, hints)
 
 
-def _numbers(cells: list[str]) -> NDArray[np.float64]:
-    return np.array([np.nan if c.strip().lower() in MISSING else float(c) for c in cells])
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        return bool(np.isfinite(float(cell)))
-    except ValueError:
-        return False
-
-
 def _named(rows: NDArray[np.int64] | list[int]) -> str:
     """File rows (the header is row 1) of patient indices."""
     shown = ", ".join(str(int(r) + 2) for r in list(rows)[:SHOWN])
@@ -140,28 +191,75 @@ def _needed(table: Table) -> Iterable[Finding]:
         yield finding(NEEDED, "no outcome: nadir_alc, g3 or g4 is needed", "nadir_alc", hint)
 
 
+def _heads(table: Table) -> Iterable[Finding]:
+    """Units in the heads that are not the column's."""
+    for name, unit in table.units.items():
+        own = _unit_of(name)
+        if own is None or _same_unit(unit, own):
+            continue
+        what = f"{name}: the head says {unit}, the column is in {own}"
+        yield finding(UNITS, what, name, "convert the values, or correct the head")
+
+
+def _unit_of(name: str) -> str | None:
+    if name in OWN_UNITS:
+        return OWN_UNITS[name]
+    return feature(name).unit if name in NAMES and name not in TEXT_COLUMNS else None
+
+
+def _same_unit(said: str, own: str) -> bool:
+    if own == COUNTS:
+        try:
+            return count_exponent(said) == count_exponent(own)
+        except ScenarioError:
+            # words in brackets that are no unit, such as (baseline)
+            return "%" not in said
+    others = {squashed(u) for u in FOREIGN if squashed(u) != squashed(own)}
+    return squashed(said) not in others and not (said.strip() == "%" and own != "%")
+
+
 def _unreadable(table: Table) -> Iterable[Finding]:
     for name, cells in table.columns.items():
         if name in TEXT_COLUMNS:
             allowed = set(TEXT_COLUMNS[name])
             bad = [i for i, c in enumerate(cells) if c.strip().lower() not in MISSING and c.strip() not in allowed]
-            if bad and not (name in NAMES and all(_is_number(cells[i]) for i in bad)):
+            if bad and not (name in NAMES and all(is_number(cells[i]) for i in bad)):
                 what = f"{name}: {cells[bad[0]]!r} in {_named(bad)} is not one of {', '.join(TEXT_COLUMNS[name])}"
-                yield finding(NOT_READ, what, name)
+                near = nearest(cells[bad[0]], TEXT_COLUMNS[name])
+                yield finding(NOT_READ, what, name, f"did you mean {near}?" if near else "")
             elif bad:
                 yield finding(NOT_READ, f"{name}: write {', '.join(TEXT_COLUMNS[name])}, not 0/1", name)
         elif name in NAMES or name in OUTCOMES:
-            bad = [i for i, c in enumerate(cells) if c.strip().lower() not in MISSING and not _is_number(c)]
+            bound = below_limit(cells) if name == "nadir_alc" else np.zeros(len(cells), dtype=np.bool_)
+            bad = [
+                i for i, c in enumerate(cells) if c.strip().lower() not in MISSING and not is_number(c) and not bound[i]
+            ]
             if bad:
-                hint = "decimal point, no units in cells" if "," in cells[bad[0]] or " " in cells[bad[0]] else ""
-                yield finding(NOT_READ, f"{name}: {cells[bad[0]]!r} in {_named(bad)} is not a number", name, hint)
+                cell = cells[bad[0]]
+                what = f"{name}: {cell!r} in {_named(bad)} is not a number"
+                yield finding(NOT_READ, what, name, _why_unread(cell))
+
+
+def _why_unread(cell: str) -> str:
+    """What a cell that is no number probably is."""
+    if DATE.search(cell.strip().lower()):
+        return f"{cell!r} looks like a date a spreadsheet made of a number: format the column as text and type it again"
+    if cell.strip().startswith("#"):
+        return f"{cell!r} is a spreadsheet's error: correct the formula or leave the cell empty"
+    try:
+        number_from(cell, "the cell")
+    except ScenarioError as error:
+        return error.hint
+    return "write a decimal point"
 
 
 def _unknown(table: Table) -> Iterable[Finding]:
-    known = {ID, CENTRE, "technique", *OUTCOMES, *TEXT_COLUMNS, *NAMES}
+    known = {ID, CENTRE, *EXTRA, *OUTCOMES, *TEXT_COLUMNS, *NAMES}
     for name in table.columns:
         if name not in known and not _speaks_of_after(name):
-            yield finding(UNKNOWN, f"column {name!r} is not in the schema and is not used", name)
+            near = nearest(name, KNOWN)
+            hint = f"did you mean {near}?" if near else ""
+            yield finding(UNKNOWN, f"column {name!r} is not in the schema and is not used", name, hint)
 
 
 def _speaks_of_after(name: str) -> bool:
@@ -179,17 +277,9 @@ def _post_treatment(table: Table) -> Iterable[Finding]:
 
 
 def _units_and_ranges(numeric: dict[str, NDArray[np.float64]]) -> Iterable[Finding]:
-    for name in ("alc", "alc_week1", "nadir_alc"):
-        if name not in numeric:
-            continue
-        values = numeric[name]
-        big = np.flatnonzero(values > ALC_PLAUSIBLE_MAX)
-        if len(big):
-            what = f"{name}: {values[big[0]]:g} in {_named(big)} looks like cells/uL, the column is in 10^9/L"
-            yield finding(UNITS, what, name, "divide by 1000: 1400 cells/uL = 1.4 x10^9/L")
-        negative = np.flatnonzero(values < 0)
-        if len(negative):
-            yield finding(RANGE, f"{name} below zero in {_named(negative)}", name)
+    for name in COUNT_COLUMNS:
+        if name in numeric:
+            yield from _count_column(name, numeric[name])
     for f in FEATURES:
         if f.name not in numeric or f.name in ("alc", "alc_week1"):
             continue
@@ -205,23 +295,159 @@ def _units_and_ranges(numeric: dict[str, NDArray[np.float64]]) -> Iterable[Findi
             what = f"{f.name}: all values at most 1 look like shares, the column is in %"
             yield finding(UNITS, what, f.name, "multiply by 100")
             continue
-        outside = np.flatnonzero((values < f.low) | (values > f.high))
-        if len(outside):
-            limits = f"{f.low:g} and {f.high:g} {f.unit}"
-            what = f"{f.name} = {values[outside[0]]:g} in {_named(outside)} is not between {limits}"
-            yield finding(RANGE, what.rstrip(), f.name, "correct the value or leave the cell empty")
+        yield from _outside(f, values)
 
 
-def _outcomes(numeric: dict[str, NDArray[np.float64]]) -> Iterable[Finding]:
-    nadir = numeric.get("nadir_alc")
+def _count_column(name: str, values: NDArray[np.float64]) -> Iterable[Finding]:
+    """Counts that are none: of another unit, of another column, codes."""
+    codes = np.flatnonzero(np.isin(values, CODES))
+    if len(codes):
+        yield _code(name, values, codes)
+    known = values[np.isfinite(values)]
+    big = np.flatnonzero((values > ALC_PLAUSIBLE_MAX) & ~np.isin(values, CODES))
+    if name == "alc" and len(known) and BASELINE_MEDIAN < float(np.median(known)) <= PERCENT_MAX:
+        what = f"alc: median {np.median(known):g} looks like per cent of the white cells, the column is in 10^9/L"
+        yield finding(UNITS, what, name, "give absolute counts: share x white count / 100")
+    elif len(big):
+        like = "cells/uL" if values[big].max() > PERCENT_MAX else "cells/uL or per cent of the white cells"
+        what = f"{name}: {values[big[0]]:g} in {_named(big)} looks like {like}, the column is in 10^9/L"
+        yield finding(UNITS, what, name, "divide by 1000: 1400 cells/uL = 1.4 x10^9/L; a percentage is no count")
+    negative = np.flatnonzero((values < 0) & ~np.isin(values, CODES))
+    if len(negative):
+        yield finding(RANGE, f"{name} below zero in {_named(negative)}", name)
+    small = np.flatnonzero((values > 0) & (values < TOO_SMALL))
+    if len(small):
+        what = f"{name}: {values[small[0]]:g} in {_named(small)} is less than a cell in a microlitre"
+        yield finding(UNITS, what, name, "the column is in 10^9/L: 1400 cells/uL = 1.4")
+    if name == "alc" and len(none := np.flatnonzero(values == 0.0)):
+        yield finding(RANGE, f"alc is 0 in {_named(none)}", name, "leave the cell empty when the count is not known")
+
+
+def _code(name: str, values: NDArray[np.float64], rows: NDArray[np.int64]) -> Finding:
+    what = f"{name} = {values[rows[0]]:g} in {_named(rows)} looks like a code for missing"
+    return finding(RANGE, what, name, "leave the cell empty")
+
+
+def _outside(f: Feature, values: NDArray[np.float64]) -> Iterable[Finding]:
+    """Values of a feature outside its range, by what they look like."""
+    outside = (values < f.low) | (values > f.high)
+    codes = outside & np.isin(values, CODES)
+    if codes.any():
+        yield _code(f.name, values, np.flatnonzero(codes))
+    rest = outside & ~codes
+    cgy = rest & (f.unit == "Gy") & (values / CGY_PER_GY <= f.high) & (values > f.high)
+    if cgy.any():
+        rows = np.flatnonzero(cgy)
+        what = f"{f.name} = {values[rows[0]]:g} in {_named(rows)} looks like cGy in some rows, the column is in Gy"
+        yield finding(UNITS, what, f.name, "divide those rows by 100; others of them may be hidden in the range")
+    rows = np.flatnonzero(rest & ~cgy)
+    if len(rows):
+        limits = f"{f.low:g} and {f.high:g} {f.unit}"
+        what = f"{f.name} = {values[rows[0]]:g} in {_named(rows)} is not between {limits}".rstrip()
+        slip = _slip(f.name, float(values[rows[0]]))
+        yield finding(RANGE, what + slip, f.name, "correct the value or leave the cell empty")
+
+
+def _slip(name: str, value: float) -> str:
+    of = {"age": "age_y", "prescription": "prescription_gy"}.get(name, name)
+    if of not in QUANTITIES:
+        return ""
+    try:
+        checked(of, value)
+    except ScenarioError as error:
+        _, colon, said = error.message.partition(": ")
+        return f": {said}" if colon else ""
+    return ""
+
+
+def _against_baseline(numeric: dict[str, NDArray[np.float64]]) -> Iterable[Finding]:
+    """Later counts above the baseline: another unit when far above, else two values of one patient that do not fit."""
+    base = numeric.get("alc")
+    for name in ("nadir_alc", "alc_week1"):
+        if base is None or name not in numeric:
+            continue
+        values = numeric[name]
+        above = (values > FAR_ABOVE * base) & (base > 0) & (values <= ALC_PLAUSIBLE_MAX)
+        share = float(above.sum()) / max(int((np.isfinite(values) & np.isfinite(base)).sum()), 1)
+        cells = above & (values >= LEAST_CELLS) & (values > CELLS_ABOVE * base)
+        if share > MANY_ABOVE:
+            what = f"{name} is above the baseline in {share:.0%} of patients: it looks like per cent or another unit"
+            yield finding(UNITS, what, name, "both columns are in 10^9/L, absolute counts")
+            continue
+        if cells.any():
+            rows = np.flatnonzero(cells)
+            what = f"{name}: {values[rows[0]]:g} in {_named(rows)} looks like cells/uL, the column is in 10^9/L"
+            yield finding(
+                UNITS, what, name, f"divide by 1000: {values[rows[0]]:g} cells/uL = {values[rows[0]] / 1000:g}"
+            )
+        rows = np.flatnonzero((values > base) & ~cells & (values <= ALC_PLAUSIBLE_MAX))
+        if len(rows) and name == "nadir_alc":
+            first = rows[0]
+            what = (
+                f"{name} {values[first]:g} is above the baseline {base[first]:g}: {len(rows)} patients, {_named(rows)}"
+            )
+            yield finding(ABOVE, what, name, "correct one of the two, or leave the nadir empty")
+
+
+def _mixed_doses(numeric: dict[str, NDArray[np.float64]]) -> Iterable[Finding]:
+    """Mean doses in two groups a hundred apart with nothing between: Gy and cGy in one column."""
+    for f in FEATURES:
+        if f.unit != "Gy" or f.name not in numeric:
+            continue
+        values = numeric[f.name]
+        positive = np.sort(values[np.isfinite(values) & (values > 0) & (values <= f.high)])
+        cut = _two_groups(np.log(positive))
+        if cut is not None:
+            ratio = float(np.exp(np.log(positive[cut:]).mean() - np.log(positive[:cut]).mean()))
+            rows = np.flatnonzero(values <= positive[cut - 1])
+            what = f"{f.name}: {cut} values lie {ratio:.0f} times below the others ({_named(rows)}): Gy and cGy?"
+            yield finding(MIXED, what, f.name, "a column has one unit, Gy")
+
+
+def _two_groups(rising: NDArray[np.float64]) -> int | None:
+    """Where sorted logarithms part into two groups about a hundred apart, by the least spread inside; None if not."""
+    best: tuple[float, int] | None = None
+    for cut in range(GROUP_MIN, len(rising) - GROUP_MIN + 1):
+        inside = float(rising[:cut].var() * cut + rising[cut:].var() * (len(rising) - cut))
+        best = min(best, (inside, cut)) if best else (inside, cut)
+    if best is None:
+        return None
+    low, high = rising[: best[1]], rising[best[1] :]
+    between = float(high.mean() - low.mean())
+    apart = between > SPREADS * float(low.std() + high.std())
+    return best[1] if apart and np.log(APART[0]) <= between <= np.log(APART[1]) else None
+
+
+def _zero_doses(numeric: dict[str, NDArray[np.float64]]) -> Iterable[Finding]:
+    """Exact zeros in a mean dose: no organ of a treated patient gets nothing."""
+    for f in FEATURES:
+        if f.unit != "Gy" or f.name not in numeric or not f.name.endswith("_mean"):
+            continue
+        values = numeric[f.name]
+        rows = np.flatnonzero(values == 0.0)
+        if len(rows) > ZERO_SHARE * np.isfinite(values).sum():
+            what = f"{f.name} is exactly 0 in {len(rows)} rows ({_named(rows)}): zeros that stand for missing?"
+            yield finding(MIXED, what, f.name, "leave the cell empty where the organ was not contoured")
+
+
+def _detection(table: Table) -> Iterable[Finding]:
+    limit = below_limit(table.columns.get("nadir_alc", []))
+    if limit.any():
+        rows = _named(np.flatnonzero(limit))
+        what = f"nadir_alc is below detection in {rows}: known for the grades above the limit only"
+        yield finding(DETECTION, what, "nadir_alc", "the nadir's quantiles take the limit for these rows")
+
+
+def _outcomes(numeric: dict[str, NDArray[np.float64]], table: Table) -> Iterable[Finding]:
+    cells = table.columns.get("nadir_alc", []) if "nadir_alc" in numeric else None
     given = {g: numeric[g] for g in GRADE_BELOW if g in numeric}
     for grade, values in given.items():
         odd = np.flatnonzero(np.isfinite(values) & ~np.isin(values, (0.0, 1.0)))
         if len(odd):
             yield finding(RANGE, f"{grade} in {_named(odd)} is neither 0 nor 1", grade)
-        if nadir is not None:
-            says = (nadir < GRADE_BELOW[grade]).astype(np.float64)
-            wrong = np.flatnonzero(np.isfinite(nadir) & np.isfinite(values) & (says != values))
+        if cells is not None:
+            says = event_below(cells, GRADE_BELOW[grade])
+            wrong = np.flatnonzero(np.isfinite(says) & np.isfinite(values) & (says != values))
             if len(wrong):
                 yield finding(CONTRADICTION, f"{grade} and nadir_alc disagree in {_named(wrong)}", grade)
     if len(given) == 2:
@@ -230,8 +456,8 @@ def _outcomes(numeric: dict[str, NDArray[np.float64]]) -> Iterable[Finding]:
             yield finding(CONTRADICTION, f"g4 without g3 in {_named(wrong)}", "g4")
     for grade, below in GRADE_BELOW.items():
         event = given.get(grade)
-        if event is None and nadir is not None:
-            event = np.where(np.isfinite(nadir), (nadir < below).astype(np.float64), np.nan)
+        if event is None and cells is not None:
+            event = event_below(cells, below)
         if event is None:
             continue
         events, others = int((event == 1).sum()), int((event == 0).sum())
@@ -246,7 +472,7 @@ def _outcomes(numeric: dict[str, NDArray[np.float64]]) -> Iterable[Finding]:
 
 def group_ids(table: Table) -> NDArray[np.int64]:
     """Group numbers: rows of one patient_id, and rows identical in all they say, share one."""
-    ids = table.columns[ID]
+    ids = [patient_key(i) for i in table.columns[ID]]
     others = [name for name in table.columns if name != ID]
     parent: dict[str, int] = {}
     same: dict[tuple[str, ...], int] = {}
@@ -260,13 +486,21 @@ def group_ids(table: Table) -> NDArray[np.int64]:
     return np.unique(group, return_inverse=True)[1].astype(np.int64)
 
 
+def patient_key(written: str) -> str:
+    """An id without what two spellings of it differ in: case and spaces."""
+    return "".join(written.split()).casefold()
+
+
 def _duplicates(table: Table) -> Iterable[Finding]:
-    ids = table.columns[ID]
+    ids = [patient_key(i) for i in table.columns[ID]]
     times = Counter(ids)
     if repeated := {p for p, n in times.items() if n > 1}:
         rows = [i for i, p in enumerate(ids) if p in repeated]
         what = f"{len(repeated)} duplicate patients ({_named(rows)}): their rows are kept in one fold"
-        yield finding(DUPLICATE, what, ID)
+        spelt = len({table.columns[ID][i] for i in rows}) > len(repeated)
+        yield finding(
+            DUPLICATE, what, ID, "ids that differ in case or spaces are taken for one patient" if spelt else ""
+        )
     others = [name for name in table.columns if name != ID]
     seen: dict[tuple[str, ...], int] = {}
     twins = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,8 +15,9 @@ from lymphorisk.features import NAMES
 from lymphorisk.findings import Finding
 from lymphorisk.frozen import FrozenDict
 from lymphorisk.plan.frame import read_only
-from lymphorisk.train.checks import Table, check, group_ids, raise_errors
+from lymphorisk.train.checks import check, group_ids, raise_errors
 from lymphorisk.train.schema import CENTRE, GRADE_BELOW, ID, MISSING, OUTCOMES, TEXT_COLUMNS
+from lymphorisk.train.table import Table, event_below, numbers, read_table
 
 #: Digits in which two rows are the same row: a file saved again may write fewer than the one before.
 ROW_DIGITS = 4
@@ -114,53 +114,6 @@ class Cohort:
         )
 
 
-def read_table(path: Path) -> Table:
-    """A cohort file as text columns.
-
-    Raises
-    ------
-    CohortError
-        The file is missing, empty, ragged, has two columns of one name, or is neither CSV nor Parquet.
-    """
-    if not path.is_file():
-        raise CohortError(f"no cohort file {path.name}")
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    if path.suffix.lower() in (".parquet", ".pq"):
-        return Table(_parquet(path), digest)
-    if path.suffix.lower() not in (".csv", ".txt"):
-        raise CohortError(f"{path.name} is neither CSV nor Parquet", "lymphorisk train --schema shows the columns")
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            rows = [r for r in csv.reader(stream) if any(cell.strip() for cell in r)]
-    except UnicodeDecodeError as error:
-        raise CohortError(f"{path.name} is not UTF-8 text: {error.reason}") from error
-    if len(rows) < 2:
-        raise CohortError(f"{path.name} holds no patients")
-    header = [name.strip() for name in rows[0]]
-    if doubled := {n for n in header if header.count(n) > 1}:
-        raise CohortError(f"{path.name}: column {sorted(doubled)[0]!r} stands there twice")
-    for number, row in enumerate(rows[1:], start=2):
-        if len(row) != len(header):
-            raise CohortError(f"{path.name} row {number}: {len(row)} cells for {len(header)} columns")
-    return Table({name: [row[i].strip() for row in rows[1:]] for i, name in enumerate(header)}, digest)
-
-
-def _parquet(path: Path) -> dict[str, list[str]]:
-    try:
-        from pyarrow import ArrowInvalid
-        from pyarrow.parquet import read_table as read_parquet
-    except ImportError as error:
-        raise CohortError("reading Parquet needs pyarrow", "pip install lymphorisk[cohort], or give a CSV") from error
-    try:
-        stored = read_parquet(path)
-    except (ArrowInvalid, OSError) as error:
-        raise CohortError(f"{path.name} is not a Parquet file") from error
-    return {
-        name: ["" if v is None else str(int(v)) if isinstance(v, bool) else str(v) for v in stored[name].to_pylist()]
-        for name in stored.column_names
-    }
-
-
 def read_cohort(path: str | Path, *, ignore: Sequence[str] = (), name: str = "") -> Cohort:
     """Read and check a cohort file.
 
@@ -180,15 +133,10 @@ def read_cohort(path: str | Path, *, ignore: Sequence[str] = (), name: str = "")
     """
     path = Path(path)
     table = read_table(path)
-    table = Table({k: v for k, v in table.columns.items() if k not in set(ignore)}, table.sha256)
+    table = table.without(ignore)
     findings = check(table)
     raise_errors(findings)
     return cohort_of(table, findings, name or path.stem)
-
-
-def numbers(cells: Sequence[str]) -> NDArray[np.float64]:
-    """Cells as numbers, NaN where missing."""
-    return np.array([np.nan if c.strip().lower() in MISSING else float(c) for c in cells])
 
 
 def cohort_of(table: Table, findings: tuple[Finding, ...], name: str) -> Cohort:
@@ -209,7 +157,7 @@ def cohort_of(table: Table, findings: tuple[Finding, ...], name: str) -> Cohort:
         if grade in table.columns:
             outcomes[grade] = numbers(table.columns[grade])
         elif nadir is not None:
-            outcomes[grade] = np.where(np.isfinite(nadir), (nadir < below).astype(np.float64), np.nan)
+            outcomes[grade] = event_below(table.columns["nadir_alc"], below)
     subgroups = {
         column: np.array([c or "not known" for c in table.columns[column]])
         for column in (CENTRE, "site", "modality", "technique")

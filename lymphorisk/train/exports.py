@@ -10,10 +10,11 @@ from lymphorisk.errors import CohortError, LymphoriskError
 from lymphorisk.features import FeatureVector
 from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.plan import Patient
-from lymphorisk.train.checks import Table, check, raise_errors
-from lymphorisk.train.cohort import Cohort, cohort_of, read_table
+from lymphorisk.train.checks import check, raise_errors
+from lymphorisk.train.cohort import Cohort, cohort_of
 from lymphorisk.train.schema import ID, MISSING
 from lymphorisk.train.settings import Progress
+from lymphorisk.train.table import Table, read_table
 
 LEFT_OUT = rule(
     "LR422", "warning", "Export left out", "An export could not be analysed; its patient is not in the cohort."
@@ -63,9 +64,10 @@ def read_exports(
     """
     folder = Path(folder)
     table = read_table(Path(counts))
-    raise_errors(check(Table({k: v for k, v in table.columns.items() if k not in {*ignore, EXPORT}}, table.sha256)))
+    table = table.without(ignore)
+    raise_errors(check(table.without((EXPORT,))))
     rows = len(table.columns[ID])
-    out: dict[str, list[str]] = {k: [] for k in table.columns if k not in {*ignore, EXPORT, "height_cm", "weight_kg"}}
+    out: dict[str, list[str]] = {k: [] for k in table.columns if k not in {EXPORT, "height_cm", "weight_kg"}}
     found: list[Finding] = []
     for i in range(rows):
         cells = {k: v[i] for k, v in table.columns.items()}

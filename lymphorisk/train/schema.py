@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lymphorisk.features import FEATURES, VERSION
-from lymphorisk.plan.patient import CHEMO, SEXES, SITES
-from lymphorisk.plan.treatment import MODALITIES
+from lymphorisk.plan.words import CHEMO, MODALITIES, SEXES, SITES
 
 ID = "patient_id"
 CENTRE = "centre"
@@ -16,7 +15,12 @@ TEXT_COLUMNS: dict[str, tuple[str, ...]] = {"sex": SEXES, "site": SITES, "chemo"
 GRADE_BELOW = {"g3": 0.5, "g4": 0.2}
 OUTCOMES = ("nadir_alc", "g3", "g4")
 #: What an empty cell may look like.
-MISSING = frozenset({"", "na", "nan", "n/a", "none known", "-", "?", "unknown", "null", "."})
+MISSING = frozenset(
+    {
+        "", "na", "nan", "n/a", "#n/a", "#na", "#n/v", "n.a.", "n.a", "none known", "-", "--", "\u2013", "\u2014", "?",
+        "unknown", "not known", "unbekannt", "missing", "null", "nil", ".", "nd", "n.d.", "not done", "-nan", "<na>",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,9 @@ def schema_text() -> str:
     width = max(len(c.name) for c in rows)
     unit = min(max(len(c.unit) for c in rows), 30)
     lines = [
-        f"Cohort file, schema {VERSION}: CSV (UTF-8, comma, header) or Parquet, one row a patient.",
+        f"Cohort file, schema {VERSION}: CSV (UTF-8, header) or Parquet, one row a patient.",
+        "Comma, semicolon or tab between cells; decimal point or comma; heads in any case, a unit in brackets.",
+        "A nadir below detection may be <0.1: it counts for the grades it decides, and as the limit for the nadir.",
         "Empty cells, NA and ? are missing; missing is allowed everywhere but in patient_id and the outcome.",
         "The outcome's window and aggregation are yours to state (--window, --aggregation) and are stored in the card.",
         "Columns known only after treatment are refused (leakage) unless they are ignored by name (--ignore COLUMN).",

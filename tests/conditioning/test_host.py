@@ -287,7 +287,11 @@ DAYS = st.floats(-40.0, 20.0)
 @settings(max_examples=30, deadline=None)
 @given(
     drugs=st.lists(
-        st.tuples(st.sampled_from(["fludarabine", "cyclophosphamide", "bendamustine"]), st.floats(0.0, 900.0), DAYS),
+        st.one_of(
+            st.tuples(st.just("fludarabine"), st.floats(1.0, 60.0), DAYS),
+            st.tuples(st.just("cyclophosphamide"), st.just(0.0) | st.floats(10.0, 2400.0), DAYS),
+            st.tuples(st.just("bendamustine"), st.floats(5.0, 200.0), DAYS),
+        ),
         max_size=6,
     ),
     fractions=st.lists(st.tuples(st.floats(0.0, 30.0), DAYS), max_size=6),

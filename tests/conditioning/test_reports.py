@@ -262,7 +262,7 @@ def test_labs_on_the_command_line() -> None:
     ("args", "code"),
     [
         ([], 2),
-        (["--product", "wonder-cel"], 3),
+        (["--product", "wonder-cel"], 2),
         (["--product", "axi-cel", "--lab", "crp=8"], 3),
         (["--product", "axi-cel", "--lab", "crp_mg_l"], 2),
         (["--product", "axi-cel", "--alc", "1400"], 3),

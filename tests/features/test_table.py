@@ -11,7 +11,7 @@ from lymphorisk.features import FEATURES, NAMES, FeatureVector, feature, feature
 from lymphorisk.features.schema import KINDS, SITE_NAMES
 from lymphorisk.features.table import PARTS, mixed_by_volume, organ_parts, volume_at
 from lymphorisk.plan import Patient
-from lymphorisk.plan.patient import SITES
+from lymphorisk.plan.words import SITES
 
 HALF = DoseDistribution(np.array([4.0, 12.0]), np.array([0.5, 0.5]))
 

@@ -1,0 +1,133 @@
+"""What people write for a site, a sex, a drug beside radiotherapy and a kind of beam."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from lymphorisk.errors import ScenarioError
+from lymphorisk.units import chosen, squashed
+
+SITES = (
+    "brain",
+    "head_neck",
+    "breast",
+    "lung",
+    "esophagus",
+    "gastric",
+    "liver",
+    "pancreas",
+    "pelvis",
+    "prostate",
+    "whole_body",
+    "lymphoma",
+)
+SEXES = ("M", "F")
+CHEMO = ("none", "temozolomide", "platinum", "other")
+CHEMO = ("none", "temozolomide", "platinum", "other")
+MODALITIES = ("photon", "electron", "proton", "ion")
+
+#: Words by what they mean. A word stands here only when it means one thing.
+SITE_WORDS: Mapping[str, str] = {
+    "brain": "cerebral cerebrum cns glioma glioblastoma gbm meningioma astrocytoma intracranial hirn gehirn",
+    "head_neck": "headandneck hn hnscc hnc headneck nasopharynx nasopharyngeal npc oropharynx oropharyngeal larynx "
+    "laryngeal hypopharynx oral oralcavity tonsil orl ent hno",
+    "breast": "mamma mammary chestwall mammae",
+    "lung": "lungs nsclc sclc pulmonary bronchial bronchus lunge",
+    "esophagus": "esophageal oesophagus oesophageal gej gastroesophageal gastroesophagealjunction speiserohre",
+    "gastric": "stomach magen",
+    "liver": "hepatic hcc hepatocellular cholangio leber",
+    "pancreas": "pancreatic pdac pankreas",
+    "pelvis": "pelvic rectum rectal cervix uteri cervixuteri anus anal anorectal bladder endometrium endometrial "
+    "gynecologic gynecological gyn vulva uterus becken",
+    "prostate": "prostatic prostata",
+    "whole_body": "tbi totalbody totalbodyirradiation wholebodyirradiation",
+    "lymphoma": "hodgkin hl nhl dlbcl hodgkins lymphom",
+}
+SEX_WORDS: Mapping[str, str] = {"M": "male man mann mannlich homme", "F": "female woman w frau weiblich femme"}
+CHEMO_WORDS: Mapping[str, str] = {
+    "none": "no nil without keine nein rtalone radiotherapyalone",
+    "temozolomide": "tmz temodal temodar temozolomid",
+    "platinum": "cisplatin carboplatin oxaliplatin cddp cisplatinum carboplatinum platin nedaplatin cis carbo",
+    "other": "paclitaxel docetaxel taxol taxane nabpaclitaxel 5fu fu fluorouracil 5fluorouracil capecitabine xeloda "
+    "gemcitabine gemcitabin etoposide vp16 vinorelbine pemetrexed s1 mitomycin mmc irinotecan cetuximab doxorubicin "
+    "cyclophosphamide methotrexate bevacizumab leucovorin",
+}
+#: Regimens and drugs joined: what counts is the platinum or temozolomide among them.
+COMBINATIONS: Mapping[str, str] = {
+    "cross": "platinum", "folfox": "platinum", "flot": "platinum", "xelox": "platinum", "capox": "platinum",
+    "folfirinox": "platinum", "carbotaxol": "platinum", "folfiri": "other",
+}  # fmt: skip
+MODALITY_WORDS: Mapping[str, str] = {
+    "photon": "photons xray xrays vmat imrt 3dcrt 3d crt conformal arc rapidarc tomotherapy tomo linac sliding window "
+    "photonen stepandshoot dcat ssimrt fff 6mv 10mv 15mv 18mv 6x 10x 15x 18x 6fff 10fff",
+    "electron": "electrons elektronen e- iort ioert",
+    "proton": "protons impt pbs pbt pencilbeam protonen ppbs protonentherapie",
+    "ion": "ions carbon carbonion carbonions heavyion heavyions c12 helium",
+}
+#: Words around a name that change nothing.
+FILLERS = ("cancer", "carcinoma", "tumor", "ca", "karzinom", "therapy", "radiotherapy", "concurrent", "weekly")
+
+
+def _meanings(words: Mapping[str, str]) -> dict[str, str]:
+    return {word: choice for choice, listed in words.items() for word in listed.split()}
+
+
+def _without_fillers(text: str) -> str:
+    kept = [w for w in re.split(r"[\s_]+", text.strip()) if squashed(w) not in FILLERS]
+    return " ".join(kept) or text
+
+
+def site_of(text: str) -> str:
+    """The site of `SITES` that a text means.
+
+    Examples
+    --------
+    >>> site_of("Oesophageal cancer"), site_of("Head & Neck")
+    ('esophagus', 'head_neck')
+    """
+    return chosen(_without_fillers(text), SITES, _meanings(SITE_WORDS), "site")
+
+
+def sex_of(text: str) -> str:
+    """``M`` or ``F``; the nearest word would be a guess and is not offered."""
+    try:
+        return chosen(text, SEXES, _meanings(SEX_WORDS), "sex")
+    except ScenarioError:
+        raise ScenarioError(f"sex {text!r} is not M or F", "write M, F, male or female") from None
+
+
+def modality_of(text: str) -> str:
+    """The kind of beam of `MODALITIES`; a photon technique is photons."""
+    return chosen(_without_fillers(text), MODALITIES, _meanings(MODALITY_WORDS), "modality")
+
+
+def chemo_of(text: str) -> str:
+    """The class of `CHEMO` of concurrent drugs; several may be joined by signs.
+
+    Examples
+    --------
+    >>> chemo_of("Temodal"), chemo_of("carboplatin/paclitaxel"), chemo_of("None")
+    ('temozolomide', 'platinum', 'none')
+    """
+    meaning = _meanings(CHEMO_WORDS) | dict(COMBINATIONS)
+    if squashed(text) in {squashed(word) for word in (*meaning, *CHEMO)}:
+        return chosen(text, CHEMO, meaning, "chemo")
+    parts = [p for p in JOINED.split(text.strip()) if p and squashed(p) not in FILLERS]
+    if parts:
+        classes = {chosen(part, CHEMO, meaning, "chemo") for part in parts}
+        if "none" in classes:
+            raise ScenarioError(f"chemo {text!r} says none and a drug", f"use one of {', '.join(CHEMO)}")
+        return next(c for c in ("temozolomide", "platinum", "other") if c in classes)
+    return chosen(text, CHEMO, meaning, "chemo")
+
+
+#: Signs and words between the drugs of a combination.
+JOINED = re.compile(r"\s*[/+,;&]\s*|\s+and\s+|\s+und\s+|\s+")
+#: How the texts of a patient or a plan are read, by field.
+READERS: Mapping[str, Callable[[str], str]] = {
+    "sex": sex_of,
+    "site": site_of,
+    "chemo": chemo_of,
+    "modality": modality_of,
+}

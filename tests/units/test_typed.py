@@ -1,0 +1,286 @@
+"""Numbers and words as people type them: read, or refused as the slip they are with what to type."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lymphorisk.analysis import Options
+from lymphorisk.cli.main import run
+from lymphorisk.conditioning.regimen import DrugDose
+from lymphorisk.errors import ScenarioError
+from lymphorisk.plan import Patient
+from lymphorisk.plan.words import chemo_of, modality_of, site_of
+from lymphorisk.regimen.products import product
+from lymphorisk.units import QUANTITIES, alc_from, checked, count_exponent
+
+BILLIONS = (
+    "10^9/L",
+    "10*9/L",
+    "x10^9/L",
+    "X 10^9 / l",
+    "10E9/L",
+    "1e9/L",
+    "10\u2079/L",
+    "\u00d710\u2079/L",
+    "x10(9)/L",
+    "G/L",
+    "g/l",
+    "Gpt/L",
+    "K/uL",
+    "k/\u00b5L",
+    "K/\u03bcl",
+    "10*3/uL",
+    "10^3/ul",
+    "x10E3/uL",
+    "x10\u00b3/\u00b5L",
+    "10^3/mm3",
+    "K/mm\u00b3",
+    "Thousand/uL",
+    "thou/mcL",
+    "/nL",
+    "10^9 cells/L",
+    "tsd/\u00b5l",
+)
+MILLIONS = (
+    "/uL",
+    "cells/uL",
+    "cells/\u00b5L",
+    "cells/\u03bcL",
+    "/mm3",
+    "/mm\u00b3",
+    "cells/mm^3",
+    "/cmm",
+    "10^6/L",
+    "10E6/L",
+    "cells per uL",
+)
+
+
+@pytest.mark.parametrize("unit", BILLIONS)
+def test_billions_in_a_litre(unit: str) -> None:
+    assert count_exponent(unit) == 9
+    assert alc_from("0.32", unit) == 0.32
+
+
+@pytest.mark.parametrize("unit", MILLIONS)
+def test_cells_in_a_microlitre(unit: str) -> None:
+    assert alc_from(320, unit) == 0.32
+
+
+@pytest.mark.parametrize("unit", ["mg/dL", "10^9", "10^12/L", "", "L", "/", "10^/L", "pints", "K"])
+def test_what_is_no_unit_of_a_count(unit: str) -> None:
+    with pytest.raises(ScenarioError, match="unknown unit"):
+        alc_from(1.0, unit)
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "says"),
+    [
+        ("18.5", "10^9/L", r"18\.5 % of the white cells.*cells/uL"),
+        (12, "K/uL", "12 % of the white cells"),
+        (320, "10^9/L", "looks like 320 cells/uL"),
+        (1.4, "cells/uL", r"looks like 1\.4 x10\^9/L"),
+        ("18.5", "%", "a share, not a count"),
+        ("<0.1", "10^9/L", "is a bound"),
+        ("1,400", "/uL", "may be 1.4 or 1400"),
+        ("-1", "10^9/L", "below zero"),
+        ("high", "10^9/L", "not a number"),
+    ],
+)
+def test_a_count_that_is_none_is_named(value: float | str, unit: str, says: str) -> None:
+    with pytest.raises(ScenarioError, match=says):
+        alc_from(value, unit)
+
+
+def test_a_decimal_comma_is_read() -> None:
+    assert alc_from("0,32", "10^9/L") == 0.32
+
+
+SLIPS: tuple[tuple[str, float, str, str], ...] = (
+    ("height_cm", 1.75, "metres", "175"),
+    ("height_cm", 5.9, "feet", "180"),
+    ("height_cm", 1750, "millimetres", "175"),
+    ("weight_kg", 70000, "grams", "70"),
+    ("age_y", 720, "months", "60"),
+    ("age_y", 21900, "days", "60"),
+    ("age_y", 1955, "year of birth", "years"),
+    ("blood_volume_l", 5000, "mL", "5"),
+    ("cardiac_output_l_min", 6500, "mL/min", "6.5"),
+    ("creatinine_mg_dl", 88, "umol/L", "0.995"),
+    ("creatinine_mg_dl", 0.088, "mmol/L", "0.995"),
+    ("egfr_ml_min", 1.5, "mL/s", "90"),
+    ("egfr_ml_min", 400, "between 5 and 200", "check"),
+    ("bsa_m2", 18, "decimal point", "1.8"),
+    ("wbc", 4500, "cells/uL", "4.5"),
+    ("crp", 80, "mg/L", "8"),
+    ("hemoglobin", 124, "g/L", "12.4"),
+    ("platelets", 150000, "/uL", "150"),
+    ("beam_on_s", 86400, "a day", "seconds"),
+    ("fractions", 5040, "dose in cGy", "number"),
+    ("fractions", 1.8, "whole number", "dose per fraction"),
+    ("prescription_gy", 5040, "cGy", "50.4"),
+    ("lln", 1000, "cells/uL", "1 "),
+    ("alc", 18.5, "per cent", "absolute"),
+)
+
+
+@pytest.mark.parametrize(("name", "value", "slip", "hint"), SLIPS)
+def test_a_slip_is_named_with_what_to_type(name: str, value: float, slip: str, hint: str) -> None:
+    with pytest.raises(ScenarioError) as refused:
+        checked(name, value)
+    assert name in refused.value.message
+    assert slip in refused.value.message
+    assert hint in refused.value.hint
+
+
+@pytest.mark.parametrize("name", QUANTITIES)
+def test_the_ends_of_a_range_belong_to_it(name: str) -> None:
+    q = QUANTITIES[name]
+    assert checked(name, q.low) == q.low
+    assert checked(name, q.high) == q.high
+    assert q.low <= q.usual[0] <= q.usual[1] <= q.high
+    with pytest.raises(ScenarioError):
+        checked(name, q.high * 2 + 1)
+
+
+BODIES: tuple[tuple[dict[str, Any], str], ...] = (
+    ({"weight_kg": 7.0}, "no adult's weight"),
+    ({"weight_kg": 7.0, "age_y": 60.0}, "no adult's weight"),
+    ({"height_cm": 69.0}, "inches"),
+    ({"height_cm": 80.0, "weight_kg": 172.0}, "exchanged"),
+    ({"height_cm": 150.0, "weight_kg": 220.0}, "pounds"),
+    ({"age_y": 2.0, "height_cm": 170.0}, "no child's"),
+    ({"alc": "1.4"}, "text, not a number"),
+    ({"sex": 1}, "sex"),
+    ({"age_y": float("nan")}, "age_y"),
+)
+
+
+@pytest.mark.parametrize(("facts", "says"), BODIES)
+def test_a_body_that_cannot_be_is_refused(facts: dict[str, Any], says: str) -> None:
+    with pytest.raises(ScenarioError, match=says):
+        Patient(**facts)
+
+
+def test_bodies_that_can_be_are_taken() -> None:
+    assert Patient(weight_kg=7.0, age_y=0.5, height_cm=66.0).weight_kg == 7.0
+    assert Patient(weight_kg=176.0, height_cm=175.0).weight_kg == 176.0
+
+
+def test_words_in_any_spelling() -> None:
+    who = Patient(sex="female", site="Oesophageal cancer", chemo="Temodal")
+    assert (who.sex, who.site, who.chemo) == ("F", "esophagus", "temozolomide")
+    assert [site_of(s) for s in ("Head & Neck", "NSCLC", "TBI", "\u0152sophagus")] == [
+        "head_neck",
+        "lung",
+        "whole_body",
+        "esophagus",
+    ]
+    assert [modality_of(m) for m in ("VMAT", "IMRT", "IMPT", "carbon ions", "Photons")] == [
+        "photon",
+        "photon",
+        "proton",
+        "ion",
+        "photon",
+    ]
+    assert [chemo_of(c) for c in ("TMZ", "carboplatin/paclitaxel", "Cisplatin weekly", "5-FU", "No")] == [
+        "temozolomide",
+        "platinum",
+        "platinum",
+        "other",
+        "none",
+    ]
+    assert [product(p).product for p in ("Yescarta", "axi-cel", "AXICABTAGENE", "Carvykti")] == [
+        "axi_cel",
+        "axi_cel",
+        "axi_cel",
+        "cilta_cel",
+    ]
+
+
+def test_an_unknown_word_offers_the_nearest() -> None:
+    with pytest.raises(ScenarioError) as refused:
+        site_of("esofagus")
+    assert "did you mean esophagus?" in refused.value.hint
+    with pytest.raises(ScenarioError, match="none and a drug"):
+        chemo_of("no cisplatin")
+
+
+@pytest.mark.parametrize(
+    ("drug", "amount", "unit", "says"),
+    [
+        ("fludarabine", 300.0, "mg/m2", "ten times"),
+        ("fludarabine", 90.0, "mg/m2", "sum of three days"),
+        ("cyclophosphamide", 0.5, "mg/m2", "grams"),
+        ("cyclophosphamide", 3000.0, "mg/m2", "ten times"),
+        ("cyclophosphamide", 600.0, "mg/kg", "ten times"),
+        ("bendamustine", 900.0, "mg/m2", "ten times"),
+    ],
+)
+def test_a_dose_of_ten_times_is_named(drug: str, amount: float, unit: str, says: str) -> None:
+    with pytest.raises(ScenarioError, match=says):
+        DrugDose(drug, amount, unit, -5.0)
+
+
+WRONG: tuple[tuple[str, Any], ...] = (
+    ("fractions", 0),
+    ("fractions", 5040),
+    ("fractions", "30"),
+    ("fractions", 1.5),
+    ("beam_on_s", 86400.0),
+    ("beam_on_s", -1.0),
+    ("blood_volume_l", 5000.0),
+    ("cardiac_output_l_min", 5000.0),
+    ("stages", 0),
+    ("lanes", 1000),
+    ("draws", 4),
+    ("draws", None),
+    ("seed", -1),
+    ("horizon_d", 1),
+    ("first_weekday", 5),
+    ("survival", "combind"),
+    ("survival", 3),
+    ("link_by", "name"),
+    ("missing", "zero"),
+    ("network", 28),
+    ("blood_bounds", 1),
+    ("sum_doses", "yes"),
+    ("what_if", "Spleen-5Gy"),
+    ("organs", ["Spleen"]),
+    ("model", 3),
+    ("plan", 1),
+    ("end_caps", "full"),
+    ("blood_engine", "fast"),
+    ("shap_plots", None),
+)
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG)
+def test_options_say_which_field_is_wrong(name: str, value: Any) -> None:
+    with pytest.raises(ScenarioError, match=name.removesuffix("_d") if name != "survival" else "survival"):
+        Options(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "says"),
+    [
+        (("--site", "toe"), 2, "site 'toe' is unknown"),
+        (("--site", "esofagus"), 2, "did you mean esophagus"),
+        (("--sex", "x"), 2, "not M or F"),
+        (("--survival", "combind"), 2, "did you mean combined"),
+        (("--alc", "1", "--alc-unit", "pints"), 2, "unknown unit"),
+        (("--alc", "<0.1"), 2, "is a bound"),
+        (("--alc", "18.5"), 3, "%"),
+        (("--height-cm", "1.75"), 3, "metres"),
+        (("--cardiac-output", "5000"), 3, "mL/min"),
+    ],
+)
+def test_the_command_line_says_it_too(
+    args: tuple[str, ...], code: int, says: str, capsys: pytest.CaptureFixture[str], tmp_path: Any
+) -> None:
+    plan = tmp_path / "plan.toml"
+    plan.write_text('[plan]\nfractions = 2\n[organs."*"]\nmean_gy = 2.0\n')
+    assert run(["analyze", str(plan), *args]) == code
+    assert says in capsys.readouterr().err
