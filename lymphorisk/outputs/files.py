@@ -187,7 +187,7 @@ class Outputs:
         if place.exists() and not kind.folder:
             s = place.stat()
             if (s.st_dev, s.st_ino) in inputs.identities():
-                raise InputError(f"{path.name} is an input of this call under another name", never)
+                raise InputError(f"{path.name} is an input of this call", never)
         if not self.beside_inputs:
             for folder in inputs.folders():
                 if any(parent == folder or _same(parent, folder) for parent in place.parents):
