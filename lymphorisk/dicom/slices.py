@@ -12,9 +12,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from lymphorisk.dvh.stack import REGULAR, SAME_PLANE_MM
 from lymphorisk.plan import CTVolume, Structure
 
+#: Heights this close are of one plane: exports round positions to 0.01 mm. [mm]
+SAME_PLANE_MM = 0.02
+#: Steps alike within this share are alike.
+REGULAR = 0.05
 #: A step of this many usual ones is a gap between pieces: it counts as no more, and says nothing of the slices in it.
 GAP_STEPS = 3.0
 #: Steps shorter than this share of the usual one are contours of one slice that slipped, not slices.

@@ -99,7 +99,7 @@ def coverage(planes: Sequence[Sequence[Array]], lattice: Lattice) -> tuple[NDArr
     for k in range(len(planes)):
         members = range(int(first[k]), int(first[k + 1]))
         if len(members) > 1:
-            nested = _nesting([points[starts[m] : ends[m]] for m in members], low[members], high[members])
+            nested = nesting([points[starts[m] : ends[m]] for m in members], low[members], high[members])
             if nested is None:
                 tangled.append(k)
             else:
@@ -129,7 +129,7 @@ def coverage(planes: Sequence[Sequence[Array]], lattice: Lattice) -> tuple[NDArr
     return share, areas
 
 
-def _nesting(contours: Sequence[Array], low: Array, high: Array) -> Array | None:
+def nesting(contours: Sequence[Array], low: Array, high: Array) -> Array | None:
     """-1 for holes, +1 for others; None when contours cross or touch, which even-odd alone does not sort out."""
     sign = np.ones(len(contours))
     # i within the box of j; contours that merely cross leave windings other than 0 and 1

@@ -17,6 +17,7 @@ from lymphorisk.dvh.curve import DVH
 from lymphorisk.dvh.histogram import Accumulator
 from lymphorisk.dvh.nodule import findings_of_balls, with_balls
 from lymphorisk.dvh.regions import Region, structures_of
+from lymphorisk.dvh.rim import covered_part
 from lymphorisk.dvh.sampling import (
     BORDER_MM,
     AxialDose,
@@ -28,6 +29,7 @@ from lymphorisk.dvh.sampling import (
 )
 from lymphorisk.dvh.solid import Solid, solid_of
 from lymphorisk.dvh.stack import Stack, findings_of, stack_of
+from lymphorisk.dvh.thickness import thickness_mm
 from lymphorisk.errors import StructureError
 from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.plan.grid import DoseGrid
@@ -35,6 +37,8 @@ from lymphorisk.plan.structures import Structure
 
 #: Pixels across the narrower side of a region's box; doubling them moves no DVH of the tests by 0.2 % of the volume.
 PIXELS_ACROSS = 28
+#: Pixels across the thickness of a thin or sprawling region, which its box says nothing of.
+PIXELS_THICK = 4
 #: Smallest pixel worth the time, far below a contour's own accuracy. [mm]
 FINEST_MM = 0.1
 #: Slabs and lattices are cut so that none is thicker than this share of the dose spacing.
@@ -47,8 +51,8 @@ SAME_HEIGHT_MM = 1e-6
 WHOLE = 0.999
 #: Differences of coverage below this have no direction.
 FAINT = 1e-6
-#: Pixels in all planes of a structure; slabs between planes are a few times as many. 1 << 21 of them hold 8 MB.
-MOST_PIXELS = 1 << 21
+#: Pixels in all planes of a structure; slabs between planes are a few times as many. 1 << 22 of them hold 16 MB.
+MOST_PIXELS = 1 << 22
 END_CAPS = ("half", "none")
 #: Regions worked on side by side; numpy lets go of the interpreter, more than two mostly wait for memory.
 WORKERS = 2
@@ -255,10 +259,11 @@ def _thinnest(dose: AxialDose | ObliqueDose) -> float:
 
 
 def _lattice(stacks: Sequence[Stack], dose: AxialDose | ObliqueDose) -> Lattice:
-    """Pixels aligned with the dose's voxels, divided until the region's narrower side holds enough of them."""
+    """Pixels aligned with the dose's voxels, divided until the region's narrower side and thickness hold enough."""
     boxes = np.array([s.box() for s in stacks])
     low, high = boxes[:, 0].min(axis=0), boxes[:, 1].max(axis=0)
-    wanted = max(float((high - low).min()) / PIXELS_ACROSS, FINEST_MM)
+    wanted = min(float((high - low).min()) / PIXELS_ACROSS, min(thickness_mm(s) for s in stacks) / PIXELS_THICK)
+    wanted = max(wanted, FINEST_MM)
     # long and thin: no more pixels than fit
     wanted = max(wanted, float(np.sqrt(np.prod(high - low) * max(len(s.z_mm) for s in stacks) / MOST_PIXELS)))
     pitch, start = [], []
@@ -319,14 +324,21 @@ def _collect(
     if len(rim):
         # A rim pixel is covered on one side: its dose is taken amid that part, and spans that part.
         edge = at[rim]
-        up, across, along = up[edge], across[edge], along[edge]
+        change = up[edge], across[edge], along[edge]
         edge += plane
         normal = [share[edge + step] - share[edge - step] for step in (plane, row, 1)]
         length = np.sqrt(normal[0] ** 2 + normal[1] ** 2 + normal[2] ** 2)
-        inward = normal[0] * up + normal[1] * across + normal[2] * along
-        inward /= np.maximum(length, np.float32(FAINT))
-        covered = part[rim]
-        centre[rim] = np.maximum(centre[rim] + inward * (1 - covered) * np.float32(0.5) ** 2, 0)
-        square[rim] = np.maximum(square[rim] - inward * inward * (1 - covered * covered), 0)
+        length = np.maximum(length, np.float32(FAINT))
+        inward = sum((n * c for n, c in zip(normal, change, strict=True)), np.zeros_like(length))
+        inward /= length
+        place, width2 = covered_part(np.abs(normal).max(axis=0) / length, part[rim])
+        near = dose[edge]
+        ends = [dose[edge + step] for step in (-plane, plane, -row, row, -1, 1)]
+        low, high = np.minimum.reduce([near, *ends]), np.maximum.reduce([near, *ends])
+        middle = np.clip(near + inward * place * np.float32(0.5), low, high)
+        centre[rim] = middle
+        # no dose of the part is beyond what is around it; `add` spreads a quarter of the span to either side
+        room = 2 * 2 * np.minimum(middle - low, high - middle)
+        square[rim] = np.clip(square[rim] - inward * inward * (1 - width2), 0, room * room)
     part *= pixel
     collected.add(centre, np.sqrt(square, out=square), part)

@@ -41,6 +41,8 @@ SLAB_PIXELS = 2.0
 THIN_PIXELS = 1.5
 #: Distances worked out at once, and most points of an outline: one in a few pixels of a body.
 MOST_PAIRS = 1 << 18
+#: Distances of more pixels than this are worked out on a coarser net and interpolated between its knots.
+MOST_KNOTS = 1 << 10
 MOST_POINTS = 500
 #: Distances below this are none. [mm]
 TOUCHING_MM = 1e-9
@@ -157,11 +159,27 @@ class _Planes:
     def distance(self, k: int, pixels: NDArray[np.intp]) -> Array:
         """Distance of pixels, given by flat index, from the rim of plane k. [mm]"""
         j, i = np.divmod(pixels, self.lattice.nx)
+        apart = int(np.sqrt(len(pixels) / MOST_KNOTS))
+        if apart < 2:
+            return self._nearest(k, j, i)
+        (j0, j), (i0, i) = np.divmod(j, apart), np.divmod(i, apart)
+        knots = np.zeros((self.lattice.ny // apart + 2, self.lattice.nx // apart + 2))
+        for dj, di in ((0, 0), (0, 1), (1, 0), (1, 1)):
+            knots[j0 + dj, i0 + di] = 1
+        used = np.nonzero(knots)
+        knots[used] = self._nearest(k, used[0] * apart, used[1] * apart)
+        fj, fi = j / apart, i / apart
+        below = knots[j0, i0] * (1 - fi) + knots[j0, i0 + 1] * fi
+        above = knots[j0 + 1, i0] * (1 - fi) + knots[j0 + 1, i0 + 1] * fi
+        return np.asarray(below * (1 - fj) + above * fj)
+
+    def _nearest(self, k: int, j: NDArray[np.intp], i: NDArray[np.intp]) -> Array:
+        """Distance of places, by row and column, from the rim of plane k. [mm]"""
         outline = self.outline(k).astype(np.float32)
         y, x = (j * self.lattice.pitch_y_mm).astype(np.float32), (i * self.lattice.pitch_x_mm).astype(np.float32)
-        nearest = np.empty(len(pixels))
+        nearest = np.empty(len(y))
         together = max(MOST_PAIRS // max(len(outline), 1), 1)
-        for n in range(0, len(pixels), together):
+        for n in range(0, len(y), together):
             dy = np.subtract.outer(y[n : n + together], outline[:, 0])
             dx = np.subtract.outer(x[n : n + together], outline[:, 1])
             dy *= dy
