@@ -12,7 +12,8 @@ from lymphorisk.lymphocyte.pools import POOLS
 from lymphorisk.plan import Patient
 from lymphorisk.regimen import Choices, PatientFacts, PlanExposure, compare, product, search
 from lymphorisk.regimen.knobs import Knob
-from lymphorisk.report.conditioning.html import conditioning_html
+from lymphorisk.report import html
+from lymphorisk.report.conditioning.document import report
 from lymphorisk.report.conditioning.text import conditioning_text
 
 FACTS = PatientFacts(Patient(alc=0.8, weight_kg=80.0, height_cm=172.0, age_y=60.0), egfr_ml_min=85.0)
@@ -43,7 +44,7 @@ def test_six_regimens_with_512_draws(benchmark) -> None:
 
     def all_of_it() -> str:
         comparison = compare(regimens, FACTS, Choices(draws=512))
-        return conditioning_text(comparison) + conditioning_html(comparison)
+        return conditioning_text(comparison) + html.render(report(comparison))
 
     assert "cilta_cel + bridging" in benchmark.pedantic(all_of_it, rounds=3, warmup_rounds=1)
 

@@ -22,6 +22,7 @@ from lymphorisk.cli.options import (
     with_options,
 )
 from lymphorisk.cli.output import SAFETY, Audit, emit, finish, outputs_of, provenance_of, working
+from lymphorisk.cli.reporting import report_option
 from lymphorisk.outputs.kinds import report_kind
 
 if TYPE_CHECKING:
@@ -35,9 +36,7 @@ if TYPE_CHECKING:
 @EXPORT
 @with_options(PATIENT, PLAN, BLOOD, FORECAST)
 @click.option("--what-if", "what_if", multiple=True, metavar="CHANGE", help="Spleen-5Gy, LN=0Gy, fractions=15.")
-@click.option(
-    "--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the report: one HTML file, or a .pdf."
-)
+@report_option("Write the report: one HTML file, or a .pdf.")
 @click.option("--curves", is_flag=True, help="Keep the DVHs in the JSON result, so that `check RESULT.json` can judge.")
 @click.option("--curve", "more_curves", multiple=True, metavar="NAME", help="Keep one more, such as Lungs-GTV; repeat.")
 @click.option("--shap-plots", is_flag=True, help="Waterfall and beeswarm drawn by shap in the HTML report.")
@@ -76,8 +75,7 @@ def analyze(
         from lymphorisk.analysis.prepared import prepare
         from lymphorisk.analysis.source import read_source
         from lymphorisk.dicom import Export
-        from lymphorisk.report import json_, text
-        from lymphorisk.report.document import document
+        from lymphorisk.report import content, formats, json_, text
 
         options = options_of(given)
         read = read_source(export, options)
@@ -87,7 +85,7 @@ def analyze(
     identity = (read.phi.name, read.phi.id) if show_phi and isinstance(read, Export) else None
     with outputs:
         if report is not None:
-            outputs.add(report, document(report, result, identity=identity, written=stamp(dated)))
+            outputs.add(report, formats.written(report, content.report(result, identity, written=stamp(dated))))
         archive.add(read, result, identity=identity)
         saved = json_.render(result, identity=identity, curves=kept) if out is not None or as_json else ""
         if out is not None:

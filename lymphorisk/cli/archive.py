@@ -109,9 +109,9 @@ class Archive:
         export = exported(read)
         if self._pdf is not None:
             from lymphorisk.dicom.write_pdf import pdf_dataset
-            from lymphorisk.report.document import pdf
+            from lymphorisk.report import content, pdf
 
-            page = pdf(result, identity=identity, protocol=protocol, written=stamp(self._dated))
+            page = pdf.render(content.report(result, identity, protocol=protocol, written=stamp(self._dated)))
             study = study_of(export, _seed("PDF", page, *self._made), made=self._made)
             study = replace(study, series="Lymphopenia risk report")
             self._outputs.add(self._pdf, encoded(pdf_dataset(page, study, inputs=export.inputs)))

@@ -14,6 +14,7 @@ import click
 from lymphorisk.cli.archive import ARCHIVE, AUDIT, Archive, stamp
 from lymphorisk.cli.options import BLOOD, FORECAST, PATIENT, PLAN, options_of, patient_of, with_options
 from lymphorisk.cli.output import SAFETY, Audit, Debug, emit, finish, message, outputs_of, provenance_of, working
+from lymphorisk.cli.reporting import report_option
 from lymphorisk.errors import InputError, LymphoriskError
 from lymphorisk.outputs.kinds import report_kind
 
@@ -52,9 +53,7 @@ AUTO = "auto"
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--strict", is_flag=True, help="A variation fails, and so does anything accepted or missing.")
 @click.option("--exit-zero", is_flag=True, help="A failure leaves with 0; what nobody could judge still leaves with 4.")
-@click.option(
-    "--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the report with the protocol table."
-)
+@report_option("Write the report with the protocol table: .html or .pdf.")
 @with_options(AUDIT, ARCHIVE)
 @click.option("--show-phi", is_flag=True, help="Add the patient's name and ID to the report.")
 @with_options(PATIENT, PLAN, BLOOD, FORECAST, SAFETY)
@@ -251,14 +250,13 @@ def _reports(
 ) -> None:
     if one.analysis is None or one.read is None:
         return
-    from lymphorisk.report import gate
-    from lymphorisk.report.document import document
+    from lymphorisk.report import content, formats, gate
 
     table = gate.protocol_table(one.result)
     identity = identity_of(one.read) if show_phi else None
     if report is not None:
-        page = document(report, one.analysis, identity=identity, protocol=table, written=stamp(dated))
-        outputs.add(report, page)
+        made = content.report(one.analysis, identity, protocol=table, written=stamp(dated))
+        outputs.add(report, formats.written(report, made))
     archive.add(one.read, one.analysis, identity=identity, protocol=table, texts=gate.sentences(one.result))
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from lymphorisk.cli.options import JSON
-from lymphorisk.cli.output import say
+from lymphorisk.cli.output import emit, say
 from lymphorisk.version import __version__
 
 
@@ -30,9 +28,11 @@ def cite(topic: str | None, as_json: bool) -> None:
     used = [known[key] for key in keys if key not in ("assumption", "definition")]
     program = f"lymphorisk {__version__}, parameter set {parameters.set_id()}"
     if as_json:
+        from lymphorisk.report.json_ import dumps
+
         sources = [{"key": s.key, "citation": s.citation, "anchor": s.anchor} for s in used]
         envelope = {"schema": "lymphorisk/cite/1", "program": program, "sources": sources}
-        say(json.dumps(envelope, indent=2, ensure_ascii=False))
+        emit(dumps(envelope))
         return
     say(f"The lymphorisk developers. {program}.\n")
     for s in used:

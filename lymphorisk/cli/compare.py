@@ -9,12 +9,13 @@ import click
 
 from lymphorisk.cli.options import BLOOD, FORECAST, JSON, PATIENT, PLAN, options_of, patient_of, with_options
 from lymphorisk.cli.output import SAFETY, emit, finish, outputs_of, working
+from lymphorisk.cli.reporting import report_option
 
 
 @click.command()
 @click.argument("exports", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @with_options(PATIENT, PLAN, BLOOD, FORECAST, SAFETY)
-@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write a page with the overlays.")
+@report_option("Write a report with the overlays: .html or .pdf.")
 @JSON
 def compare(exports: tuple[Path, ...], report: Path | None, as_json: bool, **given: Any) -> None:
     """Plans side by side for one patient: dose, blood, forecast and risk; what changed and why.
@@ -31,7 +32,7 @@ def compare(exports: tuple[Path, ...], report: Path | None, as_json: bool, **giv
         from lymphorisk.analysis.source import read_source
         from lymphorisk.dicom import Export
         from lymphorisk.dicom.identity import check_exports
-        from lymphorisk.report import comparison
+        from lymphorisk.report import comparison, formats
         from lymphorisk.report.json_ import dumps
 
         patient, options = patient_of(given), options_of(given)
@@ -42,7 +43,7 @@ def compare(exports: tuple[Path, ...], report: Path | None, as_json: bool, **giv
         noted = check_exports([source if isinstance(source, Export) else None for source in read], names)
     with outputs:
         if report is not None:
-            outputs.add(report, comparison.html(compared, names, noted))
+            outputs.add(report, formats.written(report, comparison.report(compared, names, noted)))
         written = (
             dumps(comparison.to_dict(compared, names, noted)) if as_json else comparison.text(compared, names, noted)
         )

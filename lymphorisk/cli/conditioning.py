@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import click
 from lymphorisk.cli.archive import DATED, SR, Archive
 from lymphorisk.cli.options import BLOOD, PATIENT, PLAN, SURVIVAL, with_options
 from lymphorisk.cli.output import SAFETY, emit, finish, outputs_of, say
+from lymphorisk.cli.reporting import report_option
 from lymphorisk.cli.typed import Number, Word, whole
 from lymphorisk.errors import InputError
 from lymphorisk.outputs.kinds import report_kind
@@ -75,7 +75,7 @@ TOML = click.Path(exists=True, dir_okay=False, path_type=Path)
     show_default=True,
     help="Last day forecast, from infusion.",
 )
-@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write one self-contained HTML page.")
+@report_option("Write a report: .html or .pdf.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the JSON result to a file as well.")
 @with_options((SR, DATED), SAFETY)
 @click.option("--json", "as_json", is_flag=True, help="Versioned JSON on stdout.")
@@ -117,13 +117,14 @@ def conditioning(**given: Any) -> None:
     found = _search(files, facts, choices) if given["searching"] else None
     from lymphorisk.report.conditioning.json_ import conditioning_json
     from lymphorisk.report.conditioning.text import conditioning_text
+    from lymphorisk.report.json_ import dumps
 
     result = ""
     with outputs:
         if report is not None:
             outputs.add(report, _page(report, comparison, found))
         if out is not None or given["as_json"]:
-            result = json.dumps(conditioning_json(comparison, found), allow_nan=False, indent=1) + "\n"
+            result = dumps(conditioning_json(comparison, found))
         if out is not None:
             outputs.add(out, result)
         if study is not None:
@@ -133,12 +134,11 @@ def conditioning(**given: Any) -> None:
     emit(written)
 
 
-def _page(path: Path, comparison: Comparison, found: SearchResult | None) -> str:
-    if path.suffix.lower() == ".pdf":
-        raise InputError("the comparison of regimens has no PDF yet", "name a .html file and print it")
-    from lymphorisk.report.conditioning.html import conditioning_html
+def _page(path: Path, comparison: Comparison, found: SearchResult | None) -> str | bytes:
+    from lymphorisk.report import formats
+    from lymphorisk.report.conditioning.document import report
 
-    return conditioning_html(comparison, found)
+    return formats.written(path, report(comparison, found))
 
 
 def _study(given: dict[str, Any]) -> Export:
@@ -164,10 +164,10 @@ def _archive(archive: Archive, export: Export, comparison: Comparison) -> None:
 
 def _list_products() -> None:
     from lymphorisk.regimen import products
-    from lymphorisk.report.conditioning.words import aligned
+    from lymphorisk.report.conditioning.text import product_table
+    from lymphorisk.report.table import text_lines
 
-    rows = [[name, r.title, r.indication] for name, r in products().items()]
-    say("\n".join(aligned(rows)))
+    say("\n".join(text_lines(product_table(products()), "", heads=False)))
 
 
 def _show_criteria() -> None:

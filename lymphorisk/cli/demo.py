@@ -9,6 +9,7 @@ import click
 
 from lymphorisk.cli.options import with_options
 from lymphorisk.cli.output import SAFETY, emit, message, outputs_of, working
+from lymphorisk.cli.reporting import report_option
 from lymphorisk.errors import InputError
 from lymphorisk.outputs.kinds import report_kind
 
@@ -48,9 +49,7 @@ def demo_plan(case: str = CASE) -> Path | None:
 
 @click.command()
 @click.option("--case", default=CASE, show_default=True, help="Built-in plan.")
-@click.option(
-    "--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the report: one HTML file, or a .pdf."
-)
+@report_option("Write the report: one HTML file, or a .pdf.")
 @with_options(SAFETY)
 def demo(case: str, report: Path | None, **given: Any) -> None:
     """Analyse a built-in plan: first success without data."""
@@ -64,13 +63,12 @@ def demo(case: str, report: Path | None, **given: Any) -> None:
     with working("analysing the built-in plan"):
         from lymphorisk.analysis import analyze
         from lymphorisk.plan import Patient
-        from lymphorisk.report import text
-        from lymphorisk.report.document import document
+        from lymphorisk.report import content, formats, text
 
         result = analyze(path, Patient(age_y=AGE, alc=ALC, site=SITES.get(case, case), chemo="none"))
     with outputs:
         if report is not None:
-            outputs.add(report, document(report, result))
+            outputs.add(report, formats.written(report, content.report(result)))
         written = text.render(result)
         outputs.commit()
     emit(written)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import json
 from pathlib import Path
 
 import click
 
 from lymphorisk.cli.options import JSON
-from lymphorisk.cli.output import say
+from lymphorisk.cli.output import emit, say
 from lymphorisk.errors import InputError
 
 PACKAGE = Path(__file__).parent.parent
@@ -27,8 +26,10 @@ def explain(code: str | None, as_json: bool) -> None:
         raise InputError(f"no rule {code[:20]!r}", "`lymphorisk explain` lists all codes")
     chosen = [RULES[code.upper()]] if code else [RULES[c] for c in sorted(RULES)]
     if as_json:
+        from lymphorisk.report.json_ import dumps
+
         rules = [{"code": r.code, "severity": r.severity, "title": r.title, "meaning": r.meaning} for r in chosen]
-        say(json.dumps({"schema": "lymphorisk/explain/1", "rules": rules}, indent=2, ensure_ascii=False))
+        emit(dumps({"schema": "lymphorisk/explain/1", "rules": rules}))
         return
     for r in chosen:
         say(f"{r.code}  {r.severity:<7}  {r.title}")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from lymphorisk.cli.options import JSON
-from lymphorisk.cli.output import say
+from lymphorisk.cli.output import emit, say
 
 
 @click.command()
@@ -23,6 +21,8 @@ def organs(name: str | None, as_json: bool) -> None:
     table = load()
     chosen = {organ_name(name): table[organ_name(name)]} if name else table
     if as_json:
+        from lymphorisk.report.json_ import dumps
+
         plain = {
             n: {
                 "tg263": o.tg263,
@@ -36,7 +36,7 @@ def organs(name: str | None, as_json: bool) -> None:
             }
             for n, o in chosen.items()
         }
-        say(json.dumps({"schema": "lymphorisk/organs/1", "organs": plain}, indent=2, ensure_ascii=False))
+        emit(dumps({"schema": "lymphorisk/organs/1", "organs": plain}))
         return
     for n, o in chosen.items():
         say(n)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
 
 from lymphorisk import parameters as store
 from lymphorisk.cli.options import JSON
-from lymphorisk.cli.output import say
+from lymphorisk.cli.output import emit, say
 
 
 @click.command()
@@ -42,8 +41,10 @@ def parameters(topic: str | None, assumed: bool, as_json: bool) -> None:
                 "note": p.note,
             }
     if as_json:
+        from lymphorisk.report.json_ import dumps
+
         envelope = {"schema": "lymphorisk/parameters/1", "parameter_set": store.set_id(), "parameters": table}
-        say(json.dumps(envelope, indent=2, ensure_ascii=False))
+        emit(dumps(envelope))
         return
     say(f"parameter set {store.set_id()}")
     for name, row in table.items():

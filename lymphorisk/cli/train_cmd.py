@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,10 @@ import click
 
 from lymphorisk.cli.options import with_options
 from lymphorisk.cli.output import SAFETY, emit, finish, message, outputs_of, say
+from lymphorisk.cli.reporting import report_option
 from lymphorisk.errors import InputError, ScenarioError
 from lymphorisk.outputs import Outputs
+from lymphorisk.outputs.kinds import report_kind
 
 COHORT = click.argument("cohort", required=False, type=click.Path(path_type=Path))
 IGNORE = click.option("--ignore", multiple=True, metavar="COLUMN", help="Leave a column out; repeat.")
@@ -36,7 +37,7 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable re
 @IGNORE
 @click.option("--seed", default=20261, show_default=True)
 @click.option("--workers", default=2, show_default=True, help="Processes that simulate plans (--insilico).")
-@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write the evaluation as one HTML page.")
+@report_option("Write the evaluation as a report: .html or .pdf.", "--report", "--html", "report")
 @with_options(SAFETY)
 @JSON
 def train(
@@ -51,7 +52,7 @@ def train(
     ignore: tuple[str, ...],
     seed: int,
     workers: int,
-    html: Path | None,
+    report: Path | None,
     as_json: bool,
     **given: Any,
 ) -> None:
@@ -68,7 +69,7 @@ def train(
         raise click.UsageError("give a cohort file, or --insilico N")
     outputs = outputs_of(given, cohort, counts)
     outputs.expect(out, "model")
-    outputs.expect(html, "page")
+    outputs.expect(report, report_kind(report) if report else "page")
     with outputs:
         folder = outputs.folder(out)
         if insilico is not None:
@@ -88,8 +89,8 @@ def train(
         for f in done.findings:
             message(f"{f.severity}: {f.code} {f.what}")
         notes = [f"{f.code} {f.what}" for f in done.findings]
-        written = _shown(done.evaluation, f"Predictor {out.name}", folder, (html, outputs), as_json, "train", notes)
-        finish(outputs, **{str(out): "model", str(html): "evaluation"})
+        written = _shown(done.evaluation, f"Predictor {out.name}", folder, (report, outputs), as_json, "train", notes)
+        finish(outputs, **{str(out): "model", str(report): "evaluation"})
     emit(written)
 
 
@@ -104,7 +105,7 @@ def train(
     metavar="OUT",
     help="Fit the calibration line (intercept, and slope when events allow) to the cohort; write the model to OUT.",
 )
-@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write the evaluation as one HTML page.")
+@report_option("Write the evaluation as a report: .html or .pdf.", "--report", "--html", "report")
 @with_options(SAFETY)
 @JSON
 def evaluate(
@@ -112,7 +113,7 @@ def evaluate(
     cohort: Path,
     ignore: tuple[str, ...],
     recalibrated: Path | None,
-    html: Path | None,
+    report: Path | None,
     as_json: bool,
     **given: Any,
 ) -> None:
@@ -122,7 +123,7 @@ def evaluate(
     judged = _folder(model)
     outputs = outputs_of(given, judged, cohort)
     outputs.expect(recalibrated, "model")
-    outputs.expect(html, "page")
+    outputs.expect(report, report_kind(report) if report else "page")
     result = evaluate_model(judged, cohort, ignore=ignore)
     with outputs:
         if recalibrated is not None:
@@ -130,8 +131,8 @@ def evaluate(
             for outcome, line in recalibrate(judged, cohort, folder, ignore=ignore).items():
                 message(f"{outcome}: new log-odds = {line.intercept:+.2f} + {line.slope:.2f} x old")
         title = f"{judged.name} on {cohort.stem}"
-        written = _shown(result, title, judged, (html, outputs), as_json, "evaluate", result["findings"])
-        finish(outputs, **{str(recalibrated): "recalibrated model", str(html): "evaluation"})
+        written = _shown(result, title, judged, (report, outputs), as_json, "evaluate", result["findings"])
+        finish(outputs, **{str(recalibrated): "recalibrated model", str(report): "evaluation"})
     emit(written)
 
 
@@ -146,16 +147,19 @@ def _shown(
 ) -> str:
     """The evaluation as text or JSON; its page is added to the outputs."""
     from lymphorisk import predict
-    from lymphorisk.report.evaluation import evaluation_html, evaluation_text
+    from lymphorisk.report import evaluation as reported
+    from lymphorisk.report import formats
+    from lymphorisk.report.json_ import dumps
 
-    html, outputs = page
-    if html is not None:
+    report, outputs = page
+    if report is not None:
         judged = predict.load(folder)
         beeswarms = {o: predict.beeswarm(judged, o) for o in judged.outcomes if o in evaluation["outcomes"]}
-        outputs.add(html, evaluation_html(evaluation, title, notes, beeswarms))
+        made = reported.report(evaluation, title, notes, beeswarms)
+        outputs.add(report, formats.written(report, made))
     if as_json:
-        return json.dumps({"schema": f"lymphorisk/{command}/1", **evaluation}, indent=1) + "\n"
-    return evaluation_text(evaluation)
+        return dumps({"schema": f"lymphorisk/{command}/1", **evaluation})
+    return reported.evaluation_text(evaluation)
 
 
 @click.group()
@@ -180,6 +184,7 @@ def listed(as_json: bool) -> None:
     """The predictors beside this program."""
     from lymphorisk import predict
     from lymphorisk.analysis.risk import shipped_models
+    from lymphorisk.report.json_ import dumps
 
     folder = shipped_models()
     rows = []
@@ -187,7 +192,7 @@ def listed(as_json: bool) -> None:
         p = predict.load(path)
         rows.append({"name": p.name, "identity": p.identity, "trained_on": p.trained_on, "features": len(p.features)})
     if as_json:
-        say(json.dumps({"schema": "lymphorisk/model-list/1", "models": rows}, indent=1))
+        emit(dumps({"schema": "lymphorisk/model-list/1", "models": rows}))
         return
     for row in rows:
         say(f"{row['name']}  {row['identity']}  trained on {row['trained_on']}, {row['features']} features")

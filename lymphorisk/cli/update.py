@@ -9,6 +9,7 @@ import click
 
 from lymphorisk.cli.options import ALC_UNIT, JSON, with_options
 from lymphorisk.cli.output import SAFETY, emit, finish, outputs_of, working
+from lymphorisk.cli.reporting import report_option
 from lymphorisk.errors import ScenarioError
 from lymphorisk.units import number_from
 
@@ -17,9 +18,7 @@ from lymphorisk.units import number_from
 @click.argument("result", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--alc", "counts", multiple=True, required=True, metavar="DAY=VALUE", help="Count on a day; repeat.")
 @ALC_UNIT
-@click.option(
-    "--report", type=click.Path(dir_okay=False, path_type=Path), help="Write a page with prior and posterior."
-)
+@report_option("Write a report with prior and posterior: .html or .pdf.")
 @with_options(SAFETY)
 @JSON
 def update(
@@ -34,7 +33,7 @@ def update(
     with working("updating"):
         from lymphorisk.analysis.midcourse import updated
         from lymphorisk.analysis.saved import read_saved
-        from lymphorisk.report import midcourse
+        from lymphorisk.report import formats, midcourse
         from lymphorisk.report.json_ import dumps
         from lymphorisk.units import alc_from
 
@@ -42,7 +41,7 @@ def update(
         made = updated(read_saved(result), measured)
     with outputs:
         if report is not None:
-            outputs.add(report, midcourse.html(made))
+            outputs.add(report, formats.written(report, midcourse.report(made)))
         written = dumps(midcourse.to_dict(made)) if as_json else midcourse.text(made)
         finish(outputs, **{str(report): "report"})
     emit(written)

@@ -110,13 +110,13 @@ def search(
         )
         if on_progress is not None:
             on_progress(i + 1, len(every))
-    marked = _frontier(judged)
+    marked = frontier(judged)
     # sorted() is stable: equal schedules stay nearest first
     ordered = sorted(marked, key=lambda f: (not f.meets, 0.0 if f.meets else -(f.joint or 0.0)))
     return SearchResult(regimen, tuple(knobs), tuple(ordered), on.decision.search_from, on.draws.n, chosen.seed)
 
 
-def _frontier(found: Sequence[Found]) -> list[Found]:
+def frontier(found: Sequence[Found]) -> list[Found]:
     """Mark the schedules no other beats in both depth and duration."""
     order = sorted(range(len(found)), key=lambda i: (found[i].depth, found[i].duration))
     best = np.inf

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lymphorisk.absent import Absent
 from lymphorisk.analysis.bloodonly import BloodResult, SweepPoint
-from lymphorisk.circulation import BloodSummary
+from lymphorisk.circulation import BloodDose, BloodSummary
+from lymphorisk.report.content import EDIC_NAMES
 from lymphorisk.report.json_ import blood_to_dict
+from lymphorisk.report.palette import LIGHT, figure_css, variables
 from lymphorisk.report.svg import Drawing, Scale, log_ticks, nice_ticks, round_up
+from lymphorisk.report.table import Column, Table, tabled, text_lines
 from lymphorisk.report.wording import by_organ
 
 SWEEP_SCHEMA = "lymphorisk/blood-sweep/1"
 NAMED = '<svg xmlns="http://www.w3.org/2000/svg"'
-STYLE = (
-    "svg{background:#fff;font:13px sans-serif}.grid{stroke:#d8dde3;fill:none}.axis{stroke:#333;fill:none}"
-    "text{fill:#222}.s0,.s1{stroke-width:2.2;fill:none}.s0{stroke:#0b5394}.s1{stroke:#a63d0f;stroke-dasharray:7 4}"
-)
-EDIC_NAMES = {"edic_gy": "EDIC", "edric_gy": "EDRIC", "edic_esophagus_gy": "EDIC, oesophageal"}
+STYLE = f":root{{{variables(LIGHT)}}}svg{{background:#fff;font-family:sans-serif}}{figure_css()}"
 
 
 def to_dict(result: BloodResult) -> dict[str, Any]:
@@ -29,34 +28,72 @@ def to_dict(result: BloodResult) -> dict[str, Any]:
 def text(result: BloodResult) -> str:
     """Fraction, course and bounds side by side; organs; EDIC."""
     b = result.blood
-    names = ["fraction"] if len(b.fraction) == 1 else [f"fraction of {i + 1}" for i in range(len(b.fraction))]
-    columns: list[tuple[str, BloodSummary]] = [*zip(names, b.fraction, strict=True), ("course", b.course)]
-    columns += [(name.replace("_", " "), s) for name, s in b.bounds.items()]
-    out = [f"{b.network}, engine {b.engine}, {b.stages} stages", ""]
-    out.append(f"{'':24}" + "".join(f"{name:>14}" for name, _ in columns))
-    rows: list[tuple[str, Any]] = [
-        ("mean [Gy]", lambda s: f"{s.mean_gy:.4f}"),
-        ("standard deviation [Gy]", lambda s: f"{s.sd_gy:.4f}"),
-        ("D2% [Gy]", lambda s: f"{s.d2_gy:.4f}"),
-        ("V>0 [%]", lambda s: f"{100 * s.v_gt_0:.2f}"),
-        ("V>0.07Gy [%]", lambda s: f"{100 * s.v_gt_0_07:.2f}"),
-        ("V>0.125Gy [%]", lambda s: f"{100 * s.v_gt_0_125:.2f}"),
-        ("V>=0.5Gy [%]", lambda s: f"{100 * s.v_ge_0_5:.2f}"),
-    ]
-    out += [f"{label:24}" + "".join(f"{show(s):>14}" for _, s in columns) for label, show in rows]
-    out += ["", "surviving lymphocytes in blood [%], no replacement"]
-    for name in b.course.surviving:
-        out.append(f"{name:24}" + "".join(f"{100 * s.surviving.get(name, float('nan')):14.2f}" for _, s in columns))
-    out += ["", "mean course dose by organ [Gy]"]
-    out += [f"  {organ:30}{dose:10.4f}" for organ, dose in by_organ(b.by_organ).items() if dose > 0]
-    out += ["", "effective dose to immune cells [Gy]"]
-    for key, label in EDIC_NAMES.items():
-        value = result.edic[key]
-        out.append(f"  {label:30}" + (f"  {value.reason}" if isinstance(value, Absent) else f"{value:10.2f}"))
+    out = [f"{b.network}, engine {b.engine}, {b.stages} stages", "", *text_lines(dose_table(b), "")]
+    out += ["", "surviving lymphocytes in blood [%], no replacement", *text_lines(surviving_table(b), "")]
+    out += ["", "mean course dose by organ [Gy]", *text_lines(organ_table(b))]
+    out += ["", "effective dose to immune cells [Gy]", *text_lines(edic_table(result.edic))]
     noted = [f for f in result.findings if f.severity != "info"]
     if noted:
         out += ["", *(f"{f.code} {f.severity}: {f.what}" for f in noted)]
     return "\n".join(out) + "\n"
+
+
+def _summaries(b: BloodDose) -> dict[str, BloodSummary]:
+    names = ["fraction"] if len(b.fraction) == 1 else [f"fraction of {i + 1}" for i in range(len(b.fraction))]
+    bounds = {name.replace("_", " "): s for name, s in b.bounds.items()}
+    return {**dict(zip(names, b.fraction, strict=True)), "course": b.course, **bounds}
+
+
+Measure = tuple[str, Callable[[BloodSummary], str]]
+MEASURES: tuple[Measure, ...] = (
+    ("mean [Gy]", lambda s: f"{s.mean_gy:.4f}"),
+    ("standard deviation [Gy]", lambda s: f"{s.sd_gy:.4f}"),
+    ("D2% [Gy]", lambda s: f"{s.d2_gy:.4f}"),
+    ("V>0 [%]", lambda s: f"{100 * s.v_gt_0:.2f}"),
+    ("V>0.07Gy [%]", lambda s: f"{100 * s.v_gt_0_07:.2f}"),
+    ("V>0.125Gy [%]", lambda s: f"{100 * s.v_gt_0_125:.2f}"),
+    ("V>=0.5Gy [%]", lambda s: f"{100 * s.v_ge_0_5:.2f}"),
+)
+
+
+def dose_table(b: BloodDose) -> Table:
+    """A line a measure, a column a summary: fraction, course, bounds."""
+    return _by_summary("Blood dose", MEASURES, b)
+
+
+def surviving_table(b: BloodDose) -> Table:
+    """A line a survival model, a column a summary. [%]"""
+
+    def measure(name: str) -> Measure:
+        return name, lambda s: f"{100 * s.surviving[name]:.2f}" if name in s.surviving else "-"
+
+    return _by_summary("Surviving lymphocytes [%]", [measure(name) for name in b.course.surviving], b)
+
+
+def _by_summary(caption: str, measures: Sequence[Measure], b: BloodDose) -> Table:
+    def column(head: str, s: BloodSummary) -> Column[Measure]:
+        return Column(head, lambda m: m[1](s), numeric=True)
+
+    columns: list[Column[Measure]] = [Column("", lambda m: m[0], width=4)]
+    return tabled(caption, measures, [*columns, *(column(head, s) for head, s in _summaries(b).items())])
+
+
+def organ_table(b: BloodDose) -> Table:
+    """What each organ's blood adds to the mean course dose. [Gy]"""
+    columns: tuple[Column[tuple[str, float]], ...] = (
+        Column("organ", lambda r: r[0]),
+        Column("Gy", lambda r: f"{r[1]:.4f}", numeric=True),
+    )
+    return tabled("Mean course dose by organ", [r for r in by_organ(b.by_organ).items() if r[1] > 0], columns)
+
+
+def edic_table(edic: Mapping[str, float | Absent]) -> Table:
+    """Effective doses, or why there are none."""
+    columns: tuple[Column[tuple[str, float | Absent]], ...] = (
+        Column("model", lambda r: EDIC_NAMES.get(r[0], r[0])),
+        Column("Gy", lambda r: r[1].reason if isinstance(r[1], Absent) else f"{r[1]:.2f}"),
+    )
+    return tabled("Effective dose to immune cells", edic.items(), columns)
 
 
 def sweep_to_dict(rows: Sequence[SweepPoint]) -> dict[str, Any]:
@@ -80,14 +117,21 @@ def sweep_to_dict(rows: Sequence[SweepPoint]) -> dict[str, Any]:
 
 def sweep_text(rows: Sequence[SweepPoint]) -> str:
     """One line a beam-on time."""
+    return "\n".join(text_lines(sweep_table(rows), "")) + "\n"
+
+
+def sweep_table(rows: Sequence[SweepPoint]) -> Table:
+    """Blood dose of a fraction and survival over the course, by beam-on time."""
     form = next(iter(rows[0].course.surviving))
-    head = ("beam-on s", "mean Gy", "V>0 %", "V>0.125 %", "D2% Gy", f"surviving course % ({form})")
-    out = ["".join(f"{h:>12}" for h in head)]
-    for r in rows:
-        f = r.fraction
-        cells = (r.beam_on_s, f.mean_gy, 100 * f.v_gt_0, 100 * f.v_gt_0_125, f.d2_gy, 100 * r.course.surviving[form])
-        out.append("".join(f"{c:12.4g}" for c in cells))
-    return "\n".join(out) + "\n"
+    columns: tuple[Column[SweepPoint], ...] = (
+        Column("beam-on s", lambda r: f"{r.beam_on_s:.4g}", numeric=True),
+        Column("mean Gy", lambda r: f"{r.fraction.mean_gy:.4g}", numeric=True),
+        Column("V>0 %", lambda r: f"{100 * r.fraction.v_gt_0:.4g}", numeric=True),
+        Column("V>0.125 %", lambda r: f"{100 * r.fraction.v_gt_0_125:.4g}", numeric=True),
+        Column("D2% Gy", lambda r: f"{r.fraction.d2_gy:.4g}", numeric=True),
+        Column(f"surviving course % ({form})", lambda r: f"{100 * r.course.surviving[form]:.4g}", numeric=True),
+    )
+    return tabled("Blood dose by beam-on time", rows, columns)
 
 
 def sweep_figure(rows: Sequence[SweepPoint]) -> str:
@@ -109,8 +153,8 @@ def sweep_figure(rows: Sequence[SweepPoint]) -> str:
     right = Scale(0.0, round_up(max(hot)), 300, 20)
     d.y_axis(y, 70, 640, nice_ticks(0.0, most, 5), "surviving, course [%]")
     d.x_axis(x, 300, 20, log_ticks(times[0], times[-1]), "beam-on time of a fraction [s]")
-    d.line([(x(t), y(v)) for t, v in zip(times, alive, strict=True)], "line s0")
-    d.line([(x(t), right(v)) for t, v in zip(times, hot, strict=True)], "line s1 dash1")
+    d.line([(x(t), y(v)) for t, v in zip(times, alive, strict=True)], "curve c0")
+    d.line([(x(t), right(v)) for t, v in zip(times, hot, strict=True)], "curve c1", "7 4")
     d.text(x(times[0]) + 6, y(alive[0]) - 8, f"surviving ({form})", "label")
     d.text(x(times[-1]) - 6, right(hot[-1]) + 22, "D2% of a fraction, right scale [Gy]", "label", "end")
     for tick in nice_ticks(0.0, round_up(max(hot)), 4):

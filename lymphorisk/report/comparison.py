@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from lymphorisk.analysis import Analysis
 from lymphorisk.analysis.compare import Comparison
 from lymphorisk.findings import Finding
-from lymphorisk.report import overlay, page
-from lymphorisk.report.wording import POOL_LABELS, chance, digits
+from lymphorisk.report import overlay
+from lymphorisk.report.document import Document, Figure, Paragraph, Section
+from lymphorisk.report.table import Column, Table, tabled, text_lines
+from lymphorisk.report.wording import POOL_LABELS, chance, digits, short
 
 SCHEMA = "lymphorisk/compare/1"
 #: Organs listed in the text, largest change first.
 ORGANS_SHOWN = 12
 #: Organs drawn in the overlay, largest change first.
 PANELS = 6
+#: Changes of the nadir smaller than this are not shown. [ln]
+UNSEEN = 0.0005
+#: Letters of a plan's name in the head of a column.
+NAME_SHOWN = 24
 
 
 def to_dict(compared: Sequence[Comparison], names: Sequence[str], noted: Sequence[Finding] = ()) -> dict[str, Any]:
@@ -62,122 +68,164 @@ def to_dict(compared: Sequence[Comparison], names: Sequence[str], noted: Sequenc
     }
 
 
-def text(compared: Sequence[Comparison], names: Sequence[str], noted: Sequence[Finding] = ()) -> str:
-    """A block for each plan against the first."""
-    out = [f"{f.code} {f.severity}: {f.what}; {f.hint}\n" for f in noted]
-    for name, c in zip(names[1:], compared, strict=True):
-        a, b, d = c.first.forecast, c.second.forecast, c.forecast
-        out += [
-            f"{names[0]}  against  {name}",
-            "",
-            c.sentence,
-            "",
-            f"{'':26}{'first':>12}{'second':>12}   change (95 % band, same draws)",
-            f"{'nadir [10^9/L]':26}{a.nadir.median:12.2f}{b.nadir.median:12.2f}   "
-            f"{d.nadir.p50:+.2f} ({d.nadir.p025:+.2f} to {d.nadir.p975:+.2f})",
-            f"{'days below 0.5':26}{a.days_below['0.5'].p50:12.0f}{b.days_below['0.5'].p50:12.0f}   "
-            f"{d.days_below_0_5.p50:+.0f} ({d.days_below_0_5.p025:+.0f} to {d.days_below_0_5.p975:+.0f})",
-        ]
-        for g in ("2", "3", "4"):
-            p, q = 100 * a.grade_probability[g], 100 * b.grade_probability[g]
-            out.append(
-                f"{f'P(grade {g} or worse) [%]':26}{p:12.0f}{q:12.0f}   "
-                f"{100 * d.probability[g]:+.0f} (standard error {100 * d.probability_se[g]:.0f})"
-            )
-        out.append(f"{'mean blood dose [Gy]':26}{c.blood_mean_gy[0]:12.2f}{c.blood_mean_gy[1]:12.2f}")
-        out += ["", "mean course dose [Gy]"]
-        for o in c.organs[:ORGANS_SHOWN]:
-            mark = "  (surrogate in a plan)" if o.surrogate else ""
-            out.append(f"  {o.organ:24}{o.first_gy:12.2f}{o.second_gy:12.2f}   {o.change_gy:+.2f}{mark}")
-        if c.drivers:
-            out += ["", "what moves the nadir (one pool exchanged at a time)"]
-            out += [f"  {pool:24}{100 * (math.exp(x) - 1):+.1f} %" for pool, x in c.drivers.items() if abs(x) > 0.0005]
-        out.append("")
-    return "\n".join(out)
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A number of two plans and its difference on the same draws, each as printed."""
+
+    name: str
+    first: str
+    second: str
+    change: str
+    band: str
 
 
-def html(compared: Sequence[Comparison], names: Sequence[str], noted: Sequence[Finding] = ()) -> str:
-    """All plans on one axis, then each against the first."""
-    plans = [compared[0].first, *(c.second for c in compared)]
-    changed = list(dict.fromkeys(o.organ for c in compared for o in c.organs if not o.surrogate and o.change_gy != 0))
-    drawn = {o: [a.organs[o].course for a in plans] for o in changed if all(o in a.organs for a in plans)}
-    panels = dict(list(drawn.items())[:PANELS])
-    table = page.Table(
-        "All plans",
-        ("Plan", "Nadir [10⁹/L]", "90 % band", "Grade 3 or worse", "Grade 4", "Days below 0.5", "Mean blood dose [Gy]"),
-        [
-            (
-                name,
-                digits(a.forecast.nadir.median, 2),
-                f"{digits(a.forecast.nadir.p05, 2)} to {digits(a.forecast.nadir.p95, 2)}",
-                chance(a.forecast.grade_probability["3"]),
-                chance(a.forecast.grade_probability["4"]),
-                f"{a.forecast.days_below['0.5'].p50:.0f}",
-                digits(a.blood.course.mean_gy),
-            )
-            for name, a in zip(names, plans, strict=True)
-        ],
-        (1, 2, 3, 4, 5, 6),
-    )
-    forecast = overlay.forecasts([(n, a.forecast) for n, a in zip(names, plans, strict=True)])
-    sections = [page.Section("Forecasts", figures=((forecast, "Thick: medians. Thin: 80 % bands."),), tables=(table,))]
-    if panels:
-        caption = "Cumulative histograms of the course, the organs that change most; surrogates are not drawn."
-        sections.append(page.Section("Organ doses", figures=((overlay.dvhs(panels, names), caption),)))
-    sections += [_against(c, names[0], name) for name, c in zip(names[1:], compared, strict=True)]
-    sections.append(_provenance(names, plans))
-    return page.render(" against ".join(names), [*(f.what for f in noted), *(c.sentence for c in compared)], sections)
-
-
-def _provenance(names: Sequence[str], plans: Sequence[Analysis]) -> page.Section:
-    p = plans[0].provenance
-    said = f"lymphorisk {p.version}, parameter set {p.parameter_set}, seed {p.seed}, {p.draws} draws in every plan."
-    files = [(name, *file) for name, a in zip(names, plans, strict=True) for file in a.provenance.inputs]
-    return page.Section(
-        "Provenance",
-        (said,),
-        tables=(page.Table("Input files", ("Plan", "Role", "SOP Instance UID", "SHA-256"), files),),
-    )
-
-
-def _against(c: Comparison, first: str, second: str) -> page.Section:
-    d = c.forecast
-    rows = [
-        ("Nadir [10⁹/L]", f"{d.nadir.p50:+.2f}", f"{d.nadir.p025:+.2f} to {d.nadir.p975:+.2f}"),
-        (
+def changes(c: Comparison) -> list[Change]:
+    """Forecast, grades and blood dose of two plans."""
+    a, b, d = c.first.forecast, c.second.forecast, c.forecast
+    out = [
+        Change(
+            "Nadir [10⁹/L]",
+            digits(a.nadir.median, 2),
+            digits(b.nadir.median, 2),
+            f"{d.nadir.p50:+.2f}",
+            f"{d.nadir.p025:+.2f} to {d.nadir.p975:+.2f}",
+        ),
+        Change(
             "Days below 0.5",
+            f"{a.days_below['0.5'].p50:.0f}",
+            f"{b.days_below['0.5'].p50:.0f}",
             f"{d.days_below_0_5.p50:+.0f}",
             f"{d.days_below_0_5.p025:+.0f} to {d.days_below_0_5.p975:+.0f}",
         ),
     ]
-    rows += [
-        (
-            f"P(grade {g} or worse), points",
+    out += [
+        Change(
+            f"P(grade {g} or worse) [%]",
+            f"{100 * a.grade_probability[g]:.0f}",
+            f"{100 * b.grade_probability[g]:.0f}",
             f"{100 * d.probability[g]:+.0f}",
             f"standard error {100 * d.probability_se[g]:.0f}",
         )
         for g in ("2", "3", "4")
     ]
-    a, b = c.blood_mean_gy
-    rows.append(("Mean blood dose [Gy]", f"{b - a:+.2f}", f"{digits(a)} to {digits(b)}, computed once"))
-    organs = [
+    first, second = c.blood_mean_gy
+    out.append(Change("Mean blood dose [Gy]", digits(first), digits(second), f"{second - first:+.2f}", "computed once"))
+    return out
+
+
+def difference_table(c: Comparison, first: str, second: str) -> Table:
+    """Two plans and their difference."""
+    return tabled(
+        "Difference on the same draws",
+        changes(c),
         (
-            o.organ,
-            digits(o.first_gy),
-            digits(o.second_gy),
-            f"{o.change_gy:+.2f}",
-            "surrogate in a plan" if o.surrogate else "",
-        )
-        for o in c.organs[:ORGANS_SHOWN]
+            Column("", lambda r: r.name, width=4),
+            Column(_named(first, "first"), lambda r: r.first, numeric=True),
+            Column(_named(second, "second"), lambda r: r.second, numeric=True),
+            Column("Median change", lambda r: r.change, numeric=True),
+            Column("95 % band", lambda r: r.band, numeric=True, width=3),
+        ),
+    )
+
+
+def organ_table(c: Comparison, first: str, second: str) -> Table:
+    """Mean doses of organs, largest change first."""
+    return tabled(
+        "Mean course dose [Gy]",
+        c.organs[:ORGANS_SHOWN],
+        (
+            Column("Organ", lambda o: short(o.organ), width=4),
+            Column(_named(first, "first"), lambda o: digits(o.first_gy), numeric=True),
+            Column(_named(second, "second"), lambda o: digits(o.second_gy), numeric=True),
+            Column("Change", lambda o: f"{o.change_gy:+.2f}", numeric=True),
+            Column("Remark", lambda o: "surrogate in a plan" if o.surrogate else "", width=3),
+        ),
+    )
+
+
+def driver_table(c: Comparison) -> Table:
+    """What each pool's dose does to the nadir."""
+    moved = [(p, x) for p, x in c.drivers.items() if abs(x) > UNSEEN]
+    return tabled(
+        "What moves the nadir: one pool's dose exchanged at a time",
+        moved,
+        (
+            Column("Pool", lambda r: POOL_LABELS.get(r[0], r[0])),
+            Column("Change of the nadir", lambda r: f"{100 * (math.exp(r[1]) - 1):+.1f} %", numeric=True),
+        ),
+    )
+
+
+def _named(name: str, place: str) -> str:
+    """A plan's name as a head, with its place: two plans may share a name."""
+    return f"{place}: {short(name, NAME_SHOWN)}"
+
+
+def text(compared: Sequence[Comparison], names: Sequence[str], noted: Sequence[Finding] = ()) -> str:
+    """A block for each plan against the first."""
+    out = [f"{f.code} {f.severity}: {f.what}; {f.hint}\n" for f in noted]
+    for name, c in zip(names[1:], compared, strict=True):
+        out += [f"{short(names[0])}  against  {short(name)}", "", c.sentence, ""]
+        for table in _tables(c, names[0], name):
+            out += [table.caption, *text_lines(table), ""]
+    return "\n".join(out)
+
+
+def _tables(c: Comparison, first: str, second: str) -> tuple[Table, ...]:
+    tables = (difference_table(c, first, second), organ_table(c, first, second), driver_table(c))
+    return tuple(t for t in tables if t.rows)
+
+
+def plan_table(plans: Sequence[Analysis], names: Sequence[str]) -> Table:
+    """Every plan's forecast in a line."""
+    columns: tuple[Column[tuple[str, Analysis]], ...] = (
+        Column("Plan", lambda r: short(r[0]), width=4),
+        Column("Nadir [10⁹/L]", lambda r: digits(r[1].forecast.nadir.median, 2), numeric=True),
+        Column(
+            "90 % band",
+            lambda r: f"{digits(r[1].forecast.nadir.p05, 2)} to {digits(r[1].forecast.nadir.p95, 2)}",
+            numeric=True,
+            width=3,
+        ),
+        Column("Grade 3 or worse", lambda r: chance(r[1].forecast.grade_probability["3"]), numeric=True),
+        Column("Grade 4", lambda r: chance(r[1].forecast.grade_probability["4"]), numeric=True),
+        Column("Days below 0.5", lambda r: f"{r[1].forecast.days_below['0.5'].p50:.0f}", numeric=True),
+        Column("Mean blood dose [Gy]", lambda r: digits(r[1].blood.course.mean_gy), numeric=True),
+    )
+    return tabled("All plans", list(zip(names, plans, strict=True)), columns)
+
+
+def report(compared: Sequence[Comparison], names: Sequence[str], noted: Sequence[Finding] = ()) -> Document:
+    """All plans on one axis, then each against the first."""
+    plans = [compared[0].first, *(c.second for c in compared)]
+    changed = list(dict.fromkeys(o.organ for c in compared for o in c.organs if not o.surrogate and o.change_gy != 0))
+    drawn = {o: [a.organs[o].course for a in plans] for o in changed if all(o in a.organs for a in plans)}
+    panels = dict(list(drawn.items())[:PANELS])
+    forecast = overlay.forecasts([(n, a.forecast) for n, a in zip(names, plans, strict=True)])
+    sections = [
+        Section("Forecasts", (Figure(forecast, "Thick: medians. Thin: 80 % bands."), plan_table(plans, names))),
     ]
-    drivers = [
-        (POOL_LABELS.get(p, p), f"{100 * (math.exp(x) - 1):+.1f} %") for p, x in c.drivers.items() if abs(x) > 0.0005
+    if panels:
+        caption = "Cumulative histograms of the course, the organs that change most; surrogates are not drawn."
+        sections.append(Section("Organ doses", (Figure(overlay.dvhs(panels, names), caption),)))
+    sections += [
+        Section(f"{name} against {names[0]}", (Paragraph(c.sentence), *_tables(c, names[0], name)))
+        for name, c in zip(names[1:], compared, strict=True)
     ]
-    tables = [
-        page.Table("Difference on the same draws", ("", "Median change", "95 % band"), rows, (1, 2)),
-        page.Table("Mean course dose [Gy]", ("Organ", first, second, "Change", ""), organs, (1, 2, 3)),
-    ]
-    if drivers:
-        caption = "What moves the nadir: one pool's dose exchanged at a time"
-        tables.append(page.Table(caption, ("Pool", "Change of the nadir"), drivers, (1,)))
-    return page.Section(f"{second} against {first}", (c.sentence,), tables=tuple(tables))
+    sections.append(_provenance(names, plans))
+    lead = (*(f.what for f in noted), *(c.sentence for c in compared))
+    return Document(" against ".join(names), lead, tuple(sections))
+
+
+def _provenance(names: Sequence[str], plans: Sequence[Analysis]) -> Section:
+    p = plans[0].provenance
+    said = f"lymphorisk {p.version}, parameter set {p.parameter_set}, seed {p.seed}, {p.draws} draws in every plan."
+    files = [(name, file) for name, a in zip(names, plans, strict=True) for file in a.provenance.inputs]
+    columns: tuple[Column[tuple[str, tuple[str, str, str]]], ...] = (
+        Column("Plan", lambda r: short(r[0])),
+        Column("Role", lambda r: r[1][0], width=1.5),
+        Column("SOP Instance UID", lambda r: r[1][1], width=5, style="code"),
+        Column("SHA-256", lambda r: r[1][2], width=6, style="code"),
+    )
+    table = (tabled("Input files", files, columns),) if files else ()
+    return Section("Provenance", (Paragraph(said), *table))

@@ -1,57 +1,161 @@
-"""The report in the form its file name asks for."""
+"""A report as blocks under headings; formats lay it out, nobody else does."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import ClassVar
 
-from lymphorisk.errors import InputError
+from lymphorisk.report.svg import Drawing
+from lymphorisk.report.table import Table
+from lymphorisk.version import __version__
 
-if TYPE_CHECKING:
-    from lymphorisk.analysis import Analysis
-    from lymphorisk.report.content import ProtocolTable
+TITLE = "Lymphocyte report"
 
 
-def document(
-    path: Path,
-    analysis: Analysis,
-    identity: tuple[str, str] | None = None,
-    protocol: ProtocolTable | None = None,
-    written: str = "",
-) -> str | bytes:
-    """PDF for a name ending in .pdf, else the page; other parameters as in `html.render`.
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """A few sentences; `weight` is ``plain``, ``strong`` or ``small``."""
 
-    Raises
-    ------
-    InputError
-        A PDF is asked for and reportlab is not installed.
+    kind: ClassVar[str] = "paragraph"
+    text: str
+    weight: str = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Bullets:
+    """Sentences under one another."""
+
+    kind: ClassVar[str] = "bullets"
+    items: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Callout:
+    """What a reader must not miss."""
+
+    kind: ClassVar[str] = "callout"
+    title: str
+    items: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Subheading:
+    """A heading inside a section."""
+
+    kind: ClassVar[str] = "subheading"
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tiles:
+    """Numbers a reader looks for first: label, value, what else."""
+
+    kind: ClassVar[str] = "tiles"
+    tiles: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A drawing with its caption."""
+
+    kind: ClassVar[str] = "figure"
+    drawing: Drawing
+    caption: str
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A figure another package drew, as an SVG element; only a page can show it."""
+
+    kind: ClassVar[str] = "picture"
+    key: str
+    svg: str
+    caption: str
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Blocks left and right; under one another where there is no room."""
+
+    kind: ClassVar[str] = "beside"
+    left: tuple[Block, ...]
+    right: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """Blocks a reader may unfold."""
+
+    kind: ClassVar[str] = "folded"
+    summary: str
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Signatures:
+    """Lines to sign on."""
+
+    kind: ClassVar[str] = "signatures"
+    names: tuple[str, ...]
+
+
+Block = Paragraph | Bullets | Callout | Subheading | Tiles | Figure | Picture | Beside | Folded | Signatures | Table
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """What stands under one heading."""
+
+    heading: str
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One report.
+
+    Attributes
+    ----------
+    title : str
+        Its first line.
+    lead : tuple of str
+        The answer in sentences.
+    sections : tuple of Section
+    opening : tuple of Block
+        What stands between the answer and the first heading.
+    meta : tuple of str
+        Lines under the title.
+    above : str
+        A line above the title.
     """
-    if path.suffix.lower() != ".pdf":
-        from lymphorisk.report import html
 
-        return html.render(analysis, identity, protocol=protocol, written=written)
-    return pdf(analysis, identity, protocol, written)
+    title: str
+    lead: tuple[str, ...]
+    sections: tuple[Section, ...]
+    opening: tuple[Block, ...] = ()
+    meta: tuple[str, ...] = ()
+    above: str = field(default=f"lymphorisk {__version__}")
+
+    def tables(self) -> tuple[Table, ...]:
+        """Every table, in order."""
+        return tuple(b for b in self.blocks() if isinstance(b, Table))
+
+    def figures(self) -> tuple[Figure, ...]:
+        """Every figure of our own, in order."""
+        return tuple(b for b in self.blocks() if isinstance(b, Figure))
+
+    def blocks(self) -> tuple[Block, ...]:
+        """Every block, those inside others too, in order."""
+        return walk((*self.opening, *(b for s in self.sections for b in s.blocks)))
 
 
-def pdf(
-    analysis: Analysis,
-    identity: tuple[str, str] | None = None,
-    protocol: ProtocolTable | None = None,
-    written: str = "",
-) -> bytes:
-    """The report as PDF.
-
-    Raises
-    ------
-    InputError
-        reportlab is not installed.
-    """
-    try:
-        import reportlab  # noqa: F401
-    except ImportError as error:
-        raise InputError(
-            "a PDF report needs reportlab", "pip install 'lymphorisk[pdf]', or name a .html file"
-        ) from error
-    from lymphorisk.report.pdf import render
-
-    return render(analysis, identity, protocol=protocol, written=written)
+def walk(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
+    """Blocks and the blocks inside them, in order."""
+    out: list[Block] = []
+    for block in blocks:
+        out.append(block)
+        if isinstance(block, Beside):
+            out += walk((*block.left, *block.right))
+        if isinstance(block, Folded):
+            out += walk(block.blocks)
+    return tuple(out)

@@ -15,6 +15,7 @@ from lymphorisk.dvh.metrics import bounds, metric
 from lymphorisk.errors import UndecidableError
 from lymphorisk.outputs import cell
 from lymphorisk.report.json_ import findings
+from lymphorisk.report.table import Column, Table, tabled, text_lines
 
 SCHEMA = "lymphorisk/dvh/1"
 #: Metrics of the table when none are asked for.
@@ -125,38 +126,43 @@ def _figures(curve: Curve | None) -> dict[str, Any]:
 
 def text(table: DvhTable, wanted: Sequence[str] = ()) -> str:
     """One line a structure."""
-    shown = tuple(wanted) or USUAL
-    head = ("ROI", "organ", "cm3", "covered", "mean Gy", "min Gy", "max Gy", *shown)
-    rows = [_cells(row, shown, table) for row in table.structures]
     out = [
         f"engine {table.engine}, end caps {table.end_caps}, {table.fractions} fractions",
         *([f"the planning system's own DVHs fit end caps {table.tps_end_caps} best"] if table.tps_end_caps else []),
         "",
-        *_aligned([head, *rows]),
+        *text_lines(structure_table(table, tuple(wanted) or USUAL), ""),
     ]
+    absent = [r for r in table.structures if isinstance(r.curve, Absent)]
+    out += [f"{r.name}: {reason(r.curve)}" for r in absent]
     if table.crosscheck:
-        out += ["", "cross-check: volume cm3 / mean Gy / D2% Gy", *_aligned(_crosschecked(table.crosscheck))]
+        out += ["", "cross-check: volume cm3 / mean Gy / D2% Gy", *text_lines(crosscheck_table(table.crosscheck), "")]
     noted = [f for f in table.findings if f.severity != "info"]
     if noted:
         out += ["", *(f"{f.code} {f.severity}: {f.what}" + (f" [{f.where}]" if f.where else "") for f in noted)]
     return "\n".join(out) + "\n"
 
 
-def _cells(row: StructureDvh, shown: Sequence[str], table: DvhTable) -> tuple[str, ...]:
-    curve = row.curve
-    if not isinstance(curve, DVH):
-        return (row.name, row.tg263, reason(curve))
-    whole = curve.coverage >= 1.0 - WHOLE
-    covered = "all" if whole else f"{100 * curve.coverage:.1f} %"
-    if curve.coverage < table.undecidable_coverage:
-        covered += " UNDECIDABLE"
-    return (
-        row.name,
-        row.tg263,
-        f"{curve.total_cm3:.2f}",
-        covered,
-        *(_cell(v) for v in values(curve, ("Mean[Gy]", "Min[Gy]", "Max[Gy]", *shown), table).values()),
+def structure_table(table: DvhTable, shown: Sequence[str]) -> Table:
+    """Structures with a curve: volume, what the grid covers, and metrics by name."""
+    rows = [(r, r.curve) for r in table.structures if isinstance(r.curve, DVH)]
+    metrics = {"mean Gy": "Mean[Gy]", "min Gy": "Min[Gy]", "max Gy": "Max[Gy]", **{name: name for name in shown}}
+
+    def metric_column(head: str, name: str) -> Column[tuple[StructureDvh, DVH]]:
+        return Column(head, lambda r: _cell(values(r[1], (name,), table)[name]), numeric=True)
+
+    columns: tuple[Column[tuple[StructureDvh, DVH]], ...] = (
+        Column("ROI", lambda r: r[0].name),
+        Column("organ", lambda r: r[0].tg263),
+        Column("cm3", lambda r: f"{r[1].total_cm3:.2f}", numeric=True),
+        Column("covered", lambda r: _covered(r[1], table)),
+        *(metric_column(head, name) for head, name in metrics.items()),
     )
+    return tabled("Structures", rows, columns)
+
+
+def _covered(curve: DVH, table: DvhTable) -> str:
+    covered = "all" if curve.coverage >= 1.0 - WHOLE else f"{100 * curve.coverage:.1f} %"
+    return covered + (" UNDECIDABLE" if curve.coverage < table.undecidable_coverage else "")
 
 
 def _cell(value: float | dict[str, Any]) -> str:
@@ -165,13 +171,21 @@ def _cell(value: float | dict[str, Any]) -> str:
     return "-" if "reason" in value else f"{value['low']:.3g} to {value['high']:.3g}"
 
 
-def _crosschecked(checks: Sequence[Crosscheck]) -> list[tuple[str, ...]]:
-    rows: list[tuple[str, ...]] = [("ROI", "lymphorisk", "dicompyler-core", "planning system", "difference")]
-    for c in checks:
-        given = [_figures(curve) for curve in (c.ours, c.dicompyler, c.tps)]
-        cells = [g.get("none") or f"{g['volume_cm3']:.2f} / {g['mean_gy']:.3f} / {g['d2_gy']:.3f}" for g in given]
-        rows.append((c.name, *cells, _apart(given)))
-    return rows
+def crosscheck_table(checks: Sequence[Crosscheck]) -> Table:
+    """Volume, mean and D2% by three engines, and what is apart."""
+    columns: tuple[Column[Crosscheck], ...] = (
+        Column("ROI", lambda c: c.name),
+        Column("lymphorisk", lambda c: _three(c.ours)),
+        Column("dicompyler-core", lambda c: _three(c.dicompyler)),
+        Column("planning system", lambda c: _three(c.tps)),
+        Column("difference", lambda c: _apart([_figures(curve) for curve in (c.ours, c.dicompyler, c.tps)])),
+    )
+    return tabled("Cross-check", checks, columns)
+
+
+def _three(curve: Curve | None) -> str:
+    given = _figures(curve)
+    return str(given.get("none") or f"{given['volume_cm3']:.2f} / {given['mean_gy']:.3f} / {given['d2_gy']:.3f}")
 
 
 def _apart(given: list[dict[str, Any]]) -> str:
@@ -187,14 +201,6 @@ def _apart(given: list[dict[str, Any]]) -> str:
         if abs(volume) > VOLUME_APART or abs(mean) > MEAN_APART_GY:
             notes.append(f"{who}: volume {100 * volume:+.1f} %, mean {mean:+.2f} Gy")
     return "; ".join(notes)
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    columns = max(len(r) for r in rows)
-    width = [
-        max((len(r[i]) for r in rows if len(r) > i and (len(r) == columns or i < 2)), default=0) for i in range(columns)
-    ]
-    return ["  ".join(cell.ljust(width[i]) for i, cell in enumerate(r)).rstrip() for r in rows]
 
 
 def to_csv(table: DvhTable) -> str:

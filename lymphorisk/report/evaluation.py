@@ -1,47 +1,22 @@
-"""The judgement of a predictor on a cohort: text for a terminal, one self-contained HTML page."""
+"""The judgement of a predictor on a cohort: text for a terminal, a report for any format."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
+from lymphorisk.report.document import Beside, Block, Bullets, Document, Figure, Picture, Section
 from lymphorisk.report.svg import Drawing, Scale, nice_ticks, round_up
+from lymphorisk.report.table import Column, Table, tabled
 
 OUTCOME = {"g3": "Grade 3 or more (ALC < 0.5)", "g4": "Grade 4 (ALC < 0.2)"}
-COLUMNS = (
-    ("n", "patients"),
-    ("events", "events"),
-    ("auc", "AUC"),
-    ("brier", "Brier"),
-    ("scaled_brier", "scaled Brier"),
-    ("in_the_large", "predicted - observed"),
-    ("slope", "slope"),
-)
 WIDTH, HEIGHT = 420, 380
 LEFT, RIGHT, TOP, BOTTOM = 52.0, 14.0, 34.0, 48.0
 BAR_WIDTH, BAR_ROW = 640, 24
 NOT_CAUSES = "Contributions describe the model, not causes: they are no advice on which dose to change."
 BEESWARM = "SHAP summary: each dot a stored background patient, grey where the feature is missing."
-STYLE = """
-:root{color-scheme:light dark;--ink:#17212b;--paper:#fff;--soft:#4a5763;--rule:#cfd6dd;--one:#005b96;--two:#b3421a}
-@media(prefers-color-scheme:dark){:root{--ink:#e8edf2;--paper:#12171c;--soft:#a9b6c2;--rule:#38444f;--one:#7fc0ee;
---two:#f2946b}}
-body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:64rem;margin:2rem auto;
-padding:0 1rem}
-h1{font-size:1.5rem}h2{font-size:1.2rem;margin-top:2.2rem;border-top:2px solid var(--ink);padding-top:.6rem}
-h3{font-size:1rem}table{border-collapse:collapse;width:100%;font-size:.86rem;font-variant-numeric:tabular-nums}
-th,td{border-bottom:1px solid var(--rule);padding:.25rem .6rem .25rem 0;text-align:right}
-th:first-child,td:first-child{text-align:left}.wide{overflow-x:auto}
-.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(300px,1fr));gap:1rem}figure{margin:0}
-figcaption{font-size:.82rem;color:var(--soft)}svg{width:100%;height:auto}
-svg text{fill:var(--ink);font-size:13px}svg .tick,svg .axis-label{font-size:12px;fill:var(--soft)}
-svg path{fill:none;stroke:var(--ink)}
-.shap{margin-top:1rem}.shap svg{background:#fff;max-width:52rem}.shap svg path{fill:#000;stroke:none}
-svg .grid{stroke:var(--rule)}svg .one{stroke:var(--one);stroke-width:2}
-svg .two{stroke:var(--two);stroke-width:2}svg .dot{fill:var(--one)}svg .bar{fill:var(--one)}
-@media print{body{margin:0;max-width:none}figure,table{break-inside:avoid}}
-"""
+NET_BENEFIT = "Net benefit of acting above a threshold; second line: acting on everybody."
+Scores = Mapping[str, Any]
 
 
 def evaluation_text(evaluation: Mapping[str, Any]) -> str:
@@ -71,79 +46,76 @@ def evaluation_text(evaluation: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def evaluation_html(
+def report(
     evaluation: Mapping[str, Any],
     title: str,
     notes: Sequence[str] = (),
     beeswarms: Mapping[str, str] | None = None,
-) -> str:
-    """One page: scores, ROC, calibration curve, decision curve, subgroups, contributions. No network, no script.
+) -> Document:
+    """Scores, ROC, calibration curve, decision curve, subgroups, contributions.
 
     `beeswarms` holds SVG elements by outcome, as drawn by shap.
     """
-    body = [
-        f"<h1>{escape(title)}</h1>",
-        f"<p>{escape(evaluation['kind'])}. Cohort: {escape(evaluation['cohort'])}, {evaluation['rows']} rows.</p>",
-    ]
-    if notes:
-        body.append("<ul>" + "".join(f"<li>{escape(n)}</li>" for n in notes) + "</ul>")
-    for outcome, e in evaluation["outcomes"].items():
-        body += _outcome(outcome, e)
-        if beeswarms and outcome in beeswarms:
-            body.append(f'<div class="shap">{_figure(beeswarms[outcome], f"{BEESWARM} {NOT_CAUSES}")}</div>')
+    lead = f"{evaluation['kind']}. Cohort: {evaluation['cohort']}, {evaluation['rows']} rows."
+    opening: tuple[Block, ...] = (Bullets(tuple(notes)),) if notes else ()
+    sections = [_outcome(outcome, e, (beeswarms or {}).get(outcome)) for outcome, e in evaluation["outcomes"].items()]
     if test := evaluation.get("test"):
-        body.append(f"<h2>{escape(test['kind'].capitalize())}</h2>")
-        body.append(_table("Scores", {OUTCOME.get(o, o): e for o, e in test["outcomes"].items()}))
+        scores = score_table("Scores", {OUTCOME.get(o, o): e for o, e in test["outcomes"].items()})
+        sections.append(Section(test["kind"].capitalize(), (scores,)))
     if missing := evaluation.get("missing"):
-        rows = "".join(f"<tr><td>{escape(n)}</td><td>{100 * v:.0f} %</td></tr>" for n, v in missing.items())
-        body.append(f"<h2>Missing values</h2><table><tr><th>feature</th><th>missing</th></tr>{rows}</table>")
-    return (
-        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
-        f'content="width=device-width, initial-scale=1"><title>{escape(title)}</title><style>{STYLE}</style></head>'
-        f"<body>{''.join(body)}</body></html>\n"
-    )
+        sections.append(Section("Missing values", (missing_table(missing),)))
+    return Document(title, (lead,), tuple(sections), opening)
 
 
-def _outcome(outcome: str, e: Mapping[str, Any]) -> list[str]:
-    name = OUTCOME.get(outcome, outcome)
-    out = [f"<h2>{escape(name)}</h2>", _table("Scores", {"boosted trees": e, **_other(e)})]
-    out.append('<div class="figures">')
-    out.append(_figure(_roc(outcome, e), f"ROC curve; area {e['auc']:.3f}."))
-    out.append(_figure(_calibration(outcome, e), "Observed rate with 95 % interval by tenth of predicted risk."))
-    out.append(_figure(_decision(outcome, e), "Net benefit of acting above a threshold; red: acting on everybody."))
-    out.append("</div>")
+def _outcome(outcome: str, e: Scores, beeswarm: str | None) -> Section:
+    other = {"logistic, same features": e["logistic"]} if "logistic" in e else {}
+    blocks: list[Block] = [
+        score_table("Scores", {"boosted trees": e, **other}),
+        Beside(
+            (Figure(_roc(outcome, e), f"ROC curve; area {e['auc']:.3f}."),),
+            (Figure(_calibration(outcome, e), "Observed rate with 95 % interval by tenth of predicted risk."),),
+        ),
+        Beside((Figure(_decision(outcome, e), NET_BENEFIT),), ()),
+    ]
     if importance := e.get("importance"):
         caption = f"Mean absolute contribution by organ group, whiskers over resampled models. {NOT_CAUSES}"
-        out.append(_figure(_importance(outcome, importance), caption))
-    for label, groups in e.get("subgroups", {}).items():
-        if len(groups) > 1:
-            out.append(_table(f"By {label}", groups))
+        blocks.append(Figure(_importance(outcome, importance), caption))
+    blocks += [score_table(f"By {label}", g) for label, g in e.get("subgroups", {}).items() if len(g) > 1]
     if held := e.get("held_out"):
-        out.append(_table(f"Each {e.get('held_out_by', 'group')} left out of training in turn", held))
-    return out
+        blocks.append(score_table(f"Each {e.get('held_out_by', 'group')} left out of training in turn", held))
+    if beeswarm is not None:
+        blocks.append(Picture(f"shap-{outcome}", beeswarm, f"{BEESWARM} {NOT_CAUSES}"))
+    return Section(OUTCOME.get(outcome, outcome), tuple(blocks))
 
 
-def _other(e: Mapping[str, Any]) -> dict[str, Any]:
-    return {"logistic, same features": e["logistic"]} if "logistic" in e else {}
-
-
-def _table(caption: str, rows: Mapping[str, Mapping[str, Any]]) -> str:
-    head = "".join(f"<th>{escape(label)}</th>" for _, label in COLUMNS)
-    body = "".join(
-        f"<tr><td>{escape(name)}</td>" + "".join(f"<td>{_cell(row.get(key))}</td>" for key, _ in COLUMNS) + "</tr>"
-        for name, row in rows.items()
+def score_table(caption: str, rows: Mapping[str, Scores]) -> Table:
+    """Scores by name of model or group."""
+    columns: tuple[Column[tuple[str, Scores]], ...] = (
+        Column("", lambda r: r[0], width=4),
+        Column("patients", lambda r: _cell(r[1].get("n")), numeric=True),
+        Column("events", lambda r: _cell(r[1].get("events")), numeric=True),
+        Column("AUC", lambda r: _cell(r[1].get("auc")), numeric=True),
+        Column("Brier", lambda r: _cell(r[1].get("brier")), numeric=True),
+        Column("scaled Brier", lambda r: _cell(r[1].get("scaled_brier")), numeric=True),
+        Column("predicted - observed", lambda r: _cell(r[1].get("in_the_large")), numeric=True),
+        Column("slope", lambda r: _cell(r[1].get("slope")), numeric=True),
     )
-    return f'<h3>{escape(caption)}</h3><div class="wide"><table><tr><th></th>{head}</tr>{body}</table></div>'
+    return tabled(caption, rows.items(), columns)
+
+
+def missing_table(missing: Mapping[str, float]) -> Table:
+    """How often each feature was missing."""
+    columns: tuple[Column[tuple[str, float]], ...] = (
+        Column("feature", lambda r: r[0]),
+        Column("missing", lambda r: f"{100 * r[1]:.0f} %", numeric=True),
+    )
+    return tabled("Missing values", missing.items(), columns)
 
 
 def _cell(value: Any) -> str:
     if value is None or value != value:
         return "–"
     return str(value) if isinstance(value, int) else f"{value:.3f}"
-
-
-def _figure(svg: str, caption: str) -> str:
-    return f"<figure>{svg}<figcaption>{escape(caption)}</figcaption></figure>"
 
 
 def _axes(
@@ -157,33 +129,33 @@ def _axes(
     return d, x, y
 
 
-def _roc(outcome: str, e: Mapping[str, Any]) -> str:
+def _roc(outcome: str, e: Mapping[str, Any]) -> Drawing:
     d, x, y = _axes("ROC curve", f"roc-{outcome}", "false positives", "true positives", (0.0, 1.0))
     d.line([(x(0), y(0)), (x(1), y(1))], "grid")
-    d.line([(x(0), y(0)), *((x(a), y(b)) for a, b in e["roc"])], "one")
-    return d.svg()
+    d.line([(x(0), y(0)), *((x(a), y(b)) for a, b in e["roc"])], "curve c0")
+    return d
 
 
-def _calibration(outcome: str, e: Mapping[str, Any]) -> str:
+def _calibration(outcome: str, e: Mapping[str, Any]) -> Drawing:
     d, x, y = _axes("Calibration curve", f"cal-{outcome}", "predicted", "observed", (0.0, 1.0))
     d.line([(x(0), y(0)), (x(1), y(1))], "grid")
     for mean, rate, low, high, _ in e["calibration_curve"]:
-        d.line([(x(mean), y(low)), (x(mean), y(high))], "one")
+        d.line([(x(mean), y(low)), (x(mean), y(high))], "curve c0")
         d.mark(x(mean), y(rate), "circle", "dot", 4.0)
-    return d.svg()
+    return d
 
 
-def _decision(outcome: str, e: Mapping[str, Any]) -> str:
+def _decision(outcome: str, e: Mapping[str, Any]) -> Drawing:
     curve = e["decision_curve"]
     top = max(max(row[1] for row in curve), 0.05)
     d, x, y = _axes("Decision curve", f"dca-{outcome}", "threshold", "net benefit", (-0.25 * top, 1.1 * top))
     d.line([(x(0), y(0)), (x(1), y(0))], "axis")
-    d.line([(x(t), y(everyone)) for t, _, everyone in curve if everyone >= -0.25 * top], "two")
-    d.line([(x(t), y(model)) for t, model, _ in curve], "one")
-    return d.svg()
+    d.line([(x(t), y(everyone)) for t, _, everyone in curve if everyone >= -0.25 * top], "curve c1")
+    d.line([(x(t), y(model)) for t, model, _ in curve], "curve c0")
+    return d
 
 
-def _importance(outcome: str, groups: Sequence[Mapping[str, Any]]) -> str:
+def _importance(outcome: str, groups: Sequence[Mapping[str, Any]]) -> Drawing:
     height = int(TOP + BAR_ROW * len(groups) + BOTTOM)
     d = Drawing(BAR_WIDTH, height, "Contributions by organ group", "mean absolute log-odds", f"imp-{outcome}")
     top = round_up(max(g["high"] for g in groups))
@@ -194,4 +166,4 @@ def _importance(outcome: str, groups: Sequence[Mapping[str, Any]]) -> str:
         d.text(142.0, middle + 4, g["name"], "label", "end")
         d.rect(x(0), middle - 7, x(g["mean"]) - x(0), 14, "bar")
         d.line([(x(g["low"]), middle), (x(g["high"]), middle)], "axis")
-    return d.svg()
+    return d

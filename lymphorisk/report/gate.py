@@ -23,6 +23,7 @@ from lymphorisk.qa.check import (
 from lymphorisk.qa.protocol import Line
 from lymphorisk.qa.store import protocol_hash
 from lymphorisk.report.content import ProtocolRow, ProtocolTable
+from lymphorisk.report.table import Column, tabled, text_lines
 
 SCHEMA = "lymphorisk/check/1"
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -125,13 +126,25 @@ def text(result: CheckResult, why: str = "") -> str:
         {k: _one_line(v, NAME_MAX if k in ("structure", "metric") else REMARK_MAX) for k, v in row.items()}
         for row in rows(result)
     ]
-    widths = {k: max([len(k), *(len(c[k]) for c in cells)]) for k in ("state", "structure", "metric", "value", "limit")}
-    head = "  ".join(k.upper().ljust(w) for k, w in widths.items())
+    head, *lines = text_lines(
+        tabled(
+            "Lines",
+            cells,
+            (
+                Column("STATE", lambda c: c["state"]),
+                Column("STRUCTURE", lambda c: c["structure"]),
+                Column("METRIC", lambda c: c["metric"]),
+                Column("VALUE", lambda c: c["value"]),
+                Column("LIMIT", lambda c: c["limit"]),
+            ),
+        ),
+        "",
+    )
     out = [f"Plan: {_one_line(result.plan.label, NAME_MAX)}", f"Protocol: {_one_line(result.protocol.name, NAME_MAX)}"]
     out += [f"  {_one_line(why, REMARK_MAX)}"] if why else []
-    out += ["", head, "-" * len(head)]
-    for c in cells:
-        out.append("  ".join(c[k].ljust(w) for k, w in widths.items()).rstrip())
+    out += ["", head, "-" * max(map(len, (head, *lines)))]
+    for line, c in zip(lines, cells, strict=True):
+        out.append(line)
         out += [f"    {c[k]}" for k in ("reason", "rests", "placed") if c[k]]
         if c["override"]:
             out.append(f"    override: {c['override']}")

@@ -1,89 +1,58 @@
-"""The report: one self-contained HTML page, the same bytes for the same result."""
+"""A report as one self-contained HTML page, the same bytes for the same report."""
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING
 
-from lymphorisk.absent import Absent
-from lymphorisk.report import content, figures
-from lymphorisk.report.content import ProtocolRow, ProtocolTable
-from lymphorisk.report.summary import headline, weakness
-from lymphorisk.report.wording import NOT_A_DEVICE, in_reading_order, short
+from lymphorisk.report import palette
+from lymphorisk.report.document import TITLE, Document
+from lymphorisk.report.wording import NOT_A_DEVICE, short
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
-    from lymphorisk.analysis import Analysis
+#: How a sentence for every format is set on a page.
+TYPESET = (
+    ("x10^9/L", "×10⁹/L"),
+    (" %", "\u00a0%"),
+    ("< ", "<\u00a0"),
+    ("> ", ">\u00a0"),
+)
+#: "times" before a number.
+TIMES = re.compile(r"([ (])x(?=[0-9])")
+#: A shap drawing is black on white in every theme.
+FOREIGN = ".foreign svg path { fill: #000; stroke: none; }"
 
-__all__ = ["ProtocolRow", "ProtocolTable", "render"]
 
-
-def render(
-    analysis: Analysis,
-    identity: tuple[str, str] | None = None,
-    *,
-    protocol: ProtocolTable | None = None,
-    signature: bool = True,
-    written: str = "",
-) -> str:
-    """The report.
-
-    Parameters
-    ----------
-    analysis : Analysis
-        What it is about.
-    identity : tuple of str, optional
-        Patient's name and ID, shown only because it was asked for.
-    protocol : ProtocolTable, optional
-        Adds a table of protocol lines with its verdict.
-    signature : bool
-        Adds a block to sign.
-    written : str
-        Date and time to print; empty prints none, so that equal results are equal files.
-
-    Returns
-    -------
-    str
-        One HTML document without any reference to the network.
-    """
-    return template("report.html").render(
-        a=analysis,
-        title=short(analysis.label) or "plan",
-        identity=None if identity is None else tuple(short(part) for part in identity),
-        headline=headline(analysis),
-        weakness=weakness(analysis),
-        tiles=content.tiles(analysis),
-        phases=content.phases(analysis),
-        patient=content.patient(analysis),
-        counts=content.counts(analysis),
-        organs=[content.organ(name, analysis.organs[name]) for name in in_reading_order(analysis.organs)],
-        targets=[content.organ(target.tg263, target) for target in analysis.targets],
-        unmatched=[short(name) for name in analysis.unmatched[: content.ROWS_MAX]],
-        blood=content.blood(analysis),
-        edic=content.edic(analysis),
-        voices=content.voices(analysis),
-        outcome_note=content.outcome_note(analysis),
-        agreement=content.agreement(analysis),
-        explained=None if isinstance(analysis.explanation, Absent) else analysis.explanation,
-        unexplained=analysis.explanation.reason if isinstance(analysis.explanation, Absent) else None,
-        outside=not isinstance(analysis.risk.learned, Absent) and not analysis.risk.learned.in_domain,
-        findings=content.findings(analysis),
-        more_findings=max(len(analysis.findings) - content.ROWS_MAX, 0),
-        assumptions=content.assumptions(analysis),
-        inputs=analysis.provenance.inputs[: content.ROWS_MAX],
-        options=content.options(analysis),
-        figure={key: drawing and drawing.svg() for key, drawing in figures.all_figures(analysis).items()},
-        protocol=protocol,
-        signature=signature,
-        written=written,
+def render(document: Document) -> str:
+    """The page: one HTML document without any reference to the network."""
+    return _template().render(
+        d=document,
+        name=TITLE,
+        themes=palette.themes(),
+        figure_css=f"{palette.figure_css()}\n{FOREIGN}",
         not_a_device=NOT_A_DEVICE,
     )
 
 
+def typeset(sentence: str) -> str:
+    """A sentence with the signs of print.
+
+    Examples
+    --------
+    >>> typeset("raises the odds x3.00, 1.2 x10^9/L")
+    'raises the odds ×3.00, 1.2 ×10⁹/L'
+    """
+    for plain, set_ in TYPESET:
+        sentence = sentence.replace(plain, set_)
+    return TIMES.sub(r"\1×", sentence)
+
+
 @cache
-def template(name: str) -> Template:
-    """A template of this package; everything put into it is escaped."""
+def _template() -> Template:
+    """The template of a page; everything put into it is escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
     environment = Environment(
@@ -95,4 +64,5 @@ def template(name: str) -> Template:
         keep_trailing_newline=True,
     )
     environment.filters["short"] = short
-    return environment.get_template(name)
+    environment.filters["typeset"] = typeset
+    return environment.get_template("page.html")

@@ -1,22 +1,22 @@
-"""The report as PDF, A4: the content of the page, drawn from the same shapes; needs the extra ``pdf``."""
+"""A report as PDF, A4: the blocks of the page, figures drawn from the same shapes; needs the extra ``pdf``."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from html import escape
 from pathlib import Path as FilePath
-from typing import TYPE_CHECKING, Any
+from typing import Any, assert_never
 
-from lymphorisk.absent import Absent
-from lymphorisk.report import content, figures
-from lymphorisk.report.content import ProtocolTable
-from lymphorisk.report.summary import headline, weakness
-from lymphorisk.report.svg import Circle, Drawing, Shape, Text
-from lymphorisk.report.wording import NOT_A_DEVICE, in_reading_order, short
-
-if TYPE_CHECKING:
-    from lymphorisk.analysis import Analysis
+from lymphorisk.errors import InputError
+from lymphorisk.report import document as blocks
+from lymphorisk.report.document import TITLE, Document
+from lymphorisk.report.palette import PATH, PRINT, SHAPE, TEXT, look
+from lymphorisk.report.svg import Circle, Drawing, Path, Shape, Text
+from lymphorisk.report.table import Table
+from lymphorisk.report.wording import NOT_A_DEVICE, short
+from lymphorisk.version import __version__
 
 FONT, BOLD = "Vera", "VeraBd"
 MARGIN_PT = 38.0
@@ -25,100 +25,68 @@ FRAME_PAD_PT = 6.0
 #: A heading with less room than this below it goes to the next page.
 HEADING_ROOM_PT = 90.0
 WIDTH_PT = 595.28 - 2 * MARGIN_PT
-INK, SOFT, RULE, PANEL = "#000000", "#3d4650", "#c4ccd4", "#f3f6f8"
-#: Fill and line of the classes the figures are drawn in, as on the page in light.
-FILLS = {
-    "band95": "#dbe9f4",
-    "band80": "#b5d2e8",
-    "band50": "#7fb1d6",
-    "course": "#f4f1e6",
-    "bar": "#4f86b3",
-    "loss": "#b3644a",
-    "spread": "#7a8794",
-    "up": "#b3421a",
-    "down": "#00664b",
-    "g3-mark": "#a34300",
-    "g4-mark": "#ffffff",
-    "base-mark": "#4a5763",
-    "no-cut-mark": "#4a5763",
-    "other-cut-mark": "#4a5763",
-    "nadir": "#ffffff",
-    "letter": "#ffffff",
-}
-LINES = {
-    "grid": (RULE, 0.8),
-    "axis": (INK, 1.2),
-    "median": (INK, 2.6),
-    "fraction": (SOFT, 1.0),
-    "leader": (SOFT, 0.8),
-    "threshold": (SOFT, 1.4),
-    "g2": ("#6b5a00", 1.4),
-    "g3": ("#a34300", 1.4),
-    "g4": ("#a3004f", 1.4),
-    "nadir": (INK, 2.4),
-    "g4-mark": ("#a3004f", 2.2),
-    "connector": (SOFT, 0.8),
-    "whisker": (INK, 1.6),
-    "g3-line": ("#a34300", 1.6),
-    "g4-line": ("#a3004f", 1.6),
-    "no-cut-line": (SOFT, 1.6),
-    "other-cut-line": (SOFT, 1.6),
-    "c0": ("#005b96", 2.1),
-    "c1": ("#b3421a", 2.1),
-    "c2": ("#00664b", 2.1),
-    "c3": ("#8a3a78", 2.1),
-    "c4": ("#6b5a00", 2.1),
-    "c5": ("#2f6f8f", 2.1),
-    "c6": ("#444c55", 2.1),
-    "c7": ("#7a1f1f", 2.1),
-}
-TEXTS = {
-    "tick": (12.0, SOFT, False),
-    "note": (12.0, SOFT, False),
-    "axis-label": (12.5, SOFT, False),
-    "panel": (14.0, INK, True),
-    "strong": (13.0, INK, True),
-    "letter-text": (10.5, INK, True),
-    "g2-text": (13.0, "#6b5a00", False),
-    "g3-text": (13.0, "#a34300", True),
-    "g4-text": (13.0, "#a3004f", True),
-}
+#: Blocks beside one another leave this between them.
+GUTTER_PT = 8.0
+INK, SOFT, RULE = PRINT["ink"], PRINT["soft"], PRINT["rule"]
+#: The font of the PDF is wider than the page's.
+NARROWER = 0.93
+BOLD_FROM = 600
+TABLE_SIZE = 6.8
+TITLE_MAX = 200
+#: What a paragraph of a weight is set in: size, bold, colour.
+WEIGHTS = {"plain": (8.5, False, INK), "strong": (8.5, True, INK), "small": (7.5, False, SOFT)}
 
 
-def render(
-    analysis: Analysis,
-    identity: tuple[str, str] | None = None,
-    *,
-    protocol: ProtocolTable | None = None,
-    signature: bool = True,
-    written: str = "",
-) -> bytes:
-    """The report; parameters as in `html.render`, the same bytes for the same result."""
+def render(document: Document) -> bytes:
+    """The PDF, the same bytes for the same report.
+
+    Raises
+    ------
+    InputError
+        reportlab is not installed.
+    """
+    ready()
     from reportlab.platypus import SimpleDocTemplate
 
     _fonts()
     out = io.BytesIO()
-    document = SimpleDocTemplate(
+    pages = SimpleDocTemplate(
         out,
         leftMargin=MARGIN_PT - FRAME_PAD_PT,
         rightMargin=MARGIN_PT - FRAME_PAD_PT,
         topMargin=MARGIN_PT - FRAME_PAD_PT,
         bottomMargin=MARGIN_PT,
-        title="Lymphocyte report",
-        author=f"lymphorisk {analysis.provenance.version}",
+        title=TITLE,
+        author=f"lymphorisk {__version__}",
         lang="en",
         invariant=1,
     )
-    label = _plain(short(analysis.label))
+    label = _plain(short(document.title))
 
     def foot(canvas: Any, page: Any) -> None:
         canvas.setFont(FONT, 6.5)
         canvas.setFillColor(SOFT)
-        canvas.drawString(MARGIN_PT, 24, f"{label} · lymphorisk {analysis.provenance.version} · {NOT_A_DEVICE}")
+        canvas.drawString(MARGIN_PT, 24, f"{label} · lymphorisk {__version__} · {NOT_A_DEVICE}")
         canvas.drawRightString(MARGIN_PT + WIDTH_PT, 24, f"page {page.page}")
 
-    document.build(_story(analysis, identity, protocol, signature, written), onFirstPage=foot, onLaterPages=foot)
+    pages.build(_story(document), onFirstPage=foot, onLaterPages=foot)
     return out.getvalue()
+
+
+def ready() -> None:
+    """Whether a PDF can be written here.
+
+    Raises
+    ------
+    InputError
+        reportlab is not installed.
+    """
+    try:
+        import reportlab  # noqa: F401
+    except ImportError as error:
+        raise InputError(
+            "a PDF report needs reportlab", "pip install 'lymphorisk[pdf]', or name a .html file"
+        ) from error
 
 
 def _fonts() -> None:
@@ -142,18 +110,21 @@ def _plain(text: str) -> str:
     return "".join(c if ord(c) in known else "?" for c in text)
 
 
-def _paragraph(text: str, size: float = 8.5, bold: bool = False, colour: str = INK, space: float = 2.0) -> Any:
+def _paragraph(
+    text: str, size: float = 8.5, bold: bool = False, colour: str = INK, space: float = 2.0, keep: bool = False
+) -> Any:
     from reportlab.lib.styles import ParagraphStyle
     from reportlab.platypus import Paragraph
 
     style = ParagraphStyle(
-        f"{size}{bold}{colour}",
+        f"{size}{bold}{colour}{keep}",
         fontName=BOLD if bold else FONT,
         fontSize=size,
         leading=1.32 * size,
         textColor=colour,
         spaceAfter=space,
         splitLongWords=1,
+        keepWithNext=int(keep),
     )
     return Paragraph(escape(_plain(text)), style)
 
@@ -162,24 +133,77 @@ def _heading(text: str) -> list[Any]:
     from reportlab.platypus import CondPageBreak, HRFlowable, Spacer
 
     rule = HRFlowable(width="100%", thickness=1.2, color=INK, spaceAfter=3)
-    return [CondPageBreak(HEADING_ROOM_PT), Spacer(1, 9), rule, _paragraph(text, 11, bold=True)]
+    return [CondPageBreak(HEADING_ROOM_PT), Spacer(1, 9), rule, _paragraph(text, 11, bold=True, keep=True)]
 
 
-def _table(
-    head: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    widths: Sequence[float],
-    numeric: Sequence[int] = (),
-    size: float = 6.8,
-) -> Any:
-    """Rows under a head that repeats on every page; widths are shares of the page."""
-    from reportlab.platypus import Table, TableStyle
+def _story(d: Document) -> list[Any]:
+    out = [_paragraph(short(d.title, TITLE_MAX) or "plan", 15, bold=True, space=1)]
+    out += [_paragraph(line, 8.5, colour=SOFT) for line in (d.above, *d.meta)]
+    out += [_paragraph(sentence, 10) for sentence in d.lead]
+    out += _laid(d.opening, WIDTH_PT)
+    for section in d.sections:
+        out += _section(section)
+    return out
 
-    cells = [[_cell(h, size, True, i in numeric) for i, h in enumerate(head)]]
-    cells += [[_cell(c, size, False, i in numeric) for i, c in enumerate(row)] for row in rows]
-    total = sum(widths)
-    table = Table(cells, colWidths=[WIDTH_PT * w / total for w in widths], repeatRows=1)
-    table.setStyle(
+
+def _section(section: blocks.Section) -> list[Any]:
+    """A section; its heading stays with a figure that follows it."""
+    from reportlab.platypus import KeepTogether
+
+    head = _heading(section.heading)
+    if section.blocks and isinstance(section.blocks[0], blocks.Figure | blocks.Beside):
+        first, rest = section.blocks[:1], section.blocks[1:]
+        return [KeepTogether([*head, *_laid(first, WIDTH_PT)]), *_laid(rest, WIDTH_PT)]
+    return [*head, *_laid(section.blocks, WIDTH_PT)]
+
+
+def _laid(all_blocks: Iterable[blocks.Block], width: float) -> list[Any]:
+    return [flowable for block in all_blocks for flowable in _one(block, width)]
+
+
+def _one(block: blocks.Block, width: float) -> list[Any]:
+    """A block as flowables of a width. [pt]"""
+    match block:
+        case Table():
+            return _table(block, width)
+        case blocks.Paragraph(text, weight):
+            size, bold, colour = WEIGHTS[weight]
+            return [_paragraph(text, size, bold, colour, keep=weight == "strong")]
+        case blocks.Bullets(items):
+            return [_paragraph(f"· {item}", 7.5) for item in items]
+        case blocks.Callout(title, items):
+            return [_paragraph(title, 8.5, bold=True), *(_paragraph(f"· {item}", 8) for item in items)]
+        case blocks.Subheading(text):
+            return [_paragraph(text, 9, bold=True, keep=True)]
+        case blocks.Tiles(tiles):
+            return [_tiles(tiles, width)]
+        case blocks.Figure(drawing, caption):
+            return [_figure(drawing, width), _paragraph(caption, 7, colour=SOFT)]
+        case blocks.Beside(left, right):
+            half = width / 2 - GUTTER_PT
+            return [_side_by_side(_laid(left, half), _laid(right, half), width)]
+        case blocks.Folded(_, inside):
+            return _laid(inside, width)
+        case blocks.Picture():
+            return []
+        case blocks.Signatures(names):
+            return _signatures(names)
+    assert_never(block)
+
+
+def _table(table: Table, width: float) -> list[Any]:
+    """A caption, and rows under a head that repeats on every page; column widths are shares of `width`. [pt]"""
+    from reportlab.platypus import Spacer, TableStyle
+    from reportlab.platypus import Table as Grid
+
+    flush = [h.numeric for h in table.heads]
+    cells = [[_cell(h.text, TABLE_SIZE, True, h.numeric) for h in table.heads]]
+    cells += [
+        [_cell(c.text, TABLE_SIZE, False, right) for c, right in zip(row, flush, strict=True)] for row in table.rows
+    ]
+    total = sum(h.width for h in table.heads)
+    grid = Grid(cells, colWidths=[width * h.width / total for h in table.heads], repeatRows=1, hAlign="LEFT")
+    grid.setStyle(
         TableStyle(
             [
                 ("VALIGN", (0, 0), (-1, -1), "TOP"),
@@ -192,7 +216,7 @@ def _table(
             ]
         )
     )
-    return table
+    return [_paragraph(table.caption, 7.5, bold=True, keep=True), grid, Spacer(1, 4)]
 
 
 def _cell(text: str, size: float, bold: bool, right: bool) -> Any:
@@ -202,185 +226,90 @@ def _cell(text: str, size: float, bold: bool, right: bool) -> Any:
     return cell
 
 
-def _side_by_side(left: Any, right: Any) -> Any:
-    from reportlab.platypus import Table, TableStyle
+def _tiles(tiles: Sequence[tuple[str, str, str]], width: float) -> Any:
+    from reportlab.platypus import Table as Grid
 
-    table = Table([[left, right]], colWidths=[WIDTH_PT / 2, WIDTH_PT / 2])
-    table.setStyle(TableStyle([("VALIGN", (0, 0), (-1, -1), "TOP"), ("LEFTPADDING", (0, 0), (-1, -1), 0)]))
-    return table
+    cells = [
+        [_cell(label, TABLE_SIZE, True, False) for label, _, _ in tiles],
+        [_cell(f"{value} ({more})", TABLE_SIZE, False, False) for _, value, more in tiles],
+    ]
+    return Grid(cells, colWidths=[width / len(tiles)] * len(tiles))
 
 
-def _figure(drawing: Drawing | None, width: float) -> Any:
+def _side_by_side(left: Sequence[Any], right: Sequence[Any], width: float) -> Any:
+    from reportlab.platypus import Table as Grid
+    from reportlab.platypus import TableStyle
+
+    grid = Grid([[list(left), list(right)]], colWidths=[width / 2, width / 2])
+    grid.setStyle(TableStyle([("VALIGN", (0, 0), (-1, -1), "TOP"), ("LEFTPADDING", (0, 0), (-1, -1), 0)]))
+    return grid
+
+
+def _figure(drawing: Drawing, width: float) -> Any:
     """A drawing as something that takes its place on a page."""
-    from reportlab.platypus import Flowable, Spacer
+    return _flowable()(drawing, width)
 
-    if drawing is None:
-        return Spacer(1, 1)
 
-    class Figure(Flowable):  # type: ignore[misc]
-        def __init__(self, shown: Drawing) -> None:
-            super().__init__()
-            self.shown = shown
-            self.width, self.height = width, width * shown.height / shown.width
+@cache
+def _flowable() -> Callable[[Drawing, float], Any]:
+    """The class of drawings on a page; reportlab is imported when a page is made."""
+    from reportlab.platypus import Flowable
 
-        def draw(self) -> None:
-            self.canv.translate(0, self.height)
-            self.canv.scale(width / self.shown.width, width / self.shown.width)
-            for shape in self.shown.shapes:
-                _draw(self.canv, shape)
+    def start(self: Any, drawing: Drawing, width: float) -> None:
+        Flowable.__init__(self)
+        self.drawing, self.scale = drawing, width / drawing.width
+        self.width, self.height = width, drawing.height * self.scale
 
-    return Figure(drawing)
+    def draw(self: Any) -> None:
+        self.canv.translate(0, self.height)
+        self.canv.scale(self.scale, self.scale)
+        for shape in self.drawing.shapes:
+            _draw(self.canv, shape)
+
+    return type("Figure", (Flowable,), {"__init__": start, "draw": draw})
 
 
 def _draw(canvas: Any, shape: Shape) -> None:
     """One shape; y grows downwards in a drawing and upwards in a PDF."""
-    kinds = shape.kind.split()
     if isinstance(shape, Text):
-        size, colour, bold = next((TEXTS[k] for k in reversed(kinds) if k in TEXTS), (13.0, INK, False))
-        canvas.setFont(BOLD if bold else FONT, size * 0.93)
-        canvas.setFillColor(colour)
+        said = look(shape.kind, TEXT)
+        canvas.setFont(BOLD if (said.weight or 0) >= BOLD_FROM else FONT, NARROWER * (said.size or 0.0))
+        canvas.setFillColor(PRINT[said.fill or "ink"])
         write = {"start": canvas.drawString, "middle": canvas.drawCentredString, "end": canvas.drawRightString}
         write[shape.anchor](shape.x, -shape.y, _plain(shape.content))
         return
-    fill = next((FILLS[k] for k in reversed(kinds) if k in FILLS), None)
-    line = next((LINES[k] for k in reversed(kinds) if k in LINES), None)
-    if line is not None:
-        canvas.setStrokeColor(line[0])
-        canvas.setLineWidth(line[1])
-    if fill is not None:
-        canvas.setFillColor(fill)
-    how = {"stroke": int(line is not None), "fill": int(fill is not None)}
+    said = look(shape.kind, PATH if isinstance(shape, Path) and shape.tag == "path" else SHAPE)
+    how = {"stroke": 0, "fill": 0}
+    if said.line not in (None, "none"):
+        canvas.setStrokeColor(PRINT[said.line])
+        canvas.setLineWidth(said.width or 1.0)
+        how["stroke"] = 1
+    if said.fill not in (None, "none"):
+        canvas.setFillColor(PRINT[said.fill])
+        canvas.setFillAlpha(1.0 if said.opacity is None else said.opacity)
+        how["fill"] = 1
     if isinstance(shape, Circle):
         canvas.circle(shape.x, -shape.y, shape.radius, **how)
-        return
-    canvas.setDash([float(part) for part in shape.dash.split()] if shape.dash else [])
-    path = canvas.beginPath()
-    path.moveTo(shape.points[0][0], -shape.points[0][1])
-    for x, y in shape.points[1:]:
-        path.lineTo(x, -y)
-    if shape.closed:
-        path.close()
-    canvas.drawPath(path, **how)
-    canvas.setDash([])
-
-
-def _story(
-    a: Analysis, identity: tuple[str, str] | None, protocol: ProtocolTable | None, signature: bool, written: str
-) -> list[Any]:
-    from reportlab.platypus import KeepTogether, Spacer
-
-    drawn = figures.all_figures(a)
-    half = WIDTH_PT / 2 - 8
-    out = [_paragraph(short(a.label) or "plan", 15, bold=True, space=1)]
-    if written:
-        out.append(_paragraph(written, 7.5, colour=SOFT))
-    if identity is not None:
-        out.append(_paragraph(f"Patient {short(identity[0])} · ID {short(identity[1])}", 8.5))
-    out += [_paragraph(sentence, 10) for sentence in headline(a)]
-    out.append(
-        _table([t[0] for t in content.tiles(a)], [[f"{v} ({more})" for _, v, more in content.tiles(a)]], [1] * 5)
-    )
-    if reasons := weakness(a):
-        out.append(_paragraph("What makes this answer weaker", 8.5, bold=True))
-        out += [_paragraph(f"· {reason}", 8) for reason in reasons]
-    if protocol is not None:
-        rows = [
-            [short(x) for x in (r.structure, r.metric, r.limit, r.value, r.state)] + [short(r.note, 400)]
-            for r in protocol.rows
-        ]
-        out += [
-            *_heading(f"Protocol {short(protocol.name)}: {protocol.verdict}"),
-            _table(["Structure", "Metric", "Limit", "Value", "State", "Note"], rows, [4, 2.4, 2.4, 2.2, 2.8, 8], [3]),
-        ]
-    counts = _table(["Day", "Median", "50 % band", "90 % band"], content.counts(a), [1, 1.4, 2, 2], [1, 2, 3])
-    counts._argW = [w * half / WIDTH_PT for w in counts._argW]
-    out += [*_heading("Lymphocyte count over time"), _figure(drawn["alc"], WIDTH_PT)]
-    out.append(_side_by_side(counts, _figure(drawn["spread"], half)))
-    out += [
-        KeepTogether([*_heading("Risk: three voices, not averaged"), _figure(drawn["voices"], WIDTH_PT)]),
-        _paragraph(a.risk.disagreement),
-        _paragraph(content.outcome_note(a)),
-        _table(["Voice", "Grade 3 or worse", "Grade 4", "Basis"], content.voices(a), [3.4, 3, 3, 9], [1, 2]),
-        KeepTogether(
-            [
-                *_heading("Why: what the physics says, and what moved the trained predictor"),
-                _side_by_side(_figure(drawn["physics"], half), _figure(drawn["waterfall"], half)),
-            ]
-        ),
-    ]
-    if isinstance(a.explanation, Absent):
-        out.append(_paragraph(f"No explanation of a trained predictor: {a.explanation.reason}."))
     else:
-        out += [_paragraph(f"· {short(s, 400)}", 7.5) for s in a.explanation.sentences]
-        if a.agreement is not None:
-            out.append(_paragraph(f"· Physics against trained predictor: {a.agreement.sentence}", 7.5))
-        out.append(_paragraph(a.explanation.note, 7.5, colour=SOFT))
-    shown = [content.organ(n, a.organs[n]) for n in in_reading_order(a.organs)] + [
-        content.organ(t.tg263, t) for t in a.targets
-    ]
-    columns = ("name", "source", "from", "volume", "coverage", "mean", "fraction", "v5", "v20", "top")
-    head = ["Organ", "Source", "From", "cm3", "in grid %", "Mean Gy", "Gy / fx", "V5 %", "V20 %", "Max Gy"]
-    out += [
-        KeepTogether([*_heading("Organ doses"), _figure(drawn["dvh"], WIDTH_PT)]),
-        _table(head, [[o[c] for c in columns] for o in shown], [4, 2.4, 6, 2, 2, 2, 2.6, 1.5, 1.7, 2], range(3, 10)),
-        KeepTogether(
-            [
-                *_heading("Blood dose"),
-                _side_by_side(_figure(drawn["blood_organs"], half), _figure(drawn["blood_dvh"], half)),
-            ]
-        ),
-        _table(
-            [
-                f"{a.blood.engine}, {a.blood.network}",
-                "Mean Gy",
-                "SD Gy",
-                "V>0 %",
-                "V>0.125 Gy %",
-                "V>=0.5 Gy %",
-                "D2% Gy",
-            ],
-            content.blood(a),
-            [5, 2, 2, 2, 2.6, 2.6, 2],
-            range(1, 7),
-        ),
-        Spacer(1, 4),
-        _table(["Effective dose to immune cells", "Value"], content.edic(a), [4, 8]),
-        *_heading("Findings"),
-        _table(["Code", "Severity", "What", "Where", "What can be done"], content.findings(a), [1.4, 1.7, 7, 3, 5]),
-        *(_signatures() if signature else ()),
-        *_heading("What this rests on"),
-        _table(
-            ["Phase", "Modality", "Prescription", "Fractions", "Calendar", "Delivery"],
-            content.phases(a),
-            [3, 2, 2, 1.6, 4, 4],
-        ),
-        Spacer(1, 4),
-        _table(["Fact", "Value", "From"], content.patient(a), [3, 4, 4]),
-        Spacer(1, 4),
-        _table(["Assumed number", "Value", "Why this"], content.assumptions(a), [5, 2.4, 8]),
-        *_heading("Provenance"),
-        _paragraph(_provenance(a), 7.5),
-        _table(["Role", "SOP Instance UID", "SHA-256"], a.provenance.inputs[: content.ROWS_MAX], [1.5, 6, 7.5]),
-        _paragraph("Options: " + "; ".join(f"{n} = {v}" for n, v in content.options(a)), 7, colour=SOFT),
-    ]
-    return out
+        canvas.setDash([float(part) for part in shape.dash.split()] if shape.dash else [])
+        path = canvas.beginPath()
+        path.moveTo(shape.points[0][0], -shape.points[0][1])
+        for x, y in shape.points[1:]:
+            path.lineTo(x, -y)
+        if shape.closed:
+            path.close()
+        canvas.drawPath(path, **how)
+        canvas.setDash([])
+    canvas.setFillAlpha(1.0)
 
 
-def _signatures() -> list[Any]:
-    from reportlab.platypus import KeepTogether, Spacer, Table, TableStyle
+def _signatures(names: Sequence[str]) -> list[Any]:
+    from reportlab.platypus import KeepTogether, Spacer, TableStyle
+    from reportlab.platypus import Table as Grid
 
-    names = ["Medical physicist, name and date", "Second check, name and date", "Physician, name and date"]
-    cells = [[_cell(name, 7, False, False) if name else "" for name in (names[0], "", names[1], "", names[2])]]
-    table = Table(cells, colWidths=[WIDTH_PT * w for w in (0.3, 0.05, 0.3, 0.05, 0.3)])
-    table.setStyle(TableStyle([("LINEABOVE", (i, 0), (i, 0), 0.8, INK) for i in (0, 2, 4)]))
-    return [KeepTogether([Spacer(1, 40), table])]
-
-
-def _provenance(a: Analysis) -> str:
-    p = a.provenance
-    model = f"model {p.model_name} {p.model_sha256}" if p.model_name else "no trained predictor"
-    packages = ", ".join(f"{name} {number}" for name, number in p.packages.items())
-    return (
-        f"lymphorisk {p.version}, parameter set {p.parameter_set}, {model}, seed {p.seed}, {p.draws} draws "
-        f"(ensemble {a.forecast.ensemble_id}), CTCAE {a.forecast.ctcae}, {packages}."
-    )
+    places = [cell for name in names for cell in (name, "")][:-1]
+    share = 0.3 * WIDTH_PT * 3 / len(names)
+    cells = [[_cell(name, 7, False, False) if name else "" for name in places]]
+    grid = Grid(cells, colWidths=[share if name else 0.05 * WIDTH_PT for name in places])
+    grid.setStyle(TableStyle([("LINEABOVE", (i, 0), (i, 0), 0.8, INK) for i in range(0, len(places), 2)]))
+    return [KeepTogether([Spacer(1, 40), grid])]

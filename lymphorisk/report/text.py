@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import replace
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from lymphorisk.absent import Absent
-from lymphorisk.report.content import outcome_note
+from lymphorisk.report.content import (
+    EDIC_NAMES,
+    ORGAN_COLUMNS,
+    Voice,
+    blood,
+    counts,
+    effective_dose,
+    mechanism,
+    organs,
+    outcome_note,
+    published,
+    trained,
+)
 from lymphorisk.report.summary import headline, weakness
+from lymphorisk.report.table import Cell, Column, tabled, text_lines
 from lymphorisk.report.wording import (
     NOT_A_DEVICE,
     POOL_LABELS,
-    SOURCE_LABELS,
     by_organ,
     chance,
     days,
@@ -25,8 +38,9 @@ from lymphorisk.report.wording import (
 )
 
 if TYPE_CHECKING:
-    from lymphorisk.analysis import Analysis
+    from lymphorisk.analysis import Analysis, OrganDose
     from lymphorisk.findings import Finding
+    from lymphorisk.literature import Estimate
 
 WIDTH = 100
 TOP_ORGANS = 8
@@ -66,23 +80,6 @@ def _what_ifs(a: Analysis) -> list[str]:
     return out
 
 
-def table(rows: Sequence[Sequence[str]], right: Iterable[int] = ()) -> list[str]:
-    """Rows in aligned columns; columns in `right` end flush.
-
-    Examples
-    --------
-    >>> table([["a", "1.0"], ["bb", "10.0"]], right=[1])
-    ['  a    1.0', '  bb  10.0']
-    """
-    flush = set(right)
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    out = []
-    for row in rows:
-        cells = [c.rjust(w) if i in flush else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
-        out.append(("  " + "  ".join(cells)).rstrip())
-    return out
-
-
 def _wrapped(text: str, indent: str = "  ") -> list[str]:
     return wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=True)
 
@@ -107,21 +104,16 @@ def _answer(a: Analysis) -> list[str]:
 
 
 def _voices(a: Analysis) -> list[str]:
-    rows = [["voice", "P(grade 3+)", "P(grade 4)", "remark"]]
-    m = a.risk.mechanistic
-    rows.append(["mechanism", chance(m.get("g3")), chance(m.get("g4")), f"ensemble of {a.forecast.draws} draws"])
-    learned = a.risk.learned
-    if isinstance(learned, Absent):
-        rows.append(["trained", "–", "–", learned.reason])
-    else:
-        remark = f"learned from {learned.trained_on}"
-        if not learned.in_domain:
-            remark = "OUTSIDE ITS DOMAIN, do not use; " + remark
-        rows.append(["trained", percent(learned.g3), percent(learned.g4), remark])
-    out = ["RISK, three voices side by side", *table(rows, right=[1, 2])]
-    for e in a.risk.literature:
-        what = f"declines: {e.p.reason}" if isinstance(e.p, Absent) else f"{percent(e.p)} ({e.outcome.key})"
-        out += _wrapped(f"{model_name(e.name)}: {what}")
+    columns: tuple[Column[Voice], ...] = (
+        Column("voice", lambda v: v.name),
+        Column("P(grade 3+)", lambda v: v.third, numeric=True),
+        Column("P(grade 4)", lambda v: v.fourth, numeric=True),
+    )
+    spoken = [mechanism(a), trained(a), *(published(e) for e in a.risk.literature if not isinstance(e.p, Absent))]
+    out = ["RISK, voices side by side, not averaged", *text_lines(tabled("voices", spoken, columns))]
+    out += [line for v in spoken for line in _wrapped(f"{v.name}: {v.basis}")]
+    silent = [e for e in a.risk.literature if isinstance(e.p, Absent)]
+    out += [line for e in silent for line in _wrapped(f"{model_name(e.name)} declines: {_reason(e)}")]
     if a.risk.disagreement:
         out += _wrapped(a.risk.disagreement)
     if note := outcome_note(a):
@@ -129,22 +121,14 @@ def _voices(a: Analysis) -> list[str]:
     return out
 
 
+def _reason(e: Estimate) -> str:
+    return e.p.reason if isinstance(e.p, Absent) else ""
+
+
 def _forecast(a: Analysis) -> list[str]:
     f = a.forecast
-    rows = [["day", "median", "50 %", "90 %"]]
-    when = [d for d in SHOWN_AT_DAYS if d <= f.day[-1]]
-    nadir = f.nadir.day.p50
-    for label, day in sorted([*((f"{d}", float(d)) for d in when), (f"{nadir:.0f} (nadir)", float(nadir))], key=_day):
-        i = min(range(len(f.day)), key=lambda k: abs(float(f.day[k]) - day))
-        q = {name: float(values[i]) for name, values in f.quantiles.items()}
-        rows.append(
-            [
-                label,
-                digits(q["p50"], 2),
-                f"{digits(q['p25'], 2)} to {digits(q['p75'], 2)}",
-                f"{digits(q['p05'], 2)} to {digits(q['p95'], 2)}",
-            ]
-        )
+    when = [(f"{d}", float(d)) for d in SHOWN_AT_DAYS if d <= f.day[-1]]
+    when.append((f"{f.nadir.day.p50:.0f} (nadir)", float(f.nadir.day.p50)))
     below = ", ".join(
         f"below {edge}: {days(band.p50)} ({band.p05:.0f} to {band.p95:.0f})" for edge, band in f.days_below.items()
     )
@@ -152,62 +136,48 @@ def _forecast(a: Analysis) -> list[str]:
     back = "" if recovery.day is None else f", back for good on day {recovery.day.p50:.0f} (median of those)"
     return [
         "LYMPHOCYTE COUNT [10^9/L]",
-        *table(rows, right=[0, 1]),
+        *text_lines(counts(a, sorted(when, key=lambda item: item[1]))),
         *_wrapped(f"days {below}"),
         *_wrapped(f"falls below 0.5: {chance(recovery.p_below)}{back}"),
     ]
 
 
-def _day(item: tuple[str, float]) -> float:
-    return item[1]
-
-
 def _organs(a: Analysis) -> list[str]:
-    rows = [["organ", "source", "cm3", "mean Gy", "Gy/fx", "V5 %", "V20 %", "from"]]
-    standing_in = []
-    for name in in_reading_order(a.organs):
-        o = a.organs[name]
-        dose = o.course
-        if o.source == "surrogate":
-            standing_in.append(short(name, NAME_WIDTH))
-            continue
-        rows.append(
-            [
-                short(name, NAME_WIDTH),
-                SOURCE_LABELS.get(o.source, o.source),
-                "–" if o.volume_cm3 is None else digits(o.volume_cm3, 4),
-                digits(dose.mean_gy),
-                digits(sum(d.mean_gy for d in o.per_fraction) / len(o.per_fraction)),
-                f"{100 * float(dose.share[dose.dose_gy >= 5].sum()):.0f}",
-                f"{100 * float(dose.share[dose.dose_gy >= 20].sum()):.0f}",
-                short(", ".join(o.roi_names), 2 * NAME_WIDTH),
-            ]
-        )
-    out = ["ORGAN DOSES, course", *table(rows, right=[2, 3, 4, 5, 6])]
+    named = in_reading_order(a.organs)
+    drawn = [a.organs[name] for name in named if a.organs[name].source != "surrogate"]
+    standing_in = [short(name, NAME_WIDTH) for name in named if a.organs[name].source == "surrogate"]
+    out = ["ORGAN DOSES, course", *text_lines(organs([*drawn, *a.targets], TERMINAL))]
     if standing_in:
         out += _wrapped(f"surrogates (the body's dose, diluted): {', '.join(standing_in)}")
     return out
 
 
+def _narrow(column: Column[OrganDose]) -> Column[OrganDose]:
+    """The column with short names, for a terminal."""
+
+    def cell(o: OrganDose) -> str:
+        made = column.cell(o)
+        text = made.text if isinstance(made, Cell) else made
+        return text if column.numeric else short(text, 2 * NAME_WIDTH)
+
+    return replace(column, cell=cell)
+
+
+#: Columns of the page that a terminal shows, where an organ comes from last.
+TERMINAL = tuple(
+    _narrow(c) for c in sorted(ORGAN_COLUMNS, key=lambda c: c.head == "From") if c.head not in ("in grid %", "Max Gy")
+)
+
+
 def _blood(a: Analysis) -> list[str]:
-    rows = [["", "mean Gy", "sd", "V>0 %", "V>0.125 %", "V>=0.5 %", "D2% Gy"]]
-    named = [
-        ("a fraction" if len(a.phases) == 1 else short(p.label, NAME_WIDTH), s)
-        for p, s in zip(a.phases, a.blood.fraction, strict=True)
-    ]
-    for name, s in [*named, ("course", a.blood.course)]:
-        shares = [f"{100 * v:.1f}" for v in (s.v_gt_0, s.v_gt_0_125, s.v_ge_0_5)]
-        rows.append([name, digits(s.mean_gy), digits(s.sd_gy), *shares, digits(s.d2_gy)])
     parts = list(by_organ(a.blood.by_organ).items())
     total = sum(v for _, v in parts) or 1.0
     owed = ", ".join(f"{n} {percent(v / total)}" for n, v in parts[:TOP_ORGANS] if v > 0)
-    out = [f"BLOOD DOSE ({a.blood.engine}; {a.blood.network})", *table(rows, right=range(1, 7))]
+    out = [f"BLOOD DOSE ({a.blood.engine}; {a.blood.network})", *text_lines(blood(a))]
     if owed:
         out += _wrapped(f"of the mean dose: {owed}")
     for name, value in a.edic.items():
-        label = name.removesuffix("_gy").upper().replace("_", " ")
-        said = f"none, {value.reason}" if isinstance(value, Absent) else f"{digits(value)} Gy"
-        out += _wrapped(f"{label}: {said}")
+        out += _wrapped(f"{EDIC_NAMES.get(name, name)}: {effective_dose(value)}")
     return out
 
 

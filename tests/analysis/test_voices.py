@@ -12,7 +12,7 @@ import pytest
 from lymphorisk.analysis import Analysis, Options, analyze
 from lymphorisk.analysis.risk import Learned, agreement_of, outcomes
 from lymphorisk.predict import Contribution, Explanation, Group
-from lymphorisk.report import html, json_, text
+from lymphorisk.report import content, html, json_, text
 from lymphorisk.scenario import scenario_from
 
 SHIPPED = Path(__file__).parents[2] / "models" / "insilico-2026.1"
@@ -48,7 +48,7 @@ def test_the_outcomes_are_told_apart_in_every_report(plain: Analysis) -> None:
     told = json.loads(json_.render(plain))["risk"]["outcome"]
     assert told["mechanistic"] == "true daily nadir within 120 days, without counting error"
     assert told["learned"] == "weekly counts from the start to 14 days after the last fraction, nadir"
-    for report in (" ".join(text.render(plain).split()), html.render(plain)):
+    for report in (" ".join(text.render(plain).split()), html.render(content.report(plain))):
         assert all(key in report for key in told.values())
         assert "Not the same outcome" in report
 
@@ -59,8 +59,8 @@ def test_without_a_learned_voice_nothing_is_compared(plain: Analysis) -> None:
     assert agreement_of({"spleen": 1.0}, Learned(declined, declined)) is None  # type: ignore[arg-type]
     alone = replace(plain, agreement=None, risk=replace(plain.risk, outcome={"mechanistic": "x"}))
     assert json.loads(json_.render(alone))["agreement"] is None
-    assert "Not the same outcome" not in html.render(alone)
-    assert "Agreement of the two" not in html.render(alone)
+    assert "Not the same outcome" not in html.render(content.report(alone))
+    assert "Agreement of the two" not in html.render(content.report(alone))
 
 
 def test_the_agreement_is_in_every_report(plain: Analysis) -> None:
@@ -74,7 +74,7 @@ def test_the_agreement_is_in_every_report(plain: Analysis) -> None:
         assert row["log_odds"] == pytest.approx(learned[row["group"]])
     assert {"Blood", "Spleen", "Bowel", "Lungs"} == {row["group"] for row in written["organs"]}
     assert said.sentence in " ".join(text.render(plain).split())
-    assert said.sentence in html.render(plain)
+    assert said.sentence in html.render(content.report(plain))
 
 
 def test_an_organ_the_model_knows_nothing_of_has_no_opinion() -> None:
@@ -91,17 +91,17 @@ def test_an_organ_the_model_knows_nothing_of_has_no_opinion() -> None:
 
 def test_shap_draws_only_when_asked(plain: Analysis, drawn: Analysis) -> None:
     assert not plain.explanation_figures
-    assert 'class="shap"' not in html.render(plain)
-    page = html.render(drawn)
+    assert 'class="foreign"' not in html.render(content.report(plain))
+    page = html.render(content.report(drawn))
     assert all(figure in page for figure in drawn.explanation_figures.values())
-    assert '<details class="shap"><summary>' in page
+    assert "<details><summary>" in page
     assert len(page.encode()) < 1_000_000
     assert "<svg" not in json_.render(drawn)
     assert "<svg" not in text.render(drawn)
 
 
 def test_the_page_with_drawings_stays_one_page(drawn: Analysis) -> None:
-    page = html.render(drawn)
+    page = html.render(content.report(drawn))
     ids = re.findall(r'\bid="([^"]+)"', page)
     assert len(ids) == len(set(ids))
     assert set(re.findall(r'href="#([^"]+)"', page)) <= set(ids)
@@ -111,7 +111,7 @@ def test_the_page_with_drawings_stays_one_page(drawn: Analysis) -> None:
 
 
 def test_the_page_with_drawings_repeats_byte_for_byte(drawn: Analysis) -> None:
-    assert html.render(course(shap_plots=True)) == html.render(drawn)
+    assert html.render(content.report(course(shap_plots=True))) == html.render(content.report(drawn))
 
 
 def test_drawings_change_no_number(plain: Analysis, drawn: Analysis) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,8 +14,12 @@ from lymphorisk.errors import ScenarioError
 from lymphorisk.plan import Patient
 from lymphorisk.regimen import Choices, PatientFacts, PlanExposure, product, search
 from lymphorisk.regimen.checks import label_criteria
-from lymphorisk.regimen.knobs import Knob, label_limit, read_knobs, schedules
+from lymphorisk.regimen.knobs import Knob, Schedule, label_limit, read_knobs, schedules
 from lymphorisk.regimen.products import products
+from lymphorisk.regimen.search import Found, SearchResult, frontier
+from lymphorisk.report.conditioning.figures import frontier_figure
+from lymphorisk.report.conditioning.search import frontier_table, listed_table, search_lines
+from lymphorisk.report.svg import Path as DrawnPath
 
 FACTS = PatientFacts(Patient(alc=0.8, weight_kg=80.0, height_cm=172.0), egfr_ml_min=85.0)
 FAST = Choices(draws=32)
@@ -61,26 +66,94 @@ def test_more_drug_is_deeper_in_the_search_too() -> None:
     assert by_dose[0.0] > by_dose[300.0] > by_dose[500.0]
 
 
+def made(depth: float, duration: float, *, meets: bool = False, distance: float = 0.0, joint: float = 0.0) -> Found:
+    """A schedule judged by hand."""
+    schedule = Schedule((("infusion delay d", distance),), product("tisa_all"), distance)
+    return Found(schedule, joint, meets, True, depth, duration, False, ())
+
+
+def beaten(f: Found, found: Sequence[Found]) -> bool:
+    return any(
+        g.depth <= f.depth and g.duration <= f.duration and (g.depth < f.depth or g.duration < f.duration - 1e-3)
+        for g in found
+    )
+
+
 def test_the_frontier_is_what_brute_force_finds() -> None:
     found = search(product("tisa_all"), {}, (CY, DELAY), FACTS, FAST).found
-    for f in found:
-        beaten = any(
-            g.depth <= f.depth and g.duration <= f.duration and (g.depth < f.depth or g.duration < f.duration - 1e-3)
-            for g in found
-        )
-        if f.on_frontier:
-            assert not beaten
-    assert any(f.on_frontier for f in found)
+    marked = {(f.depth, f.duration) for f in found if f.on_frontier}
+    assert marked == {(f.depth, f.duration) for f in found if not beaten(f, found)}
 
 
-def test_schedules_that_meet_come_first_and_nearest_first() -> None:
-    easy = replace(FAST, criteria=None)
-    result = search(product("cilta-cel"), {}, (DELAY,), FACTS, easy)
-    shares = [f.joint for f in result.found if not f.meets]
-    assert shares == sorted(shares, key=lambda p: -(p or 0.0))
+def test_the_frontier_holds_every_schedule_no_other_beats() -> None:
+    """Four points by hand, three of them on it, given in no order."""
+    points = [(0.02, 5.0), (0.03, 5.0), (0.04, 1.0), (0.01, 10.0), (0.05, 8.0)]
+    marked = frontier([made(*p) for p in points])
+    assert [f.on_frontier for f in marked] == [True, False, True, True, False]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_frontier_of_random_points(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    points = [made(float(d), float(t)) for d, t in rng.integers(1, 9, (12, 2))]
+    marked = frontier(points)
+    on = {(f.depth, f.duration) for f in marked if f.on_frontier}
+    assert on == {(f.depth, f.duration) for f in points if not beaten(f, points)}
+
+
+def test_schedules_that_meet_come_first_and_nearest_first(tmp_path: Path) -> None:
+    """A criterion every schedule meets: four of them, by their distance from the regimen as given."""
+    own = tmp_path / "criteria.toml"
+    own.write_text(
+        '[alc_at_infusion.at_most]\nvalue = 5.0\nunit = "10^9/L"\nsource = "s"\nplace = "p"\nknown = "assumed"\n'
+        '[decision.search_from]\nvalue = 0.5\nunit = "1"\nsource = "s"\nplace = "p"\nknown = "assumed"\n',
+        encoding="utf-8",
+    )
+    far_first = Knob("infusion", "delay_d", (9.0, 2.0, 1.0, 0.0), 0.0)
+    result = search(product("cilta-cel"), {}, (far_first,), FACTS, replace(FAST, criteria=own))
     met = [f.schedule.distance for f in result.meeting]
+    assert len(met) >= 3
     assert met == sorted(met)
+    assert met[0] < met[-1]
     assert all(f.in_window for f in result.meeting)
+    assert [f.meets for f in result.found] == sorted((f.meets for f in result.found), reverse=True)
+    assert not result.found[-1].meets
+
+
+def test_the_list_shows_the_nearest_first_and_the_frontier_whole() -> None:
+    """The rows a reader sees keep the order and the values of the search."""
+    found = (
+        made(0.30, 2.0, meets=True, distance=0.5, joint=0.9),
+        made(0.20, 4.0, meets=True, distance=1.5, joint=0.8),
+        made(0.10, 8.0, distance=0.2, joint=0.3),
+    )
+    result = SearchResult(product("tisa_all"), (DELAY,), tuple(frontier(found)), 0.5, 32, 1)
+    listed = listed_table(result)
+    assert listed.column("") == ("1", "2")
+    assert listed.column("distance") == ("0.50", "1.50")
+    assert listed.column("all met") == ("90 %", "80 %")
+    assert listed.column("ALC day 0") == ("0.30", "0.20")
+    assert listed.column("days <0.2 after") == ("2.0", "4.0")
+    assert listed.column(DELAY.label) == ("0.5", "1.5")
+    assert listed.column("window") == ("in", "in")
+    front = frontier_table(result)
+    assert front.column("ALC day 0") == ("0.10", "0.20", "0.30"), "deepest first"
+    assert front.column("days <0.2 after") == ("8.0", "4.0", "2.0")
+    text = "\n".join(search_lines(result))
+    assert "nearest to the regimen as given first" in text
+    assert [line.split()[0] for line in text.splitlines() if line.startswith("  ")][1:3] == ["1", "2"]
+
+
+def test_the_figure_joins_the_whole_frontier() -> None:
+    points = [made(0.10, 8.0), made(0.20, 4.0), made(0.30, 2.0), made(0.35, 6.0)]
+    result = SearchResult(product("tisa_all"), (DELAY,), tuple(frontier(points)), 0.5, 32, 1)
+    shapes = [s for s in frontier_figure(result).shapes if isinstance(s, DrawnPath)]
+    assert len([s for s in shapes if s.kind == "frontier c1"]) == 3
+    joined = next(s for s in shapes if s.kind == "curve c1")
+    assert len(joined.points) == 3
+    alone = SearchResult(product("tisa_all"), (DELAY,), tuple(frontier(points[:1])), 0.5, 32, 1)
+    kinds = [s.kind for s in frontier_figure(alone).shapes]
+    assert kinds.count("frontier c1") == 1, "a frontier of one point is drawn too"
 
 
 def test_schedules_that_do_not_meet_come_by_their_share(tmp_path: Path) -> None:

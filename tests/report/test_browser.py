@@ -18,7 +18,7 @@ import pytest
 from lymphorisk.analysis import Analysis
 from lymphorisk.analysis.compare import compare
 from lymphorisk.report import comparison, html
-from lymphorisk.report.content import ProtocolRow, ProtocolTable
+from lymphorisk.report.content import ProtocolRow, ProtocolTable, report
 
 AXE = Path(os.environ.get("LYMPHORISK_AXE", "node_modules/axe-core/axe.min.js"))
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -48,9 +48,9 @@ needs_axe = pytest.mark.skipif(not AXE.is_file(), reason="no axe-core here (npm 
 def pages(explained: Analysis, hostile: Analysis) -> dict[str, str]:
     rows = tuple(ProtocolRow("Spleen", "Mean[Gy]", "<= 9", "4.0 Gy", state, "a note") for state in STATES)
     return {
-        "report": html.render(explained, ("Doe^Jane", "7"), protocol=ProtocolTable("house", "FAIL", rows)),
-        "hostile": html.render(hostile),
-        "comparison": comparison.html([compare(explained, explained)], ["first", "second"]),
+        "report": html.render(report(explained, ("Doe^Jane", "7"), protocol=ProtocolTable("house", "FAIL", rows))),
+        "hostile": html.render(report(hostile)),
+        "comparison": html.render(comparison.report([compare(explained, explained)], ["first", "second"])),
     }
 
 
@@ -92,7 +92,11 @@ def test_axe_finds_no_serious_fault(
 
 @needs_axe
 def test_axe_would_see_a_fault(explained: Analysis, tmp_path: Path) -> None:
-    text = html.render(explained).replace('<html lang="en">', "<html>").replace("--soft: #4a5763", "--soft: #c0c8d0")
+    text = (
+        html.render(report(explained))
+        .replace('<html lang="en">', "<html>")
+        .replace("--soft: #4a5763", "--soft: #c0c8d0")
+    )
     assert {"html-has-lang", "color-contrast"} <= {f[1] for f in faults(text, tmp_path)}
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from lymphorisk.analysis import Analysis
 from lymphorisk.report import html
-from lymphorisk.report.html import ProtocolRow, ProtocolTable
+from lymphorisk.report.content import ProtocolRow, ProtocolTable, report
 
 VOID = {"meta", "br", "img", "input", "link", "hr"}
 
@@ -50,7 +50,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def text(explained: Analysis) -> str:
-    return html.render(explained)
+    return html.render(report(explained))
 
 
 @pytest.fixture(scope="module")
@@ -71,12 +71,12 @@ def test_nothing_comes_from_the_network(text: str, page: Page) -> None:
 
 
 def test_the_same_result_is_the_same_page(explained: Analysis, text: str) -> None:
-    assert html.render(explained) == text
+    assert html.render(report(explained)) == text
 
 
 def test_no_time_stamp_unless_given(explained: Analysis, text: str) -> None:
     assert not re.search(r"20\d\d-\d\d-\d\d", text)
-    assert "2026-01-31 12:00" in html.render(explained, written="2026-01-31 12:00")
+    assert "2026-01-31 12:00" in html.render(report(explained, written="2026-01-31 12:00"))
 
 
 def test_the_page_is_small(text: str) -> None:
@@ -84,7 +84,7 @@ def test_the_page_is_small(text: str) -> None:
 
 
 def test_hostile_names_do_no_harm(hostile: Analysis) -> None:
-    made = html.render(hostile)
+    made = html.render(report(hostile))
     page = Page(made)
     assert not page.open
     assert "<script" not in made.lower()
@@ -94,7 +94,7 @@ def test_hostile_names_do_no_harm(hostile: Analysis) -> None:
 
 
 def test_all_figures_are_there_and_drawn(text: str) -> None:
-    for key in ("alc", "dvh", "blood_organs", "blood_dvh", "voices", "waterfall", "physics", "spread"):
+    for key in ("alc", "dvh", "blood-organs", "blood-dvh", "voices", "waterfall", "physics", "spread"):
         assert f'id="figure-{key}"' in text, key
     drawings = re.findall(r"<svg.*?</svg>", text, re.S)
     assert len(drawings) == 8
@@ -168,26 +168,26 @@ def test_the_page_says_what_it_is_and_is_not(page: Page) -> None:
 
 def test_the_patient_is_named_only_on_request(explained: Analysis, text: str) -> None:
     assert "Patient Doe" not in text
-    named = html.render(explained, identity=("Doe^Jane", "12345"))
+    named = html.render(report(explained, identity=("Doe^Jane", "12345")))
     assert "Doe^Jane" in named
     assert "12345" in named
     assert "<title>Lymphocyte report</title>" in named
 
 
 def test_without_a_predictor_the_page_says_so(result: Analysis) -> None:
-    made = html.render(result)
+    made = html.render(report(result))
     assert "No explanation:" in made
     assert 'id="figure-waterfall"' not in made
 
 
 def test_protocol_and_signature_are_optional(explained: Analysis, text: str) -> None:
     assert 'class="sign"' in text
-    assert "h-protocol" not in text
+    assert "Every line of the protocol" not in text
     rows = (
         ProtocolRow("Spleen", "Mean[Gy]", "<= 9", "4.0", "PASS"),
         ProtocolRow("<b>", "V5Gy[%]", "<= 1", "–", "MISSING"),
     )
-    made = html.render(explained, protocol=ProtocolTable("house", "FAIL", rows), signature=False)
+    made = html.render(report(explained, protocol=ProtocolTable("house", "FAIL", rows), signature=False))
     assert "Protocol house: FAIL" in made
     assert "&lt;b&gt;" in made
     assert 'class="sign"' not in made
@@ -207,7 +207,7 @@ def test_a_plan_without_dose_still_makes_a_page(result: Analysis) -> None:
         scenario_from({"plan": {"fractions": 2}, "organs": {"*": {"mean_gy": 0.0}}, "patient": {"alc": 1.0}}),
         options=Options(draws=16, horizon_d=30),
     )
-    made = html.render(empty)
+    made = html.render(report(empty))
     assert not Page(made).open
     assert not re.search(r"\bnan\b", made)
     assert "Nothing is lost" in made
@@ -215,7 +215,7 @@ def test_a_plan_without_dose_still_makes_a_page(result: Analysis) -> None:
 
 def test_findings_are_bounded(result: Analysis) -> None:
     many = replace(result, findings=result.findings * 500)
-    made = html.render(many)
+    made = html.render(report(many))
     assert "more in the JSON result" in made
     assert len(made.encode()) < 1_000_000
 

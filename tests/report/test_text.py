@@ -45,7 +45,7 @@ def test_columns_line_up(explained: Analysis) -> None:
     lines = text.render(explained).splitlines()
     start = lines.index("ORGAN DOSES, course") + 1
     head, rows = lines[start], lines[start + 1 : start + 4]
-    at = head.index("source")
+    at = head.index("Source")
     assert all(row[at - 1] == " " and row[at] != " " for row in rows)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from lymphorisk.regimen.search import Found, SearchResult
-from lymphorisk.report.conditioning.words import aligned, count_text, plain_text
+from lymphorisk.report.conditioning.words import count_text, plain_text
+from lymphorisk.report.table import Column, Table, tabled, text_lines
 
 #: Schedules listed; the JSON holds all.
 LISTED = 15
@@ -11,8 +12,8 @@ LISTED = 15
 
 def search_lines(search: SearchResult) -> list[str]:
     """Schedules found, nearest first, and the frontier of depth against duration."""
-    lines = [search_title(search), *(f"  {line}" for line in aligned(listed_rows(search)))]
-    return [*lines, FRONTIER, *(f"  {line}" for line in aligned(frontier_rows(search)))]
+    lines = [search_title(search), *text_lines(listed_table(search))]
+    return [*lines, FRONTIER, *text_lines(frontier_table(search))]
 
 
 FRONTIER = "Frontier: no other schedule is both deeper at infusion and shorter below 0.2 after it"
@@ -29,31 +30,33 @@ def search_title(search: SearchResult) -> str:
     return f"{head}; {order}"
 
 
-def listed_rows(search: SearchResult) -> list[list[str]]:
-    """Heading and the schedules that meet, else those that come nearest to it."""
-    return [_heading(search), *(_found(f, str(i)) for i, f in enumerate((search.meeting or search.found)[:LISTED], 1))]
+def listed_table(search: SearchResult) -> Table:
+    """The schedules that meet, nearest first, else those that come nearest to it."""
+    numbered = [(str(i), f) for i, f in enumerate((search.meeting or search.found)[:LISTED], 1)]
+    return tabled("Schedules", numbered, _columns(search))
 
 
-def frontier_rows(search: SearchResult) -> list[list[str]]:
-    """Heading and the schedules of the frontier, deepest first."""
+def frontier_table(search: SearchResult) -> Table:
+    """The schedules of the frontier, deepest first."""
     front = sorted((f for f in search.found if f.on_frontier), key=lambda f: f.depth)
-    return [_heading(search), *(_found(f, "*") for f in front[:LISTED])]
+    return tabled("Frontier", [("*", f) for f in front[:LISTED]], _columns(search))
 
 
-def _heading(search: SearchResult) -> list[str]:
-    names = [k.label for k in search.knobs]
-    return ["", *names, "all met", "ALC day 0", "days <0.2 after", "window", "distance"]
+Marked = tuple[str, Found]
 
 
-def _found(f: Found, mark: str) -> list[str]:
-    joint = "-" if f.joint is None else f"{100 * f.joint:.0f} %"
-    window = "in" if f.in_window else "outside"
+def _columns(search: SearchResult) -> list[Column[Marked]]:
+    columns: list[Column[Marked]] = [Column("", lambda r: r[0], width=1)]
+    columns += [_setting(i, knob.label) for i, knob in enumerate(search.knobs)]
     return [
-        mark,
-        *(f"{value:g}" for _, value in f.schedule.settings),
-        joint,
-        count_text(f.depth),
-        plain_text(f.duration),
-        window,
-        f"{f.schedule.distance:.2f}",
+        *columns,
+        Column("all met", lambda r: "-" if r[1].joint is None else f"{100 * r[1].joint:.0f} %", numeric=True),
+        Column("ALC day 0", lambda r: count_text(r[1].depth), numeric=True),
+        Column("days <0.2 after", lambda r: plain_text(r[1].duration), numeric=True),
+        Column("window", lambda r: "in" if r[1].in_window else "outside"),
+        Column("distance", lambda r: f"{r[1].schedule.distance:.2f}", numeric=True),
     ]
+
+
+def _setting(i: int, label: str) -> Column[Marked]:
+    return Column(label, lambda r: f"{r[1].schedule.settings[i][1]:g}", numeric=True)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from lymphorisk.absent import Absent
 from lymphorisk.conditioning.criteria import METRICS, Judgement
+from lymphorisk.conditioning.regimen import Regimen
 from lymphorisk.findings import RULES, Finding
 from lymphorisk.parameters import sources
 from lymphorisk.regimen.chain import Comparison, RegimenForecast
 from lymphorisk.regimen.search import SearchResult
 from lymphorisk.report.conditioning.search import search_lines
-from lymphorisk.report.conditioning.words import OUTER, aligned, days_text, shown
+from lymphorisk.report.conditioning.words import OUTER, days_text, shown
+from lymphorisk.report.table import Column, Table, tabled, text_lines
 
 INTENT = (
     "Research and QA use. Not a dosing tool: nothing here says which regimen or dose to give. Planner criteria are a "
@@ -54,6 +56,16 @@ BLOCK = 4
 MANY = 3
 
 
+def product_table(products: Mapping[str, Regimen]) -> Table:
+    """The regimens on record."""
+    columns: tuple[Column[tuple[str, Regimen]], ...] = (
+        Column("name", lambda r: r[0]),
+        Column("product", lambda r: r[1].title),
+        Column("indication", lambda r: r[1].indication),
+    )
+    return tabled("Products", products.items(), columns)
+
+
 def ordered(comparison: Comparison) -> tuple[RegimenForecast, ...]:
     """Regimens from the lowest to the highest median count at infusion."""
     return tuple(sorted(comparison.forecasts, key=lambda f: float(np.median(np.asarray(f.metrics["alc_at_infusion"])))))
@@ -64,18 +76,17 @@ def conditioning_text(comparison: Comparison, search: SearchResult | None = None
     lines = ["Host lymphocyte count around infusion (x10^9/L; median, 90 % range)", ""]
     lines += [patient_line(comparison), ""]
     regimens = ordered(comparison)
-    for title, columns in (("", COLUMNS), ("Days below, before and after day 0", DAYS)):
-        rows = [["regimen", *(head for head, _ in columns)]]
-        rows += [[f.regimen.name, *(shown(m, f.metrics[m]) for _, m in columns)] for f in regimens]
-        lines += [*([title] if title else []), *aligned(rows), ""]
+    for title, shown_metrics in (("", COLUMNS), ("Days below, before and after day 0", DAYS)):
+        table = metric_table(regimens, shown_metrics)
+        lines += [*([title] if title else []), *text_lines(table, ""), ""]
     if len(regimens) > 1:
         lines += [f"Paired with {comparison.forecasts[0].regimen.name} (the same draws)"]
-        lines += [*(f"  {line}" for line in aligned(paired_rows(comparison))), ""]
+        lines += [*text_lines(paired_table(comparison)), ""]
     for f in regimens:
         lines += [regimen_title(f), *(f"  {line}" for line in given(f))]
     lines += ["", "Planner criteria: state and share of the ensemble that meets each"]
     for first in range(0, len(regimens), BLOCK):
-        lines += [*aligned(criteria_rows(regimens[first : first + BLOCK])), ""]
+        lines += [*text_lines(criteria_table(regimens[first : first + BLOCK]), ""), ""]
     lines += ["Evidence", *(f"  {line}" for line in evidence_lines(regimens))]
     lines += ["", "Fludarabine exposure, published bands (AUC of F-ara-A, mg h/L)"]
     lines += [f"  {line}" for line in band_lines(comparison)]
@@ -157,23 +168,41 @@ def source_lines(comparison: Comparison) -> list[str]:
     return [f"{s.key}: {s.citation} {s.anchor}" for s in sorted(cited, key=lambda s: s.key)]
 
 
-def paired_rows(comparison: Comparison) -> list[list[str]]:
+def metric_table(regimens: Sequence[RegimenForecast], metrics: Sequence[tuple[str, str]]) -> Table:
+    """A line a regimen, a column a metric (head, name): median and 90 % range."""
+
+    def column(head: str, metric: str) -> Column[RegimenForecast]:
+        return Column(head, lambda f: shown(metric, f.metrics[metric]))
+
+    name: Column[RegimenForecast] = Column("regimen", lambda f: f.regimen.name, width=3)
+    return tabled(METRIC_CAPTION, regimens, [name, *(column(head, metric) for head, metric in metrics)])
+
+
+METRIC_CAPTION = "Median and 90 % range; counts in 10^9/L, days before and after day 0, AUC in mg h/L."
+PAIRED = ("alc_at_infusion", "days_below_0_2_after")
+
+
+def paired_table(comparison: Comparison) -> Table:
     """Each regimen against the first given, draw by draw: difference at infusion and how often it is deeper."""
     first = comparison.forecasts[0]
     base = {m: np.asarray(first.metrics[m], dtype=float) for m in PAIRED}
-    rows = [["", "ALC day 0", "lower in", "days <0.2 after", "drugs"]]
-    for f in comparison.forecasts[1:]:
-        change = {m: np.asarray(f.metrics[m], dtype=float) - base[m] for m in PAIRED}
-        lower = 100 * float(np.mean(change["alc_at_infusion"] < 0.0))
-        same = {d.drug for d in f.regimen.drugs} == {d.drug for d in first.regimen.drugs}
-        signed = [_signed(change[m], m) for m in PAIRED]
-        rows.append(
-            [f.regimen.name, signed[0], f"{lower:.0f} %", signed[1], "the same" if same else "different: less sure"]
-        )
-    return rows
+    drugs = {d.drug for d in first.regimen.drugs}
 
+    def change(f: RegimenForecast, metric: str) -> Any:
+        return np.asarray(f.metrics[metric], dtype=float) - base[metric]
 
-PAIRED = ("alc_at_infusion", "days_below_0_2_after")
+    def same(f: RegimenForecast) -> bool:
+        return {d.drug for d in f.regimen.drugs} == drugs
+
+    depth, duration = PAIRED
+    columns: tuple[Column[RegimenForecast], ...] = (
+        Column("regimen", lambda f: f.regimen.name, width=3),
+        Column("ALC day 0", lambda f: _signed(change(f, depth), depth)),
+        Column("lower in", lambda f: f"{100 * float(np.mean(change(f, depth) < 0.0)):.0f} %", numeric=True),
+        Column("days <0.2 after", lambda f: _signed(change(f, duration), duration)),
+        Column("drugs", lambda f: "the same" if same(f) else "different: less sure"),
+    )
+    return tabled(f"Paired with {first.regimen.name}, the same draws", comparison.forecasts[1:], columns)
 
 
 def _signed(change: Any, metric: str) -> str:
@@ -188,15 +217,20 @@ def tally(f: RegimenForecast) -> str:
     return f"{states.count('MET')} met, {states.count('NOT MET')} not, {states.count('CANNOT SAY')} cannot say"
 
 
-def criteria_rows(regimens: Sequence[RegimenForecast]) -> list[list[str]]:
+def criteria_table(regimens: Sequence[RegimenForecast]) -> Table:
     """A row a criterion, a column a regimen."""
+
+    def column(f: RegimenForecast) -> Column[str]:
+        by_label = {j.criterion.label: j for j in f.judgements}
+        joint = "" if f.joint is None else f"{100 * f.joint:.0f} %"
+        return Column(f.regimen.name, lambda label: joint if label == ALL_MET else state_text(by_label.get(label)))
+
     labels = list(dict.fromkeys(j.criterion.label for f in regimens for j in f.judgements))
-    rows = [["", *(f.regimen.name for f in regimens)]]
-    for label in labels:
-        by_regimen = [next((j for j in f.judgements if j.criterion.label == label), None) for f in regimens]
-        rows.append([label, *(state_text(j) for j in by_regimen)])
-    joint = ["" if f.joint is None else f"{100 * f.joint:.0f} %" for f in regimens]
-    return [*rows, ["all that can be judged, at once", *joint]]
+    name: Column[str] = Column("criterion", lambda label: label, width=4)
+    return tabled("Planner criteria", [*labels, ALL_MET], [name, *(column(f) for f in regimens)])
+
+
+ALL_MET = "all that can be judged, at once"
 
 
 def state_text(j: Judgement | None) -> str:

@@ -47,11 +47,3 @@ def days_text(days: Sequence[float]) -> str:
     if len(days) > MANY_DAYS:
         return f"{days[0]:g} to {days[-1]:g}"
     return ", ".join(f"{d:g}" for d in days)
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows as lines with columns of equal width."""
-    if not rows:
-        return []
-    width = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return ["  ".join(cell.ljust(w) for cell, w in zip(row, width, strict=True)).rstrip() for row in rows]

@@ -21,7 +21,7 @@ LABEL_GAP = 16.0
 WEEK = 7.0
 
 
-def counts_svg(comparison: Comparison) -> str:
+def counts_figure(comparison: Comparison) -> Drawing:
     """Host counts of all regimens with 80 % bands, infusion windows shaded, the host's end marked."""
     regimens = ordered(comparison)
     first = min(float(f.day[0]) for f in regimens)
@@ -57,7 +57,7 @@ def counts_svg(comparison: Comparison) -> str:
         points = [(x(t), y(v)) for t, v in zip(f.day.tolist(), f.bands["p50"].tolist(), strict=True)]
         d.line(points, f"curve c{i % len(DASHES)}", DASHES[i % len(DASHES)])
     _names(d, regimens, y)
-    return d.svg()
+    return d
 
 
 def _weeks(first: float, last: float) -> list[float]:
@@ -87,7 +87,7 @@ def _names(d: Drawing, regimens: Sequence[RegimenForecast], y: Scale) -> None:
         d.text(RIGHT + 35, place + 4, name if len(name) <= NAME_MAX else name[: NAME_MAX - 1] + "…")
 
 
-def frontier_svg(search: SearchResult) -> str:
+def frontier_figure(search: SearchResult) -> Drawing:
     """Every schedule as a point: count at infusion against days below 0.2 after it; the frontier joined."""
     found = search.found
     longest = max([f.duration for f in found] + [1.0])
@@ -105,7 +105,10 @@ def frontier_svg(search: SearchResult) -> str:
     d.x_axis(x, BOTTOM, TOP, nice_ticks(0.0, longest), "days below 0.2 after infusion (median)")
     d.y_axis(y, LEFT, RIGHT, log_ticks(deepest, shallowest), "host ALC at infusion, 10^9/L (median)")
     front = sorted((f for f in found if f.on_frontier), key=lambda f: f.duration)
-    d.line([(x(f.duration), y(f.depth)) for f in front], "curve c1")
+    if len(front) > 1:
+        d.line([(x(f.duration), y(f.depth)) for f in front], "curve c1")
+    for f in front:
+        d.mark(x(f.duration), y(f.depth), "diamond", "frontier c1", 6.5)
     for f in sorted(found, key=lambda f: f.meets):
         shape, kind, size = ("square", "met", 4.0) if f.meets else ("circle", "unmet", 2.6)
         d.mark(x(f.duration), y(f.depth), shape, kind, size)
@@ -118,4 +121,4 @@ def frontier_svg(search: SearchResult) -> str:
         d.text(RIGHT + 30, place + 4, words)
     d.line([(RIGHT + 8, TOP + 50), (RIGHT + 24, TOP + 50)], "curve c1")
     d.text(RIGHT + 30, TOP + 54, "frontier")
-    return d.svg()
+    return d

@@ -1,0 +1,313 @@
+"""Every format says the same number under the same name: text, page, PDF and JSON of one analysis."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lymphorisk.absent import Absent
+from lymphorisk.analysis import Analysis
+from lymphorisk.dvh import DVH
+from lymphorisk.literature import Estimate, Outcome
+from lymphorisk.predict import Agreement
+from lymphorisk.report import content, html, json_, pdf, text
+from lymphorisk.report.document import Document
+from lymphorisk.report.table import Table, text_lines
+from lymphorisk.report.wording import SOURCE_LABELS, chance, digits, percent
+
+from .tables import html_rows, html_tables, pdf_text, squeezed, text_rows
+
+ORGANS = "Organ doses of the course"
+HEADS = ["Organ (TG-263)", "Source", "From", "cm³", "in grid %", "Mean Gy", "Gy / fx", "V5 %", "V20 %", "Max Gy"]
+TERMINAL = ["Organ (TG-263)", "Source", "cm³", "Mean Gy", "Gy / fx", "V5 %", "V20 %", "From"]
+
+
+def ramp(name: str, total: float, top: float, mean: float, coverage: float = 1.0) -> DVH:
+    """A DVH that falls in a straight line from all of the volume at zero to none at `top`."""
+    edges = np.arange(0.0, top + 0.05, 0.1)
+    volume = total * coverage * np.clip(1.0 - edges / top, 0.0, 1.0)
+    return DVH(name, edges, volume, mean, 0.3, top, coverage=coverage, total_cm3=total)
+
+
+@pytest.fixture(scope="module")
+def drawn(explained: Analysis) -> Analysis:
+    """Organs with curves, each number of each organ unlike every other, and a published model without a cut."""
+    organs = dict(explained.organs)
+    for i, name in enumerate(("Spleen", "Lungs", "Bowel")):
+        curve = ramp(name, 123.4 + 100 * i, 31.0 + 11 * i, 13.7 + 3 * i, 1.0 if i else 0.97)
+        given = {"source": ("roi", "derived", "roi")[i], "roi_names": (f"ROI{i}", f"b{i}"), "coverage": curve.coverage}
+        organs[name] = replace(organs[name], dvh=curve, volume_cm3=curve.total_cm3, **given)
+    target = replace(organs["Spleen"], tg263="PTV", roi_names=("PTV_1",), dvh=ramp("PTV", 77.7, 62.0, 29.1))
+    no_cut = Estimate(
+        "kim2024_gbm", Outcome(None, "during RT", "nadir", "severe, cut not stated"), 0.27, citation="kim2024", how="x"
+    )
+    fourth = Estimate("xu2020_esophagus_edic", Outcome(0.2, "RT", "nadir"), 0.41, citation="xu2020", how="y")
+    voices = (no_cut, fourth, *explained.risk.literature)
+    return replace(
+        explained,
+        organs=organs,
+        targets=(target,),
+        risk=replace(explained.risk, literature=voices),
+        edic={"edic_gy": 3.21, "edric_gy": 4.56, "edic_esophagus_gy": Absent.declined("no liver")},
+        agreement=Agreement((("Spleen", 0.61, 1.1), ("Lungs", 0.17, -0.3)), 0.5, "They agree."),
+    )
+
+
+@pytest.fixture(scope="module")
+def made(drawn: Analysis) -> Document:
+    return content.report(drawn, ("Doe^Jane", "7"), written="2026-01-31")
+
+
+@pytest.fixture(scope="module")
+def page(made: Document) -> str:
+    return html.render(made)
+
+
+@pytest.fixture(scope="module")
+def printed(made: Document) -> str:
+    return pdf_text(pdf.render(made))
+
+
+@pytest.fixture(scope="module")
+def plain(drawn: Analysis) -> dict[str, Any]:
+    return json_.tidy(json_.to_dict(drawn))
+
+
+def expected(name: str, o: dict[str, Any], share: dict[str, float]) -> dict[str, str]:
+    """What a reader must find of an organ, from its JSON: by head."""
+    return {
+        "Organ (TG-263)": name,
+        "Source": SOURCE_LABELS[o["source"]],
+        "From": ", ".join(o["roi"]) or ("body's dose, diluted" if o["source"] == "surrogate" else "–"),
+        "cm³": digits(o["volume_cm3"], 4),
+        "in grid %": f"{100 * o['coverage']:.0f}" if o["source"] in ("roi", "derived") else "–",
+        "Mean Gy": digits(o["mean_gy"]),
+        "Gy / fx": " / ".join(digits(v) for v in o["fraction_mean_gy"]),
+        "V5 %": f"{share['V5Gy[%]']:.0f}",
+        "V20 %": f"{share['V20Gy[%]']:.0f}",
+        "Max Gy": digits(o["max_gy"]),
+    }
+
+
+def shares(a: Analysis, name: str, o: dict[str, Any]) -> dict[str, float]:
+    """V5 and V20: of the JSON where it has metrics, else summed over the doses the organ was given. [%]"""
+    if "metrics" in o:
+        return o["metrics"]
+    dose = a.organs[name].course
+    return {
+        f"V{g}Gy[%]": 100 * sum(s for d, s in zip(dose.dose_gy, dose.share, strict=True) if d >= g) for g in (5, 20)
+    }
+
+
+def all_expected(a: Analysis, plain: dict[str, Any]) -> list[dict[str, str]]:
+    named = list(plain["organs"].items()) + [(t["kind"], t) for t in plain["targets"]]
+    return [expected(name, o, shares(a, name, o)) for name, o in named]
+
+
+def test_the_fixture_tells_every_column_from_every_other(drawn: Analysis, plain: dict[str, Any]) -> None:
+    """A swap of any two columns must change what is printed of some organ."""
+    rows = [expected(n, o, shares(drawn, n, o)) for n, o in plain["organs"].items()]
+    for i, a in enumerate(HEADS):
+        for b in HEADS[i + 1 :]:
+            assert any(row[a] != row[b] for row in rows), (a, b)
+
+
+def test_the_page_shows_the_json_organ_by_organ(drawn: Analysis, page: str, plain: dict[str, Any]) -> None:
+    shown = html_rows(page, ORGANS)
+    assert [list(row) for row in shown] == [HEADS] * len(shown)
+    wanted = {row["Organ (TG-263)"]: row for row in all_expected(drawn, plain)}
+    assert {row["Organ (TG-263)"]: row for row in shown} == wanted
+
+
+def test_the_text_shows_the_json_organ_by_organ(drawn: Analysis, plain: dict[str, Any]) -> None:
+    shown = text_rows(text.render(drawn), "ORGAN DOSES, course")
+    assert list(shown[0]) == TERMINAL
+    wanted = {row["Organ (TG-263)"]: row for row in all_expected(drawn, plain) if row["Source"] != "surrogate"}
+    assert {row["Organ (TG-263)"] for row in shown} == set(wanted)
+    for row in shown:
+        assert row == {head: wanted[row["Organ (TG-263)"]][head] for head in TERMINAL}
+
+
+def test_the_pdf_shows_the_json_organ_by_organ(drawn: Analysis, printed: str, plain: dict[str, Any]) -> None:
+    assert squeezed("".join([ORGANS, *HEADS])) in printed
+    for row in all_expected(drawn, plain):
+        assert squeezed("".join(row[head] for head in HEADS)) in printed, row
+
+
+def test_surrogates_come_last_and_targets_after_all(page: str) -> None:
+    sources = [row["Source"] for row in html_rows(page, ORGANS)]
+    assert sources[-1] == "contour"
+    organs = sources[:-1]
+    assert organs == sorted(organs, key=lambda s: s == "surrogate")
+    assert "surrogate" in organs
+
+
+def test_every_table_reaches_page_and_pdf_cell_by_cell(made: Document, page: str, printed: str) -> None:
+    """The page has each table's heads and rows as they are; the PDF draws them in the same order."""
+    shown = html_tables(page)
+    assert [t.caption for t in made.tables()] == [caption for caption, _, _ in shown]
+    assert len(shown) >= 10
+    at = 0
+    for table, (_, heads, rows) in zip(made.tables(), shown, strict=True):
+        assert heads == [h.text for h in table.heads]
+        assert rows == [[cell.text for cell in row] for row in table.rows]
+        at = printed.index(squeezed(table.caption + "".join(heads)), at)
+        for row in rows:
+            at = printed.index(squeezed("".join(row)), at)
+
+
+def test_every_table_as_text_keeps_its_cells_under_their_heads(made: Document) -> None:
+    for table in made.tables():
+        lines = text_lines(table)
+        width = [max(len(h.text), *(len(row[i].text) for row in table.rows)) for i, h in enumerate(table.heads)]
+        start = 2
+        for i, head in enumerate(table.heads):
+            cells = [line[start : start + width[i]].strip() for line in lines]
+            assert cells == [head.text, *(row[i].text.strip() for row in table.rows)], table.caption
+            start += width[i] + 2
+
+
+def table_of(made: Document, caption: str) -> Table:
+    return next(t for t in made.tables() if t.caption.startswith(caption))
+
+
+def test_counts_by_day(drawn: Analysis, made: Document, plain: dict[str, Any]) -> None:
+    alc = plain["alc"]
+    table = table_of(made, "Count [10⁹/L]")
+    assert [h.text for h in table.heads] == ["Day", "Median", "50 % band", "90 % band"]
+    assert len(table.rows) >= 4
+    for row in table.rows:
+        day, median, half, most = (cell.text for cell in row)
+        i = min(range(len(alc["day"])), key=lambda k: abs(alc["day"][k] - float(day)))
+        q = {name: digits(alc[name][i], 2) for name in ("median", "p05", "p25", "p75", "p95")}
+        assert (median, half, most) == (q["median"], f"{q['p25']} to {q['p75']}", f"{q['p05']} to {q['p95']}")
+    days = [float(d) for d in table.column("Day")]
+    assert days == sorted(days)
+    in_text = text_rows(text.render(drawn), "LYMPHOCYTE COUNT [10^9/L]")
+    named = {row["Day"]: row for row in in_text}
+    for row in table.rows:
+        if row[0].text in named:
+            assert [cell.text for cell in row] == list(named[row[0].text].values())
+    assert any("(nadir)" in day for day in named)
+
+
+def test_blood_by_fraction_and_course(drawn: Analysis, made: Document, plain: dict[str, Any]) -> None:
+    b = plain["blood"]
+    named = [*zip(("primary", "boost"), b["fraction_by_phase"], strict=True), ("whole course", b["course"])]
+    wanted = [
+        {
+            "": name,
+            "Mean Gy": digits(s["mean_gy"]),
+            "SD Gy": digits(s["sd_gy"]),
+            "V>0 %": f"{100 * s['v_gt_0']:.1f}",
+            "V>0.125 Gy %": f"{100 * s['v_gt_0_125']:.1f}",
+            "V≥0.5 Gy %": f"{100 * s['v_ge_0_5']:.1f}",
+            "D2% Gy": digits(s["d2_gy"]),
+        }
+        for name, s in named
+    ]
+    table = table_of(made, "Blood dose, ")
+    heads = [h.text for h in table.heads]
+    assert [dict(zip(heads, (c.text for c in row), strict=True)) for row in table.rows] == wanted
+    assert [h.numeric for h in table.heads] == [False, *[True] * 6]
+    for line in text_lines(table):
+        assert line in text.render(drawn).splitlines()
+
+
+def test_effective_doses_or_their_reasons(drawn: Analysis, made: Document) -> None:
+    table = table_of(made, "Effective dose to immune cells")
+    assert table.column("Model") == ("EDIC", "EDRIC", "EDIC, oesophageal form")
+    assert table.column("Value") == ("3.21 Gy", "4.56 Gy", "none: no liver")
+    said = text.render(drawn)
+    for line in ("EDIC: 3.21 Gy", "EDRIC: 4.56 Gy", "EDIC, oesophageal form: none: no liver"):
+        assert f"  {line}\n" in said
+
+
+def test_each_voice_stands_under_its_grade(drawn: Analysis, made: Document, printed: str) -> None:
+    table = table_of(made, "What each voice rests on")
+    shown = {row[0].text: [cell.text for cell in row[1:]] for row in table.rows}
+    m = drawn.risk.mechanistic
+    assert shown["Mechanistic"][:2] == [chance(m["g3"]), chance(m["g4"])]
+    assert shown["Trained predictor"][:2] == ["62 % (50 % to 74 %)", "11 % (5 % to 20 %)"]
+    assert shown["Xu 2020, esophagus EDIC"][:2] == ["–", "41 %"] or shown["Xu 2020, esophagus EDIC"][0] == "–"
+    first = [[cell.text for cell in row] for row in table.rows]
+    assert ["Kim 2024, GBM", "–", "–"] in [row[:3] for row in first]
+    assert ["Kim 2024, GBM", "30 % (20 % to 45 %)", "–"] in [row[:3] for row in first]
+    assert ["Xu 2020, esophagus EDIC", "–", "41 %"] in [row[:3] for row in first]
+    severe = next(row[3] for row in first if row[:3] == ["Kim 2024, GBM", "–", "–"])
+    assert severe.startswith("Severe, cut not stated: 27 %.")
+    assert squeezed("Severe, cut not stated: 27 %.") in printed
+
+
+def test_a_model_without_a_cut_is_under_no_grade_in_the_text(drawn: Analysis) -> None:
+    row = next(line for line in text.render(drawn).splitlines() if line.startswith("  Kim 2024, GBM  "))
+    assert row.split("  ")[-1].strip() == "–"
+    assert "%" not in row
+    assert "Kim 2024, GBM: Severe, cut not stated: 27 %" in text.render(drawn)
+
+
+def test_a_model_without_a_cut_has_a_mark_of_its_own_in_the_figure(drawn: Analysis, explained: Analysis) -> None:
+    from lymphorisk.report.figures import voices_figure
+    from lymphorisk.report.svg import Text
+
+    figure = voices_figure(drawn)
+    kinds = [s.kind for s in figure.shapes if not isinstance(s, Text)]
+    assert kinds.count("no-cut-mark") == 2, "one in the legend, one for the model"
+    assert "severe, cut not stated" in [s.content for s in figure.shapes if isinstance(s, Text)]
+    assert kinds.count("g3-mark") == 1 + 3
+    assert kinds.count("g4-mark") == 1 + 3
+    assert "no-cut-mark" not in [s.kind for s in voices_figure(explained).shapes]
+
+
+def test_agreement_by_organ(made: Document) -> None:
+    table = table_of(made, "Physics against")
+    assert table.column("Organ") == ("Spleen", "Lungs")
+    assert table.column("Share of the loss") == (percent(0.61), percent(0.17))
+    assert table.column("Log-odds") == ("+1.10", "-0.30")
+    assert table.column("On the odds") == (f"×{math.exp(1.1):.2f}", f"×{math.exp(-0.3):.2f}")
+
+
+def test_tiles_name_their_numbers(drawn: Analysis, plain: dict[str, Any]) -> None:
+    tiles = {label: (value, more) for label, value, more in content.tiles(drawn).tiles}
+    alc = plain["alc"]
+    nadir, p = alc["nadir"], alc["grade_probability"]
+    assert tiles["Nadir [10⁹/L]"] == (
+        digits(nadir["median"], 2),
+        f"90 %: {digits(nadir['p05'], 2)} to {digits(nadir['p95'], 2)}",
+    )
+    assert tiles["Grade 3 or worse"][0] == chance(p["3"])
+    assert tiles["Grade 4"][0] == chance(p["4"])
+    assert tiles["Mean blood dose"][0] == f"{digits(plain['blood']['course']['mean_gy'])} Gy"
+
+
+def test_phases_patient_findings_and_files(drawn: Analysis, made: Document, plain: dict[str, Any]) -> None:
+    table = table_of(made, "The course as")
+    assert table.column("Phase") == tuple(p["label"] for p in plain["plan"]["phases"])
+    assert table.column("Fractions") == tuple(str(p["fractions"]) for p in plain["plan"]["phases"])
+    assert table.column("Modality") == ("photon", "photon")
+    facts = table_of(made, "The patient as")
+    known = dict(zip(facts.column("Fact"), facts.column("Value"), strict=True))
+    assert known["age"] == "60 y"
+    assert known["baseline count"] == "1.2 ×10⁹/L"
+    assert known["LLN"] == "1 ×10⁹/L"
+    assert known["sex"] == "M"
+    assert known["weight"] == "not known"
+    noted = table_of(made, "What was noticed")
+    for head, key in (("Code", "code"), ("Severity", "severity"), ("Where", "where")):
+        assert noted.column(head) == tuple(f[key] for f in plain["findings"])
+    assumed = table_of(made, "Numbers without a source")
+    assert assumed.column("Parameter") == tuple(a["name"] for a in plain["assumptions"])
+    assert assumed.column("Value") == tuple(a["value"] for a in plain["assumptions"])
+
+
+def test_a_protocol_keeps_its_columns(result: Analysis) -> None:
+    row = content.ProtocolRow("structure", "metric", "limit", "value", "FAIL", "note")
+    table = content.protocol_lines([row])
+    assert {h.text.lower(): cell.text for h, cell in zip(table.heads, table.rows[0], strict=True)} == {
+        "structure": "structure", "metric": "metric", "limit": "limit", "value": "value", "state": "FAIL",
+        "note": "note",
+    }  # fmt: skip

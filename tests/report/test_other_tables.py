@@ -1,0 +1,300 @@
+"""The tables of compare, update, blood, dvh, check, evaluate: each cell is the number its head names."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lymphorisk.absent import Absent
+from lymphorisk.analysis import Analysis, Options, analyze
+from lymphorisk.analysis.bloodonly import BloodResult, SweepPoint
+from lymphorisk.analysis.compare import Comparison, compare
+from lymphorisk.analysis.dvhs import Crosscheck, DvhTable, StructureDvh
+from lymphorisk.analysis.midcourse import updated
+from lymphorisk.dvh import DVH
+from lymphorisk.dvh.metrics import metric
+from lymphorisk.lymphocyte.update import Update
+from lymphorisk.qa.check import check
+from lymphorisk.qa.protocol import Line, Protocol, limit
+from lymphorisk.report import blood, comparison, dvh, evaluation, gate, html, json_, midcourse, pdf
+from lymphorisk.report.document import Document
+from lymphorisk.report.table import Table, text_lines
+from lymphorisk.report.wording import chance, digits
+from lymphorisk.scenario import scenario_from
+
+from .tables import html_tables, pdf_text, squeezed
+
+
+def by_head(table: Table) -> list[dict[str, str]]:
+    heads = [h.text for h in table.heads]
+    assert len(set(heads)) == len(heads)
+    return [dict(zip(heads, (c.text for c in row), strict=True)) for row in table.rows]
+
+
+def shown_everywhere(document: Document) -> None:
+    """Page and PDF hold every table of the document, cell by cell, in order."""
+    wanted = [(t.caption, [h.text for h in t.heads], [[c.text for c in r] for r in t.rows]) for t in document.tables()]
+    assert html_tables(html.render(document)) == wanted
+    printed, at = pdf_text(pdf.render(document)), 0
+    for table in document.tables():
+        at = printed.index(squeezed(table.caption + "".join(h.text for h in table.heads)), at)
+        for row in table.rows:
+            at = printed.index(squeezed("".join(c.text for c in row)), at)
+
+
+@pytest.fixture(scope="module")
+def compared(result: Analysis) -> Comparison:
+    table = {
+        "plan": {"phase": [{"fractions": 5, "label": "primary"}, {"fractions": 2, "label": "boost"}]},
+        "organs": {name: {"mean_gy": gy} for name, gy in (("Spleen", 8), ("Lungs", 1), ("Bowel", 3), ("Body", 1))},
+        "patient": {"sex": "M", "age": 60, "alc": 1.2, "lln": 1.0, "site": "lung"},
+    }
+    return compare(result, analyze(scenario_from(table), options=Options(draws=64, horizon_d=120)))
+
+
+def test_two_plans_and_their_difference(compared: Comparison) -> None:
+    data = json_.tidy(comparison.to_dict([compared], ["A", "B"]))
+    first, second = data["plans"]
+    said = compared.forecast
+    rows = {row[""]: row for row in by_head(comparison.difference_table(compared, "A", "B"))}
+    nadir = rows["Nadir [10⁹/L]"]
+    assert nadir["first: A"] == digits(compared.first.forecast.nadir.median, 2)
+    assert nadir["second: B"] == digits(compared.second.forecast.nadir.median, 2)
+    assert nadir["Median change"] == f"{said.nadir.p50:+.2f}"
+    assert nadir["95 % band"] == f"{said.nadir.p025:+.2f} to {said.nadir.p975:+.2f}"
+    days = rows["Days below 0.5"]
+    a, b = (x.forecast.days_below["0.5"].p50 for x in (compared.first, compared.second))
+    assert (days["first: A"], days["second: B"]) == (f"{a:.0f}", f"{b:.0f}")
+    for g in ("2", "3", "4"):
+        row = rows[f"P(grade {g} or worse) [%]"]
+        assert row["first: A"] == f"{100 * first['grade_probability'][g]:.0f}"
+        assert row["second: B"] == f"{100 * second['grade_probability'][g]:.0f}"
+        assert row["Median change"] == f"{100 * said.probability[g]:+.0f}"
+        assert row["95 % band"] == f"standard error {100 * said.probability_se[g]:.0f}"
+    dose = rows["Mean blood dose [Gy]"]
+    assert (dose["first: A"], dose["second: B"]) == tuple(digits(p["blood_mean_gy"]) for p in (first, second))
+
+
+def test_organs_of_two_plans_largest_change_first(compared: Comparison) -> None:
+    data = comparison.to_dict([compared], ["A", "B"])["comparisons"][0]
+    wanted = [
+        {
+            "Organ": o["organ"],
+            "first: A": digits(o["first_gy"]),
+            "second: B": digits(o["second_gy"]),
+            "Change": f"{o['change_gy']:+.2f}",
+            "Remark": "surrogate in a plan" if o["surrogate"] else "",
+        }
+        for o in data["organs"][: comparison.ORGANS_SHOWN]
+    ]
+    assert by_head(comparison.organ_table(compared, "A", "B")) == wanted
+    sizes = [abs(float(row["Change"])) for row in wanted if not row["Remark"]]
+    assert sizes == sorted(sizes, reverse=True)
+    assert len(sizes) >= 3
+    drivers = {k: f"{100 * (math.exp(v) - 1):+.1f} %" for k, v in data["drivers_ln_nadir"].items() if abs(v) > 0.0005}
+    assert [row["Change of the nadir"] for row in by_head(comparison.driver_table(compared))] == list(drivers.values())
+
+
+def test_all_plans_in_a_line_each(compared: Comparison) -> None:
+    plans = [compared.first, compared.second]
+    rows = by_head(comparison.plan_table(plans, ["A", "B"]))
+    for row, name, a in zip(rows, "AB", plans, strict=True):
+        f = a.forecast
+        assert row == {
+            "Plan": name,
+            "Nadir [10⁹/L]": digits(f.nadir.median, 2),
+            "90 % band": f"{digits(f.nadir.p05, 2)} to {digits(f.nadir.p95, 2)}",
+            "Grade 3 or worse": chance(f.grade_probability["3"]),
+            "Grade 4": chance(f.grade_probability["4"]),
+            "Days below 0.5": f"{f.days_below['0.5'].p50:.0f}",
+            "Mean blood dose [Gy]": digits(a.blood.course.mean_gy),
+        }
+    document = comparison.report([compared], ["A", "B"])
+    shown_everywhere(document)
+    said = comparison.text([compared], ["A", "B"]).splitlines()
+    for table in (comparison.organ_table(compared, "A", "B"), comparison.difference_table(compared, "A", "B")):
+        assert set(text_lines(table)) <= set(said)
+
+
+@pytest.fixture(scope="module")
+def update(result: Analysis) -> Update:
+    return updated(json.loads(json_.render(result)), [(3.0, 0.8), (9.0, 0.55)])
+
+
+def test_before_is_before_and_after_is_after(update: Update) -> None:
+    rows = {row[""]: row for row in by_head(midcourse.changes(update))}
+    for head, f in (("Before", update.prior), ("After", update.posterior)):
+        n = f.nadir.count
+        assert rows["Nadir [10⁹/L], 90 % band"][head] == f"{n.p50:.2f} ({n.p05:.2f} to {n.p95:.2f})"
+        for g in ("2", "3", "4"):
+            assert rows[f"Grade {g} or worse"][head] == chance(f.grade_probability[g])
+        for edge in ("0.5", "0.2"):
+            b = f.days_below[edge]
+            assert rows[f"Days below {edge}"][head] == f"{b.p50:.0f} ({b.p05:.0f} to {b.p95:.0f})"
+    assert rows["Nadir [10⁹/L], 90 % band"]["Before"] != rows["Nadir [10⁹/L], 90 % band"]["After"]
+    assert by_head(midcourse.counts(update)) == [
+        {"Day": "3", "Count [10⁹/L]": "0.8"},
+        {"Day": "9", "Count [10⁹/L]": "0.55"},
+    ]
+    shown_everywhere(midcourse.report(update))
+
+
+def test_blood_dose_as_text_is_the_json(result: Analysis) -> None:
+    answer = BloodResult(result.label, result.phases, result.blood, result.edic, ())
+    data = json_.tidy(blood.to_dict(answer))
+    rows = {row[""]: row for row in by_head(blood.dose_table(result.blood))}
+    phases = {f"fraction of {i + 1}": s for i, s in enumerate(data["fraction_by_phase"])}
+    assert len(phases) == 2
+    for head, s in {**phases, "course": data["course"]}.items():
+        assert [rows[name][head] for name in rows] == [
+            f"{s['mean_gy']:.4f}",
+            f"{s['sd_gy']:.4f}",
+            f"{s['d2_gy']:.4f}",
+            f"{100 * s['v_gt_0']:.2f}",
+            f"{100 * s['v_gt_0_07']:.2f}",
+            f"{100 * s['v_gt_0_125']:.2f}",
+            f"{100 * s['v_ge_0_5']:.2f}",
+        ]
+        alive = {row[""]: row[head] for row in by_head(blood.surviving_table(result.blood))}
+        assert alive == {name: f"{100 * v:.2f}" for name, v in s["surviving"].items()}
+    assert next(iter(rows)) == "mean [Gy]"
+    assert [name for name in rows if "[%]" in name] == ["V>0 [%]", "V>0.07Gy [%]", "V>0.125Gy [%]", "V>=0.5Gy [%]"]
+    organs = {row["organ"]: row["Gy"] for row in by_head(blood.organ_table(result.blood))}
+    assert organs == {o: f"{v:.4f}" for o, v in data["course"]["by_organ"].items() if v > 0}
+    assert list(organs.values()) == sorted(organs.values(), key=float, reverse=True)
+    effective = by_head(
+        blood.edic_table({"edic_gy": 1.25, "edric_gy": 2.5, "edic_esophagus_gy": Absent.declined("why")})
+    )
+    assert [(r["model"], r["Gy"]) for r in effective] == [
+        ("EDIC", "1.25"),
+        ("EDRIC", "2.50"),
+        ("EDIC, oesophageal form", "why"),
+    ]
+
+
+def test_a_sweep_keeps_its_columns(result: Analysis) -> None:
+    s = result.blood.fraction[0]
+    points = [SweepPoint(t, replace(s, mean_gy=0.1 * t, d2_gy=0.3 * t), result.blood.course) for t in (1.0, 10.0)]
+    data = json_.tidy(blood.sweep_to_dict(points))["points"]
+    form = next(iter(result.blood.course.surviving))
+    assert by_head(blood.sweep_table(points)) == [
+        {
+            "beam-on s": f"{p['beam_on_s']:.4g}",
+            "mean Gy": f"{p['mean_gy']:.4g}",
+            "V>0 %": f"{100 * p['v_gt_0']:.4g}",
+            "V>0.125 %": f"{100 * p['v_gt_0_125']:.4g}",
+            "D2% Gy": f"{p['d2_gy']:.4g}",
+            f"surviving course % ({form})": f"{100 * p['surviving_course'][form]:.4g}",
+        }
+        for p in data
+    ]
+
+
+def curve(name: str, top: float, coverage: float = 1.0) -> DVH:
+    edges = np.arange(0.0, top + 0.05, 0.1)
+    volume = 40.0 * coverage * np.clip(1.0 - edges / top, 0.0, 1.0)
+    return DVH(name, edges, volume, 0.45 * top, 0.1, top, coverage, 40.0)
+
+
+def dvh_table(**more: Any) -> DvhTable:
+    rows = (
+        StructureDvh(1, "Milz", "Spleen", curve("Milz", 30.0)),
+        StructureDvh(2, "Halb", "Heart", curve("Halb", 50.0, 0.5)),
+        StructureDvh(3, "leer", "", Absent.not_contoured("leer has no closed contours")),
+    )
+    return DvhTable("p", 10, {}, 50.0, 55.0, 0.8, "exact", "half", rows, (), **more)
+
+
+def test_dvh_lines_hold_the_metrics_of_their_heads() -> None:
+    table = dvh_table()
+    wanted = ("V5Gy[%]", "V20Gy[%]", "D2%[Gy]", "D2cc[Gy]")
+    milz, halb = by_head(dvh.structure_table(table, wanted))
+    c = table.structures[0].curve
+    assert isinstance(c, DVH)
+    assert milz == {
+        "ROI": "Milz", "organ": "Spleen", "cm3": "40.00", "covered": "all",
+        "mean Gy": "13.500", "min Gy": "0.100", "max Gy": "30.000",
+        **{name: f"{metric(c, name):.3f}" for name in wanted},
+    }  # fmt: skip
+    assert milz["V5Gy[%]"] != milz["V20Gy[%]"]
+    assert halb["covered"] == "50.0 % UNDECIDABLE"
+    assert " to " in halb["V5Gy[%]"]
+    said = dvh.text(table, wanted)
+    assert set(text_lines(dvh.structure_table(table, wanted), "")) <= set(said.splitlines())
+    assert "leer: leer has no closed contours" in said
+    plain = json_.tidy(dvh.to_dict(table, wanted))["structures"]
+    assert [f"{plain[0][k]:.3f}" for k in ("mean_gy", "min_gy", "max_gy")] == ["13.500", "0.100", "30.000"]
+    assert {k: f"{v:.3f}" for k, v in plain[0]["metrics"].items()} == {name: milz[name] for name in wanted}
+
+
+def test_the_crosscheck_keeps_who_said_what() -> None:
+    ours, other, tps = curve("x", 30.0), curve("x", 33.0), curve("x", 36.0)
+    (row,) = by_head(dvh.crosscheck_table([Crosscheck(1, "x", ours, other, tps)]))
+    for head, c in (("lymphorisk", ours), ("dicompyler-core", other), ("planning system", tps)):
+        assert row[head] == f"40.00 / {c.mean_gy:.3f} / {metric(c, 'D2%[Gy]'):.3f}"
+    assert row["difference"].startswith("dicompyler-core: volume +0.0 %, mean +1.35 Gy; planning system:")
+
+
+def test_the_gate_prints_each_value_under_its_head(result: Analysis) -> None:
+    lines = (
+        Line("Mean[Gy]", "Milz", goal=limit("<= 9"), variation=limit("<= 20")),
+        Line("V20Gy[%]", "Milz", goal=limit("<= 1")),
+    )
+    made = check(replace(result, findings=()), Protocol("house", lines), lambda _: curve("Milz", 30.0))
+    said = gate.text(made).splitlines()
+    head = next(i for i, line in enumerate(said) if line.startswith("STATE"))
+    width = {name: said[head].index(name) for name in ("STATE", "STRUCTURE", "METRIC", "VALUE", "LIMIT")}
+    ends = [*list(width.values())[1:], None]
+    cells = [said[head + 2][a:b].strip() for a, b in zip(width.values(), ends, strict=True)]
+    first = gate.to_dict(made)["lines"][0]
+    assert cells[:4] == ["VARIATION", "Milz", "Mean[Gy]", f"{first['value']:.4g} Gy"]
+    assert cells[4].startswith("<= 9")
+    table = gate.protocol_table(made)
+    assert (table.rows[0].structure, table.rows[0].metric, table.rows[0].state) == ("Milz", "Mean[Gy]", "VARIATION")
+    assert table.rows[0].value == f"{first['value']:.4g} Gy"
+    assert table.rows[0].limit == cells[4]
+
+
+SCORES = {
+    "n": 120, "events": 31, "auc": 0.811, "brier": 0.142, "scaled_brier": 0.253, "in_the_large": -0.034, "slope": 0.915,
+}  # fmt: skip
+
+
+def judged() -> dict[str, Any]:
+    curve_rows = [(0.1, 0.12, 0.05, 0.2, 30), (0.6, 0.55, 0.4, 0.7, 30)]
+    outcome = {
+        **SCORES, "interval": {"auc": (0.7, 0.9)}, "roc": [(0.0, 0.0), (0.2, 0.7), (1.0, 1.0)],
+        "calibration_curve": curve_rows, "decision_curve": [(0.1, 0.2, 0.15), (0.5, 0.1, -0.2)],
+        "logistic": {**SCORES, "auc": 0.777}, "importance": [{"name": "Spleen", "mean": 0.4, "low": 0.2, "high": 0.5}],
+        "subgroups": {"site": {"lung": SCORES, "brain": {**SCORES, "n": 9}}}, "held_out": {"north": SCORES},
+    }  # fmt: skip
+    return {
+        "kind": "cross-validation", "cohort": "c", "rows": 120, "outcomes": {"g3": outcome}, "missing": {"bmi": 0.25},
+    }  # fmt: skip
+
+
+def test_scores_stand_under_their_names() -> None:
+    (row,) = by_head(evaluation.score_table("x", {"boosted trees": SCORES}))
+    assert row == {
+        "": "boosted trees", "patients": "120", "events": "31",
+        "AUC": "0.811", "Brier": "0.142", "scaled Brier": "0.253", "predicted - observed": "-0.034", "slope": "0.915",
+    }  # fmt: skip
+    (none,) = by_head(evaluation.score_table("x", {"y": {"n": 3, "auc": math.nan}}))
+    assert (none["patients"], none["AUC"], none["slope"]) == ("3", "–", "–")
+    assert by_head(evaluation.missing_table({"bmi": 0.25})) == [{"feature": "bmi", "missing": "25 %"}]
+
+
+def test_an_evaluation_is_a_page_and_a_pdf() -> None:
+    document = evaluation.report(judged(), "mine", ["a note"], {"g3": "<svg></svg>"})
+    shown_everywhere(document)
+    assert [t.caption for t in document.tables()] == [
+        "Scores", "By site", "Each group left out of training in turn", "Missing values",
+    ]  # fmt: skip
+    page = html.render(document)
+    assert '<figure id="shap-g3" class="foreign"><svg></svg>' in page
+    assert document.tables()[0].column("AUC") == ("0.811", "0.777")
