@@ -65,6 +65,8 @@ class Options:
         Changes to answer beside the plan, such as ``Spleen-5Gy`` or ``fractions=15``.
     link_by, sum_doses, plan : str, bool, str or None
         How files are linked, whether several plans are one course, which plan of several.
+    dose_is : str or None
+        ``physical`` or ``rbe``: what the dose is, whatever its labels say.
     """
 
     organs: Mapping[str, str] = field(default_factory=dict)
@@ -90,6 +92,7 @@ class Options:
     link_by: str = "uid"
     sum_doses: bool = False
     plan: str | None = None
+    dose_is: str | None = None
 
     def __post_init__(self) -> None:
         allowed = {

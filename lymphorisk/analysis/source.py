@@ -77,6 +77,7 @@ def read_source(path: Path, options: Options) -> Export | Scenario:
         sum_doses=options.sum_doses,
         plan=options.plan,
         fractions=options.fractions,
+        dose_is=options.dose_is,
     )
 
 

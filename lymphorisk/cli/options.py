@@ -80,6 +80,11 @@ PLAN = (
         show_default=True,
         help="How files are linked where UIDs are broken.",
     ),
+    click.option(
+        "--dose-is",
+        type=click.Choice(["physical", "rbe"]),
+        help="What the dose is, where its labels say EQD2, BED, biological or EFFECTIVE.",
+    ),
 )
 BLOOD = (
     click.option("--network", type=click.Choice(["28", "32"]), help="Blood compartments."),
@@ -154,6 +159,7 @@ def options_of(given: dict[str, Any]) -> Options:
         "plan_name": "plan",
         "sum_doses": "sum_doses",
         "link_by": "link_by",
+        "dose_is": "dose_is",
         "network": "network",
         "blood_volume": "blood_volume_l",
         "cardiac_output": "cardiac_output_l_min",

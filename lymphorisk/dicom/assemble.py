@@ -17,6 +17,7 @@ from lymphorisk.dicom.frames import beams_on_one_grid
 from lymphorisk.dicom.identity import check_files, read_identity
 from lymphorisk.dicom.link import Candidates, Linked, link
 from lymphorisk.dicom.patient import read_patient, read_study
+from lymphorisk.dicom.quantity import DOSE_AS_SAID, DOSE_IS, HINT, check_texts
 from lymphorisk.dicom.reader import RT_ROLES, UNKNOWN, DicomFile, Found, find
 from lymphorisk.dicom.slices import with_slices
 from lymphorisk.dicom.summation import WHOLE, DosePart, PhaseLink
@@ -38,6 +39,7 @@ def read_export(
     beam_on_s: BeamTimes | None = None,
     plan: str | None = None,
     fractions: int | None = None,
+    dose_is: str | None = None,
 ) -> Export:
     """Read what a planning system exported and join what belongs together.
 
@@ -56,6 +58,8 @@ def read_export(
         Label or UID of the plan to read, when there are several.
     fractions : int, optional
         Number of fractions when no plan file says it.
+    dose_is : str, optional
+        ``physical`` or ``rbe``: what the dose is, whatever its labels say.
 
     Raises
     ------
@@ -68,6 +72,8 @@ def read_export(
     """
     if fractions is not None and fractions < 1:
         raise LinkError(f"{fractions} fractions are no course", "give --fractions N with N at least 1")
+    if dose_is not in (None, *DOSE_IS):
+        raise UnsupportedDoseError(f"dose_is = {dose_is!r} is unknown", f"use one of {', '.join(DOSE_IS)}")
     found = find(path)
     found_of = {role: found.of(role) for role in (*RT_ROLES, "CT")}
     _refuse_broken(found)
@@ -76,7 +82,12 @@ def read_export(
     sets = tuple(rtstruct.read_header(f) for f in found_of["RTSTRUCT"])
     try:
         linked = link(
-            Candidates(plans, doses, sets), link_by=link_by, sum_doses=sum_doses, plan=plan, fractions=fractions
+            Candidates(plans, doses, sets),
+            link_by=link_by,
+            sum_doses=sum_doses,
+            plan=plan,
+            fractions=fractions,
+            dose_is=dose_is,
         )
     except InputError:
         unknown = [error for error in found.broken if error.message.startswith(UNKNOWN)]
@@ -86,7 +97,7 @@ def read_export(
     used = _used(linked, found_of)
     with ThreadPoolExecutor(1) as hasher:
         hashes = [hasher.submit(f.sha256) for f in used]
-        return _assemble(found, linked, used, hashes, found_of["CT"], beam_on_s)
+        return _assemble(found, linked, used, hashes, found_of["CT"], beam_on_s, dose_is)
 
 
 def read_plan(path: str | os.PathLike[str]) -> tuple[tuple[Phase, ...], tuple[Finding, ...]]:
@@ -123,13 +134,16 @@ def _assemble(
     hashes: list[Future[str]],
     ct_files: tuple[DicomFile, ...],
     beam_on_s: BeamTimes | None,
+    dose_is: str | None,
 ) -> Export:
     structure_file = next(f for f in used if f.role == "RTSTRUCT")
     structure_set = rtstruct.read_structures(structure_file)
     planning_ct = [f for f in ct_files if f.root.code(tags.SERIES_INSTANCE_UID) in structure_set.ct_series]
     findings = [*check_files([*used, *planning_ct]), *_file_findings(found, used), *linked.findings]
     findings += structure_set.findings
-    phases = [_phase(p, beam_on_s, findings) for p in linked.phases]
+    phases = [_phase(p, beam_on_s, dose_is, findings) for p in linked.phases]
+    if dose_is is None:
+        check_texts([f.root for f in used if f.role != "RTSTRUCT"], phases[0].modality)
     ct, ct_findings = read_ct(ct_files, structure_set)
     structures = with_slices(_in_frame(structure_set.structures, phases, linked, findings), ct)
     for phase in phases:
@@ -180,7 +194,7 @@ def _file_findings(found: Found, used: list[DicomFile]) -> list[Finding]:
     return out
 
 
-def _phase(linked: PhaseLink, beam_on_s: BeamTimes | None, findings: list[Finding]) -> Phase:
+def _phase(linked: PhaseLink, beam_on_s: BeamTimes | None, dose_is: str | None, findings: list[Finding]) -> Phase:
     grid = _sum_of(linked.parts, findings)
     plan = linked.plan
     if plan is None:
@@ -213,7 +227,7 @@ def _phase(linked: PhaseLink, beam_on_s: BeamTimes | None, findings: list[Findin
         beams=_timed(beams, beam_on_s),
         dose=grid,
         modality=modality,
-        rbe_in_dose=_rbe(linked.parts, modality, findings),
+        rbe_in_dose=_rbe(linked.parts, modality, dose_is, findings),
         prescription_gy=prescription,
         witnesses=witnesses_of(linked),
     )
@@ -283,10 +297,16 @@ def _grid_of(part: DosePart) -> tuple[DoseGrid, list[Finding]]:
     return rtdose.read_grid(part.header.file, part.factor)
 
 
-def _rbe(parts: Sequence[DosePart], modality: str, findings: list[Finding]) -> float:
+def _rbe(parts: Sequence[DosePart], modality: str, dose_is: str | None, findings: list[Finding]) -> float:
     """RBE that an EFFECTIVE dose already contains; 1 for a physical dose."""
-    if all(part.header.dose_type != "EFFECTIVE" for part in parts):
+    if dose_is is not None:
+        findings.append(finding(DOSE_AS_SAID, f"the dose is taken as {dose_is}, as said (--dose-is)", "RTDOSE"))
+    if dose_is == "physical" or (dose_is is None and all(part.header.dose_type != "EFFECTIVE" for part in parts)):
         return 1.0
+    if dose_is is None and modality in ("photon", "electron"):
+        raise UnsupportedDoseError(
+            f"RTDOSE: the EFFECTIVE dose of {modality}s is no physical dose: EQD2, BED or a weighted one", HINT
+        )
     if modality == "ion":
         raise UnsupportedDoseError(
             "RTDOSE: the EFFECTIVE dose of an ion plan holds an RBE that varies in space", "export the PHYSICAL dose"

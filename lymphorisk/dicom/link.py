@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from lymphorisk.dicom import checks
 from lymphorisk.dicom.frames import structures_for
+from lymphorisk.dicom.quantity import check_texts
 from lymphorisk.dicom.rtdose import DoseHeader, check_usable
 from lymphorisk.dicom.rtplan import PlanFile
 from lymphorisk.dicom.rtstruct import StructureSetHeader
@@ -56,6 +57,7 @@ def link(
     sum_doses: bool = False,
     plan: str | None = None,
     fractions: int | None = None,
+    dose_is: str | None = None,
 ) -> Linked:
     """Join plans, doses and structures.
 
@@ -70,7 +72,7 @@ def link(
         raise LinkError(f"link_by = {link_by!r} is unknown", f"use one of {', '.join(LINK_BY)}")
     found: list[Finding] = []
     _require(have)
-    doses = _usable(have.doses, found)
+    doses = _usable(have.doses, found, dose_is)
     plans = _selected(have.plans, plan)
     if not plans:
         phases: tuple[PhaseLink, ...] = (_without_plan(doses, fractions),)
@@ -101,12 +103,14 @@ def _require(have: Candidates) -> None:
         )
 
 
-def _usable(doses: Sequence[DoseHeader], found: list[Finding]) -> list[DoseHeader]:
+def _usable(doses: Sequence[DoseHeader], found: list[Finding], dose_is: str | None) -> list[DoseHeader]:
     usable: list[DoseHeader] = []
     first: UnsupportedDoseError | None = None
     for dose in doses:
         try:
             check_usable(dose)
+            if dose_is is None:
+                check_texts([dose.file.root])
         except UnsupportedDoseError as error:
             first = first or error
             found.append(finding(checks.UNUSED_FILE, error.message, "RTDOSE", error.hint, severity="warning"))

@@ -54,6 +54,13 @@ def phase_from(table: Mapping[str, Any], place: int, of: int, last_day: float | 
     rbe = number(table, "rbe", where)
     if rbe is not None and rbe <= 0:
         raise ScenarioError(f"{where}: rbe = {rbe:g} is not above 0")
+    if rbe is not None and rbe != 1 and modality in ("photon", "electron"):
+        raise ScenarioError(f"{where}: rbe = {rbe:g} of {modality}s: that is no physical dose", "give doses in Gy")
+    if rbe is not None and rbe != 1 and modality == "ion":
+        raise ScenarioError(
+            f"{where}: rbe = {rbe:g}: the RBE of ions varies in space, one number cannot be divided out",
+            "give the physical doses, and rbe = 1",
+        )
     beams, starts = _beams(table, where, modality)
     return Phase(
         label=text(table, "label", where, "") or (f"phase {place}" if of > 1 else "scenario"),
