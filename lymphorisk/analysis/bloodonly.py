@@ -12,7 +12,7 @@ from lymphorisk.absent import Absent
 from lymphorisk.analysis.chain import distinct
 from lymphorisk.analysis.edic import edic_family
 from lymphorisk.analysis.exposure import blood_dose_of
-from lymphorisk.analysis.options import Options
+from lymphorisk.analysis.options import Options, held
 from lymphorisk.analysis.prepared import prepare
 from lymphorisk.analysis.result import PhaseSummary
 from lymphorisk.circulation import BloodDose, BloodSummary
@@ -43,6 +43,7 @@ class SweepPoint:
     course: BloodSummary
 
 
+@held
 def blood_result(source: str | Path, patient: Patient, options: Options) -> BloodResult:
     """Blood dose of one source."""
     plan = prepare(source, patient, options)
@@ -56,6 +57,7 @@ def blood_result(source: str | Path, patient: Patient, options: Options) -> Bloo
     )
 
 
+@held
 def swept(source: str | Path, patient: Patient, options: Options, low_s: float, high_s: float) -> list[SweepPoint]:
     """Blood dose of the first phase against the beam-on time of a whole fraction, gaps between beams kept. [s]"""
     plan = prepare(source, patient, options)

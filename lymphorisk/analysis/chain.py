@@ -12,12 +12,13 @@ from lymphorisk import parameters
 from lymphorisk.absent import Absent
 from lymphorisk.analysis.edic import edic_family
 from lymphorisk.analysis.exposure import blood_dose_of, exposure_of
-from lymphorisk.analysis.options import Options
+from lymphorisk.analysis.options import Options, held
 from lymphorisk.analysis.prepared import Prepared, prepare
 from lymphorisk.analysis.result import Analysis, Assumption, Provenance, Risk, WhatIf
 from lymphorisk.analysis.risk import agreement_of, learned_voice, literature_voice, outcomes, voices_differ
 from lymphorisk.analysis.row import row_of
 from lymphorisk.analysis.whatif import changed, parse
+from lymphorisk.circulation import SurvivalForm
 from lymphorisk.dicom import Export
 from lymphorisk.findings import Finding
 from lymphorisk.lymphocyte import AlcForecast, Course, Population, forecast, population
@@ -55,6 +56,7 @@ def analyze(
     return analysis_of(prepare(source, patient, options))
 
 
+@held
 def analysis_of(plan: Prepared) -> Analysis:
     """The analysis of a course that is prepared."""
     who, options, doses, flow = plan.patient, plan.options, plan.doses, plan.flow
@@ -146,20 +148,25 @@ def replanned(text: str, plan: Prepared) -> AlcForecast:
     return forecast_of(exposure_of(plan, blood_dose_of(plan)), plan.patient, plan.options, explain=False)
 
 
-def people_of(survival: str) -> Population:
-    """The calibrated population with a named survival model."""
+def people_of(survival: str | SurvivalForm) -> Population:
+    """The calibrated population with a named survival model, or one of the caller's own."""
     return population(parameters.load("lymphocyte"), parameters.posterior(), survival=survival)
 
 
 def forecast_again(analysis: Analysis, course: Course) -> AlcForecast:
     """The forecast of an analysis for a changed course, on the same draws."""
     options = options_from(analysis.provenance.options)
-    return forecast_of(course, analysis.patient, options, explain=False)
+    with parameters.given(options.parameters):
+        return forecast_of(course, analysis.patient, options, explain=False)
 
 
 def options_from(plain: Mapping[str, Any]) -> Options:
     """The options a result was made with; the predictor's folder is not kept."""
-    return Options(**{**plain, "model": None})
+    own = plain.get("survival")
+    survival = (
+        SurvivalForm(*(tuple(own[k]) for k in ("weights", "alphas", "betas"))) if isinstance(own, Mapping) else own
+    )
+    return Options(**{**plain, "model": None, "survival": survival})
 
 
 def distinct(findings: list[Finding]) -> tuple[Finding, ...]:
@@ -169,15 +176,15 @@ def distinct(findings: list[Finding]) -> tuple[Finding, ...]:
 
 
 def assumed() -> tuple[Assumption, ...]:
-    """Every number of the models that has no source."""
+    """Every number of the models that has no source, and every one the caller gave."""
     out = []
     for topic in ("body", "delivery", "lymphocyte", "circulation"):
         for name, p in parameters.load(topic).items():
-            if p.known == "assumed":
+            if p.known in ("assumed", "given"):
                 value = (
                     f"{p.number:g} {p.unit}" if not isinstance(p.value, tuple) else f"{len(p.value)} values {p.unit}"
                 )
-                out.append(Assumption(f"{topic}.{name}", value.removesuffix(" 1"), p.place))
+                out.append(Assumption(f"{topic}.{name}", value.removesuffix(" 1"), p.place or p.note))
     return tuple(out)
 
 

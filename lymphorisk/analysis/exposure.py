@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 
 from lymphorisk import parameters
+from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.prepared import Prepared
 from lymphorisk.circulation import MODELS, BloodDose, SurvivalForm
 from lymphorisk.lymphocyte import Course, PhaseExposure, population, survival_sets
 
+#: Name of a caller's own survival model in results.
+GIVEN = "given"
 #: Doses kept of each distribution the lymphocytes meet: the kill of a fraction is then right to 1e-6, and a saved
 #: result stays small.
 BINS = 256
@@ -23,12 +26,20 @@ def blood_dose_of(plan: Prepared) -> BloodDose:
     more: dict[str, Any] = {"seed": options.seed} if options.blood_engine == "montecarlo" else {}
     if options.blood_engine == "exact":
         more["bounds"] = options.blood_bounds
-    return engine(plan.flow.network, plan.flow.phases, survival_of(), stages=plan.stages, lanes=plan.lanes, **more)
+    return engine(
+        plan.flow.network, plan.flow.phases, survival_of(options), stages=plan.stages, lanes=plan.lanes, **more
+    )
 
 
-def survival_of() -> Mapping[str, SurvivalForm]:
-    """All lymphocyte survival models by name."""
-    return survival_sets(population(parameters.load("lymphocyte")).value)
+def survival_of(options: Options) -> Mapping[str, SurvivalForm]:
+    """All lymphocyte survival models by name, a caller's own as ``given``."""
+    named = survival_sets(population(parameters.load("lymphocyte")).value)
+    return named if isinstance(options.survival, str) else {**named, GIVEN: options.survival}
+
+
+def survival_used(options: Options) -> SurvivalForm:
+    """The survival model that the options choose."""
+    return survival_of(options)[options.survival if isinstance(options.survival, str) else GIVEN]
 
 
 def exposure_of(plan: Prepared, blood: BloodDose) -> Course:

@@ -9,8 +9,8 @@ import numpy as np
 
 from lymphorisk.analysis.chain import people_of
 from lymphorisk.analysis.doses import POOL_ORGAN
-from lymphorisk.analysis.exposure import survival_of
-from lymphorisk.analysis.options import Options
+from lymphorisk.analysis.exposure import survival_used
+from lymphorisk.analysis.options import Options, held
 from lymphorisk.analysis.prepared import prepare
 from lymphorisk.circulation.gradient import kill_gradient
 from lymphorisk.dicom import Export
@@ -50,6 +50,7 @@ class KillMap:
     ion: bool = False
 
 
+@held
 def killmap(source: str | Path | Export | Scenario, patient: Patient, options: Options, phase: int = 0) -> KillMap:
     """The kill map of one phase of a plan, for one fraction.
 
@@ -91,7 +92,7 @@ def killmap(source: str | Path | Export | Scenario, patient: Patient, options: O
             known[name] = Voxels(index, inside, total or float(inside.sum()))
         return known[name]
 
-    form = survival_of()[options.survival]
+    form = survival_used(options)
     gradient = kill_gradient(
         plan.flow.network,
         plan.flow.phases[phase],

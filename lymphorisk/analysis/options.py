@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import wraps
 from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
 
+from lymphorisk import parameters
+from lymphorisk.circulation.survival_form import SurvivalForm, form_of
 from lymphorisk.errors import ScenarioError
 from lymphorisk.lymphocyte.survival import survival_named
 from lymphorisk.units import checked
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 MISSING = ("surrogate", "refuse")
 END_CAPS = ("half", "none")
@@ -42,8 +49,11 @@ class Options:
         ``exact``, ``montecarlo`` or ``resident``.
     blood_bounds : bool
         Also solve the two bounds of how blood mixes inside an organ: well mixed and one draw per visit.
-    survival : str
-        Name of the lymphocyte survival model.
+    survival : str, SurvivalForm or callable
+        Name of the lymphocyte survival model, or one's own: a form, or a function from dose of one fraction [Gy] to
+        surviving share, which becomes a form (`circulation.survival_form.form_of`).
+    parameters : mapping of str to float
+        One's own values in place of shipped ones, by full name (``lymphocyte.recovery.half_time``), held in every draw.
     blood_volume_l, cardiac_output_l_min : float or None
         Override the reference blood volume [L] and cardiac output [L/min].
     fractions : int or None
@@ -77,7 +87,7 @@ class Options:
     lanes: int | None = None
     blood_engine: str = "exact"
     blood_bounds: bool = False
-    survival: str = "combined"
+    survival: str | SurvivalForm | Callable[[Any], Any] = "combined"
     blood_volume_l: float | None = None
     cardiac_output_l_min: float | None = None
     fractions: int | None = None
@@ -93,6 +103,7 @@ class Options:
     sum_doses: bool = False
     plan: str | None = None
     dose_is: str | None = None
+    parameters: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         allowed = {
@@ -120,13 +131,26 @@ class Options:
                 raise ScenarioError(f"{name} = {getattr(self, name)!r} is not True or False")
         _texts(self)
 
+    @property
+    def survival_model(self) -> str | SurvivalForm:
+        """The survival model: a name, or the form that a function was made."""
+        assert isinstance(self.survival, str | SurvivalForm)
+        return self.survival
+
 
 def _texts(options: Options) -> None:
     """The fields that are names."""
     survival: object = options.survival
-    if not isinstance(survival, str):
-        raise ScenarioError(f"survival = {survival!r} is not the name of a survival model")
-    object.__setattr__(options, "survival", survival_named(survival))
+    if isinstance(survival, str):
+        object.__setattr__(options, "survival", survival_named(survival))
+    elif not isinstance(survival, SurvivalForm):
+        if not callable(survival):
+            raise ScenarioError(f"survival = {survival!r} is neither the name of a survival model nor a function")
+        object.__setattr__(options, "survival", form_of(survival))
+    own: object = options.parameters
+    if not isinstance(own, Mapping):
+        raise ScenarioError(f"parameters = {own!r} is not a mapping of names to numbers")
+    object.__setattr__(options, "parameters", parameters.checked_values(own))
     what_if: object = options.what_if
     if not isinstance(what_if, tuple | list) or not all(isinstance(w, str) for w in what_if):
         raise ScenarioError(f"what_if = {what_if!r} is not a list of texts", 'what_if=("Spleen-5Gy",)')
@@ -142,3 +166,18 @@ def _texts(options: Options) -> None:
     plan: object = options.plan
     if plan is not None and not isinstance(plan, str):
         raise ScenarioError(f"plan = {plan!r} is not a plan's label or UID")
+
+
+def held(function: Callable[P, R]) -> Callable[P, R]:
+    """Run a function within the parameter values that the `Options` among its arguments give."""
+
+    @wraps(function)
+    def within(*args: P.args, **kwargs: P.kwargs) -> R:
+        every = (*args, *kwargs.values())
+        options = [
+            o for a in every if isinstance(o := a if isinstance(a, Options) else getattr(a, "options", None), Options)
+        ]
+        with parameters.given(options[0].parameters if options else {}):
+            return function(*args, **kwargs)
+
+    return within

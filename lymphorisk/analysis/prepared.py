@@ -10,7 +10,7 @@ from lymphorisk import parameters
 from lymphorisk.analysis.blood import Circulation, circulation
 from lymphorisk.analysis.curves import Curves
 from lymphorisk.analysis.doses import BodyNumbers, Doses, organ_doses
-from lymphorisk.analysis.options import Options
+from lymphorisk.analysis.options import Options, held
 from lymphorisk.analysis.source import Source, open_source, with_fractions
 from lymphorisk.dicom import Export
 from lymphorisk.findings import Finding
@@ -99,6 +99,7 @@ def prepare(
     return prepared(open_source(source, options), patient or Patient(), options)
 
 
+@held
 def prepared(course: Source, patient: Patient, options: Options) -> Prepared:
     """Prepare a source that is open."""
     who, told = known_patient(patient, course.patient)

@@ -21,6 +21,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from lymphorisk.circulation.survival_form import SurvivalForm
 from lymphorisk.errors import ParameterError
 from lymphorisk.frozen import FrozenDict
 from lymphorisk.lymphocyte.survival import survival_named
@@ -76,13 +77,13 @@ class Posterior:
 @dataclass(frozen=True, slots=True, eq=False)
 class Population:
     """Numbers of the topic ``lymphocyte`` with their ranges, the posterior where there is one, and the
-    named survival set the kill is computed with."""
+    survival the kill is computed with: a named set, or a form of the caller's own."""
 
     value: Mapping[str, float]
     low: Mapping[str, float]
     high: Mapping[str, float]
     posterior: JointDraws | None = None
-    survival: str = "combined"
+    survival: str | SurvivalForm = "combined"
 
     @property
     def ranged(self) -> tuple[str, ...]:
@@ -91,7 +92,7 @@ class Population:
 
 
 def population(
-    table: Mapping[str, Ranged], posterior: JointDraws | None = None, survival: str = "combined"
+    table: Mapping[str, Ranged], posterior: JointDraws | None = None, survival: str | SurvivalForm = "combined"
 ) -> Population:
     """A population from ranged numbers, such as ``parameters.load("lymphocyte")``.
 
@@ -101,10 +102,11 @@ def population(
         Value and range of every parameter by name.
     posterior : JointDraws, optional
         Joint draws of the calibration; they belong to the ``combined`` set.
-    survival : str
-        One of `survival.SURVIVAL_SETS`.
+    survival : str or SurvivalForm
+        One of `survival.SURVIVAL_SETS`, or a form of one's own.
     """
-    survival = survival_named(survival)
+    if isinstance(survival, str):
+        survival = survival_named(survival)
     value = {name: p.number for name, p in table.items()}
     low = {name: p.number if p.low is None else p.low for name, p in table.items()}
     high = {name: p.number if p.high is None else p.high for name, p in table.items()}

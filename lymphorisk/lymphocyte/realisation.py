@@ -90,7 +90,8 @@ def survival_terms(
     """Weights, alphas, betas of the population's survival set for each draw, each of shape (n, terms)."""
     v = draws.values
     if people.survival != "combined":
-        form = survival_sets(people.value)[people.survival]
+        own = people.survival
+        form = survival_sets(people.value)[own] if isinstance(own, str) else own
         weights, alphas, betas = (np.tile(t, (draws.size, 1)) for t in (form.weights, form.alphas, form.betas))
         return weights, alphas, betas
     resistant = np.minimum(v["survival.combined.resistant_share"], SHARE_MAX)

@@ -57,3 +57,35 @@ def test_a_curve_answers_metrics(result: Analysis) -> None:
     assert dvh is not None
     assert dvh.metric("V5Gy[%]") == metric(dvh, "V5Gy[%]")
     assert dvh.metric("V50%[%]", prescription_gy=20.0) == metric(dvh, "V10Gy[%]")
+
+
+def test_a_given_parameter_moves_the_forecast_and_is_told(result: Analysis) -> None:
+    slow = analyze(
+        PANCREAS,
+        patient=Patient(alc=1.4, sex="F", age_y=61),
+        options=Options(draws=64, parameters={"lymphocyte.recovery.half_time": 80.0}),
+    )
+    day = int(slow.forecast.nadir.day.p95) + 60
+    assert slow.forecast.median[day] < result.forecast.median[day]
+    assert slow.provenance.parameter_set.startswith(f"{result.provenance.parameter_set}+")
+    assert slow.provenance.options["parameters"] == {"lymphocyte.recovery.half_time": 80.0}
+    assert any(a.name == "lymphocyte.recovery.half_time" for a in slow.assumptions)
+
+
+def test_a_survival_function_of_ones_own_stands_for_the_named_model_it_equals(result: Analysis) -> None:
+    import numpy as np
+
+    own = analyze(PANCREAS, options=Options(draws=64, survival=lambda d: np.exp(-d / 1.2)))
+    named = analyze(PANCREAS, options=Options(draws=64, survival="in_vivo_hcc"))
+    hard = analyze(PANCREAS, options=Options(draws=64, survival=lambda d: np.exp(-0.65 * d)))
+    assert hard.forecast.nadir.median == pytest.approx(named.forecast.nadir.median, rel=0.01)
+    assert own.forecast.nadir.median < named.forecast.nadir.median
+    assert set(own.provenance.options["survival"]) == {"weights", "alphas", "betas"}
+
+
+def test_a_function_that_is_no_survival_is_refused() -> None:
+    from lymphorisk.errors import LymphoriskError
+
+    for function, said in ((lambda d: 1.0 + d, "never rises"), (lambda d: 0.5 + 0 * d, "1 at zero")):
+        with pytest.raises(LymphoriskError, match=said):
+            Options(survival=function)
