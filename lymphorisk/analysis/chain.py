@@ -126,7 +126,7 @@ def forecast_of(
     return forecast(
         course,
         baseline,
-        people_of(options.survival),
+        people_of(options.survival_model),
         age_y=patient.age_y,
         lln=patient.lln,
         baseline_known=patient.alc is not None,

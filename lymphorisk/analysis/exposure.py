@@ -33,13 +33,14 @@ def blood_dose_of(plan: Prepared) -> BloodDose:
 
 def survival_of(options: Options) -> Mapping[str, SurvivalForm]:
     """All lymphocyte survival models by name, a caller's own as ``given``."""
-    named = survival_sets(population(parameters.load("lymphocyte")).value)
-    return named if isinstance(options.survival, str) else {**named, GIVEN: options.survival}
+    named, own = survival_sets(population(parameters.load("lymphocyte")).value), options.survival_model
+    return named if isinstance(own, str) else {**named, GIVEN: own}
 
 
 def survival_used(options: Options) -> SurvivalForm:
     """The survival model that the options choose."""
-    return survival_of(options)[options.survival if isinstance(options.survival, str) else GIVEN]
+    own = options.survival_model
+    return survival_of(options)[own if isinstance(own, str) else GIVEN]
 
 
 def exposure_of(plan: Prepared, blood: BloodDose) -> Course:

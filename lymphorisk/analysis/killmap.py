@@ -106,7 +106,7 @@ def killmap(source: str | Path | Export | Scenario, patient: Patient, options: O
         blood += [(compartment, voxels(organ), share) for organ, share in covered]
         if (rest := 1.0 - sum(share for _, share in covered)) > 0:
             blood.append((compartment, voxels("Body"), rest))
-    shares = people_of(options.survival).value
+    shares = people_of(options.survival_model).value
     total = sum(shares[f"pool.{pool}"] for pool in POOLS)
     pools = []
     for pool in (*POOL_ORGAN, "elsewhere"):

@@ -50,7 +50,7 @@ def _updated(saved: Mapping[str, Any], counts: Sequence[tuple[float, float]], op
     return update(
         course_from_dict(saved["course"]),
         alc["baseline_alc"],
-        people_of(options.survival),
+        people_of(options.survival_model),
         counts,
         age_y=patient["age_y"],
         lln=patient["lln"],

@@ -174,10 +174,9 @@ def held(function: Callable[P, R]) -> Callable[P, R]:
     @wraps(function)
     def within(*args: P.args, **kwargs: P.kwargs) -> R:
         every = (*args, *kwargs.values())
-        options = [
-            o for a in every if isinstance(o := a if isinstance(a, Options) else getattr(a, "options", None), Options)
-        ]
-        with parameters.given(options[0].parameters if options else {}):
+        found = [a if isinstance(a, Options) else getattr(a, "options", None) for a in every]
+        options = next((o for o in found if isinstance(o, Options)), None)
+        with parameters.given({} if options is None else options.parameters):
             return function(*args, **kwargs)
 
     return within
