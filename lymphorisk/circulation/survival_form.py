@@ -13,7 +13,9 @@ from lymphorisk.errors import ParameterError
 #: Weights that sum to one within this are a mixture: rounding of a handful of doubles.
 WEIGHT_TOLERANCE = 1e-9
 #: Doses a given function is held to [Gy], and how far the mixture may stray: far below what any survival is known to.
-HELD_TO_GY, HELD_POINTS, STRAY = 12.0, 241, 2e-3
+HELD_TO_GY = 12.0
+HELD_POINTS = 241
+STRAY = 2e-3
 #: Rates the mixture of exponentials is made of [1/Gy], and quadratic coefficients of the terms beside them [1/Gy^2].
 RATES = np.concatenate([[0.0], np.geomspace(0.01, 20.0, 60)])
 SQUARES = np.geomspace(0.003, 1.0, 12)
