@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from lymphorisk.dvh.stack import keep_sorted
 from lymphorisk.plan import CTVolume, Structure
 
 #: Heights this close are of one plane: exports round positions to 0.01 mm. [mm]
@@ -47,7 +48,7 @@ def with_slices(structures: Sequence[Structure], ct: CTVolume | None) -> tuple[S
             middle = float(z[len(z) // 2])
             thickness = None if ct is None else _of_ct(ct, structure, middle)
             thickness = thickness or steps.at(middle)
-        out.append(replace(structure, slice_mm=thickness))
+        out.append(keep_sorted(replace(structure, slice_mm=thickness), structure))
     return tuple(out)
 
 

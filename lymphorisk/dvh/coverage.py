@@ -13,8 +13,9 @@ by even-odd along fine scan lines instead, exact along x and sampled along y.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +63,9 @@ class Lattice:
         return self.pitch_x_mm * self.pitch_y_mm
 
 
-def coverage(planes: Sequence[Sequence[Array]], lattice: Lattice) -> tuple[NDArray[np.float32], Array]:
+def coverage(
+    planes: Sequence[Sequence[Array]], lattice: Lattice, unions: Mapping[int, Array] = MappingProxyType({})
+) -> tuple[NDArray[np.float32], Array]:
     """Share of each pixel inside the contours of each plane.
 
     Parameters
@@ -71,6 +74,8 @@ def coverage(planes: Sequence[Sequence[Array]], lattice: Lattice) -> tuple[NDArr
         Contours of each plane, in the lattice's coordinates, all of them within the lattice. [mm]
     lattice : Lattice
         The pixels.
+    unions : mapping of int to ndarray
+        Planes whose contours are not taken by even-odd: what lies in more contours of sign +1 than of sign -1 counts.
 
     Returns
     -------
@@ -98,7 +103,9 @@ def coverage(planes: Sequence[Sequence[Array]], lattice: Lattice) -> tuple[NDArr
     tangled: list[int] = []
     for k in range(len(planes)):
         members = range(int(first[k]), int(first[k + 1]))
-        if len(members) > 1:
+        if k in unions:
+            tangled.append(k)
+        elif len(members) > 1:
             nested = nesting([points[starts[m] : ends[m]] for m in members], low[members], high[members])
             if nested is None:
                 tangled.append(k)
@@ -123,7 +130,12 @@ def coverage(planes: Sequence[Sequence[Array]], lattice: Lattice) -> tuple[NDArr
             off = (block < -WINDING_TOLERANCE) | (block > 1 + WINDING_TOLERANCE)
             tangled += (k + np.flatnonzero(off.reshape(last - k, -1).any(axis=1))).tolist()
     for k in set(tangled):
-        scanned = _by_scan_lines(edges[:, bounds[k] : bounds[k + 1]], lattice.ny, lattice.nx)
+        of = slice(int(bounds[k]), int(bounds[k + 1]))
+        if k in unions:
+            contour = np.repeat(np.arange(len(unions[k])), lengths[first[k] : first[k + 1]])
+            scanned = _by_scan_lines(edges[:, of], lattice.ny, lattice.nx, contour, unions[k])
+        else:
+            scanned = _by_scan_lines(edges[:, of], lattice.ny, lattice.nx)
         share[k] = np.where(scanned < TRACE, 0, np.minimum(scanned, 1))
         areas[k] = scanned.sum()
     return share, areas
@@ -205,7 +217,11 @@ def _ramp(count: NDArray[np.intp]) -> NDArray[np.intp]:
     return np.arange(total) - np.repeat(ends - count, count)
 
 
-def _by_scan_lines(edges: Array, ny: int, nx: int) -> Array:
+def _by_scan_lines(
+    edges: Array, ny: int, nx: int, contour: NDArray[np.intp] | None = None, weight: Array | None = None
+) -> Array:
+    """Covered area of each pixel by even-odd; or, with the contour of each edge and the weight of each contour, of
+    where the weights of the contours that hold it sum to more than nothing."""
     x0, y0, x1, y1 = edges
     y0, y1 = y0 * SCAN_LINES - 0.5, y1 * SCAN_LINES - 0.5
     # scan line n lies at n; an edge owns the lines in [ylow, yhigh)
@@ -215,10 +231,18 @@ def _by_scan_lines(edges: Array, ny: int, nx: int) -> Array:
     line = first[which] + _ramp(count)
     rise = np.where(y1 == y0, 1.0, y1 - y0)
     x = x0[which] + (line - y0[which]) * ((x1 - x0) / rise)[which]
-    order = np.lexsort((x, line))
+    if contour is None or weight is None:
+        order = np.lexsort((x, line))
+        # each line is crossed an even number of times: odd crossings open, even ones close
+        sign = np.where(np.arange(len(x)) % 2 == 0, 1.0, -1.0) / SCAN_LINES
+    else:
+        order = np.lexsort((x, contour[which], line))
+        change = np.empty(len(x))
+        change[order] = np.where(np.arange(len(x)) % 2 == 0, 1.0, -1.0) * weight[contour[which][order]]
+        order = np.lexsort((x, line))
+        inside = np.concatenate([[0.0], np.cumsum(change[order]) > 0.5])
+        sign = np.diff(inside) / SCAN_LINES
     x, line = x[order], line[order]
-    # each line is crossed an even number of times: odd crossings open, even ones close
-    sign = np.where(np.arange(len(x)) % 2 == 0, 1.0, -1.0) / SCAN_LINES
     column = np.floor(x)
     where = (line.astype(np.intp) // SCAN_LINES) * (nx + 1) + column.astype(np.intp)
     inner = sign * (x - column)

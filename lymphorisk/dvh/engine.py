@@ -28,7 +28,7 @@ from lymphorisk.dvh.sampling import (
     sampler,
 )
 from lymphorisk.dvh.solid import Solid, solid_of
-from lymphorisk.dvh.stack import Stack, findings_of, stack_of
+from lymphorisk.dvh.stack import Stack, findings_of, sorted_contours, unlike_slabs
 from lymphorisk.dvh.thickness import thickness_mm
 from lymphorisk.errors import StructureError
 from lymphorisk.findings import Finding, finding, rule
@@ -101,10 +101,6 @@ def exact(
         In the order of `regions`. A region partly outside the grid gives a DVH of what is inside
         with ``coverage`` below one; one wholly outside is `Absent` of kind ``outside grid``.
 
-    Raises
-    ------
-    UnsupportedGeometryError
-        Contours that do not lie in axial planes.
     """
     return exact_with_findings(regions, grid, end_caps=end_caps, bin_gy=bin_gy)[0]
 
@@ -168,9 +164,27 @@ def region_curves(
     with ThreadPoolExecutor(WORKERS) as pool:
         results = tuple(pool.map(lambda r: _of_region(r, drawn, dose, end_caps, bin_gy), regions))
     return tuple(
-        RegionCurve(result, tuple(f for s in structures_of(r) for f in planes[id(s)]), _coverage_findings(r, result))
+        _held(r, result, drawn.get(id(r)), end_caps, tuple(f for s in structures_of(r) for f in planes[id(s)]))
         for r, result in zip(regions, results, strict=True)
     )
+
+
+def _held(
+    region: Region,
+    result: DVH | Absent,
+    drawn: Drawn | Absent | None,
+    end_caps: str,
+    planes: tuple[Finding, ...],
+) -> RegionCurve:
+    """The curve with its findings; none when the body of a structure is far from what its sections add up to."""
+    beyond = _coverage_findings(region, result)
+    if isinstance(result, Absent) or not isinstance(region, Structure) or not isinstance(drawn, Drawn):
+        return RegionCurve(result, planes, beyond)
+    unlike = unlike_slabs(region, drawn.stack, result.total_cm3, end_caps, drawn.slice_mm)
+    if unlike is None:
+        return RegionCurve(result, planes, beyond)
+    curve = Absent.not_contoured(unlike.what) if unlike.severity == "error" else result
+    return RegionCurve(curve, (*planes, unlike), beyond)
 
 
 def _coverage_findings(region: Region, result: DVH | Absent) -> tuple[Finding, ...]:
@@ -188,15 +202,18 @@ def _coverage_findings(region: Region, result: DVH | Absent) -> tuple[Finding, .
 def _drawn(structure: Structure, slice_mm: float | None, end_caps: str) -> tuple[Drawn | Absent | None, list[Finding]]:
     """The planes of a structure with the thickness of their slices, which no other structure has a say in.
 
-    None when it has no planes; `Absent` when it has one and nothing says how thick that is.
+    None when it has no planes; `Absent` when it is not usable, or has one and nothing says how thick that is.
     """
-    stack = stack_of(structure)
+    contours = sorted_contours(structure)
+    stack, found = contours.stack, list(contours.findings)
+    if contours.unusable:
+        return Absent.not_contoured(f"{structure.name} is not usable: {contours.unusable}"), found
     if stack is None:
-        return None, []
+        return None, found
     thickness = structure.slice_mm or slice_mm or stack.spacing_mm
     if thickness is None:
-        return Absent.not_contoured(f"{structure.name} is drawn on one plane, and nothing says how thick it is"), []
-    found = findings_of(structure, stack, thickness)
+        return Absent.not_contoured(f"{structure.name} is drawn on one plane, and nothing says how thick it is"), found
+    found += findings_of(structure, stack, thickness)
     if end_caps == "half":
         stack, balls = with_balls(stack, thickness)
         found += findings_of_balls(balls, f"ROI {structure.number} {structure.name}")

@@ -84,21 +84,33 @@ def with_balls(stack: Stack, spacing_mm: float) -> tuple[Stack, tuple[Ball, ...]
     contours: list[Contours] = []
     bridged: set[int] = set()
     broken: set[int] = set()
+    unions: dict[int, Array] = {}
+    areas: list[float] = []
     balls: list[Ball] = []
     for first, last in stack.pieces():
         if z:
             broken.add(len(z) - 1)
         heights, planes = stack.z_mm[first : last + 1], stack.contours[first : last + 1]
         bridged |= {k - first + len(z) for k in stack.bridged if first <= k < last}
+        unions |= {k - first + len(z): sign for k, sign in stack.unions.items() if first <= k <= last}
+        sections = stack.areas_mm2[first : last + 1]
         if last == first + 1 and (ball := ball_of(heights, planes, spacing_mm)):
             heights, planes = ball.planes()
+            sections = np.array([_area_and_centre(plane[0])[0] for plane in planes])
             balls.append(ball)
         z += heights.tolist()
         contours += planes
+        areas += sections.tolist()
     if not balls:
         return stack, ()
     drawn = replace(
-        stack, z_mm=np.array(z), contours=tuple(contours), bridged=frozenset(bridged), broken=frozenset(broken)
+        stack,
+        z_mm=np.array(z),
+        contours=tuple(contours),
+        bridged=frozenset(bridged),
+        broken=frozenset(broken),
+        unions=unions,
+        areas_mm2=np.array(areas),
     )
     return drawn, tuple(balls)
 

@@ -106,7 +106,7 @@ def solid_of(stack: Stack, lattice: Lattice, end_caps: str, spacing_mm: float) -
         Thickness of a structure drawn on one plane. [mm]
     """
     z, bridged = stack.z_mm, stack.bridged
-    planes = _Planes(*coverage(stack.contours, lattice), lattice, z)
+    planes = _Planes(*coverage(stack.contours, lattice, stack.unions), lattice, z)
     edges: list[float] = []
     maps: list[Map] = []
     for first, last in stack.pieces():

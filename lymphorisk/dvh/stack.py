@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from types import MappingProxyType
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lymphorisk.errors import UnsupportedGeometryError
+from lymphorisk.dvh.levels import ALIKE, THICKEST_MM, alike, beside, flattened, links, rounded, skips
+from lymphorisk.dvh.outlines import (
+    FEWEST_POINTS,
+    SAME_POINT_MM,
+    Index,
+    Outlines,
+    arranged,
+    doubles,
+    enclosing,
+    once,
+    outlines_of,
+)
 from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.plan.structures import Structure
+from lymphorisk.units import MM3_PER_CM3
 
-#: Contours this close along z are of one plane: exports round positions to 0.01 mm. [mm]
-SAME_PLANE_MM = 0.02
-#: A contour may leave its plane by this much: rounding, and couch angles too small to matter. [mm]
-FLAT_MM = 0.1
-#: Fewest corners of an area.
-FEWEST_POINTS = 3
+#: A coordinate of a patient beyond this is a broken file (a couch is two metres long). [mm]
+MAX_COORDINATE = 1e5
 #: A step wider than this many usual spacings has planes missing in it.
 MISSING_STEP = 1.5
 #: Only a regular spacing has planes missing: most steps are the usual one; otherwise the spacing is simply uneven.
@@ -27,12 +38,30 @@ REGULAR_SHARE = 0.6
 ONE_MISSING = 2.5
 #: A gap of more than this many spacings is bridged no more: the structure has two pieces.
 BRIDGED_SPACINGS = 4.5
+#: So many wide steps of one size in a row are a region of thicker slices.
+REGION_STEPS = 3
+#: At an end of the structure fewer are enough.
+REGION_STEPS_AT_END = 2
+#: A body that skips planes closer together than this share of its slice step is drawn on other slices than they are.
+BETWEEN_SLICES = 1.25
+#: A body that skips one plane of its own is there all the same when the boxes above and below are alike by this share.
+SAME_BODY = 0.7
+#: Structures of more contours a plane than this are scattered pieces: none is known to have skipped a plane.
+FEW_BODIES = 4
+#: A body may differ from the sum of area times spacing by this share of it, and by half a spacing of its end planes,
+#: which a cap closes or cuts.
+SLABS_SHARE = 0.03
+#: From this share on it is not the structure that was drawn.
+SLABS_UNDECIDABLE = 0.1
+#: Contours that leave their plane by more than this are remarked on. [mm]
+REMARKED_OFF_MM = 0.1
 
 MISSING_PLANE = rule(
     "LR101",
     "warning",
     "contour planes missing",
-    "The structure skips planes between others; the shape in between is interpolated from the planes around it.",
+    "The structure, or a body of it, skips planes between others; the shape in between is interpolated from the planes "
+    "around it.",
 )
 PIECES = rule(
     "LR102",
@@ -46,8 +75,55 @@ ONE_PLANE = rule(
     "structure drawn on one plane",
     "A structure on one plane has no spacing of its own; it is given the slice step of the CT, or of its set.",
 )
+NOT_USABLE = rule(
+    "LR120",
+    "warning",
+    "ROI not usable",
+    "The contours of the ROI cannot be made into a body: they are damaged, not axial, or of no known kind. The ROI "
+    "counts as not drawn; everything else goes on.",
+)
+DOUBLED = rule(
+    "LR121",
+    "warning",
+    "contours stand twice",
+    "Contours of the structure stand twice or more on their plane, the same or drawn again within half a millimetre; "
+    "each counts once.",
+)
+CROSSING = rule(
+    "LR122",
+    "warning",
+    "contours cross",
+    "Contours of a plane cross without lying within each other; what lies in any of them counts, once.",
+)
+NO_PLANE = rule(
+    "LR123",
+    "info",
+    "contours not in axial planes",
+    "The contours are tilted against the axial planes by up to about a degree, or uneven along z by up to half a "
+    "millimetre; they are laid flat.",
+)
+OFF_HEIGHT = rule(
+    "LR124",
+    "info",
+    "bodies of a structure at different heights",
+    "Contours beside each other differ in height by less than half a slice; they are taken to be of one slice.",
+)
+NOT_ITS_SLABS = rule(
+    "LR126",
+    "warning",
+    "volume unlike its sections",
+    "The body built from the contours differs from the sum of their areas times the spacing by more than its ends and "
+    "its shape explain: by a few per cent a warning; by more an error, and the structure has no DVH.",
+)
+NOTHING_ENCLOSED = rule(
+    "LR125",
+    "warning",
+    "contours that enclose nothing",
+    "Contours that are points or lines, or go forth and back, enclose no area; their planes count as missing.",
+)
 
 Array = NDArray[np.float64]
+Planes = list[tuple[Array, ...]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,6 +142,10 @@ class Stack:
         Intervals (k to k+1) with planes missing, to be interpolated.
     broken : frozenset of int
         Intervals (k to k+1) with nothing in between: the structure is in pieces.
+    unions : mapping of int to ndarray
+        Planes whose contours cross, with +1 or, for holes, -1 of each contour: not even-odd, what lies in any counts.
+    areas_mm2 : ndarray, shape (k,)
+        What each plane encloses. [mm2]
     """
 
     z_mm: Array
@@ -73,6 +153,8 @@ class Stack:
     spacing_mm: float | None = None
     bridged: frozenset[int] = frozenset()
     broken: frozenset[int] = frozenset()
+    unions: Mapping[int, Array] = field(default_factory=lambda: MappingProxyType({}))
+    areas_mm2: Array = field(default_factory=lambda: np.zeros(0))
 
     def box(self) -> tuple[Array, Array]:
         """Lowest and highest corner in x, y. [mm]"""
@@ -86,40 +168,185 @@ class Stack:
         return [(a, b - 1) for a, b in pairwise(starts)]
 
 
-def stack_of(structure: Structure) -> Stack | None:
-    """The structure's contours sorted into planes; None when none encloses an area.
+@dataclass(frozen=True, slots=True, eq=False)
+class Sorted:
+    """What a structure's contours come to: a stack, or why there is none, and what was noticed."""
 
-    Raises
-    ------
-    UnsupportedGeometryError
-        A contour does not lie in a plane of constant patient z.
-    """
+    stack: Stack | None
+    unusable: str
+    findings: tuple[Finding, ...]
+
+
+_sorted: WeakKeyDictionary[Structure, Sorted] = WeakKeyDictionary()
+
+
+def stack_of(structure: Structure) -> Stack | None:
+    """The structure's contours sorted into planes; None when none encloses an area, or they are not usable."""
+    return sorted_contours(structure).stack
+
+
+def sorted_contours(structure: Structure) -> Sorted:
+    """The structure's contours sorted into planes, once for each structure."""
+    known = _sorted.get(structure)
+    if known is None:
+        known = _sorted[structure] = _sort(structure)
+    return known
+
+
+def keep_sorted(structure: Structure, before: Structure) -> Structure:
+    """The structure, made of another with the same contours: they need not be sorted again."""
+    if structure.contours_mm is before.contours_mm and before in _sorted:
+        _sorted[structure] = _sorted[before]
+    return structure
+
+
+def _sort(structure: Structure) -> Sorted:
+    where = f"ROI {structure.number} {structure.name}"
+    if structure.unusable:
+        return _unusable(structure.unusable, where)
     kept = [c for c in structure.contours_mm if len(c) >= FEWEST_POINTS]
     if not kept:
-        return None
-    starts = np.concatenate([[0], np.cumsum([len(c) for c in kept])[:-1]])
-    z = np.concatenate([c[:, 2] for c in kept])
-    if (np.maximum.reduceat(z, starts) - np.minimum.reduceat(z, starts)).max() > FLAT_MM:
-        raise UnsupportedGeometryError(
-            f"ROI {structure.number} ({structure.name}) has contours outside the axial planes",
-            "redraw or resample the structure on axial slices",
-        )
-    heights = z[starts]
-    order = np.argsort(heights, kind="stable")
-    borders = np.concatenate([[0], np.flatnonzero(np.diff(heights[order]) > SAME_PLANE_MM) + 1, [len(order)]])
-    z_mm = np.add.reduceat(heights[order], borders[:-1]) / np.diff(borders)
-    planes = [tuple(kept[m][:, :2] for m in sorted(order[a:b])) for a, b in pairwise(borders)]
+        return Sorted(None, "", ())
+    lengths = np.array([len(c) for c in kept], np.intp)
+    starts = np.cumsum(lengths) - lengths
+    points = np.concatenate(kept)
+    if not (np.abs(points) < MAX_COORDINATE).all():
+        return _unusable("a contour coordinate is not finite or lies kilometres away", where)
+    flat = flattened(points, starts, lengths)
+    if flat.reason:
+        return _unusable(flat.reason, where)
+    found: list[Finding] = []
+    if flat.tilt > 0 or flat.off_mm > REMARKED_OFF_MM:
+        said = f"tilted by {flat.tilt:.2f} degrees" if flat.tilt > 0 else f"up to {flat.off_mm:.2f} mm off their plane"
+        found.append(finding(NO_PLANE, f"contours {said} are laid flat", where))
+    outlines, heights, plane = _in_planes(_once(kept, points, starts, lengths), flat.heights_mm, where, found)
+    if not len(heights):
+        return Sorted(None, "", tuple(found))
+    outlines, heights, plane = _counted_once(outlines, heights, plane, structure.xor, where, found)
+    outlines, heights, plane = _filled(outlines, heights, plane, where, found)
+    arrangement = arranged(outlines, plane, structure.xor)
+    borders = np.concatenate([[0], np.flatnonzero(np.diff(plane)) + 1, [len(plane)]])
+    z_mm = np.add.reduceat(heights, borders[:-1]) / np.diff(borders)
+    planes = [tuple(_one(outlines, k) for k in range(a, b)) for a, b in pairwise(borders.tolist())]
+    unions = {}
+    if arrangement.crossing and not structure.xor:
+        unions = {k: arrangement.sign[borders[k] : borders[k + 1]] for k in arrangement.crossing}
+        what = f"contours cross on {len(unions)} planes, the first at z = {z_mm[min(unions)]:g} mm: taken as a union"
+        found.append(finding(CROSSING, what, where, "check the contours of these slices"))
     bridged, broken = _gaps(z_mm, planes)
     spacing = float(np.median(np.diff(z_mm))) if len(z_mm) > 1 else None
-    return Stack(z_mm, tuple(planes), spacing, bridged, broken)
+    stack = Stack(
+        z_mm, tuple(planes), spacing, bridged, broken, MappingProxyType(unions), np.asarray(arrangement.areas_mm2)
+    )
+    return Sorted(stack, "", tuple(found))
 
 
-def _gaps(z: Array, planes: list[tuple[Array, ...]]) -> tuple[frozenset[int], frozenset[int]]:
+def _unusable(reason: str, where: str) -> Sorted:
+    hint = "redraw the ROI, or export it again"
+    return Sorted(None, reason, (finding(NOT_USABLE, f"not usable: {reason}", where, hint),))
+
+
+def _once(kept: Sequence[Array], points: Array, starts: Index, lengths: Index) -> list[Array]:
+    """Contours in the plane, each going round once."""
+    at_first = np.abs(points[:, :2] - np.repeat(points[starts, :2], lengths, axis=0)).max(axis=1) <= SAME_POINT_MM
+    # the first corner itself, and at most the last
+    returns = np.add.reduceat(at_first, starts, dtype=np.intp) - 1 - at_first[starts + lengths - 1]
+    return [once(c[:, :2]) if again > 0 else c[:, :2] for c, again in zip(kept, returns.tolist(), strict=True)]
+
+
+Drawn = tuple[Outlines, Array, Index]
+
+
+def _in_planes(contours: Sequence[Array], heights: Array, where: str, found: list[Finding]) -> Drawn:
+    """Contours that enclose something, by plane and in each as drawn, with their heights and planes."""
+    outlines = outlines_of(contours)
+    keep = np.flatnonzero(enclosing(outlines))
+    if len(keep) < len(contours):
+        nothing = heights[np.setdiff1d(np.arange(len(contours)), keep)]
+        what = f"{len(nothing)} contours enclose nothing, the first at z = {nothing[0]:g} mm"
+        found.append(finding(NOTHING_ENCLOSED, what, where, "check the contours of these slices"))
+    order = keep[np.argsort(heights[keep], kind="stable")]
+    if not len(order):
+        return outlines, heights[order], order
+    plane = rounded(heights[order])
+    order = order[np.lexsort((order, plane))]
+    outlines = outlines_of([contours[k] for k in order])
+    joined, moved = beside(outlines, heights[order], plane)
+    if moved > 0:
+        again = np.lexsort((order, joined))
+        order, joined = order[again], joined[again]
+        outlines = outlines_of([contours[k] for k in order])
+        what = f"bodies up to {moved:.2f} mm apart along z are taken to be of one slice"
+        found.append(finding(OFF_HEIGHT, what, where))
+    return outlines, heights[order], joined
+
+
+def _counted_once(of: Outlines, heights: Array, plane: Index, xor: bool, where: str, found: list[Finding]) -> Drawn:
+    """The contours without those that stand on their plane already."""
+    again = doubles(of, plane, xor)
+    if not again.any():
+        return of, heights, plane
+    what = f"{int(again.sum())} of {len(again)} contours stand on their plane already: each counts once"
+    found.append(finding(DOUBLED, what, where, "check how the structure set was copied or merged"))
+    keep = np.flatnonzero(~again)
+    return outlines_of([_one(of, k) for k in keep.tolist()]), heights[keep], plane[keep]
+
+
+def _filled(of: Outlines, heights: Array, plane: Index, where: str, found: list[Finding]) -> Drawn:
+    """The contours with those of bodies that skip a plane which other bodies are drawn on, interpolated."""
+    below, above = skips(of, plane)
+    if not len(below):
+        return of, heights, plane
+    a, b = links(of, plane, 1)
+    step = float(np.median(heights[np.concatenate([b, above])] - heights[np.concatenate([a, below])]))
+    distance = heights[above] - heights[below]
+    count = int(plane[-1]) + 1
+    near = alike(of, below, above)
+    # one slice apart, and yet planes between: those are no slices of this body
+    between = (distance <= BETWEEN_SLICES * step) & (near >= ALIKE) & (step <= THICKEST_MM)
+    # a body that goes on below and above
+    goes_on = np.isin(below, b) & np.isin(above, a)
+    missing = ~between & (distance <= ONE_MISSING * step) & (near >= SAME_BODY) & goes_on
+    missing &= len(plane) <= FEW_BODIES * count
+    if not (between | missing).any():
+        return of, heights, plane
+    z = np.bincount(plane, heights, count) / np.bincount(plane, minlength=count)
+    contours, levels, at = [_one(of, k) for k in range(len(plane))], list(heights), list(plane)
+    for i, j in zip(below[between | missing].tolist(), above[between | missing].tolist(), strict=True):
+        for k in range(int(plane[i]) + 1, int(plane[j])):
+            contours.append(_interpolated(of, i, j, float((z[k] - heights[i]) / (heights[j] - heights[i]))))
+            levels.append(z[k])
+            at.append(k)
+    if missing.any():
+        first = below[missing][0]
+        what = (
+            f"a body skips planes that others are drawn on, first above z = {heights[first]:g} mm; it is interpolated"
+        )
+        found.append(finding(MISSING_PLANE, what, where, "check the contours of these slices"))
+    order = np.argsort(at, kind="stable")
+    return outlines_of([contours[k] for k in order]), np.array(levels)[order], np.array(at, np.intp)[order]
+
+
+def _interpolated(of: Outlines, i: int, j: int, share: float) -> Array:
+    """A contour between two: the nearer one, moved and sized by where it lies between them."""
+    near = i if share < 0.5 else j
+    middle = 0.5 * (of.low + of.high)
+    side = (1 - share) * np.sqrt(of.area[i]) + share * np.sqrt(of.area[j])
+    size = side / np.sqrt(of.area[near]) if of.area[near] > 0 else 1.0
+    place = (1 - share) * middle[i] + share * middle[j]
+    return np.asarray(place + size * (_one(of, near) - middle[near]))
+
+
+def _one(of: Outlines, k: int) -> Array:
+    return of.points[of.starts[k] : of.starts[k] + of.lengths[k]]
+
+
+def _gaps(z: Array, planes: Planes) -> tuple[frozenset[int], frozenset[int]]:
     if len(z) < 3:
         return frozenset(), frozenset()
     steps = np.diff(z)
     usual = float(np.median(steps))
-    wide = np.flatnonzero(steps > MISSING_STEP * usual)
+    wide = np.flatnonzero((steps > MISSING_STEP * usual) & ~_thicker(steps, usual) & ~_uneven(steps, usual))
     regular = float(np.mean(np.abs(steps - usual) <= REGULAR * usual)) >= REGULAR_SHARE
     bridged: set[int] = set()
     broken: set[int] = set()
@@ -132,6 +359,37 @@ def _gaps(z: Array, planes: list[tuple[Array, ...]]) -> tuple[frozenset[int], fr
         elif regular:
             bridged.add(k)
     return frozenset(bridged), frozenset(broken)
+
+
+def _thicker(steps: Array, usual: float) -> NDArray[np.bool_]:
+    """Wide steps that are slices of their own: a row of them, of one size, or the step that leads to such a row."""
+    out = np.zeros(len(steps), bool)
+    wide = steps > MISSING_STEP * usual
+    start = 0
+    for k in range(1, len(steps) + 1):
+        if k < len(steps) and wide[k] and wide[start] and _alike(steps[start : k + 1]):
+            continue
+        needed = REGION_STEPS_AT_END if start == 0 or k == len(steps) else REGION_STEPS
+        if wide[start] and k - start >= needed and steps[start:k].max() <= THICKEST_MM:
+            out[start:k] = True
+            for beside_it in (start - 1, k):
+                if 0 <= beside_it < len(steps) and steps[beside_it] <= MISSING_STEP * steps[start:k].max():
+                    out[beside_it] = True
+        start = k
+    return out
+
+
+def _alike(steps: Array) -> bool:
+    return bool(steps.max() <= MISSING_STEP * steps.min())
+
+
+def _uneven(steps: Array, usual: float) -> NDArray[np.bool_]:
+    """Wide steps that narrow ones beside them make up for: a plane out of place, none missing."""
+    padded = np.concatenate([[0.0], steps, [0.0]])
+    count = np.full(len(steps), 3.0)
+    count[[0, -1]] = 2
+    around = padded[:-2] + padded[1:-1] + padded[2:]
+    return np.asarray(around <= (count + 0.5) * usual)
 
 
 def _overlap(below: tuple[Array, ...], above: tuple[Array, ...], aside_mm: float) -> bool:
@@ -163,3 +421,65 @@ def findings_of(structure: Structure, stack: Stack, spacing_mm: float) -> list[F
     if len(stack.z_mm) == 1:
         found.append(finding(ONE_PLANE, f"taken to be {spacing_mm:g} mm thick", where))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Slabs:
+    """Sum of area times spacing of a stack, and how much of it is the ends', which a cap may close or cut. [cm3]"""
+
+    volume_cm3: float
+    ends_cm3: float
+
+    def apart(self, volume_cm3: float) -> float:
+        """How far a volume is from the sum, its ends left aside, as a share of the sum."""
+        beyond = abs(volume_cm3 - self.volume_cm3) - self.ends_cm3
+        return max(beyond, 0.0) / max(self.volume_cm3, np.finfo(float).tiny)
+
+
+def slabs_of(stack: Stack, end_caps: str, spacing_mm: float) -> Slabs:
+    """Each plane's area times half the steps beside it; beyond the outermost planes of a piece as the rule says."""
+    areas = stack.areas_mm2
+    volume, ends = 0.0, 0.0
+    for first, last in stack.pieces():
+        if first == last:
+            volume += float(areas[first]) * min(spacing_mm, stack.spacing_mm or spacing_mm)
+            ends += float(areas[first]) * spacing_mm
+            continue
+        steps = np.diff(stack.z_mm[first : last + 1])
+        volume += float((0.5 * (areas[first:last] + areas[first + 1 : last + 1]) * steps).sum())
+        caps = 0.5 * float(areas[first] * steps[0] + areas[last] * steps[-1])
+        volume += caps if end_caps == "half" else 0.0
+        ends += caps
+    return Slabs(volume / MM3_PER_CM3, ends / MM3_PER_CM3)
+
+
+def unlike_slabs(
+    structure: Structure, stack: Stack, volume_cm3: float, end_caps: str, spacing_mm: float
+) -> Finding | None:
+    """A finding when a body is not what its sections add up to: a warning, or an error when it is far from it.
+
+    Parameters
+    ----------
+    structure : Structure
+    stack : Stack
+        As the body was built from it.
+    volume_cm3 : float
+        Of the body. [cm3]
+    end_caps : str
+        ``half`` or ``none``.
+    spacing_mm : float
+        Thickness of a piece drawn on one plane. [mm]
+    """
+    slabs = slabs_of(stack, end_caps, spacing_mm)
+    if slabs.apart(volume_cm3) > SLABS_SHARE:  # areas by signed turns are not those of contours that cross themselves
+        plane = np.repeat(np.arange(len(stack.contours)), [len(c) for c in stack.contours])
+        outlines = outlines_of([c for contours in stack.contours for c in contours])
+        areas = arranged(outlines, plane, structure.xor, scanned=True).areas_mm2
+        slabs = slabs_of(replace(stack, areas_mm2=areas), end_caps, spacing_mm)
+    apart = slabs.apart(volume_cm3)
+    if apart <= SLABS_SHARE:
+        return None
+    what = f"the body has {volume_cm3:.2f} cm3, its sections times the spacing {slabs.volume_cm3:.2f} cm3"
+    hint = "look at the contours slice by slice: they jump, cross themselves, or lie at mixed heights"
+    where = f"ROI {structure.number} {structure.name}"
+    return finding(NOT_ITS_SLABS, what, where, hint, "error" if apart > SLABS_UNDECIDABLE else None)

@@ -49,7 +49,7 @@ def _of_structure(structure: Structure, grid: DoseGrid) -> Array:
     if stack is None:
         return np.zeros(shape)
     lattice, i, j = _lattice(stack, grid)
-    share, _ = coverage(stack.contours, lattice)
+    share, _ = coverage(stack.contours, lattice, stack.unions)
     inside = np.zeros((len(stack.z_mm), shape[1], shape[2]))
     a, b = slice(max(i, 0), min(i + shape[2], lattice.nx)), slice(max(j, 0), min(j + shape[1], lattice.ny))
     inside[:, b.start - j : b.stop - j, a.start - i : a.stop - i] = share[:, b, a]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lymphorisk.absent import Absent
 from lymphorisk.dvh import DVH, Difference, Intersection, Union, exact, exact_with_findings
 from lymphorisk.dvh.metrics import bounds, metric
-from lymphorisk.errors import StructureError, UnsupportedGeometryError
+from lymphorisk.errors import StructureError
 from lymphorisk.plan import DoseGrid, Structure
 
 
@@ -96,16 +96,35 @@ def test_an_island_in_a_hole() -> None:
     assert dvh.total_cm3 == pytest.approx((400 - 144 + 16) * 6 / 1000, rel=1e-5)
 
 
-def test_contours_that_cross_combine_by_xor() -> None:
+def test_contours_that_cross_are_a_union_and_by_xor_where_the_export_says_so() -> None:
     a, b = box(-10, 4, -5, 5, [-2, 0, 2]), box(-4, 10, -3, 3, [-2, 0, 2])
-    dvh = only(Structure(1, "xor", a.contours_mm + b.contours_mm))
-    assert dvh.total_cm3 == pytest.approx((140 + 84 - 2 * 8 * 6) * 6 / 1000, rel=2e-3)
+    (dvh,), found = exact_with_findings([Structure(1, "both", a.contours_mm + b.contours_mm)], RAMP)
+    assert isinstance(dvh, DVH)
+    assert dvh.total_cm3 == pytest.approx((140 + 84 - 8 * 6) * 6 / 1000, rel=2e-3)
+    assert [f.code for f in found] == ["LR122"]
+    xor = only(Structure(1, "xor", a.contours_mm + b.contours_mm, xor=True))
+    assert xor.total_cm3 == pytest.approx((140 + 84 - 2 * 8 * 6) * 6 / 1000, rel=2e-3)
 
 
-def test_a_contour_drawn_twice_cancels() -> None:
+def test_a_hole_stays_a_hole_beside_contours_that_cross() -> None:
+    """Two discs of tissue that overlap, a hole in one of them where the other is not, and one where it is."""
+    heights = [-2, 0, 2]
+    a, b = box(-10, 4, -5, 5, heights).contours_mm, box(-4, 10, -3, 3, heights).contours_mm
+    open_hole, covered_hole = box(-9, -7, -2, 2, heights).contours_mm, box(-2, 2, -2, 2, heights).contours_mm
+    assert only(Structure(1, "o", a + b + open_hole)).total_cm3 == pytest.approx((176 - 8) * 6 / 1000, rel=2e-3)
+    # within both: a hole of neither by itself, an island by even-odd; what lies in the other contour stays
+    dvh = only(Structure(1, "c", a + b + covered_hole))
+    assert dvh.total_cm3 == pytest.approx(176 * 6 / 1000, rel=2e-3)
+
+
+@pytest.mark.parametrize("times", [2, 3])
+@pytest.mark.parametrize("xor", [False, True])
+def test_a_contour_that_stands_twice_or_thrice_counts_once(times, xor) -> None:
     once = box(-5, 5, -5, 5, [-2, 0, 2])
-    (result,) = exact([Structure(1, "twice", once.contours_mm * 2)], RAMP)
-    assert isinstance(result, Absent)
+    (dvh,), found = exact_with_findings([Structure(1, "again", once.contours_mm * times, xor=xor)], RAMP)
+    assert isinstance(dvh, DVH)
+    assert dvh.total_cm3 == only(once).total_cm3
+    assert [f.code for f in found] == ["LR121"]
 
 
 def test_neighbours_that_share_an_edge_add_up() -> None:
@@ -214,10 +233,21 @@ def test_a_member_of_unknown_thickness_is_not_left_out_in_silence() -> None:
         assert "how thick" in result.reason
 
 
-def test_contours_outside_the_axial_planes_are_refused_by_name() -> None:
+def test_contours_outside_the_axial_planes_are_not_usable_and_the_others_go_on() -> None:
     sagittal = Structure(7, "Chiasm", (np.array([[0, 0, 0], [0, 5, 0], [0, 5, 5], [0, 0, 5]], float),))
-    with pytest.raises(UnsupportedGeometryError, match="ROI 7"):
-        exact([sagittal], RAMP)
+    (none, dvh), found = exact_with_findings([sagittal, box(-5, 5, -5, 5, [-2, 0, 2])], RAMP)
+    assert isinstance(none, Absent)
+    assert "axial" in none.reason
+    assert isinstance(dvh, DVH)
+    assert [(f.code, f.where) for f in found] == [("LR120", "ROI 7 Chiasm")]
+
+
+def test_a_region_with_a_part_that_is_not_usable_is_none() -> None:
+    good, bad = box(-5, 5, -5, 5, [-2, 0, 2]), Structure(2, "GTV", (), unusable="a coordinate is not a number")
+    for region in (Difference("d", good, bad), Union("u", (good, bad)), Intersection("i", (bad, good))):
+        (result,) = exact([region], RAMP)
+        assert isinstance(result, Absent)
+        assert "GTV is not usable" in result.reason
 
 
 def test_points_and_lines_are_not_contours() -> None:
