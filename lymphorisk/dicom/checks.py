@@ -68,7 +68,12 @@ GRID_OFFSETS = rule(
 NEGATIVE_DOSE = rule(
     "LR019", "warning", "negative dose", "The dose grid holds values below zero; they were set to zero."
 )
-NOT_CLOSED = rule("LR020", "info", "points and open contours ignored", "Points and open contours enclose no volume.")
+NOT_CLOSED = rule(
+    "LR020",
+    "info",
+    "points and open contours ignored",
+    "Points and open contours enclose no volume. Where closing them would, or their type is unknown, it is a warning.",
+)
 EMPTY_ROI = rule("LR021", "info", "empty ROI", "The ROI has a name and no contours.")
 DUPLICATE_NAME = rule("LR022", "warning", "ROI names repeat", "Several ROIs carry the same name; use the ROI number.")
 LONG_NAME = rule(
@@ -147,7 +152,7 @@ def listed(names: Sequence[str]) -> str:
 def check_structures(structures: Sequence[Structure]) -> list[Finding]:
     """Findings on names and emptiness."""
     found: list[Finding] = []
-    empty = [f"{s.number} {s.name!r}" for s in structures if not s.contours_mm]
+    empty = [f"{s.number} {s.name!r}" for s in structures if not (s.contours_mm or s.unusable)]
     if empty:
         found.append(finding(EMPTY_ROI, f"no contours in ROI {listed(empty)}", "RTSTRUCT"))
     by_name: dict[str, list[str]] = {}

@@ -6,23 +6,32 @@ instead of one object for each of half a million coordinates.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lymphorisk.dicom import checks, tags
 from lymphorisk.dicom.decimals import parse
 from lymphorisk.dicom.reader import DicomFile
-from lymphorisk.dicom.tree import BLANKS, Item, label
+from lymphorisk.dicom.tree import BLANKS, Item
+from lymphorisk.dvh.outlines import outlines_of
+from lymphorisk.dvh.stack import MAX_COORDINATE, sorted_contours
 from lymphorisk.findings import Finding, finding
 from lymphorisk.plan import Structure
 
-CLOSED = frozenset(("CLOSED_PLANAR", "CLOSEDPLANAR_XOR", "CLOSED_PLANAR_XOR", ""))
+XOR = frozenset(("CLOSEDPLANAR_XOR", "CLOSED_PLANAR_XOR"))
+CLOSED = XOR | {"CLOSED_PLANAR"}
+#: What the standard knows beside closed contours.
+OPEN = frozenset(("POINT", "OPEN_PLANAR", "OPEN_NONPLANAR"))
+#: A geometric type longer than this is none. DICOM codes hold 16 characters.
+MAX_KIND = 16
 #: LO holds 64 characters; some systems write more. What is longer than this is no name.
 MAX_NAME = 128
-#: A coordinate of a patient beyond this is a broken file (a couch is two metres long). [mm]
-MAX_COORDINATE = 1e5
 POINTS_OF_A_PLANE = 3
+
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,7 +83,7 @@ def read_structures(file: DicomFile) -> StructureSet:
     Raises
     ------
     DicomReadError
-        The file is truncated or its contours are not numbers.
+        The file is truncated. What is wrong with one ROI makes that one not usable, with a finding.
     """
     root = file.root
     found: list[Finding] = []
@@ -106,75 +115,157 @@ def read_structures(file: DicomFile) -> StructureSet:
         listed = checks.listed([str(n) for n in undecodable])
         found.append(finding(checks.CHARACTER_SET, f"names of ROI {listed} were read as UTF-8 or Latin-1", "RTSTRUCT"))
 
-    contours = _contours(root, found)
-    for number in sorted(set(contours) - set(entries)):
-        found.append(finding(checks.ROI_WITHOUT_ENTRY, f"{len(contours[number])} contours were kept", f"ROI {number}"))
+    drawn = _contours(root, found)
+    for number in sorted(set(drawn) - set(entries)):
+        what = f"{len(drawn[number].contours)} contours were kept"
+        found.append(finding(checks.ROI_WITHOUT_ENTRY, what, f"ROI {number}"))
         entries[number] = f"ROI {number}", only_frame
-    structures = tuple(
-        Structure(number, name, tuple(contours.get(number, ())), frame, types.get(number, ""))
-        for number, (name, frame) in entries.items()
-    )
+    structures = []
+    for number, (name, frame) in entries.items():
+        roi = drawn.get(number, Drawn())
+        structure, said = _usable(roi.structure(number, name, frame, types.get(number, "")))
+        found += [*said, *roi.findings(f"ROI {number} {name}")]
+        structures.append(structure)
     return StructureSet(
         file.sop_uid,
         root.code(tags.STUDY_INSTANCE_UID),
         frames,
-        structures,
+        tuple(structures),
         _ct_series(root),
         (*found, *checks.check_structures(structures)),
     )
 
 
-def _contours(root: Item, found: list[Finding]) -> dict[int, list[np.ndarray]]:
-    """Closed contours by ROI number."""
-    chunks: list[bytes] = []
-    counts: list[int] = []
-    owners: list[int] = []
-    open_contours: dict[int, int] = {}
+def _usable(structure: Structure) -> tuple[Structure, tuple[Finding, ...]]:
+    """The structure, without its contours when no body can be made of them; and what was noticed."""
+    sorted_ = sorted_contours(structure)
+    if sorted_.unusable and not structure.unusable:
+        structure = replace(structure, contours_mm=(), unusable=sorted_.unusable)
+    return structure, sorted_.findings
+
+
+@dataclass(slots=True)
+class Drawn:
+    """Contours of one ROI on the way from the file to a structure.
+
+    Attributes
+    ----------
+    contours : list of ndarray, shape (n, 3)
+        Closed contours. [mm]
+    other : dict of str to list of ndarray
+        By geometric type: what is not closed by its type, or of no known type.
+    xor : bool
+        A contour says that crossing contours cancel.
+    thin : int
+        Closed contours of one or two points.
+    unusable : str
+        Why nothing can be made of the ROI.
+    """
+
+    contours: list[Array] = field(default_factory=list)
+    other: dict[str, list[Array]] = field(default_factory=dict)
+    xor: bool = False
+    thin: int = 0
+    unusable: str = ""
+
+    def structure(self, number: int, name: str, frame: str, rt_type: str) -> Structure:
+        """The structure, or one that is not usable."""
+        reason = self.unusable
+        if not reason and not self.contours and self.share() > 0:
+            reason = f"its contours are {checks.listed(sorted(self.other))}, none is closed"
+        kept = () if reason else tuple(self.contours)
+        return Structure(number, name, kept, frame, rt_type, xor=self.xor, unusable=reason)
+
+    def share(self) -> float:
+        """Area that contours of other types would enclose were they closed, as a share of all."""
+        closed, other = _area(self.contours), _area([c for contours in self.other.values() for c in contours])
+        return other / (closed + other) if other > 0 else 0.0
+
+    def findings(self, where: str) -> list[Finding]:
+        """Contours that were left out."""
+        found = []
+        if self.thin:
+            found.append(finding(checks.DEGENERATE, f"{self.thin} contours of one or two points", where))
+        if self.other:
+            count = sum(len(contours) for contours in self.other.values())
+            kinds, share = checks.listed(sorted(self.other)), self.share()
+            known = set(self.other) <= OPEN
+            if known and share == 0:
+                found.append(finding(checks.NOT_CLOSED, f"{count} points or open contours ignored", where))
+            else:
+                what = f"{count} contours of type {kinds} left out: {100 * share:.0f} % of the volume, were they closed"
+                found.append(finding(checks.NOT_CLOSED, what, where, "export closed contours", severity="warning"))
+        return found
+
+
+def _area(contours: Sequence[Array]) -> float:
+    """Area of contours taken for closed ones. [mm2]"""
+    closed = [c[:, :2] for c in contours if len(c) >= POINTS_OF_A_PLANE]
+    return float(outlines_of(closed).area.sum()) if closed else 0.0
+
+
+def _contours(root: Item, found: list[Finding]) -> dict[int, Drawn]:
+    """Contours by ROI number; what is damaged is so for its ROI alone."""
+    drawn: dict[int, Drawn] = {}
+    raws: list[bytes] = []
+    owners: list[tuple[int, str]] = []
+    lost = 0
     for roi in root.items(tags.ROI_CONTOUR_SEQUENCE):
         number = roi.integer(tags.REFERENCED_ROI_NUMBER)
         if number is None:
-            raise roi.error("contours do not say which ROI they belong to")
+            lost += 1
+            continue
+        here = drawn.setdefault(number, Drawn())
         for contour in roi.items(tags.CONTOUR_SEQUENCE):
-            if contour.code(tags.CONTOUR_GEOMETRIC_TYPE) not in CLOSED:
-                open_contours[number] = open_contours.get(number, 0) + 1
-                continue
+            kind = contour.code(tags.CONTOUR_GEOMETRIC_TYPE)
             raw = contour.raw(tags.CONTOUR_DATA)
             if not raw.strip(b" \0"):
                 continue
-            chunks.append(raw)
-            counts.append(raw.count(b"\\") + 1)
-            owners.append(number)
-    for number, count in sorted(open_contours.items()):
-        found.append(finding(checks.NOT_CLOSED, f"{count} points or open contours ignored", f"ROI {number}"))
-    if not chunks:
-        return {}
-    points = _parse(root, chunks, counts, owners)
-    out: dict[int, list[np.ndarray]] = {}
-    thin: dict[int, int] = {}
-    start = 0
-    for count, number in zip(counts, owners, strict=True):
-        stop = start + count // 3
-        if stop - start < POINTS_OF_A_PLANE:
-            thin[number] = thin.get(number, 0) + 1
+            if not kind:
+                here.unusable = here.unusable or "a contour does not say whether it is closed"
+                continue
+            here.xor |= kind in XOR
+            raws.append(raw)
+            owners.append((number, kind))
+    if lost:
+        what = f"the contours of {lost} items do not say which ROI they belong to and were left out"
+        found.append(finding(checks.ROI_WITHOUT_ENTRY, what, "RTSTRUCT", "export the structure set again"))
+    for (number, kind), points in zip(owners, _points(raws), strict=True):
+        here = drawn[number]
+        if isinstance(points, str):
+            here.unusable = here.unusable or points
+        elif kind not in CLOSED:
+            here.other.setdefault(kind[:MAX_KIND], []).append(points)
+        elif len(points) < POINTS_OF_A_PLANE:
+            here.thin += 1
         else:
-            out.setdefault(number, []).append(points[start:stop])
-        start = stop
-    for number, count in sorted(thin.items()):
-        found.append(finding(checks.DEGENERATE, f"{count} contours of one or two points", f"ROI {number}"))
-    return out
+            here.contours.append(points)
+    return drawn
 
 
-def _parse(root: Item, chunks: list[bytes], counts: list[int], owners: list[int]) -> np.ndarray:
-    if any(count % 3 for count in counts):
-        number = next(owner for owner, count in zip(owners, counts, strict=True) if count % 3)
-        raise root.error(f"a contour of ROI {number} is not made of points with three coordinates")
-    text = b" ".join(chunks).translate(BLANKS)
+def _points(raws: Sequence[bytes]) -> list[Array | str]:
+    """Points of contours, each of shape (n, 3), or what is wrong with a contour; read at once when all are well."""
+    counts = [raw.count(b"\\") + 1 for raw in raws]
+    if not any(count % 3 for count in counts):
+        try:
+            values = parse(b" ".join(raws).translate(BLANKS))
+        except ValueError:
+            values = np.zeros(0)
+        if raws and len(values) == sum(counts) and bool(np.all(np.abs(values) < MAX_COORDINATE)):
+            points = values.reshape(-1, 3)
+            ends = np.cumsum(counts) // 3
+            return [points[end - count // 3 : end] for end, count in zip(ends.tolist(), counts, strict=True)]
+    return [_points_of(raw, count) for raw, count in zip(raws, counts, strict=True)]
+
+
+def _points_of(raw: bytes, count: int) -> Array | str:
+    """Points of one contour, or what is wrong with it."""
     try:
-        values = parse(text)
-    except ValueError as error:
-        raise root.error(f"contour data {label(tags.CONTOUR_DATA)} hold something that is not a number") from error
-    if len(values) != sum(counts):
-        raise root.error(f"contour data {label(tags.CONTOUR_DATA)} hold something that is not a number")
+        values = parse(raw.translate(BLANKS))
+    except ValueError:
+        return "a contour coordinate is not a number"
+    if count % 3 or len(values) != count:
+        return "a contour is not made of points with three coordinates"
     if not np.all(np.abs(values) < MAX_COORDINATE):
-        raise root.error("a contour coordinate is not finite or lies kilometres away")
+        return "a contour coordinate is not finite or lies kilometres away"
     return values.reshape(-1, 3)

@@ -8,7 +8,6 @@ import pytest
 from pydicom.dataset import Dataset
 
 from lymphorisk.dicom import read_export
-from lymphorisk.errors import DicomReadError
 
 
 def codes(export):
@@ -34,12 +33,12 @@ def test_contours_come_back_to_the_written_digit(export_of, tiny):
 def test_every_spelling_of_a_number(export_of, text):
     def respell(ds):
         contour = ds.ROIContourSequence[1].ContourSequence[0]
-        raw = text.rstrip("\0 ") + "\\1\\2\\3\\4\\5\\6" + ("\0" if text.endswith("\0") else "")
+        raw = text.rstrip("\0 ") + "\\1\\2\\3\\4\\-5\\3" + ("\0" if text.endswith("\0") else "")
         tag = pydicom.tag.Tag("ContourData")
         contour[tag] = pydicom.dataelem.RawDataElement(tag, "DS", len(raw), raw.encode(), 0, False, True, True)
 
     contour = structures(export_of(RS=respell))[2].contours_mm[0]
-    np.testing.assert_allclose(contour, [[15, -2.25, 3], [1, 2, 3], [4, 5, 6]])
+    np.testing.assert_allclose(contour, [[15, -2.25, 3], [1, 2, 3], [4, -5, 3]])
 
 
 @pytest.mark.parametrize("kind", ["CLOSED_PLANAR", "CLOSEDPLANAR_XOR"])
@@ -56,9 +55,45 @@ def test_points_and_open_contours_are_ignored_with_a_finding(export_of, kind):
         ds.ROIContourSequence[1].ContourSequence[0].ContourGeometricType = kind
 
     export = read_export(export_of(RS=change))
-    assert export.plan.structures[1].contours_mm == ()
-    assert "LR020" in codes(export)
-    assert any(f.code == "LR021" and "ROI 2 'Spleen'" in f.what for f in export.findings)
+    spleen = export.plan.structures[1]
+    assert spleen.contours_mm == ()
+    assert kind in spleen.unusable
+    (left_out,) = [f for f in export.findings if f.code == "LR020"]
+    assert (left_out.severity, left_out.where) == ("warning", "ROI 2 Spleen")
+    assert kind in left_out.what
+    assert "100 %" in left_out.what
+
+
+@pytest.mark.parametrize("kind", ["POINT", "OPEN_PLANAR", "CLOSED", "SCRIBBLE"])
+def test_other_types_beside_closed_contours_are_told_with_their_share(export_of, kind):
+    def change(ds):
+        ds.ROIContourSequence[0].ContourSequence[1].ContourGeometricType = kind
+
+    export = read_export(export_of(RS=change))
+    assert len(export.plan.structures[0].contours_mm) == 3
+    (left_out,) = [f for f in export.findings if f.code == "LR020"]
+    assert left_out.severity == "warning"
+    assert kind in left_out.what
+    assert "25 %" in left_out.what
+
+
+def test_a_point_alone_is_a_point(export_of):
+    def change(ds):
+        contour = ds.ROIContourSequence[1].ContourSequence[0]
+        contour.ContourData, contour.NumberOfContourPoints, contour.ContourGeometricType = [0, 0, 0], 1, "POINT"
+
+    export = read_export(export_of(RS=change))
+    assert [f.severity for f in export.findings if f.code == "LR020"] == ["info"]
+    assert export.plan.structures[1].unusable == ""
+
+
+def test_a_contour_without_a_type_makes_its_roi_not_usable(export_of):
+    def change(ds):
+        del ds.ROIContourSequence[0].ContourSequence[1].ContourGeometricType
+
+    body, spleen, _ = read_export(export_of(RS=change)).plan.structures
+    assert "closed" in body.unusable
+    assert spleen.contours_mm
 
 
 def test_contours_of_two_points_enclose_nothing(export_of):
@@ -206,9 +241,12 @@ def set_data(text):
         "1,5\\2\\3",
     ],
 )
-def test_broken_coordinates_are_refused(export_of, text):
-    with pytest.raises(DicomReadError, match="RTSTRUCT"):
-        read_export(export_of(RS=set_data(text)))
+def test_broken_coordinates_are_those_of_one_roi(export_of, text):
+    export = read_export(export_of(RS=set_data(text)))
+    (broken,) = [s for s in export.plan.structures if s.unusable]
+    assert broken.contours_mm == ()
+    assert [f.where for f in export.findings if f.code == "LR120"] == [f"ROI {broken.number} {broken.name}"]
+    assert sum(len(s.contours_mm) for s in export.plan.structures) > 0
 
 
 def test_contour_planes_beyond_the_dose_are_told(export_of, tiny):
