@@ -14,7 +14,7 @@ from lymphorisk.analysis.source import Source
 from lymphorisk.dvh import DVH, DoseDistribution, Region, summed, uniform
 from lymphorisk.dvh.bone import bone_dvh
 from lymphorisk.dvh.engine import BIN_GY, RegionCurve, noticed, region_curves
-from lymphorisk.dvh.regions import Difference, Intersection, Union
+from lymphorisk.dvh.regions import Difference, Intersection, Union, structures_of
 from lymphorisk.errors import MissingOrganError, UndecidableError
 from lymphorisk.findings import Finding
 from lymphorisk.organs import Matching, match, organ_name
@@ -190,10 +190,14 @@ class Curves:
             return (
                 Absent.not_contoured("the scenario does not list it") if given is None else as_dvh(name, summed(given))
             )
+        rejected = self.matching.rejected
         try:
             _, _, region = self.wanted(name)
         except MissingOrganError:
-            return Absent.not_contoured("no such structure in the export")
+            return Absent.not_contoured(rejected.get(name, "no such structure in the export"))
+        for structure in structures_of(region):
+            if structure.name in rejected:
+                return Absent.not_contoured(rejected[structure.name])
         return self.of_course([region])[0]
 
     def findings_of(self, names: Iterable[str]) -> tuple[Finding, ...]:

@@ -12,7 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
+import numpy as np
+
 from lymphorisk.dvh.regions import Region, Union
+from lymphorisk.dvh.stack import Stack, slabs_of, stack_of
 from lymphorisk.errors import AmbiguousOrganError, MissingOrganError
 from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.frozen import FrozenDict
@@ -39,11 +42,30 @@ IMPLAUSIBLE = rule("LR157", "warning", "Implausible volume", "The volume of a st
 DERIVED = rule(
     "LR158", "info", "Organ made of parts", "An organ is not contoured as a whole; it is the union of its parts."
 )
+IMPOSSIBLE = rule(
+    "LR161",
+    "error",
+    "Impossible volume",
+    "The volume of a structure lies several times outside the adult range: damaged contours, another unit, another "
+    "structure. It is not used as that organ.",
+)
+NOT_DRAWN = rule(
+    "LR162",
+    "warning",
+    "Organ not usable",
+    "The ROI of an organ or target is not usable; the organ counts as not drawn.",
+)
 
 RUNGS = ("override", "exact", "normalised", "reverse order", "alias", "ROI type", "recipe")
 #: Similarity from which a name is suggested: one letter wrong or two swapped in a name of six letters.
 SUGGESTION_CUTOFF = 0.8
 SUGGESTIONS = 2
+#: Volumes below the adult range divided by the first, or above it times the second, are no volume of that organ. The
+#: heart of a two-year-old is a quarter of the smallest adult one; swollen organs stay within twice the range.
+TOO_SMALL = 4.0
+TOO_LARGE = 3.0
+#: The end-cap rule a rough volume is taken with.
+HALF = "half"
 #: A closed contour has at least three points.
 CONTOUR_POINTS = 3
 #: Names longer than this are cut in messages: an ROI name may hold 64 characters, a hostile one far more.
@@ -104,6 +126,8 @@ class Matching:
         Organs an unmatched ROI name may mean, by ROI name. Nothing is done with them.
     targets : tuple of Target
     findings : tuple of Finding
+    rejected : mapping of str to str
+        Organs an ROI has the name of and is not usable as, with the reason, by organ and by ROI name.
     """
 
     organs: Mapping[str, Match]
@@ -111,6 +135,7 @@ class Matching:
     suggestions: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: FrozenDict({}))
     targets: tuple[Target, ...] = ()
     findings: tuple[Finding, ...] = ()
+    rejected: Mapping[str, str] = field(default_factory=lambda: FrozenDict({}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,8 +232,9 @@ def match(structures: Sequence[Structure], overrides: Mapping[str, str | int] | 
     findings = [
         finding(EMPTY_ROI, "no closed contour", _where(s), "draw it or ignore this")
         for s in structures
-        if not _closed(s)
+        if not (_closed(s) or s.unusable)
     ]
+    rejected = dict(_not_drawn(structures, findings))
     organs = dict(_overridden(drawn, structures, overrides or {}))
     claims: dict[str, list[_Claim]] = defaultdict(list)
     unclaimed: list[Structure] = []
@@ -234,18 +260,24 @@ def match(structures: Sequence[Structure], overrides: Mapping[str, str | int] | 
                 f"{chosen.rung}: {_short(chosen.detail)}",
                 chosen.rung,
             )
+    named = {name: m.region for name, m in organs.items()}
+    impossible = _impossible(organs, drawn, findings)
     findings += _derive(organs)
     targets = tuple(Target(kind, s) for s in unclaimed if (kind := _target(s)))
     taken = used | {t.structure.number for t in targets}
+    for name, (numbers, reason) in impossible.items():
+        rejected |= {name: reason} | {s.name: reason for s in drawn if s.number in numbers}
     unmatched, suggestions, noted = _left_over([s for s in unclaimed if s.number not in taken])
-    empty = [Unmatched(s.number, s.name, "no closed contour") for s in structures if not _closed(s)]
-    regions = {name: m.region for name, m in organs.items()}
+    empty = [Unmatched(s.number, s.name, _why_empty(s)) for s in structures if not _closed(s)]
+    empty += [Unmatched(s.number, s.name, rejected[s.name]) for s in drawn if s.name in rejected]
+    regions = {name: m.region for name, m in organs.items()} | named
     return Matching(
         FrozenDict({name: organs[name] for name in load() if name in organs}),
         tuple(sorted([*unmatched, *empty], key=lambda u: u.number)),
         FrozenDict(suggestions),
         targets,
         (*findings, *noted, *_stand_ins(organs), *check_sides(regions), *check_places(regions)),
+        FrozenDict(rejected),
     )
 
 
@@ -309,6 +341,60 @@ def check_volume(name: str, volume_cm3: float) -> Finding | None:
     )
 
 
+def _not_drawn(structures: Sequence[Structure], findings: list[Finding]) -> Iterator[tuple[str, str]]:
+    """Organs and ROIs that are not usable, with the reason."""
+    for structure in structures:
+        if not structure.unusable:
+            continue
+        reason = f"not usable: {structure.unusable}"
+        yield structure.name, reason
+        found = organ_of(structure.name)
+        if found is not None:
+            yield found[0], reason
+        if meant := found[0] if found is not None else _target(structure):
+            findings.append(finding(NOT_DRAWN, f"{meant} counts as not drawn: {structure.unusable}", _where(structure)))
+
+
+def _impossible(
+    organs: dict[str, Match], drawn: Sequence[Structure], findings: list[Finding]
+) -> dict[str, tuple[tuple[int, ...], str]]:
+    """Takes organs whose volume is none of that organ out of `organs`: their ROIs and why."""
+    stacks = {s.number: stack for s in drawn if (stack := stack_of(s)) is not None}
+    spacing = float(np.median([s.spacing_mm for s in stacks.values() if s.spacing_mm] or [0.0]))
+    body = organs.get("Body")
+    scan = [stacks[n] for n in body.roi_numbers if n in stacks] if body is not None else []
+    out: dict[str, tuple[tuple[int, ...], str]] = {}
+    for name, match_ in list(organs.items()):
+        limits = load()[name].volume_range_cm3
+        parts = [stacks[n] for n in match_.roi_numbers if n in stacks]
+        if limits is None or not parts:
+            continue
+        volume = sum(slabs_of(part, HALF, spacing).volume_cm3 for part in parts)
+        low, high = limits
+        small = 0 < volume < low / TOO_SMALL and (name == "Body" or not _cut_off(parts, scan))
+        if small or volume > high * TOO_LARGE:
+            what = f"about {volume:.3g} cm3, a {name} has {low:g} to {high:g}: not used as {name}"
+            hint = "look at the contours and their unit, or map the right ROI with --organ"
+            findings.append(finding(IMPOSSIBLE, what, name, hint))
+            out[name] = match_.roi_numbers, what
+            del organs[name]
+    return out
+
+
+def _cut_off(parts: Sequence[Stack], scan: Sequence[Stack]) -> bool:
+    """Whether a structure ends where the scan, as the body shows it, ends: part of the organ may lie outside."""
+    for body in scan:
+        reach = 2 * (body.spacing_mm or 0.0)
+        low, high = body.z_mm[0] + reach, body.z_mm[-1] - reach
+        if any(part.z_mm[0] <= low or part.z_mm[-1] >= high for part in parts):
+            return True
+    return False
+
+
+def _why_empty(structure: Structure) -> str:
+    return f"not usable: {structure.unusable}" if structure.unusable else "no closed contour"
+
+
 def _closed(structure: Structure) -> bool:
     return any(len(contour) >= CONTOUR_POINTS for contour in structure.contours_mm)
 
@@ -330,7 +416,13 @@ def _overridden(
         parts = [whole] if whole else [_find(part.strip(), drawn) for part in str(wanted).split("+")]
         members = [part for part in parts if part is not None]
         if len(members) < len(parts):
-            is_empty = _find(str(wanted), structures) is not None
+            there = _find(str(wanted), structures)
+            is_empty = there is not None
+            if there is not None and there.unusable:
+                raise MissingOrganError(
+                    f"{name}: ROI {_short(str(wanted))!r} is not usable: {there.unusable}",
+                    "redraw it, or map another ROI",
+                )
             near = difflib.get_close_matches(str(wanted), [s.name for s in drawn], n=SUGGESTIONS)
             raise MissingOrganError(
                 f"{name}: ROI {_short(str(wanted))!r} {'is empty' if is_empty else 'is not in the structure set'}",
