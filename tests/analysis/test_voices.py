@@ -118,4 +118,5 @@ def test_drawings_change_no_number(plain: Analysis, drawn: Analysis) -> None:
     one, other = (json.loads(json_.render(a)) for a in (plain, drawn))
     assert other["provenance"]["options"].pop("shap_plots") is True
     assert one["provenance"]["options"].pop("shap_plots") is False
+    assert one.pop("checksum") != other.pop("checksum"), "the option is part of what is sealed"
     assert one == other
