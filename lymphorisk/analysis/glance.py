@@ -28,7 +28,7 @@ def rows(a: Analysis) -> list[tuple[str, str]]:
     grades = ", ".join(f"g{g} {p:.0%}" for g, p in f.grade_probability.items())
     return [
         ("plan", f"{a.label[:LABEL_MAX]!r}, {a.fractions} fractions in {len(a.phases)} phase(s)"),
-        ("count", f"{start} to {nadir.median:.2f} x10^9/L (90 % {nadir.p05:.2f} to {nadir.p95:.2f})"),
+        ("count", f"{start} to {nadir.median:.2f} x10^9/L (90 % {nadir.p05:.2f} to {nadir.p95:.2f}), {nadir.when}"),
         ("nadir reaches", f"{grades} (mechanism); learned: {voice}"),
         ("blood", f"mean {a.blood.course.mean_gy:.2f} Gy over the course"),
         ("organs", ", ".join(f"{n} {s}" for s, n in sources.items())),

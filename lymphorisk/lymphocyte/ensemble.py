@@ -88,7 +88,7 @@ class AlcForecast:
     quantiles : mapping of str to ndarray, each of shape (t,)
         ``p025`` to ``p975``; also attributes of that name, and `median`. [10^9/L]
     nadir : Nadir
-        Band [10^9/L] and day [d] of the lowest count.
+        Lowest count of each patient: band [10^9/L], interval of its day and usual day [d].
     grade_probability : mapping of str to float
         CTCAE grade or worse at the nadir: ``"2"``, ``"3"``, ``"4"``, and ``"1"`` when the LLN is known.
     days_below : mapping of str to Band
@@ -270,7 +270,7 @@ def forecast(
     sensitivity: Mapping[str, float] = {}
     spread = None
     if explain:
-        organ_share = loss_shares(course, people, age_y, seed, summary.nadir.day.p50)
+        organ_share = loss_shares(course, people, age_y, seed, summary.nadir.usual_day)
         met = dimensions_met(course, drawn, age_y is not None, baseline_known)
         sensitivity = spread_shares(drawn, counts.min(axis=1), met)
         spread = _spread(course, baseline_alc, people, age_y, baseline_known, seed, summary)

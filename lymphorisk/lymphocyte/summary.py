@@ -53,10 +53,25 @@ class Band:
 
 @dataclass(frozen=True, slots=True)
 class Nadir:
-    """The lowest count: its band [10^9/L] and the day it falls on [d]."""
+    """The lowest count of each patient, over the patients.
+
+    The lowest count is not that of one day: patients are lowest on different days, and a weekend lifts the counts
+    between two of them. So the count has a band, and the day an interval and the day that is met most often; the
+    count of all patients on any one day is another number, never lower.
+
+    Attributes
+    ----------
+    count : Band
+        Of each patient's lowest count. [10^9/L]
+    day : Band
+        Of the day it falls on; every quantile is a day on which some patient is lowest. [d]
+    usual_day : float
+        The day on which most patients are lowest, the first of equals. [d]
+    """
 
     count: Band
     day: Band
+    usual_day: float
 
     @property
     def median(self) -> float:
@@ -70,8 +85,20 @@ class Nadir:
     def p95(self) -> float:
         return self.count.p95
 
+    @property
+    def span(self) -> str:
+        """The days that hold the lowest count of 90 % of the patients: ``day 33`` or ``day 31 to 44``."""
+        first, last = f"{self.day.p05:.0f}", f"{self.day.p95:.0f}"
+        return f"day {first}" if first == last else f"day {first} to {last}"
+
+    @property
+    def when(self) -> str:
+        """The same in a sentence: ``on day 33`` or ``between day 31 and 44``."""
+        first, _, last = self.span.partition(" to ")
+        return f"between {first} and {last}" if last else f"on {first}"
+
     def to_dict(self) -> dict[str, Any]:
-        return {**self.count.to_dict(), "day": self.day.p50, "day_p05": self.day.p05, "day_p95": self.day.p95}
+        return {**self.count.to_dict(), "day": self.usual_day, "day_p05": self.day.p05, "day_p95": self.day.p95}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +151,26 @@ def band(values: NDArray[np.float64], weights: NDArray[np.float64] | None = None
     return Band(*(float(q) for q in found))
 
 
+def nadir_of(day: NDArray[np.float64], counts: NDArray[np.float64], weights: NDArray[np.float64]) -> Nadir:
+    """The nadir of counts of shape (n, t) [10^9/L] on `day` [d], draws weighted by `weights`.
+
+    Examples
+    --------
+    Two patients are lowest on day 4 and one on day 7; on day 5, between them, nobody is.
+
+    >>> counts = np.array([[1.0, 0.2, 0.3, 0.4], [1.0, 0.3, 0.4, 0.5], [1.0, 0.5, 0.4, 0.1]])
+    >>> n = nadir_of(np.array([0.0, 4.0, 5.0, 7.0]), counts, np.ones(3))
+    >>> n.median, n.usual_day, n.day.p05, n.day.p95
+    (0.2, 4.0, 4.0, 7.0)
+    """
+    lowest = counts.argmin(axis=1)
+    held = np.bincount(lowest, weights=weights, minlength=len(day))
+    reached = np.cumsum(held) / held.sum()
+    # a day that is met: the first that the quantile's share of the patients has reached
+    at = [day[min(int(np.searchsorted(reached, q)), int(lowest.max()))] for q in QUANTILES.values()]
+    return Nadir(band(counts.min(axis=1), weights), Band(*(float(d) for d in at)), float(day[held.argmax()]))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Summary:
     """What the counts of an ensemble say.
@@ -171,7 +218,7 @@ def summarise(
     mean = float(w @ log_nadir)
     return Summary(
         quantiles=FrozenDict(dict(zip(QUANTILES, found, strict=True))),
-        nadir=Nadir(band(nadir, w), band(day[counts.argmin(axis=1)], w)),
+        nadir=nadir_of(day, counts, w),
         grade_probability=FrozenDict({g: float(w @ (nadir < edge)) for g, edge in below.items()}),
         days_below=FrozenDict({name: band((counts < edge) @ width, w) for name, edge in BELOW.items()}),
         recovery=_recovery(day, counts, w, BELOW["0.5"]),

@@ -38,7 +38,7 @@ def to_dict(compared: Sequence[Comparison], names: Sequence[str], noted: Sequenc
                 "label": a.label,
                 "fractions": a.fractions,
                 "modality": a.modality,
-                "alc_nadir": a.forecast.nadir.count.to_dict(),
+                "alc_nadir": a.forecast.nadir.to_dict(),
                 "grade_probability": dict(a.forecast.grade_probability),
                 "blood_mean_gy": a.blood.course.mean_gy,
             }

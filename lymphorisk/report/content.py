@@ -186,7 +186,7 @@ def _counts(a: Analysis) -> Section:
     caption = (
         "Line: median. Shades: 50, 80 and 95 % of the draws, which vary the parameters within their stated ranges and "
         f"the patients as they differ. Dashed: upper edges of CTCAE {a.forecast.ctcae} grades. Ticks at the bottom: "
-        "fractions."
+        "fractions. Mark: the nadir, the lowest count of each patient, with the 90 % bands of count and day."
     )
     owed = "What the width of the bands is made of: parameters not known, and differences between patients."
     return Section(
@@ -198,22 +198,19 @@ def _counts(a: Analysis) -> Section:
     )
 
 
-def counts(a: Analysis, when: Sequence[tuple[str, float]] = ()) -> Table:
-    """Counts at a few days, or at `when` (name, day): median, 50 % and 90 % band."""
+def counts(a: Analysis, on_days: Sequence[int] = SHOWN_AT_DAYS) -> Table:
+    """Counts on a few days, and the lowest of each patient: median, 50 % and 90 % band."""
     f = a.forecast
-    wanted = when or [(str(d), float(d)) for d in SHOWN_AT_DAYS if d <= f.day[-1]]
-    rows = []
-    for name, day in wanted:
-        i = min(range(len(f.day)), key=lambda k: abs(float(f.day[k]) - day))
-        rows.append((name, {q: digits(float(values[i]), 2) for q, values in f.quantiles.items()}))
+    rows = [(float(d), str(d), f.at(d)) for d in on_days if d <= f.day[-1]]
+    rows.append((f.nadir.usual_day, f"{f.nadir.span.removeprefix('day ')} (nadir)", f.nadir.count))
     return tabled(
-        "Count [10⁹/L]",
-        rows,
+        "Count [10⁹/L] on a day, and the lowest of each patient (nadir)",
+        sorted(rows, key=lambda r: r[0]),
         (
-            Column("Day", lambda r: r[0], numeric=True, width=1.4),
-            Column("Median", lambda r: r[1]["p50"], numeric=True, width=1.4),
-            Column("50 % band", lambda r: f"{r[1]['p25']} to {r[1]['p75']}", numeric=True),
-            Column("90 % band", lambda r: f"{r[1]['p05']} to {r[1]['p95']}", numeric=True),
+            Column("Day", lambda r: r[1], numeric=True, width=2.4),
+            Column("Median", lambda r: digits(r[2].p50, 2), numeric=True, width=1.4),
+            Column("50 % band", lambda r: f"{digits(r[2].p25, 2)} to {digits(r[2].p75, 2)}", numeric=True),
+            Column("90 % band", lambda r: f"{digits(r[2].p05, 2)} to {digits(r[2].p95, 2)}", numeric=True),
         ),
     )
 

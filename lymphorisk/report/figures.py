@@ -17,6 +17,7 @@ from lymphorisk.report.wording import GRADE_EDGES, POOL_LABELS, by_organ, chance
 
 if TYPE_CHECKING:
     from lymphorisk.analysis import Analysis, OrganDose
+    from lymphorisk.lymphocyte import AlcForecast
 
 #: The forecast is drawn at least this long, and at least so many times the course. [d]
 SHOWN_DAYS = 180
@@ -73,8 +74,8 @@ def alc_figure(a: Analysis) -> Drawing:
         960,
         400,
         "Forecast of the absolute lymphocyte count",
-        f"Median from {digits(f.baseline_alc, 2)} to {digits(f.nadir.median, 2)} times 10 to the 9 per litre on day "
-        f"{f.nadir.day.p50:.0f}; 90 percent band of the nadir {digits(f.nadir.p05, 2)} to {digits(f.nadir.p95, 2)}.",
+        f"Median from {digits(f.baseline_alc, 2)} to {digits(f.nadir.median, 2)} times 10 to the 9 per litre "
+        f"{f.nadir.when}; 90 percent band of the nadir {digits(f.nadir.p05, 2)} to {digits(f.nadir.p95, 2)}.",
         "alc",
     )
     x, y = Scale(0.0, until, 58, 800), Scale(bottom, top, 348, 34, log=True)
@@ -93,7 +94,8 @@ def alc_figure(a: Analysis) -> Drawing:
         d.line([(58, y(f.lln)), (800, y(f.lln))], "threshold", "2 4")
     d.line(list(zip(xs, (y(float(v)) for v in q["p50"]), strict=True)), "median")
     _fraction_ticks(d, a, x, until)
-    _nadir_mark(d, a, x, y, until)
+    nadir_mark(d, f, x, y, until)
+    _nadir_label(d, f, x, y, until)
     _alc_labels(d, a, q, y, bottom, top)
     return d
 
@@ -108,18 +110,28 @@ def _fraction_ticks(d: Drawing, a: Analysis, x: Scale, until: float) -> None:
         d.text(x(first[0][0]) + 6, 333, f"{a.fractions} fractions", "note halo")
 
 
-def _nadir_mark(d: Drawing, a: Analysis, x: Scale, y: Scale, until: float) -> None:
-    f = a.forecast
-    i = int(np.argmin(f.median))
-    day, low = float(f.day[i]), float(f.median[i])
-    if day > until:
+def nadir_mark(d: Drawing, f: AlcForecast, x: Scale, y: Scale, until: float) -> None:
+    """The nadir: its median on the usual day, with the 90 % bands of its day and of its count."""
+    n = f.nadir
+    if n.usual_day > until:
         return
-    d.mark(x(day), y(low), "circle", "nadir", 5)
-    right = x(day) < 560
+    at, low = x(n.usual_day), y(max(n.median, COUNT_FLOOR))
+    d.line([(x(n.day.p05), low), (x(min(n.day.p95, until)), low)], "whisker")
+    # the band of the count may reach below what is drawn
+    ends = [min(max(y(max(count, COUNT_FLOOR)), y.end), y.start) for count in (n.p05, n.p95)]
+    d.line([(at, ends[0]), (at, ends[1])], "whisker")
+    d.mark(at, low, "circle", "nadir", 5)
+
+
+def _nadir_label(d: Drawing, f: AlcForecast, x: Scale, y: Scale, until: float) -> None:
+    n = f.nadir
+    if n.usual_day > until:
+        return
+    right = x(n.usual_day) < 560
     d.text(
-        x(day) + (12 if right else -12),
-        y(low) + 22,
-        f"lowest of the median: {digits(low, 2)} on day {day:.0f}",
+        x(min(n.day.p95, until)) + 12 if right else x(n.day.p05) - 12,
+        y(max(n.median, COUNT_FLOOR)) + 22,
+        f"nadir: {digits(n.median, 2)}, {n.span}",
         "strong halo",
         "start" if right else "end",
     )

@@ -40,7 +40,9 @@ def measurements(a: Analysis) -> tuple[tuple[str, str, float, str, str], ...]:
         ("LR-NADIR", "Predicted lymphocyte nadir, median", f.nadir.median, "10*9/L", count),
         ("LR-NADIR-P05", "Predicted lymphocyte nadir, 5th percentile", f.nadir.p05, "10*9/L", count),
         ("LR-NADIR-P95", "Predicted lymphocyte nadir, 95th percentile", f.nadir.p95, "10*9/L", count),
-        ("LR-NADIR-DAY", "Predicted day of the nadir from the first fraction, median", f.nadir.day.p50, "d", count),
+        ("LR-NADIR-DAY", "Predicted day of the nadir from the first fraction, usual", f.nadir.usual_day, "d", count),
+        ("LR-NADIR-DAY-P05", "Predicted day of the nadir, 5th percentile", f.nadir.day.p05, "d", count),
+        ("LR-NADIR-DAY-P95", "Predicted day of the nadir, 95th percentile", f.nadir.day.p95, "d", count),
     ]
     for g in ("2", "3", "4"):
         meaning = f"Predicted probability of lymphopenia grade {g} or worse"

@@ -33,7 +33,7 @@ def changes(made: Update) -> Table:
     a, b = made.prior, made.posterior
     rows = [
         Change("Nadir [10⁹/L], 90 % band", _span(a.nadir.count, 2), _span(b.nadir.count, 2)),
-        Change("Day of the nadir", _span(a.nadir.day, 0), _span(b.nadir.day, 0)),
+        Change("Nadir, 90 % between", a.nadir.span, b.nadir.span),
     ]
     rows += [
         Change(f"Grade {g} or worse", chance(a.grade_probability[g]), chance(b.grade_probability[g]))
@@ -101,7 +101,7 @@ def report(made: Update) -> Document:
     lead = (
         f"With {plural(len(made.counts), 'measured count')} the forecast nadir moves from "
         f"{digits(a.nadir.median, 2)} to {digits(b.nadir.median, 2)} ×10⁹/L (90 % band {digits(b.nadir.p05, 2)} to "
-        f"{digits(b.nadir.p95, 2)}); the chance of grade 4 from {chance(a.grade_probability['4'])} to "
+        f"{digits(b.nadir.p95, 2)}), {b.nadir.when}; the chance of grade 4 from {chance(a.grade_probability['4'])} to "
         f"{chance(b.grade_probability['4'])}."
     )
     drawn = overlay.forecasts([("before", a), ("after", b)], made.counts, "update")

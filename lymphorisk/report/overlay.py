@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lymphorisk.dvh import DoseDistribution
-from lymphorisk.report.figures import COUNT_FLOOR, DASHES, LABEL_GAP, SHOWN_DAYS, cumulative
+from lymphorisk.report.figures import COUNT_FLOOR, DASHES, LABEL_GAP, SHOWN_DAYS, cumulative, nadir_mark
 from lymphorisk.report.svg import Drawing, Scale, log_ticks, nice_ticks, round_up, spread_apart
 from lymphorisk.report.wording import GRADE_EDGES, digits, short
 
@@ -33,7 +33,7 @@ def forecasts(
         960,
         400,
         "Forecasts of the absolute lymphocyte count",
-        "; ".join(f"{short(name)}: nadir {digits(f.nadir.median, 2)}" for name, f in named),
+        "; ".join(f"{short(name)}: nadir {digits(f.nadir.median, 2)} {f.nadir.when}" for name, f in named),
         key,
     )
     x, y = Scale(0.0, until, 58, 780), Scale(bottom, top, 348, 34, log=True)
@@ -48,6 +48,8 @@ def forecasts(
             d.line(_points(xs, q[name], y), f"thin c{i}", DASHES[i])
     for i, (_, day, q) in enumerate(shown):
         d.line(_points([x(float(t)) for t in day], q["p50"], y), f"curve c{i}", DASHES[i])
+    for _, f in named:
+        nadir_mark(d, f, x, y, until)
     for when, count in counts:
         d.mark(x(when), y(max(count, COUNT_FLOOR)), "square", "nadir", 5)
     labels = [

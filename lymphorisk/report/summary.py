@@ -17,7 +17,7 @@ def headline(a: Analysis) -> list[str]:
     start = f"{digits(f.baseline_alc, 2)}{'' if f.baseline_known else ' (a cohort median, not measured)'}"
     count = (
         f"The lymphocyte count is forecast to fall from {start} to {digits(f.nadir.median, 2)} x10^9/L "
-        f"(90 % band {digits(f.nadir.p05, 2)} to {digits(f.nadir.p95, 2)}) about day {f.nadir.day.p50:.0f}."
+        f"(90 % band {digits(f.nadir.p05, 2)} to {digits(f.nadir.p95, 2)}) {f.nadir.when}."
     )
     g = f.grade_probability
     risk = (

@@ -127,8 +127,6 @@ def _reason(e: Estimate) -> str:
 
 def _forecast(a: Analysis) -> list[str]:
     f = a.forecast
-    when = [(f"{d}", float(d)) for d in SHOWN_AT_DAYS if d <= f.day[-1]]
-    when.append((f"{f.nadir.day.p50:.0f} (nadir)", float(f.nadir.day.p50)))
     below = ", ".join(
         f"below {edge}: {days(band.p50)} ({band.p05:.0f} to {band.p95:.0f})" for edge, band in f.days_below.items()
     )
@@ -136,7 +134,7 @@ def _forecast(a: Analysis) -> list[str]:
     back = "" if recovery.day is None else f", back for good on day {recovery.day.p50:.0f} (median of those)"
     return [
         "LYMPHOCYTE COUNT [10^9/L]",
-        *text_lines(counts(a, sorted(when, key=lambda item: item[1]))),
+        *text_lines(counts(a, SHOWN_AT_DAYS)),
         *_wrapped(f"days {below}"),
         *_wrapped(f"falls below 0.5: {chance(recovery.p_below)}{back}"),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from typing import Any
@@ -13,9 +14,13 @@ from lymphorisk.absent import Absent
 from lymphorisk.analysis import Analysis
 from lymphorisk.dvh import DVH
 from lymphorisk.literature import Estimate, Outcome
+from lymphorisk.lymphocyte.summary import summarise
 from lymphorisk.predict import Agreement
-from lymphorisk.report import content, html, json_, pdf, text
+from lymphorisk.qa.facts import facts_of, facts_of_saved
+from lymphorisk.report import content, figures, html, json_, pdf, text
 from lymphorisk.report.document import Document
+from lymphorisk.report.measurements import measurements
+from lymphorisk.report.summary import headline
 from lymphorisk.report.table import Table, text_lines
 from lymphorisk.report.wording import SOURCE_LABELS, chance, digits, percent
 
@@ -182,17 +187,47 @@ def test_counts_by_day(drawn: Analysis, made: Document, plain: dict[str, Any]) -
     assert len(table.rows) >= 4
     for row in table.rows:
         day, median, half, most = (cell.text for cell in row)
-        i = min(range(len(alc["day"])), key=lambda k: abs(alc["day"][k] - float(day)))
-        q = {name: digits(alc[name][i], 2) for name in ("median", "p05", "p25", "p75", "p95")}
+        i = None if "nadir" in day else alc["day"].index(float(day))
+        q = {k: digits(alc["nadir"][k] if i is None else alc[k][i], 2) for k in ("median", "p05", "p25", "p75", "p95")}
         assert (median, half, most) == (q["median"], f"{q['p25']} to {q['p75']}", f"{q['p05']} to {q['p95']}")
-    days = [float(d) for d in table.column("Day")]
+    days = [float(d) for d in table.column("Day") if "nadir" not in d]
     assert days == sorted(days)
+    assert len(days) == len(table.rows) - 1
     in_text = text_rows(text.render(drawn), "LYMPHOCYTE COUNT [10^9/L]")
     named = {row["Day"]: row for row in in_text}
     for row in table.rows:
         if row[0].text in named:
             assert [cell.text for cell in row] == list(named[row[0].text].values())
     assert any("(nadir)" in day for day in named)
+
+
+def test_the_nadir_is_one_number_and_one_interval_everywhere(drawn: Analysis) -> None:
+    """Headline, table, tile, figure, gate, structured report and JSON; the days are many, so each can fail."""
+    f = drawn.forecast
+    counts = np.tile(f.counts[:, :1], (1, len(f.day)))
+    counts[np.arange(f.draws), np.where(np.arange(f.draws) % 4 == 0, 33, 45)] = f.counts.min(axis=1)
+    made = summarise(f.day, counts)
+    spread = replace(drawn, forecast=replace(f, counts=counts, quantiles=made.quantiles, nadir=made.nadir))
+    n = json.loads(json_.render(spread))["alc"]["nadir"]
+    assert (n["day_p05"], n["day"], n["day_p95"]) == (33.0, 45.0, 45.0)
+    assert n["median"] == pytest.approx(float(np.quantile(counts.min(axis=1), 0.5, method="hazen")))
+    assert n["median"] < min(json.loads(json_.render(spread))["alc"]["median"])
+    low = digits(n["median"], 2)
+    assert f"to {low} x10^9/L" in headline(spread)[0]
+    assert "between day 33 and 45" in headline(spread)[0]
+    row = next(r for r in content.counts(spread).rows if "(nadir)" in r[0].text)
+    assert (row[0].text, row[1].text) == ("33 to 45 (nadir)", low)
+    assert [cell.text for cell in row] in [list(r.values()) for r in text_rows(text.render(spread), "LYMPHOCYTE COUNT")]
+    assert content.tiles(spread).tiles[0][1] == low
+    figure = figures.alc_figure(spread)
+    assert f"nadir: {low}, day 33 to 45" in figure.svg()
+    assert "between day 33 and 45" in figure.svg()
+    sr = {code: value for code, _, value, *_ in measurements(spread)}
+    assert sr["LR-NADIR"] == pytest.approx(n["median"], rel=1e-5)
+    assert (sr["LR-NADIR-DAY-P05"], sr["LR-NADIR-DAY"], sr["LR-NADIR-DAY-P95"]) == (33.0, 45.0, 45.0)
+    for facts in (facts_of(spread), facts_of_saved(json.loads(json_.render(spread)))):
+        assert facts.values["ALCnadir[10^9/L]"] == pytest.approx(n["median"], rel=1e-8)
+    assert "between day 33 and 45" in repr(spread)
 
 
 def test_blood_by_fraction_and_course(drawn: Analysis, made: Document, plain: dict[str, Any]) -> None:

@@ -131,6 +131,7 @@ def test_before_is_before_and_after_is_after(update: Update) -> None:
     for head, f in (("Before", update.prior), ("After", update.posterior)):
         n = f.nadir.count
         assert rows["Nadir [10⁹/L], 90 % band"][head] == f"{n.p50:.2f} ({n.p05:.2f} to {n.p95:.2f})"
+        assert rows["Nadir, 90 % between"][head] == f.nadir.span
         for g in ("2", "3", "4"):
             assert rows[f"Grade {g} or worse"][head] == chance(f.grade_probability[g])
         for edge in ("0.5", "0.2"):

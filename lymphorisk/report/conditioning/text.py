@@ -178,7 +178,9 @@ def metric_table(regimens: Sequence[RegimenForecast], metrics: Sequence[tuple[st
     return tabled(METRIC_CAPTION, regimens, [name, *(column(head, metric) for head, metric in metrics)])
 
 
-METRIC_CAPTION = "Median and 90 % range; counts in 10^9/L, days before and after day 0, AUC in mg h/L."
+METRIC_CAPTION = (
+    "Median and 90 % range, of the nadir's day the range; counts in 10^9/L, days before and after day 0, AUC in mg h/L."
+)
 PAIRED = ("alc_at_infusion", "days_below_0_2_after")
 
 

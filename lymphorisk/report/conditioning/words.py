@@ -25,13 +25,25 @@ def spread(value: Value) -> tuple[float, float, float] | None:
     return float(np.median(values)), float(low), float(high)
 
 
+#: Days that have no meaningful middle: between two fractions, or over a weekend, nobody is lowest.
+WHEN = ("nadir_day",)
+
+
 def shown(metric: str, value: Value) -> str:
-    """A metric as a short text: median and 90 % range."""
+    """A metric as a short text: median and 90 % range; of a day the range alone.
+
+    Examples
+    --------
+    >>> shown("alc_nadir", np.array([0.1, 0.2, 0.3])), shown("nadir_day", np.array([3.0, 4.0, 9.0]))
+    ('0.20 (0.11 to 0.29)', '3.1 to 8.5')
+    """
     if isinstance(value, Absent):
         return "-"
     middle, low, high = spread(value) or (math.nan, math.nan, math.nan)
     unit = METRICS[metric].unit
     form = count_text if unit == "10^9/L" else plain_text
+    if metric in WHEN and low != high:
+        return f"{form(low)} to {form(high)}"
     return form(middle) if low == high else f"{form(middle)} ({form(low)} to {form(high)})"
 
 
