@@ -7,8 +7,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from lymphorisk.lazy import loader
 from lymphorisk.version import __version__
 
 if TYPE_CHECKING:
@@ -31,24 +32,19 @@ __all__ = [
     "read_scenario",
 ]
 
-_ROOMS = {
-    "Absent": "absent",
-    "Analysis": "analysis",
-    "LymphoriskError": "errors",
-    "Options": "analysis",
-    "Patient": "plan",
-    "analyze": "analysis",
-    "read_export": "dicom",
-    "read_scenario": "scenario",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _ROOMS:
-        raise AttributeError(f"module 'lymphorisk' has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"lymphorisk.{_ROOMS[name]}"), name)
+__getattr__ = loader(
+    __name__,
+    {
+        "Absent": "absent",
+        "Analysis": "analysis",
+        "LymphoriskError": "errors",
+        "Options": "analysis",
+        "Patient": "plan",
+        "analyze": "analysis",
+        "read_export": "dicom",
+        "read_scenario": "scenario",
+    },
+)
 
 
 def __dir__() -> list[str]:

@@ -29,7 +29,7 @@ ORDER: tuple[frozenset[str], ...] = (
     frozenset({"parameters"}),
     frozenset({"findings"}),
     frozenset({"units"}),
-    frozenset({"absent", "frozen", "outputs"}),
+    frozenset({"absent", "frozen", "lazy", "outputs"}),
     frozenset({"errors"}),
     frozenset({"version"}),
 )

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
-from lymphorisk.circulation import flow, montecarlo, resident
-from lymphorisk.circulation.flow import Attribution, BloodDose, NumericalError, blood_dose
-from lymphorisk.circulation.lanes import LaneDose, PhaseBlood, lanes_from_distribution
-from lymphorisk.circulation.network import Network, build, nadler_l, personal, with_tumour
-from lymphorisk.circulation.summary import BloodSummary
-from lymphorisk.circulation.survival_form import SurvivalForm
+from lymphorisk.lazy import loader
 
-#: Engines in one signature: (network, phases, survival, *, stages, lanes).
-MODELS: Mapping[str, Callable[..., BloodDose]] = {
-    "exact": flow.blood_dose,
-    "montecarlo": montecarlo.blood_dose,
-    "resident": resident.blood_dose,
-}
+if TYPE_CHECKING:
+    from lymphorisk.circulation.flow import Attribution, BloodDose, NumericalError, blood_dose
+    from lymphorisk.circulation.lanes import LaneDose, PhaseBlood, lanes_from_distribution
+    from lymphorisk.circulation.models import MODELS
+    from lymphorisk.circulation.network import Network, build, nadler_l, personal, with_tumour
+    from lymphorisk.circulation.summary import BloodSummary
+    from lymphorisk.circulation.survival_form import SurvivalForm
 
 __all__ = [
     "MODELS",
@@ -35,3 +31,15 @@ __all__ = [
     "personal",
     "with_tumour",
 ]
+
+__getattr__ = loader(
+    __name__,
+    {
+        "MODELS": "models",
+        "BloodSummary": "summary",
+        "SurvivalForm": "survival_form",
+        **dict.fromkeys(("Attribution", "BloodDose", "NumericalError", "blood_dose"), "flow"),
+        **dict.fromkeys(("LaneDose", "PhaseBlood", "lanes_from_distribution"), "lanes"),
+        **dict.fromkeys(("Network", "build", "nadler_l", "personal", "with_tumour"), "network"),
+    },
+)

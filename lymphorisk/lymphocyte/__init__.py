@@ -6,12 +6,17 @@ numbers as a `Population`.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from lymphorisk.lazy import loader
 from lymphorisk.lymphocyte.course import Course, PhaseExposure, SystemicKill, course_from_dict
-from lymphorisk.lymphocyte.ensemble import AlcForecast, forecast
 from lymphorisk.lymphocyte.grade import CTCAE_VERSION, grade
 from lymphorisk.lymphocyte.pools import POOLS
 from lymphorisk.lymphocyte.population import Population, Posterior, population
 from lymphorisk.lymphocyte.survival import SURVIVAL_SETS, kill, survival_sets
+
+if TYPE_CHECKING:
+    from lymphorisk.lymphocyte.ensemble import AlcForecast, forecast
 
 __all__ = [
     "CTCAE_VERSION",
@@ -30,3 +35,5 @@ __all__ = [
     "population",
     "survival_sets",
 ]
+
+__getattr__ = loader(__name__, {"AlcForecast": "ensemble", "forecast": "ensemble"})
