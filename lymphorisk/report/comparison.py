@@ -11,7 +11,9 @@ from lymphorisk.analysis import Analysis
 from lymphorisk.analysis.compare import Comparison
 from lymphorisk.findings import Finding
 from lymphorisk.report import overlay
+from lymphorisk.report.content import facts
 from lymphorisk.report.document import Document, Figure, Paragraph, Section
+from lymphorisk.report.noticed import explained, findings
 from lymphorisk.report.table import Column, Table, tabled, text_lines
 from lymphorisk.report.wording import POOL_LABELS, chance, digits, short
 
@@ -212,9 +214,11 @@ def report(compared: Sequence[Comparison], names: Sequence[str], noted: Sequence
         Section(f"{name} against {names[0]}", (Paragraph(c.sentence), *_tables(c, names[0], name)))
         for name, c in zip(names[1:], compared, strict=True)
     ]
+    if noted:
+        sections.append(Section("Findings about the pair", findings(noted)))
     sections.append(_provenance(names, plans))
     lead = (*(f.what for f in noted), *(c.sentence for c in compared))
-    return Document(" against ".join(names), lead, tuple(sections))
+    return explained(Document(" against ".join(names), lead, tuple(sections), facts=facts(plans[0])))
 
 
 def _provenance(names: Sequence[str], plans: Sequence[Analysis]) -> Section:

@@ -11,7 +11,6 @@ from lymphorisk.absent import Absent
 from lymphorisk.circulation import BloodSummary
 from lymphorisk.dvh import DVH
 from lymphorisk.dvh.metrics import metric
-from lymphorisk.findings import Finding
 from lymphorisk.report import figures
 from lymphorisk.report.document import (
     Beside,
@@ -19,6 +18,7 @@ from lymphorisk.report.document import (
     Bullets,
     Callout,
     Document,
+    Facts,
     Figure,
     Folded,
     Paragraph,
@@ -28,11 +28,13 @@ from lymphorisk.report.document import (
     Subheading,
     Tiles,
 )
+from lymphorisk.report.noticed import explained, findings
 from lymphorisk.report.summary import headline, weakness
 from lymphorisk.report.svg import Drawing
 from lymphorisk.report.table import Cell, Column, Table, tabled
 from lymphorisk.report.wording import (
     SOURCE_LABELS,
+    TEXT_MAX,
     chance,
     days,
     digits,
@@ -48,12 +50,12 @@ if TYPE_CHECKING:
     from lymphorisk.literature import Estimate
     from lymphorisk.predict import Prediction
 
-#: Findings and assumptions beyond this many are counted, not printed; the JSON holds them all.
+#: Assumptions and names beyond this many are counted, not printed; the JSON holds them all.
 ROWS_MAX = 200
-TEXT_MAX = 400
 SHOWN_AT_DAYS = (14, 30, 60, 90, 180, 365)
 EDIC_NAMES = {"edic_gy": "EDIC", "edric_gy": "EDRIC", "edic_esophagus_gy": "EDIC, oesophageal form"}
 NONE = "–"
+NOT_KNOWN = "not known"
 SIGNERS = ("Medical physicist, name and date", "Second check, name and date", "Physician, name and date")
 
 
@@ -115,13 +117,18 @@ def report(
         *([Section("Signatures", (Signatures(SIGNERS),))] if signature else []),
     ]
     named = () if identity is None else (f"Patient {short(identity[0])} · ID {short(identity[1])}",)
-    return Document(
-        title=short(a.label) or "plan",
-        lead=tuple(headline(a)),
-        sections=tuple(sections),
-        opening=(tiles(a), *([Callout("What makes this answer weaker", tuple(weak))] if weak else [])),
-        meta=(*named, " · ".join(_phase_line(p) for p in a.phases)),
-        above=" · ".join(("Lymphocyte report", f"lymphorisk {a.provenance.version}", *([written] if written else []))),
+    return explained(
+        Document(
+            title=short(a.label) or "plan",
+            lead=tuple(headline(a)),
+            sections=tuple(sections),
+            opening=(tiles(a), *([Callout("What makes this answer weaker", tuple(weak))] if weak else [])),
+            meta=(*named, " · ".join(_phase_line(p) for p in a.phases)),
+            facts=facts(a),
+            above=" · ".join(
+                ("Lymphocyte report", f"lymphorisk {a.provenance.version}", *([written] if written else []))
+            ),
+        )
     )
 
 
@@ -475,24 +482,6 @@ def _blood(a: Analysis) -> Section:
     return Section("Blood dose", (drawn, blood(a), edic(a)))
 
 
-FINDING_COLUMNS: tuple[Column[Finding], ...] = (
-    Column("Code", lambda f: f.code, width=1.4),
-    Column("Severity", lambda f: Cell(f.severity, tag=f.severity), width=1.7),
-    Column("What", lambda f: short(f.what, TEXT_MAX), width=7, style="wide"),
-    Column("Where", lambda f: short(f.where), width=3),
-    Column("What can be done", lambda f: short(f.hint, TEXT_MAX), width=5, style="from"),
-)
-
-
-def findings(noted: Sequence[Finding]) -> tuple[Block, ...]:
-    """Findings as a table, the first of very many; a word when there are none."""
-    if not noted:
-        return (Paragraph("None."),)
-    shown = tabled("What was noticed, errors first", noted[:ROWS_MAX], FINDING_COLUMNS)
-    more = len(noted) - ROWS_MAX
-    return (shown, Paragraph(f"{more} more in the JSON result.", "small")) if more > 0 else (shown,)
-
-
 def _findings(a: Analysis) -> Section:
     return Section("Findings", findings(a.findings))
 
@@ -522,27 +511,53 @@ def _delivery(p: PhaseSummary) -> str:
     return f"{plural(len(p.beams), 'beam')}, {sum(b.on_s for b in p.beams):.0f} s on ({times})"
 
 
+FACT_LABELS = {
+    "sex": "sex",
+    "age_y": "age",
+    "height_cm": "height",
+    "weight_kg": "weight",
+    "alc": "baseline count",
+    "lln": "LLN",
+    "site": "site",
+    "chemo": "chemo",
+}
+
+
+def known_of(a: Analysis) -> list[tuple[str, str, str]]:
+    """Facts of the patient as the models used them: name, value (empty when not known), where from."""
+    p = a.patient
+    values = {
+        "sex": p.sex or "",
+        "age_y": "" if p.age_y is None else f"{p.age_y:g} y",
+        "height_cm": "" if p.height_cm is None else f"{p.height_cm:g} cm",
+        "weight_kg": "" if p.weight_kg is None else f"{p.weight_kg:g} kg",
+        "alc": "" if p.alc is None else f"{p.alc:g} ×10⁹/L",
+        "lln": "" if p.lln is None else f"{p.lln:g} ×10⁹/L",
+        "site": (p.site or "").replace("_", " "),
+        "chemo": p.chemo or "",
+    }
+    return [
+        (label, short(values[key]), short(a.patient_sources.get(key, "")) if values[key] else "")
+        for key, label in FACT_LABELS.items()
+    ]
+
+
+def facts(a: Analysis) -> Facts:
+    """What the head says of the patient; what is not known is named, too."""
+    told = [fact for fact in known_of(a) if fact[1]]
+    unknown = ", ".join(name for name, value, _ in known_of(a) if not value)
+    return Facts("The patient", (*told, *([(NOT_KNOWN, unknown, "")] if unknown else [])))
+
+
 def patient(a: Analysis) -> Table:
     """Facts of the patient: name, value, where from."""
-    p = a.patient
-    shown = [
-        ("sex", p.sex or ""),
-        ("age_y", "" if p.age_y is None else f"{p.age_y:g} y"),
-        ("height_cm", "" if p.height_cm is None else f"{p.height_cm:g} cm"),
-        ("weight_kg", "" if p.weight_kg is None else f"{p.weight_kg:g} kg"),
-        ("alc", "" if p.alc is None else f"{p.alc:g} ×10⁹/L"),
-        ("lln", "" if p.lln is None else f"{p.lln:g} ×10⁹/L"),
-        ("site", (p.site or "").replace("_", " ")),
-        ("chemo", p.chemo or ""),
-    ]
-    labels = {"age_y": "age", "height_cm": "height", "weight_kg": "weight", "alc": "baseline count", "lln": "LLN"}
     return tabled(
         "The patient as the models used them",
-        shown,
+        known_of(a),
         (
-            Column("Fact", lambda f: labels.get(f[0], f[0]), width=3),
-            Column("Value", lambda f: f[1] or "not known", width=4),
-            Column("From", lambda f: a.patient_sources.get(f[0], "") if f[1] else "", width=4),
+            Column("Fact", lambda f: f[0], width=3),
+            Column("Value", lambda f: f[1] or NOT_KNOWN, width=4),
+            Column("From", lambda f: f[2], width=4),
         ),
     )
 

@@ -55,12 +55,21 @@ class Tiles:
 
 
 @dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of somebody: name, value, where it came from."""
+
+    title: str
+    facts: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Figure:
-    """A drawing with its caption."""
+    """A drawing with its caption; where it has no room, `narrow` is drawn in its place."""
 
     kind: ClassVar[str] = "figure"
     drawing: Drawing
     caption: str
+    narrow: Drawing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +136,8 @@ class Document:
         Lines under the title.
     above : str
         A line above the title.
+    facts : Facts, optional
+        Who it is about, in the head.
     """
 
     title: str
@@ -135,6 +146,7 @@ class Document:
     opening: tuple[Block, ...] = ()
     meta: tuple[str, ...] = ()
     above: str = field(default=f"lymphorisk {__version__}")
+    facts: Facts | None = None
 
     def tables(self) -> tuple[Table, ...]:
         """Every table, in order."""

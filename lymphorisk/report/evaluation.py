@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lymphorisk.findings import RULES, Finding
 from lymphorisk.report.document import Beside, Block, Bullets, Document, Figure, Picture, Section
+from lymphorisk.report.noticed import CODE, counted, explained, findings
 from lymphorisk.report.svg import Drawing, Scale, nice_ticks, round_up
 from lymphorisk.report.table import Column, Table, tabled
 
@@ -56,15 +58,44 @@ def report(
 
     `beeswarms` holds SVG elements by outcome, as drawn by shap.
     """
-    lead = f"{evaluation['kind']}. Cohort: {evaluation['cohort']}, {evaluation['rows']} rows."
-    opening: tuple[Block, ...] = (Bullets(tuple(notes)),) if notes else ()
+    whose = f"{evaluation['kind']}. Cohort: {evaluation['cohort']}, {evaluation['rows']} rows."
+    lead = tuple(result_sentence(outcome, e) for outcome, e in evaluation["outcomes"].items())
     sections = [_outcome(outcome, e, (beeswarms or {}).get(outcome)) for outcome, e in evaluation["outcomes"].items()]
     if test := evaluation.get("test"):
         scores = score_table("Scores", {OUTCOME.get(o, o): e for o, e in test["outcomes"].items()})
         sections.append(Section(test["kind"].capitalize(), (scores,)))
     if missing := evaluation.get("missing"):
         sections.append(Section("Missing values", (missing_table(missing),)))
-    return Document(title, (lead,), tuple(sections), opening)
+    if notes:
+        sections.append(_noticed(notes))
+    return explained(Document(title, lead, tuple(sections), meta=(whose,)))
+
+
+def result_sentence(outcome: str, e: Scores) -> str:
+    """How well an outcome was told, in a sentence."""
+    low, high = e["interval"]["auc"]
+    said = (
+        f"{OUTCOME.get(outcome, outcome)}: AUC {e['auc']:.3f} ({low:.3f} to {high:.3f}), Brier {e['brier']:.3f}, "
+        f"calibration slope {e['slope']:.2f}; {e['events']} events among {e['n']} patients."
+    )
+    gain = e.get("against_logistic")
+    if not gain:
+        return said
+    verdict = "Adds to" if gain["adds"] else "Does not add to"
+    return f"{said} {verdict} a logistic model on the same features: AUC {gain['auc_gain']:+.3f}."
+
+
+def _noticed(notes: Sequence[str]) -> Section:
+    """What an evaluation keeps of its findings, a code and what was noticed; and other notes."""
+    parts = [note.partition(" ") for note in notes]
+    noted = [
+        Finding(code, RULES[code].severity if code in RULES else "info", what)
+        for code, _, what in parts
+        if CODE.fullmatch(code)
+    ]
+    others = tuple(note for note, (code, _, _) in zip(notes, parts, strict=True) if not CODE.fullmatch(code))
+    blocks: tuple[Block, ...] = findings(noted) if noted else ()
+    return Section(f"Findings about the cohort: {counted(noted)}", (*blocks, *((Bullets(others),) if others else ())))
 
 
 def _outcome(outcome: str, e: Scores, beeswarm: str | None) -> Section:

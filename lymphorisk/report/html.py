@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from lymphorisk.report import palette
 from lymphorisk.report.document import TITLE, Document
+from lymphorisk.report.noticed import CODE, place
 from lymphorisk.report.wording import NOT_A_DEVICE, short
 
 if TYPE_CHECKING:
     from jinja2 import Template
+    from markupsafe import Markup
 
 #: How a sentence for every format is set on a page.
 TYPESET = (
@@ -50,6 +52,19 @@ def typeset(sentence: str) -> str:
     return TIMES.sub(r"\1×", sentence)
 
 
+def linked(sentence: str) -> Markup:
+    """A sentence, escaped, whose codes lead to their meaning.
+
+    Examples
+    --------
+    >>> str(linked("LR104 < LR1"))
+    '<a href="#code-LR104">LR104</a> &lt; LR1'
+    """
+    from markupsafe import Markup, escape
+
+    return Markup(CODE.sub(lambda found: f'<a href="#{place(found[0])}">{found[0]}</a>', str(escape(sentence))))
+
+
 @cache
 def _template() -> Template:
     """The template of a page; everything put into it is escaped."""
@@ -65,4 +80,5 @@ def _template() -> Template:
     )
     environment.filters["short"] = short
     environment.filters["typeset"] = typeset
+    environment.filters["linked"] = linked
     return environment.get_template("page.html")

@@ -8,6 +8,7 @@ from typing import Any
 from lymphorisk.lymphocyte.update import Update
 from lymphorisk.report import overlay
 from lymphorisk.report.document import Document, Figure, Paragraph, Section
+from lymphorisk.report.noticed import explained
 from lymphorisk.report.table import Column, Table, tabled, text_lines
 from lymphorisk.report.wording import chance, digits, plural
 
@@ -119,4 +120,4 @@ def report(made: Update) -> Document:
             (Paragraph(weighed), counts(made), *((learned(made),) if made.learned else ())),
         ),
     )
-    return Document("Mid-course update of the forecast", (lead,), sections)
+    return explained(Document("Mid-course update of the forecast", (lead,), sections))

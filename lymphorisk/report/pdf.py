@@ -14,7 +14,7 @@ from lymphorisk.report import document as blocks
 from lymphorisk.report.document import TITLE, Document
 from lymphorisk.report.palette import PATH, PRINT, SHAPE, TEXT, look
 from lymphorisk.report.svg import Circle, Drawing, Path, Shape, Text
-from lymphorisk.report.table import Table
+from lymphorisk.report.table import Cell, Table
 from lymphorisk.report.wording import NOT_A_DEVICE, short
 from lymphorisk.version import __version__
 
@@ -32,6 +32,8 @@ INK, SOFT, RULE = PRINT["ink"], PRINT["soft"], PRINT["rule"]
 NARROWER = 0.93
 BOLD_FROM = 600
 TABLE_SIZE = 6.8
+#: A figure is not drawn larger than this: its text would be larger than the report's. [pt/px]
+FIGURE_SCALE_MAX = 0.62
 TITLE_MAX = 200
 #: What a paragraph of a weight is set in: size, bold, colour.
 WEIGHTS = {"plain": (8.5, False, INK), "strong": (8.5, True, INK), "small": (7.5, False, SOFT)}
@@ -111,7 +113,14 @@ def _plain(text: str) -> str:
 
 
 def _paragraph(
-    text: str, size: float = 8.5, bold: bool = False, colour: str = INK, space: float = 2.0, keep: bool = False
+    text: str,
+    size: float = 8.5,
+    bold: bool = False,
+    colour: str = INK,
+    space: float = 2.0,
+    keep: bool = False,
+    link: str = "",
+    anchor: str = "",
 ) -> Any:
     from reportlab.lib.styles import ParagraphStyle
     from reportlab.platypus import Paragraph
@@ -126,7 +135,10 @@ def _paragraph(
         splitLongWords=1,
         keepWithNext=int(keep),
     )
-    return Paragraph(escape(_plain(text)), style)
+    said = escape(_plain(text))
+    if link:
+        said = f'<a href="#{escape(link)}">{said}</a>'
+    return Paragraph(f'<a name="{escape(anchor)}"/>{said}' if anchor else said, style)
 
 
 def _heading(text: str) -> list[Any]:
@@ -139,11 +151,18 @@ def _heading(text: str) -> list[Any]:
 def _story(d: Document) -> list[Any]:
     out = [_paragraph(short(d.title, TITLE_MAX) or "plan", 15, bold=True, space=1)]
     out += [_paragraph(line, 8.5, colour=SOFT) for line in (d.above, *d.meta)]
+    if d.facts is not None:
+        out.append(_paragraph(_told(d.facts), 8.5))
     out += [_paragraph(sentence, 10) for sentence in d.lead]
     out += _laid(d.opening, WIDTH_PT)
     for section in d.sections:
         out += _section(section)
     return out
+
+
+def _told(facts: blocks.Facts) -> str:
+    """What is known of somebody, in a line."""
+    return " · ".join(f"{name} {value}" + (f" ({source})" if source else "") for name, value, source in facts.facts)
 
 
 def _section(section: blocks.Section) -> list[Any]:
@@ -158,7 +177,16 @@ def _section(section: blocks.Section) -> list[Any]:
 
 
 def _laid(all_blocks: Iterable[blocks.Block], width: float) -> list[Any]:
-    return [flowable for block in all_blocks for flowable in _one(block, width)]
+    return [flowable for block in all_blocks for flowable in _whole(block, width)]
+
+
+def _whole(block: blocks.Block, width: float) -> list[Any]:
+    """A block as flowables; a table stays on one page where a page holds it."""
+    from reportlab.platypus import KeepTogether
+
+    made = _one(block, width)
+    # What stands beside something is in a cell, which never parts.
+    return [KeepTogether(made)] if isinstance(block, Table) and width == WIDTH_PT else made
 
 
 def _one(block: blocks.Block, width: float) -> list[Any]:
@@ -177,7 +205,7 @@ def _one(block: blocks.Block, width: float) -> list[Any]:
             return [_paragraph(text, 9, bold=True, keep=True)]
         case blocks.Tiles(tiles):
             return [_tiles(tiles, width)]
-        case blocks.Figure(drawing, caption):
+        case blocks.Figure(drawing, caption, _):
             return [_figure(drawing, width), _paragraph(caption, 7, colour=SOFT)]
         case blocks.Beside(left, right):
             half = width / 2 - GUTTER_PT
@@ -197,10 +225,8 @@ def _table(table: Table, width: float) -> list[Any]:
     from reportlab.platypus import Table as Grid
 
     flush = [h.numeric for h in table.heads]
-    cells = [[_cell(h.text, TABLE_SIZE, True, h.numeric) for h in table.heads]]
-    cells += [
-        [_cell(c.text, TABLE_SIZE, False, right) for c, right in zip(row, flush, strict=True)] for row in table.rows
-    ]
+    cells = [[_cell(Cell(h.text), TABLE_SIZE, True, h.numeric) for h in table.heads]]
+    cells += [[_cell(c, TABLE_SIZE, False, right) for c, right in zip(row, flush, strict=True)] for row in table.rows]
     total = sum(h.width for h in table.heads)
     grid = Grid(cells, colWidths=[width * h.width / total for h in table.heads], repeatRows=1, hAlign="LEFT")
     grid.setStyle(
@@ -219,8 +245,8 @@ def _table(table: Table, width: float) -> list[Any]:
     return [_paragraph(table.caption, 7.5, bold=True, keep=True), grid, Spacer(1, 4)]
 
 
-def _cell(text: str, size: float, bold: bool, right: bool) -> Any:
-    cell = _paragraph(text, size, bold, space=0)
+def _cell(said: Cell, size: float, bold: bool, right: bool) -> Any:
+    cell = _paragraph(said.text, size, bold, space=0, link=said.link, anchor=said.anchor)
     if right:
         cell.style = cell.style.clone("right", alignment=2)
     return cell
@@ -230,8 +256,8 @@ def _tiles(tiles: Sequence[tuple[str, str, str]], width: float) -> Any:
     from reportlab.platypus import Table as Grid
 
     cells = [
-        [_cell(label, TABLE_SIZE, True, False) for label, _, _ in tiles],
-        [_cell(f"{value} ({more})", TABLE_SIZE, False, False) for _, value, more in tiles],
+        [_cell(Cell(label), TABLE_SIZE, True, False) for label, _, _ in tiles],
+        [_cell(Cell(f"{value} ({more})"), TABLE_SIZE, False, False) for _, value, more in tiles],
     ]
     return Grid(cells, colWidths=[width / len(tiles)] * len(tiles))
 
@@ -257,8 +283,8 @@ def _flowable() -> Callable[[Drawing, float], Any]:
 
     def start(self: Any, drawing: Drawing, width: float) -> None:
         Flowable.__init__(self)
-        self.drawing, self.scale = drawing, width / drawing.width
-        self.width, self.height = width, drawing.height * self.scale
+        self.drawing, self.scale = drawing, min(width / drawing.width, FIGURE_SCALE_MAX)
+        self.width, self.height = self.scale * drawing.width, drawing.height * self.scale
 
     def draw(self: Any) -> None:
         self.canv.translate(0, self.height)
@@ -309,7 +335,7 @@ def _signatures(names: Sequence[str]) -> list[Any]:
 
     places = [cell for name in names for cell in (name, "")][:-1]
     share = 0.3 * WIDTH_PT * 3 / len(names)
-    cells = [[_cell(name, 7, False, False) if name else "" for name in places]]
+    cells = [[_cell(Cell(name), 7, False, False) if name else "" for name in places]]
     grid = Grid(cells, colWidths=[share if name else 0.05 * WIDTH_PT for name in places])
     grid.setStyle(TableStyle([("LINEABOVE", (i, 0), (i, 0), 0.8, INK) for i in range(0, len(places), 2)]))
     return [KeepTogether([Spacer(1, 40), grid])]

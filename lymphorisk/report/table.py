@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Generic, Literal, TypeVar
+from typing import ClassVar, Final, Generic, Literal, TypeVar
 
 Row = TypeVar("Row")
-#: How a column is set: plain, in wide cells, in fixed letters, or the smaller cells of long names.
-Style = Literal["", "wide", "from", "code"]
+#: How a column is set: plain, in wide cells, in fixed letters, the smaller cells of long names, or codes of findings.
+Style = Literal["", "wide", "from", "code", "rule"]
+#: A page links the codes of such a column to their meaning.
+CODES: Final = "rule"
 GAP = "  "
 
 
@@ -27,11 +29,15 @@ class Cell:
         A page draws the text as a label of this class; empty for plain text.
     hint : str
         Shown by a page when a pointer rests on the cell.
+    link, anchor : str
+        Place in the same report that the text leads to, or that it is.
     """
 
     text: str
     tag: str = ""
     hint: str = ""
+    link: str = ""
+    anchor: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 #: Longest name shown; an ROI name holds up to 64 characters, a hostile one far more.
 NAME_MAX = 64
+#: Longest sentence shown.
+TEXT_MAX = 400
 POOL_LABELS = {
     "blood": "Circulating blood",
     "spleen": "Spleen",

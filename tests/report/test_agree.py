@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +23,7 @@ from lymphorisk.report.document import Document
 from lymphorisk.report.measurements import measurements
 from lymphorisk.report.summary import headline
 from lymphorisk.report.table import Table, text_lines
-from lymphorisk.report.wording import SOURCE_LABELS, chance, digits, percent
+from lymphorisk.report.wording import SOURCE_LABELS, TEXT_MAX, chance, digits, percent
 
 from .tables import html_rows, html_tables, pdf_text, squeezed, text_rows
 
@@ -332,8 +333,13 @@ def test_phases_patient_findings_and_files(drawn: Analysis, made: Document, plai
     assert known["sex"] == "M"
     assert known["weight"] == "not known"
     noted = table_of(made, "What was noticed")
-    for head, key in (("Code", "code"), ("Severity", "severity"), ("Where", "where")):
-        assert noted.column(head) == tuple(f[key] for f in plain["findings"])
+    rank = ("error", "warning", "info")
+    kinds = Counter((f["severity"], f["code"]) for f in plain["findings"])
+    order = sorted(kinds, key=lambda k: (rank.index(k[0]), k[1]))
+    assert list(zip(noted.column("Severity"), noted.column("Code"), strict=True)) == order
+    assert noted.column("Times") == tuple(str(kinds[k]) for k in order)
+    told = " ".join(c.text for t in made.tables() for row in t.rows for c in row)
+    assert all(f["what"] in told for f in plain["findings"] if len(f["what"]) < TEXT_MAX)
     assumed = table_of(made, "Numbers without a source")
     assert assumed.column("Parameter") == tuple(a["name"] for a in plain["assumptions"])
     assert assumed.column("Value") == tuple(a["value"] for a in plain["assumptions"])

@@ -12,7 +12,6 @@ from lymphorisk.report.conditioning.text import (
     DAYS,
     all_findings,
     band_lines,
-    finding_lines,
     given,
     hematotox_lines,
     metric_table,
@@ -25,6 +24,7 @@ from lymphorisk.report.conditioning.text import (
     tally,
 )
 from lymphorisk.report.document import Block, Bullets, Document, Figure, Paragraph, Section
+from lymphorisk.report.noticed import explained, findings
 from lymphorisk.report.table import Cell, Column, Table, tabled
 
 TITLE = "Host lymphocyte count around infusion"
@@ -47,11 +47,11 @@ def report(comparison: Comparison, search: SearchResult | None = None) -> Docume
     if search is not None:
         sections.append(_search(search))
     sections += [
-        Section("Findings", (Bullets(tuple(finding_lines(all_findings(comparison)))),)),
+        Section("Findings", findings(all_findings(comparison))),
         Section("Sources", (Bullets(tuple(source_lines(comparison))),)),
         Section("Limits", (*(Paragraph(line) for line in notes(comparison)), _made(comparison))),
     ]
-    return Document(TITLE, (patient_line(comparison),), tuple(sections))
+    return explained(Document(TITLE, (patient_line(comparison),), tuple(sections)))
 
 
 def _made(comparison: Comparison) -> Paragraph:
