@@ -19,7 +19,6 @@ R = TypeVar("R")
 
 MISSING = ("surrogate", "refuse")
 END_CAPS = ("half", "none")
-BLOOD_ENGINES = ("exact", "montecarlo", "resident")
 NETWORKS = (None, "28", "32")
 LINKS = ("uid", "frame", "folder")
 FLAGS = ("blood_bounds", "sum_doses", "shap_plots")
@@ -109,7 +108,6 @@ class Options:
         allowed = {
             "missing": MISSING,
             "end_caps": END_CAPS,
-            "blood_engine": BLOOD_ENGINES,
             "network": NETWORKS,
             "link_by": LINKS,
         }
@@ -140,6 +138,13 @@ class Options:
 
 def _texts(options: Options) -> None:
     """The fields that are names."""
+    engine: object = options.blood_engine
+    if not isinstance(engine, str):
+        raise ScenarioError(f"blood_engine = {engine!r} is not the name of a circulation model")
+    if engine != "exact":
+        from lymphorisk.circulation.models import engine_named
+
+        object.__setattr__(options, "blood_engine", engine_named(engine))
     survival: object = options.survival
     if isinstance(survival, str):
         object.__setattr__(options, "survival", survival_named(survival))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -65,12 +65,16 @@ def open_source(source: str | Path | Export | Scenario, options: Options) -> Sou
     return made if options.fractions is None else with_fractions(made, options.fractions)
 
 
+#: Kinds of input that a file name's ending tells, one line each; everything else is an export.
+READERS: Mapping[str, Callable[[Path], Export | Scenario]] = {".toml": read_scenario}
+
+
 def read_source(path: Path, options: Options) -> Export | Scenario:
-    """Read a path once: an export, or a scenario when it ends in .toml."""
+    """Read a path once: by its ending one of `READERS`, else an export."""
     if not path.exists():
         raise InputError(f"{path.name!r} does not exist", "give a folder, a zip or a scenario TOML")
-    if path.suffix.lower() == ".toml":
-        return read_scenario(path)
+    if reader := READERS.get(path.suffix.lower()):
+        return reader(path)
     return read_export(
         path,
         link_by=options.link_by,

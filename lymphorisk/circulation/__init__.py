@@ -9,7 +9,7 @@ from lymphorisk.lazy import loader
 if TYPE_CHECKING:
     from lymphorisk.circulation.flow import Attribution, BloodDose, NumericalError, blood_dose
     from lymphorisk.circulation.lanes import LaneDose, PhaseBlood, lanes_from_distribution
-    from lymphorisk.circulation.models import MODELS
+    from lymphorisk.circulation.models import MODELS, engine_named
     from lymphorisk.circulation.network import Network, build, nadler_l, personal, with_tumour
     from lymphorisk.circulation.summary import BloodSummary
     from lymphorisk.circulation.survival_form import SurvivalForm
@@ -26,6 +26,7 @@ __all__ = [
     "SurvivalForm",
     "blood_dose",
     "build",
+    "engine_named",
     "lanes_from_distribution",
     "nadler_l",
     "personal",
@@ -35,7 +36,7 @@ __all__ = [
 __getattr__ = loader(
     __name__,
     {
-        "MODELS": "models",
+        **dict.fromkeys(("MODELS", "engine_named"), "models"),
         "BloodSummary": "summary",
         "SurvivalForm": "survival_form",
         **dict.fromkeys(("Attribution", "BloodDose", "NumericalError", "blood_dose"), "flow"),

@@ -9,17 +9,17 @@ import click
 
 from lymphorisk.cli.options import BLOOD, EXPORT, JSON, PATIENT, PLAN, options_of, patient_of, with_options
 from lymphorisk.cli.output import SAFETY, emit, finish, outputs_of, working
-from lymphorisk.cli.typed import whole
+from lymphorisk.cli.typed import Word, whole
 
 
 @click.command()
 @EXPORT
 @click.option(
     "--engine",
-    type=click.Choice(["exact", "montecarlo", "resident"]),
+    type=Word("lymphorisk.circulation.models:engine_named"),
     default="exact",
     show_default=True,
-    help="Exact solution, its sampling twin, or blood that stays in place during a fraction.",
+    help="exact, montecarlo or resident: the exact solution, its sampling twin, or blood that stays in place during a fraction.",
 )
 @click.option("--stages", type=whole("stages"), help="Erlang stages of a transit; 1 is the exponential network.")
 @click.option("--lanes", type=whole("lanes"), help="Parallel lanes of an organ; 1 is the well-mixed organ.")

@@ -12,7 +12,7 @@ factor: apoptosis of resting lymphocytes shows no dose-rate sparing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,20 +21,6 @@ from lymphorisk.circulation.survival_form import SurvivalForm
 from lymphorisk.dvh.curve import DoseDistribution
 from lymphorisk.errors import ParameterError
 from lymphorisk.units import chosen
-
-SURVIVAL_SETS = ("combined", "tbi", "colony", "in_vivo_jin", "in_vivo_hcc")
-
-
-def survival_named(text: str) -> str:
-    """The survival set of `SURVIVAL_SETS` that a text means.
-
-    Raises
-    ------
-    ScenarioError
-        None; the hint offers the nearest.
-    """
-    return chosen(text, SURVIVAL_SETS, {}, "survival model")
-
 
 #: Doses a distribution is cut to before the kill of 512 draws is summed: changes K by less than 1e-5 (tested).
 KILL_BINS = 256
@@ -58,19 +44,37 @@ def linear_quadratic(alpha: float, beta: float = 0.0) -> SurvivalForm:
     return SurvivalForm((1.0,), (alpha,), (beta,))
 
 
-def survival_sets(numbers: Mapping[str, float]) -> dict[str, SurvivalForm]:
+Numbers = Mapping[str, float]
+
+#: Survival models by name, each from the numbers of the parameter topic ``lymphocyte``: one line a model.
+FORMS: Mapping[str, Callable[[Numbers], SurvivalForm]] = {
+    "combined": lambda n: two_populations(
+        n["survival.combined.resistant_share"],
+        n["survival.combined.d0_sensitive"],
+        n["survival.combined.d0_resistant"],
+    ),
+    "tbi": lambda n: linear_quadratic(1.0 / n["survival.tbi.d0"]),
+    "colony": lambda n: linear_quadratic(n["survival.colony.alpha"], n["survival.colony.beta"]),
+    "in_vivo_jin": lambda n: linear_quadratic(n["survival.in_vivo_jin.alpha"]),
+    "in_vivo_hcc": lambda n: linear_quadratic(n["survival.in_vivo_hcc.alpha"]),
+}
+SURVIVAL_SETS = tuple(FORMS)
+
+
+def survival_named(text: str) -> str:
+    """The survival set of `SURVIVAL_SETS` that a text means.
+
+    Raises
+    ------
+    ScenarioError
+        None; the hint offers the nearest.
+    """
+    return chosen(text, SURVIVAL_SETS, {}, "survival model")
+
+
+def survival_sets(numbers: Numbers) -> dict[str, SurvivalForm]:
     """All named sets from the numbers of the parameter topic ``lymphocyte``, `numbers[name]`."""
-    return {
-        "combined": two_populations(
-            numbers["survival.combined.resistant_share"],
-            numbers["survival.combined.d0_sensitive"],
-            numbers["survival.combined.d0_resistant"],
-        ),
-        "tbi": linear_quadratic(1.0 / numbers["survival.tbi.d0"]),
-        "colony": linear_quadratic(numbers["survival.colony.alpha"], numbers["survival.colony.beta"]),
-        "in_vivo_jin": linear_quadratic(numbers["survival.in_vivo_jin.alpha"]),
-        "in_vivo_hcc": linear_quadratic(numbers["survival.in_vivo_hcc.alpha"]),
-    }
+    return {name: form(numbers) for name, form in FORMS.items()}
 
 
 def kill(form: SurvivalForm, distribution: DoseDistribution) -> float:
