@@ -19,7 +19,7 @@ from lymphorisk.cli.typed import Word, whole
     type=Word("lymphorisk.circulation.models:engine_named"),
     default="exact",
     show_default=True,
-    help="exact, montecarlo or resident: the exact solution, its sampling twin, or blood that stays in place during a fraction.",
+    help="exact, montecarlo or resident: solved, its sampling twin, or blood that stays in place during a fraction.",
 )
 @click.option("--stages", type=whole("stages"), help="Erlang stages of a transit; 1 is the exponential network.")
 @click.option("--lanes", type=whole("lanes"), help="Parallel lanes of an organ; 1 is the well-mixed organ.")
