@@ -64,6 +64,10 @@ class Finding:
     where: str = ""
     hint: str = ""
 
+    def to_dict(self) -> dict[str, str]:
+        """Code, severity, what, where and hint, as every JSON result holds them."""
+        return {name: getattr(self, name) for name in ("code", "severity", "what", "where", "hint")}
+
 
 def finding(of: Rule, what: str, where: str = "", hint: str = "", severity: str | None = None) -> Finding:
     """A finding of a registered rule."""

@@ -1,3 +1,4 @@
-"""The version, for every room that stamps it into a result."""
+"""What every room that makes a result stamps into it: the version, and what the program is not."""
 
 __version__ = "0.1.0"
+NOT_A_DEVICE = "Research and QA support, not a medical device."

@@ -29,7 +29,7 @@ ORDER: tuple[frozenset[str], ...] = (
     frozenset({"parameters"}),
     frozenset({"findings"}),
     frozenset({"units"}),
-    frozenset({"absent", "frozen", "lazy", "outputs"}),
+    frozenset({"absent", "frozen", "lazy", "outputs", "plain"}),
     frozenset({"errors"}),
     frozenset({"version"}),
 )

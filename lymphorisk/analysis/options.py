@@ -12,7 +12,7 @@ from lymphorisk import parameters
 from lymphorisk.circulation.survival_form import SurvivalForm, form_of
 from lymphorisk.errors import ScenarioError
 from lymphorisk.lymphocyte.survival import survival_named
-from lymphorisk.units import checked
+from lymphorisk.units import checked, quantity
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -123,7 +123,8 @@ class Options:
                 continue
             if value is None:
                 raise ScenarioError(f"{name} is None", "leave it out for the default")
-            checked(name, value)
+            number = checked(name, value)
+            object.__setattr__(self, name, int(number) if quantity(name).whole else number)
         for name in FLAGS:
             if not isinstance(getattr(self, name), bool):
                 raise ScenarioError(f"{name} = {getattr(self, name)!r} is not True or False")

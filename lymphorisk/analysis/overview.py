@@ -50,7 +50,7 @@ def overview(source: str | Path, options: Options) -> dict[str, Any]:
         "missing": [n for n in dict.fromkeys([*POOL_ORGAN.values(), *BLOOD_ORGANS]) if n not in known],
         "inputs": [{"role": role, "uid": uid, "sha256": sha} for role, uid, sha in course.inputs],
         "findings": [
-            {"code": f.code, "severity": f.severity, "what": f.what, "where": f.where, "hint": f.hint}
+            f.to_dict()
             for f in (
                 *course.findings,
                 *matching.findings,

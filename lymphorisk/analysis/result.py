@@ -239,6 +239,22 @@ class Analysis:
 
         return card(self)
 
+    def to_dict(self) -> dict[str, Any]:
+        """The envelope ``lymphorisk/analyze/1`` as plain values: what `to_json` reads back to, checksum included."""
+        import json
+
+        out: dict[str, Any] = json.loads(self.to_json())
+        return out
+
+    def to_json(self) -> str:
+        """The envelope as text, the bytes of ``lymphorisk analyze --json``; the patient is not named in it.
+
+        `lymphorisk check`, `update` and `midcourse` read it from a file.
+        """
+        from lymphorisk.analysis.envelope import render
+
+        return render(self)
+
     def to_frame(self) -> pd.DataFrame:
         """Organs as rows: source, ROI names, doses of the course [Gy], volume [cm3], share of the lymphocytes lost."""
         from lymphorisk.analysis.glance import frame

@@ -72,10 +72,11 @@ def analyze(
     trail = Audit(audit, audit_key, outputs)
     with working("analysing"):
         from lymphorisk.analysis.chain import analysis_of
+        from lymphorisk.analysis.envelope import render
         from lymphorisk.analysis.prepared import prepare
         from lymphorisk.analysis.source import read_source
         from lymphorisk.dicom import Export
-        from lymphorisk.report import content, formats, json_, text
+        from lymphorisk.report import content, formats, text
 
         options = options_of(given)
         read = read_source(export, options)
@@ -87,7 +88,7 @@ def analyze(
         if report is not None:
             outputs.add(report, formats.written(report, content.report(result, identity, written=stamp(dated))))
         archive.add(read, result, identity=identity)
-        saved = json_.render(result, identity=identity, curves=kept) if out is not None or as_json else ""
+        saved = render(result, identity=identity, curves=kept) if out is not None or as_json else ""
         if out is not None:
             outputs.add(out, saved)
         written = saved if as_json else text.render(result, identity=identity)

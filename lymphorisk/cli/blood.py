@@ -56,8 +56,8 @@ def blood(
         from dataclasses import replace
 
         from lymphorisk.analysis.bloodonly import blood_result, swept
+        from lymphorisk.plain import dumps
         from lymphorisk.report import blood as written
-        from lymphorisk.report.json_ import dumps
 
         options = replace(options_of(given), blood_engine=engine, stages=stages, lanes=lanes, blood_bounds=bounds)
         patient = patient_of(given)

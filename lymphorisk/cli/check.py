@@ -222,8 +222,8 @@ def _unread(path: Path, error: LymphoriskError) -> Unread:
 
 def _written(judged: list[_Judged | Unread] | list[Unread], form: str, code: int) -> str:
     """All plans in the form that was asked for."""
+    from lymphorisk.plain import dumps
     from lymphorisk.report import gate
-    from lymphorisk.report.json_ import dumps
     from lymphorisk.version import __version__
 
     suites = [one if isinstance(one, gate.Unread) else (one.result, one.exit_code) for one in judged]

@@ -28,7 +28,7 @@ def cite(topic: str | None, as_json: bool) -> None:
     used = [known[key] for key in keys if key not in ("assumption", "definition")]
     program = f"lymphorisk {__version__}, parameter set {parameters.set_id()}"
     if as_json:
-        from lymphorisk.report.json_ import dumps
+        from lymphorisk.plain import dumps
 
         sources = [{"key": s.key, "citation": s.citation, "anchor": s.anchor} for s in used]
         envelope = {"schema": "lymphorisk/cite/1", "program": program, "sources": sources}

@@ -32,8 +32,8 @@ def compare(exports: tuple[Path, ...], report: Path | None, as_json: bool, **giv
         from lymphorisk.analysis.source import read_source
         from lymphorisk.dicom import Export
         from lymphorisk.dicom.identity import check_exports
+        from lymphorisk.plain import dumps
         from lymphorisk.report import comparison, formats
-        from lymphorisk.report.json_ import dumps
 
         patient, options = patient_of(given), options_of(given)
         read = [read_source(path, options) for path in exports]

@@ -115,9 +115,9 @@ def conditioning(**given: Any) -> None:
     read += [(what, "", sha256_of(given[what])) for what in ("drugs", "criteria") if given[what] is not None]
     comparison = compare([(f.regimen, f.plans) for f in files], facts, choices, inputs=read)
     found = _search(files, facts, choices) if given["searching"] else None
+    from lymphorisk.plain import dumps
     from lymphorisk.report.conditioning.json_ import conditioning_json
     from lymphorisk.report.conditioning.text import conditioning_text
-    from lymphorisk.report.json_ import dumps
 
     result = ""
     with outputs:

@@ -44,8 +44,8 @@ def dvh(
     with working("computing DVHs"):
         from lymphorisk.analysis.dvhs import structure_dvhs
         from lymphorisk.dvh.metrics import parse
+        from lymphorisk.plain import dumps
         from lymphorisk.report import dvh as written
-        from lymphorisk.report.json_ import dumps
 
         for text in metrics:
             parse(text)

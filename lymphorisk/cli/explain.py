@@ -26,7 +26,7 @@ def explain(code: str | None, as_json: bool) -> None:
         raise InputError(f"no rule {code[:20]!r}", "`lymphorisk explain` lists all codes")
     chosen = [RULES[code.upper()]] if code else [RULES[c] for c in sorted(RULES)]
     if as_json:
-        from lymphorisk.report.json_ import dumps
+        from lymphorisk.plain import dumps
 
         rules = [{"code": r.code, "severity": r.severity, "title": r.title, "meaning": r.meaning} for r in chosen]
         emit(dumps({"schema": "lymphorisk/explain/1", "rules": rules}))

@@ -27,7 +27,7 @@ def inspect(export: Path, as_json: bool, **given: Any) -> None:
     """
     from lymphorisk.analysis.overview import overview
     from lymphorisk.errors import InputError
-    from lymphorisk.report.json_ import dumps
+    from lymphorisk.plain import dumps
 
     try:
         result = overview(export, options_of(given))

@@ -21,7 +21,7 @@ def organs(name: str | None, as_json: bool) -> None:
     table = load()
     chosen = {organ_name(name): table[organ_name(name)]} if name else table
     if as_json:
-        from lymphorisk.report.json_ import dumps
+        from lymphorisk.plain import dumps
 
         plain = {
             n: {

@@ -41,7 +41,7 @@ def parameters(topic: str | None, assumed: bool, as_json: bool) -> None:
                 "note": p.note,
             }
     if as_json:
-        from lymphorisk.report.json_ import dumps
+        from lymphorisk.plain import dumps
 
         envelope = {"schema": "lymphorisk/parameters/1", "parameter_set": store.set_id(), "parameters": table}
         emit(dumps(envelope))

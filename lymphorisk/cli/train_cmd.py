@@ -147,9 +147,9 @@ def _shown(
 ) -> str:
     """The evaluation as text or JSON; its page is added to the outputs."""
     from lymphorisk import predict
+    from lymphorisk.plain import dumps
     from lymphorisk.report import evaluation as reported
     from lymphorisk.report import formats
-    from lymphorisk.report.json_ import dumps
 
     report, outputs = page
     if report is not None:
@@ -184,7 +184,7 @@ def listed(as_json: bool) -> None:
     """The predictors beside this program."""
     from lymphorisk import predict
     from lymphorisk.analysis.risk import shipped_models
-    from lymphorisk.report.json_ import dumps
+    from lymphorisk.plain import dumps
 
     folder = shipped_models()
     rows = []

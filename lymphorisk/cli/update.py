@@ -33,8 +33,8 @@ def update(
     with working("updating"):
         from lymphorisk.analysis.midcourse import updated
         from lymphorisk.analysis.saved import read_saved
+        from lymphorisk.plain import dumps
         from lymphorisk.report import formats, midcourse
-        from lymphorisk.report.json_ import dumps
         from lymphorisk.units import alc_from
 
         measured = [(day, alc_from(value, alc_unit)) for day, value in map(pair, counts)]

@@ -81,7 +81,7 @@ class Patient:
             if isinstance(value, str):
                 raise ScenarioError(f"{name} = {value!r} is text, not a number")
             if value is not None:
-                checked(name, value)
+                object.__setattr__(self, name, checked(name, value))
         _relations(self)
 
 

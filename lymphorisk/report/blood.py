@@ -7,13 +7,13 @@ from typing import Any
 
 from lymphorisk.absent import Absent
 from lymphorisk.analysis.bloodonly import BloodResult, SweepPoint
+from lymphorisk.analysis.envelope import blood_to_dict
 from lymphorisk.circulation import BloodDose, BloodSummary
+from lymphorisk.organs.compartments import by_organ
 from lymphorisk.report.content import EDIC_NAMES
-from lymphorisk.report.json_ import blood_to_dict
 from lymphorisk.report.palette import LIGHT, figure_css, variables
 from lymphorisk.report.svg import Drawing, Scale, log_ticks, nice_ticks, round_up
 from lymphorisk.report.table import Column, Table, tabled, text_lines
-from lymphorisk.report.wording import by_organ
 
 SWEEP_SCHEMA = "lymphorisk/blood-sweep/1"
 NAMED = '<svg xmlns="http://www.w3.org/2000/svg"'

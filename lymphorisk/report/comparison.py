@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from lymphorisk.analysis import Analysis
@@ -33,7 +33,7 @@ def to_dict(compared: Sequence[Comparison], names: Sequence[str], noted: Sequenc
     first = compared[0].first
     return {
         "schema": SCHEMA,
-        **({"findings": [asdict(f) for f in noted]} if noted else {}),
+        **({"findings": [f.to_dict() for f in noted]} if noted else {}),
         "plans": [
             {
                 "name": name,

@@ -14,7 +14,6 @@ from lymphorisk.dvh import DVH
 from lymphorisk.dvh.metrics import bounds, metric
 from lymphorisk.errors import UndecidableError
 from lymphorisk.outputs import cell
-from lymphorisk.report.json_ import findings
 from lymphorisk.report.table import Column, Table, tabled, text_lines
 
 SCHEMA = "lymphorisk/dvh/1"
@@ -83,7 +82,7 @@ def to_dict(table: DvhTable, wanted: Sequence[str] = ()) -> dict[str, Any]:
             | {who: _figures(curve) for who, curve in (("ours", c.ours), ("dicompyler", c.dicompyler), ("tps", c.tps))}
             for c in table.crosscheck
         ],
-        "findings": findings(table.findings),
+        "findings": [f.to_dict() for f in table.findings],
     }
 
 

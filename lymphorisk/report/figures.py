@@ -12,8 +12,9 @@ import numpy as np
 from lymphorisk.absent import Absent
 from lymphorisk.dvh import DoseDistribution
 from lymphorisk.organs import load
+from lymphorisk.organs.compartments import by_organ
 from lymphorisk.report.svg import Drawing, Scale, log_ticks, nice_ticks, round_up, spread_apart, text_width, tick_label
-from lymphorisk.report.wording import GRADE_EDGES, POOL_LABELS, by_organ, chance, digits, model_name, percent, short
+from lymphorisk.report.wording import GRADE_EDGES, POOL_LABELS, chance, digits, model_name, percent, short
 
 if TYPE_CHECKING:
     from lymphorisk.analysis import Analysis, OrganDose

@@ -219,10 +219,7 @@ def to_dict(result: CheckResult, why: str = "", exit_code: int | None = None) ->
             }
             for r in result.lines
         ],
-        "findings": [
-            {"code": f.code, "severity": f.severity, "what": f.what, "where": f.where, "hint": f.hint}
-            for f in result.findings
-        ],
+        "findings": [f.to_dict() for f in result.findings],
     }
 
 

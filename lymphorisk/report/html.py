@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from lymphorisk.report import palette
 from lymphorisk.report.document import TITLE, Document
 from lymphorisk.report.noticed import CODE, place
-from lymphorisk.report.wording import NOT_A_DEVICE, short
+from lymphorisk.report.wording import short
+from lymphorisk.version import NOT_A_DEVICE
 
 if TYPE_CHECKING:
     from jinja2 import Template

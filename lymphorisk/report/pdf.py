@@ -15,8 +15,8 @@ from lymphorisk.report.document import TITLE, Document
 from lymphorisk.report.palette import PATH, PRINT, SHAPE, TEXT, look
 from lymphorisk.report.svg import Circle, Drawing, Path, Shape, Text
 from lymphorisk.report.table import Cell, Table
-from lymphorisk.report.wording import NOT_A_DEVICE, short
-from lymphorisk.version import __version__
+from lymphorisk.report.wording import short
+from lymphorisk.version import NOT_A_DEVICE, __version__
 
 FONT, BOLD = "Vera", "VeraBd"
 MARGIN_PT = 38.0

@@ -8,6 +8,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from lymphorisk.absent import Absent
+from lymphorisk.organs.compartments import by_organ
 from lymphorisk.report.content import (
     EDIC_NAMES,
     ORGAN_COLUMNS,
@@ -24,9 +25,7 @@ from lymphorisk.report.content import (
 from lymphorisk.report.summary import headline, weakness
 from lymphorisk.report.table import Cell, Column, tabled, text_lines
 from lymphorisk.report.wording import (
-    NOT_A_DEVICE,
     POOL_LABELS,
-    by_organ,
     chance,
     days,
     digits,
@@ -36,6 +35,7 @@ from lymphorisk.report.wording import (
     plural,
     short,
 )
+from lymphorisk.version import NOT_A_DEVICE
 
 if TYPE_CHECKING:
     from lymphorisk.analysis import Analysis, OrganDose

@@ -7,8 +7,6 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from lymphorisk.organs import load
-
 if TYPE_CHECKING:
     from lymphorisk.analysis import OrganDose
 
@@ -31,7 +29,6 @@ POOL_LABELS = {
 }
 SOURCE_LABELS = {"roi": "contour", "derived": "derived", "surrogate": "surrogate", "scenario": "given"}
 GRADE_EDGES = {"2": 0.8, "3": 0.5, "4": 0.2}
-NOT_A_DEVICE = "Research and QA support, not a medical device."
 SIMULATED = "The trained predictor learned from simulated patients."
 
 
@@ -131,31 +128,6 @@ def model_name(name: str) -> str:
         return name.replace("_", " ")
     words = [w.upper() if w in {"gbm", "hcc", "edic"} else w for w in found[3].split("_")]
     return f"{found[1].capitalize()} {found[2]}, {' '.join(words)}"
-
-
-def organ_of_compartment(compartment: str) -> str:
-    """The organ that is the whole of a blood compartment, else the compartment in words.
-
-    Examples
-    --------
-    >>> organ_of_compartment("bronchial"), organ_of_compartment("left_heart"), organ_of_compartment("large_veins")
-    ('Lungs', 'Heart', 'large veins')
-    """
-    for organ in load().values():
-        if organ.part_of or organ.stands_for:
-            continue
-        if any(table.get(compartment) == 1.0 for table in organ.compartments.values()):
-            return organ.name
-    return compartment.replace("_", " ")
-
-
-def by_organ(compartments: Mapping[str, float]) -> dict[str, float]:
-    """Contributions of compartments summed by organ, largest first."""
-    out: dict[str, float] = {}
-    for compartment, value in compartments.items():
-        name = organ_of_compartment(compartment)
-        out[name] = out.get(name, 0.0) + value
-    return dict(sorted(out.items(), key=lambda item: (-item[1], item[0])))
 
 
 #: Organs a reader looks for first; the rest follow by name, surrogates last.

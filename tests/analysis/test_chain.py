@@ -10,9 +10,8 @@ import pytest
 
 from lymphorisk import Options, Patient, analyze
 from lymphorisk.absent import Absent
-from lymphorisk.analysis import Analysis
+from lymphorisk.analysis import Analysis, envelope
 from lymphorisk.errors import MissingOrganError, ScenarioError
-from lymphorisk.report import json_
 
 WHO = Patient(sex="F", age_y=61, alc=1.4, chemo="none")
 FAST = Options(draws=128)
@@ -76,11 +75,11 @@ def test_sparing_the_spleen_raises_the_nadir_of_every_draw(pancreas: Analysis) -
 
 def test_the_same_input_gives_the_same_bytes(rtplans: Path, pancreas: Analysis) -> None:
     again = analyze(rtplans / "pancreas", WHO, Options(draws=128, what_if=("Spleen-5Gy", "fractions=15")))
-    assert json_.render(again) == json_.render(pancreas)
+    assert envelope.render(again) == envelope.render(pancreas)
 
 
 def test_json_has_the_keys_other_programs_rely_on(pancreas: Analysis) -> None:
-    d = json.loads(json_.render(pancreas))
+    d = json.loads(envelope.render(pancreas))
     assert d["schema"] == "lymphorisk/analyze/1"
     assert {
         "inputs",
@@ -102,7 +101,7 @@ def test_json_has_the_keys_other_programs_rely_on(pancreas: Analysis) -> None:
     )
     assert {"median", "p05", "p95", "day"} <= set(d["alc"]["nadir"])
     assert set(d["risk"]) >= {"mechanistic", "learned", "literature"}
-    assert "NaN" not in json_.render(pancreas)
+    assert "NaN" not in envelope.render(pancreas)
 
 
 def test_protons_spare_what_photons_hit(rtplans: Path) -> None:
@@ -174,7 +173,7 @@ def test_real_plans_come_through(real_data: Path, case: str) -> None:
     result = analyze(real_data / case, WHO, FAST)
     assert 0 < result.forecast.nadir.median <= 1.4
     assert result.blood.course.mean_gy > 0
-    assert len(json_.render(result)) > 1000
+    assert len(envelope.render(result)) > 1000
 
 
 @pytest.mark.real

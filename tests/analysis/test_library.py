@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from lymphorisk import Options, Patient, analyze
 from lymphorisk.analysis import Analysis
+from lymphorisk.analysis.saved import read_saved
+from lymphorisk.cli.analyze import analyze as command
 
 PANCREAS = Path(__file__).parents[2] / "fixtures" / "rtplans" / "pancreas"
 FEW = Options(draws=64)
@@ -41,6 +45,26 @@ def test_a_notebook_shows_a_small_card_and_escapes_what_was_exported(result: Ana
     card = replace(result, label="<script>x</script>")._repr_html_()
     assert card.startswith("<table>")
     assert "<script>" not in card
+
+
+def test_a_result_writes_the_bytes_of_the_command(result: Analysis) -> None:
+    said = CliRunner().invoke(
+        command, [str(PANCREAS), "--alc", "1.4", "--sex", "F", "--age", "61", "--draws", "64", "--json"]
+    )
+    assert said.exit_code == 0, said.output
+    assert result.to_json() == said.stdout
+    assert result.to_dict() == json.loads(said.stdout)
+
+
+def test_a_number_is_the_same_number_however_it_is_typed() -> None:
+    assert repr(Patient(age_y=61)) == repr(Patient(age_y=61.0))
+    assert repr(Options(draws=64.0, beam_on_s=30)) == repr(Options(draws=64, beam_on_s=30.0))
+
+
+def test_what_a_result_writes_is_read_back_as_saved(result: Analysis, tmp_path: Path) -> None:
+    kept = tmp_path / "result.json"
+    kept.write_text(result.to_json(), encoding="utf-8")
+    assert read_saved(kept) == result.to_dict()
 
 
 def test_organs_as_rows(result: Analysis) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from lymphorisk.analysis import Analysis, Options, analyze
+from lymphorisk.analysis import Analysis, Options, analyze, envelope
 from lymphorisk.analysis.risk import Learned, agreement_of, outcomes
 from lymphorisk.predict import Contribution, Explanation, Group
-from lymphorisk.report import content, html, json_, text
+from lymphorisk.report import content, html, text
 from lymphorisk.scenario import scenario_from
 
 SHIPPED = Path(__file__).parents[2] / "models" / "insilico-2026.1"
@@ -45,7 +45,7 @@ def drawn() -> Analysis:
 
 
 def test_the_outcomes_are_told_apart_in_every_report(plain: Analysis) -> None:
-    told = json.loads(json_.render(plain))["risk"]["outcome"]
+    told = json.loads(envelope.render(plain))["risk"]["outcome"]
     assert told["mechanistic"] == "true daily nadir within 120 days, without counting error"
     assert told["learned"] == "weekly counts from the start to 14 days after the last fraction, nadir"
     for report in (" ".join(text.render(plain).split()), html.render(content.report(plain))):
@@ -58,7 +58,7 @@ def test_without_a_learned_voice_nothing_is_compared(plain: Analysis) -> None:
     assert list(outcomes(declined, 120)) == ["mechanistic"]  # type: ignore[arg-type]
     assert agreement_of({"spleen": 1.0}, Learned(declined, declined)) is None  # type: ignore[arg-type]
     alone = replace(plain, agreement=None, risk=replace(plain.risk, outcome={"mechanistic": "x"}))
-    assert json.loads(json_.render(alone))["agreement"] is None
+    assert json.loads(envelope.render(alone))["agreement"] is None
     assert "Not the same outcome" not in html.render(content.report(alone))
     assert "Agreement of the two" not in html.render(content.report(alone))
 
@@ -67,7 +67,7 @@ def test_the_agreement_is_in_every_report(plain: Analysis) -> None:
     said = plain.agreement
     assert said is not None
     assert said.tau is not None
-    written = json.loads(json_.render(plain))["agreement"]
+    written = json.loads(envelope.render(plain))["agreement"]
     assert written["kendall_tau"] == pytest.approx(said.tau)
     learned = {g.name: g.log_odds for g in plain.explanation.organs}  # type: ignore[union-attr]
     for row in written["organs"]:
@@ -96,7 +96,7 @@ def test_shap_draws_only_when_asked(plain: Analysis, drawn: Analysis) -> None:
     assert all(figure in page for figure in drawn.explanation_figures.values())
     assert "<details><summary>" in page
     assert len(page.encode()) < 1_000_000
-    assert "<svg" not in json_.render(drawn)
+    assert "<svg" not in envelope.render(drawn)
     assert "<svg" not in text.render(drawn)
 
 
@@ -115,7 +115,8 @@ def test_the_page_with_drawings_repeats_byte_for_byte(drawn: Analysis) -> None:
 
 
 def test_drawings_change_no_number(plain: Analysis, drawn: Analysis) -> None:
-    one, other = (json.loads(json_.render(a)) for a in (plain, drawn))
+    one, other = (a.to_dict() for a in (plain, drawn))
+
     assert other["provenance"]["options"].pop("shap_plots") is True
     assert one["provenance"]["options"].pop("shap_plots") is False
     assert one.pop("checksum") != other.pop("checksum"), "the option is part of what is sealed"

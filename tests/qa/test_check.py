@@ -13,15 +13,16 @@ import pytest
 
 from lymphorisk.absent import Absent
 from lymphorisk.analysis import Analysis, Options, analyze
+from lymphorisk.analysis.envelope import render
 from lymphorisk.dvh import DVH
 from lymphorisk.errors import InputError, ScenarioError
 from lymphorisk.findings import Finding
+from lymphorisk.plain import dumps
 from lymphorisk.qa.check import PLAN_METRICS, CheckResult, check
 from lymphorisk.qa.facts import facts_of, facts_of_saved
 from lymphorisk.qa.protocol import Line, Override, Protocol, limit
 from lymphorisk.qa.store import read_protocol, shipped
 from lymphorisk.report import gate as formats
-from lymphorisk.report.json_ import dumps, render
 from lymphorisk.scenario import scenario_from
 
 HOSTILE = '<script>alert("x")</script>]]>&\'" onload='

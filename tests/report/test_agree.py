@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 
 from lymphorisk.absent import Absent
-from lymphorisk.analysis import Analysis
+from lymphorisk.analysis import Analysis, envelope
 from lymphorisk.dvh import DVH
 from lymphorisk.literature import Estimate, Outcome
 from lymphorisk.lymphocyte.summary import summarise
+from lymphorisk.plain import tidy
 from lymphorisk.predict import Agreement
 from lymphorisk.qa.facts import facts_of, facts_of_saved
-from lymphorisk.report import content, figures, html, json_, pdf, text
+from lymphorisk.report import content, figures, html, pdf, text
 from lymphorisk.report.document import Document
 from lymphorisk.report.measurements import measurements
 from lymphorisk.report.summary import headline
@@ -80,7 +81,7 @@ def printed(made: Document) -> str:
 
 @pytest.fixture(scope="module")
 def plain(drawn: Analysis) -> dict[str, Any]:
-    return json_.tidy(json_.to_dict(drawn))
+    return tidy(envelope.envelope(drawn))
 
 
 def expected(name: str, o: dict[str, Any], share: dict[str, float]) -> dict[str, str]:
@@ -209,10 +210,10 @@ def test_the_nadir_is_one_number_and_one_interval_everywhere(drawn: Analysis) ->
     counts[np.arange(f.draws), np.where(np.arange(f.draws) % 4 == 0, 33, 45)] = f.counts.min(axis=1)
     made = summarise(f.day, counts)
     spread = replace(drawn, forecast=replace(f, counts=counts, quantiles=made.quantiles, nadir=made.nadir))
-    n = json.loads(json_.render(spread))["alc"]["nadir"]
+    n = json.loads(envelope.render(spread))["alc"]["nadir"]
     assert (n["day_p05"], n["day"], n["day_p95"]) == (33.0, 45.0, 45.0)
     assert n["median"] == pytest.approx(float(np.quantile(counts.min(axis=1), 0.5, method="hazen")))
-    assert n["median"] < min(json.loads(json_.render(spread))["alc"]["median"])
+    assert n["median"] < min(json.loads(envelope.render(spread))["alc"]["median"])
     low = digits(n["median"], 2)
     assert f"to {low} x10^9/L" in headline(spread)[0]
     assert "between day 33 and 45" in headline(spread)[0]
@@ -226,7 +227,7 @@ def test_the_nadir_is_one_number_and_one_interval_everywhere(drawn: Analysis) ->
     sr = {code: value for code, _, value, *_ in measurements(spread)}
     assert sr["LR-NADIR"] == pytest.approx(n["median"], rel=1e-5)
     assert (sr["LR-NADIR-DAY-P05"], sr["LR-NADIR-DAY"], sr["LR-NADIR-DAY-P95"]) == (33.0, 45.0, 45.0)
-    for facts in (facts_of(spread), facts_of_saved(json.loads(json_.render(spread)))):
+    for facts in (facts_of(spread), facts_of_saved(json.loads(envelope.render(spread)))):
         assert facts.values["ALCnadir[10^9/L]"] == pytest.approx(n["median"], rel=1e-8)
     assert "between day 33 and 45" in repr(spread)
 

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lymphorisk.analysis import Analysis
+from lymphorisk import plain
+from lymphorisk.analysis import Analysis, envelope
 from lymphorisk.lymphocyte import course_from_dict
-from lymphorisk.report import json_
 
 
 @pytest.fixture(scope="module")
 def read(explained: Analysis) -> dict[str, object]:
-    return json.loads(json_.render(explained), parse_constant=_no_constant)
+    return json.loads(envelope.render(explained), parse_constant=_no_constant)
 
 
 def _no_constant(text: str) -> float:
@@ -84,7 +84,7 @@ def test_missing_numbers_are_null_with_a_reason(read: dict[str, object]) -> None
 
 
 def test_a_voice_that_declines_says_why(result: Analysis) -> None:
-    table = json.loads(json_.render(result))
+    table = json.loads(envelope.render(result))
     assert table["risk"]["learned"]["g3"] is None
     assert table["risk"]["learned"]["declined"]
     assert table["explanation"]["declined"]
@@ -97,12 +97,12 @@ def test_edic_is_a_number_or_null_with_its_reason(read: dict[str, object]) -> No
 
 
 def test_the_same_result_is_the_same_text(explained: Analysis) -> None:
-    assert json_.render(explained) == json_.render(explained)
+    assert envelope.render(explained) == envelope.render(explained)
 
 
 def test_the_patient_is_named_only_on_request(explained: Analysis) -> None:
-    assert "identity" not in json.loads(json_.render(explained))
-    assert json.loads(json_.render(explained, ("Doe^Jane", "7")))["identity"] == {"name": "Doe^Jane", "id": "7"}
+    assert "identity" not in json.loads(envelope.render(explained))
+    assert json.loads(envelope.render(explained, ("Doe^Jane", "7")))["identity"] == {"name": "Doe^Jane", "id": "7"}
 
 
 def test_the_course_reads_back_to_the_last_bit(explained: Analysis, read: dict[str, object]) -> None:
@@ -126,7 +126,7 @@ def test_phases_keep_their_own_fraction(read: dict[str, object]) -> None:
 
 
 def test_the_envelope_of_blood(result: Analysis) -> None:
-    table = json.loads(json_.dumps(json_.blood_to_dict(result.blood, result.edic)))
+    table = json.loads(plain.dumps(envelope.blood_to_dict(result.blood, result.edic)))
     assert table["schema"] == "lymphorisk/blood/1"
     assert {"engine", "network", "fraction", "course", "edic", "findings"} <= set(table)
 
@@ -139,13 +139,13 @@ def test_the_envelope_of_blood(result: Analysis) -> None:
     )
 )
 def test_any_value_becomes_valid_json(value: object) -> None:
-    text = json_.dumps({"x": value, "y": np.array([1.0, math.nan]), "z": np.float32(0.5), "n": np.int64(3)})
+    text = plain.dumps({"x": value, "y": np.array([1.0, math.nan]), "z": np.float32(0.5), "n": np.int64(3)})
     table = json.loads(text, parse_constant=_no_constant)
     assert table["y"] == [1.0, None]
     assert (table["z"], table["n"]) == (0.5, 3)
-    assert json_.dumps(table) == text
+    assert plain.dumps(table) == text
 
 
 def test_what_has_no_place_is_refused() -> None:
     with pytest.raises(TypeError, match="no place"):
-        json_.dumps({"x": object()})
+        plain.dumps({"x": object()})

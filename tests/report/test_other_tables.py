@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from lymphorisk.absent import Absent
-from lymphorisk.analysis import Analysis, Options, analyze
+from lymphorisk.analysis import Analysis, Options, analyze, envelope
 from lymphorisk.analysis.bloodonly import BloodResult, SweepPoint
 from lymphorisk.analysis.compare import Comparison, compare
 from lymphorisk.analysis.dvhs import Crosscheck, DvhTable, StructureDvh
@@ -19,9 +19,10 @@ from lymphorisk.analysis.midcourse import updated
 from lymphorisk.dvh import DVH
 from lymphorisk.dvh.metrics import metric
 from lymphorisk.lymphocyte.update import Update
+from lymphorisk.plain import tidy
 from lymphorisk.qa.check import check
 from lymphorisk.qa.protocol import Line, Protocol, limit
-from lymphorisk.report import blood, comparison, dvh, evaluation, gate, html, json_, midcourse, pdf
+from lymphorisk.report import blood, comparison, dvh, evaluation, gate, html, midcourse, pdf
 from lymphorisk.report.document import Document
 from lymphorisk.report.table import Table, text_lines
 from lymphorisk.report.wording import chance, digits
@@ -58,7 +59,7 @@ def compared(result: Analysis) -> Comparison:
 
 
 def test_two_plans_and_their_difference(compared: Comparison) -> None:
-    data = json_.tidy(comparison.to_dict([compared], ["A", "B"]))
+    data = tidy(comparison.to_dict([compared], ["A", "B"]))
     first, second = data["plans"]
     said = compared.forecast
     rows = {row[""]: row for row in by_head(comparison.difference_table(compared, "A", "B"))}
@@ -123,7 +124,7 @@ def test_all_plans_in_a_line_each(compared: Comparison) -> None:
 
 @pytest.fixture(scope="module")
 def update(result: Analysis) -> Update:
-    return updated(json.loads(json_.render(result)), [(3.0, 0.8), (9.0, 0.55)])
+    return updated(json.loads(envelope.render(result)), [(3.0, 0.8), (9.0, 0.55)])
 
 
 def test_before_is_before_and_after_is_after(update: Update) -> None:
@@ -147,7 +148,7 @@ def test_before_is_before_and_after_is_after(update: Update) -> None:
 
 def test_blood_dose_as_text_is_the_json(result: Analysis) -> None:
     answer = BloodResult(result.label, result.phases, result.blood, result.edic, ())
-    data = json_.tidy(blood.to_dict(answer))
+    data = tidy(blood.to_dict(answer))
     rows = {row[""]: row for row in by_head(blood.dose_table(result.blood))}
     phases = {f"fraction of {i + 1}": s for i, s in enumerate(data["fraction_by_phase"])}
     assert len(phases) == 2
@@ -181,7 +182,7 @@ def test_blood_dose_as_text_is_the_json(result: Analysis) -> None:
 def test_a_sweep_keeps_its_columns(result: Analysis) -> None:
     s = result.blood.fraction[0]
     points = [SweepPoint(t, replace(s, mean_gy=0.1 * t, d2_gy=0.3 * t), result.blood.course) for t in (1.0, 10.0)]
-    data = json_.tidy(blood.sweep_to_dict(points))["points"]
+    data = tidy(blood.sweep_to_dict(points))["points"]
     form = next(iter(result.blood.course.surviving))
     assert by_head(blood.sweep_table(points)) == [
         {
@@ -228,7 +229,7 @@ def test_dvh_lines_hold_the_metrics_of_their_heads() -> None:
     said = dvh.text(table, wanted)
     assert set(text_lines(dvh.structure_table(table, wanted), "")) <= set(said.splitlines())
     assert "leer: leer has no closed contours" in said
-    plain = json_.tidy(dvh.to_dict(table, wanted))["structures"]
+    plain = tidy(dvh.to_dict(table, wanted))["structures"]
     assert [f"{plain[0][k]:.3f}" for k in ("mean_gy", "min_gy", "max_gy")] == ["13.500", "0.100", "30.000"]
     assert {k: f"{v:.3f}" for k, v in plain[0]["metrics"].items()} == {name: milz[name] for name in wanted}
 

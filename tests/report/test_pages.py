@@ -8,11 +8,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from lymphorisk.analysis import Analysis, Options, analyze
+from lymphorisk.analysis import Analysis, Options, analyze, envelope
 from lymphorisk.analysis.compare import Comparison, compare
 from lymphorisk.analysis.midcourse import updated
 from lymphorisk.lymphocyte.update import Update
-from lymphorisk.report import comparison, html, json_, midcourse
+from lymphorisk.report import comparison, html, midcourse
 from lymphorisk.report.document import Document, Paragraph, Section
 from lymphorisk.report.table import Column, tabled
 from lymphorisk.scenario import scenario_from
@@ -32,7 +32,7 @@ def compared(result: Analysis) -> list[Comparison]:
 
 @pytest.fixture(scope="module")
 def update(result: Analysis) -> Update:
-    return updated(json.loads(json_.render(result)), [(3.0, 0.8)])
+    return updated(json.loads(envelope.render(result)), [(3.0, 0.8)])
 
 
 def checked(made: str) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from lymphorisk.absent import Absent
 from lymphorisk.conditioning.criteria import METRICS, Value
-from lymphorisk.findings import Finding
 from lymphorisk.regimen.chain import Comparison, RegimenForecast
 from lymphorisk.regimen.search import SearchResult
 from lymphorisk.report.conditioning.text import all_findings, notes, ordered
@@ -39,7 +37,7 @@ def conditioning_json(comparison: Comparison, search: SearchResult | None = None
         ],
         "hematotox": None if comparison.hematotox is None else _hematotox_json(comparison),
         "search": None if search is None else _search_json(search),
-        "findings": [_finding_json(f) for f in all_findings(comparison)],
+        "findings": [f.to_dict() for f in all_findings(comparison)],
         "notes": notes(comparison),
         "provenance": {
             "version": comparison.version,
@@ -102,7 +100,7 @@ def _regimen_json(f: RegimenForecast) -> dict[str, Any]:
         "joint_probability": f.joint,
         "band_owners": {name: rounded(share) for name, share in f.band_owners.items()},
         "evidence": [{"what": e.what, "source": e.source, "known": e.known} for e in r.evidence],
-        "findings": [_finding_json(x) for x in f.findings],
+        "findings": [x.to_dict() for x in f.findings],
     }
 
 
@@ -147,10 +145,6 @@ def _search_json(search: SearchResult) -> dict[str, Any]:
             for f in search.found
         ],
     }
-
-
-def _finding_json(f: Finding) -> Mapping[str, str]:
-    return {"code": f.code, "severity": f.severity, "what": f.what, "where": f.where, "hint": f.hint}
 
 
 def rounded(value: Any) -> Any:

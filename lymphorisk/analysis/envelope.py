@@ -1,4 +1,4 @@
-"""The result as JSON: keys as in the interface, the same bytes for the same result, no NaN."""
+"""A result as the plain data and the JSON text other programs rely on: the keys of the interface, with a checksum."""
 
 from __future__ import annotations
 
@@ -7,24 +7,22 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from lymphorisk.absent import Absent
 from lymphorisk.analysis.saved import CHECKSUM, checksum
 from lymphorisk.dvh import DVH
 from lymphorisk.findings import Finding
-from lymphorisk.report.wording import NOT_A_DEVICE, by_organ
+from lymphorisk.organs.compartments import by_organ
+from lymphorisk.plain import Exact, dumps
+from lymphorisk.version import NOT_A_DEVICE
 
 if TYPE_CHECKING:
-    from lymphorisk.analysis import Analysis, OrganDose
+    from lymphorisk.analysis.result import Analysis, OrganDose
     from lymphorisk.circulation import BloodDose, BloodSummary
     from lymphorisk.literature import Estimate
     from lymphorisk.predict import Agreement, Explanation, Prediction
 
-ANALYZE_SCHEMA = "lymphorisk/analyze/1"
+SCHEMA = "lymphorisk/analyze/1"
 BLOOD_SCHEMA = "lymphorisk/blood/1"
-#: Digits kept: far beyond what any input carries, few enough that the last bits of a sum do not show.
-DIGITS = 9
 METRICS = ("V5Gy[%]", "V10Gy[%]", "V20Gy[%]", "D2%[Gy]")
 
 Identity = tuple[str, str]
@@ -35,58 +33,15 @@ def render(analysis: Analysis, identity: Identity | None = None, curves: Mapping
 
     `curves` are DVHs as plain data, by the name a protocol may ask for; they are kept to the last bit.
     """
-    content = to_dict(analysis, identity)
+    content = envelope(analysis, identity)
     if curves is not None:
         content["curves"] = Exact(dict(curves))
     return dumps({**content, CHECKSUM: checksum(json.loads(dumps(content)))})
 
 
-def dumps(value: Mapping[str, Any]) -> str:
-    """JSON text, indented, lists of numbers on one line; numbers that are none become null."""
-    return _written(tidy(value), "") + "\n"
-
-
-def tidy(value: Any) -> Any:
-    """Plain Python values: floats of nine digits, NaN and infinity as None, arrays as lists."""
-    if isinstance(value, np.ndarray):
-        return [tidy(v) for v in value.tolist()]
-    if isinstance(value, np.generic):
-        return tidy(value.item())
-    if isinstance(value, float):
-        return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(k): tidy(v) for k, v in value.items()}
-    if isinstance(value, str) or value is None or isinstance(value, bool | int):
-        return value
-    if isinstance(value, Sequence | set | frozenset):
-        return [tidy(v) for v in (sorted(value) if isinstance(value, set | frozenset) else value)]
-    if isinstance(value, Exact):
-        return value
-    raise TypeError(f"{type(value).__name__} has no place in a result")
-
-
-class Exact:
-    """A value whose floats are written to the last bit, because a program computes with them again."""
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-
-def _written(value: Any, indent: str) -> str:
-    if isinstance(value, Exact):
-        return json.dumps(value.value, ensure_ascii=False, allow_nan=False)
-    inner = indent + "  "
-    if isinstance(value, dict) and value:
-        rows = [f"{inner}{json.dumps(k, ensure_ascii=False)}: {_written(v, inner)}" for k, v in value.items()]
-        return "{\n" + ",\n".join(rows) + f"\n{indent}}}"
-    if isinstance(value, list) and any(isinstance(v, dict | list) for v in value):
-        return "[\n" + ",\n".join(inner + _written(v, inner) for v in value) + f"\n{indent}]"
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
-
-
-def to_dict(analysis: Analysis, identity: Identity | None = None) -> dict[str, Any]:
+def envelope(analysis: Analysis, identity: Identity | None = None) -> dict[str, Any]:
     """The envelope of ``analyze --json``."""
-    out: dict[str, Any] = {"schema": ANALYZE_SCHEMA}
+    out: dict[str, Any] = {"schema": SCHEMA}
     if identity is not None:
         out["identity"] = {"name": identity[0], "id": identity[1]}
     provenance = analysis.provenance
@@ -104,7 +59,7 @@ def to_dict(analysis: Analysis, identity: Identity | None = None) -> dict[str, A
         "physics_attribution": dict(analysis.attribution),
         "agreement": _agreement(analysis.agreement),
         "what_if": [{"change": w.text, **w.difference.to_dict()} for w in analysis.what_ifs],
-        "findings": findings(analysis.findings),
+        "findings": [f.to_dict() for f in analysis.findings],
         "assumptions": [{"name": a.name, "value": a.value, "note": a.note} for a in analysis.assumptions],
         "course": Exact(analysis.course.to_dict()),
         "provenance": {
@@ -127,13 +82,8 @@ def blood_to_dict(blood: BloodDose, edic: Mapping[str, Any], noted: Sequence[Fin
     return {
         "schema": BLOOD_SCHEMA,
         **_blood(blood, edic),
-        "findings": findings(blood.findings if noted is None else noted),
+        "findings": [f.to_dict() for f in (blood.findings if noted is None else noted)],
     }
-
-
-def findings(noted: Sequence[Finding]) -> list[dict[str, str]]:
-    """Findings with code, severity, what, where and hint."""
-    return [{"code": f.code, "severity": f.severity, "what": f.what, "where": f.where, "hint": f.hint} for f in noted]
 
 
 def _plan(analysis: Analysis) -> dict[str, Any]:

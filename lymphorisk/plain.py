@@ -1,0 +1,64 @@
+"""Plain values, and the one way they become JSON text: the same bytes for the same values, no NaN."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+#: Digits kept: far beyond what any input carries, few enough that the last bits of a sum do not show.
+DIGITS = 9
+
+
+class Exact:
+    """A value whose floats are written to the last bit, because a program computes with them again."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+def dumps(value: Mapping[str, Any]) -> str:
+    """JSON text, indented, lists of numbers on one line; numbers that are none become null.
+
+    Examples
+    --------
+    >>> print(dumps({"dose_gy": [1.0, float("nan")]}), end="")
+    {
+      "dose_gy": [1.0, null]
+    }
+    """
+    return _written(tidy(value), "") + "\n"
+
+
+def tidy(value: Any) -> Any:
+    """Plain Python values: floats of nine digits, NaN and infinity as None, arrays as lists."""
+    if isinstance(value, np.ndarray):
+        return [tidy(v) for v in value.tolist()]
+    if isinstance(value, np.generic):
+        return tidy(value.item())
+    if isinstance(value, float):
+        return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(k): tidy(v) for k, v in value.items()}
+    if isinstance(value, str) or value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, Sequence | set | frozenset):
+        return [tidy(v) for v in (sorted(value) if isinstance(value, set | frozenset) else value)]
+    if isinstance(value, Exact):
+        return value
+    raise TypeError(f"{type(value).__name__} has no place in a result")
+
+
+def _written(value: Any, indent: str) -> str:
+    if isinstance(value, Exact):
+        return json.dumps(value.value, ensure_ascii=False, allow_nan=False)
+    inner = indent + "  "
+    if isinstance(value, dict) and value:
+        rows = [f"{inner}{json.dumps(k, ensure_ascii=False)}: {_written(v, inner)}" for k, v in value.items()]
+        return "{\n" + ",\n".join(rows) + f"\n{indent}}}"
+    if isinstance(value, list) and any(isinstance(v, dict | list) for v in value):
+        return "[\n" + ",\n".join(inner + _written(v, inner) for v in value) + f"\n{indent}]"
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
