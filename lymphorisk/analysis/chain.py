@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from lymphorisk import parameters
-from lymphorisk.absent import Absent
 from lymphorisk.analysis.edic import edic_family
 from lymphorisk.analysis.exposure import blood_dose_of, exposure_of
 from lymphorisk.analysis.options import Options, held
@@ -81,7 +80,7 @@ def analysis_of(plan: Prepared) -> Analysis:
         *plan.findings,
         *blood.findings,
         *count.findings,
-        *(() if isinstance(learned, Absent) else learned.findings),
+        *voice.findings,
     ]
     return Analysis(
         label=plan.source.plan.label,

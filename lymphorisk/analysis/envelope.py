@@ -231,6 +231,7 @@ def _learned(learned: Prediction | Absent) -> dict[str, Any]:
         "trained_on": learned.trained_on,
         "model": learned.model,
         "missing": list(learned.missing),
+        "caveats": list(learned.caveats),
     }
 
 

@@ -100,7 +100,7 @@ class Risk:
     mechanistic : mapping of str to float
         ``g2``, ``g3``, ``g4``: probability that the nadir reaches the grade (the ensemble's).
     learned : Prediction or Absent
-        The trained predictor.
+        The trained predictor; absent outside its domain, so that no number of it can be used there.
     literature : tuple of Estimate
         Published models, each with an estimate or the reason it declines.
     disagreement : str
@@ -114,6 +114,10 @@ class Risk:
     literature: tuple[Estimate, ...]
     disagreement: str = ""
     outcome: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.learned, Absent) and self.learned.declined is not None:
+            raise ValueError("a learned number outside its domain is no result: give why it is absent")
 
 
 @dataclass(frozen=True, slots=True)

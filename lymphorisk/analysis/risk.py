@@ -16,6 +16,7 @@ from lymphorisk.analysis.prepared import Prepared
 from lymphorisk.analysis.row import number
 from lymphorisk.circulation import BloodDose
 from lymphorisk.features import FeatureVector, feature
+from lymphorisk.findings import Finding
 from lymphorisk.literature import Case, Estimate, estimate_all
 from lymphorisk.plan.treatment import course_modality
 
@@ -44,12 +45,16 @@ def shipped_model() -> Path | None:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """The learned voice: what it says, why, drawings of why (SVG by name), and the model's name and SHA-256."""
+    """The learned voice: what it says, why, drawings of why (SVG by name), the model's name and SHA-256, findings.
+
+    Outside its domain it says nothing, and gives no reasons: `prediction` and `explanation` are absent.
+    """
 
     prediction: Prediction | Absent
     explanation: Explanation | Absent
     figures: Mapping[str, str] = field(default_factory=dict)
     model: tuple[str, str] = ("", "")
+    findings: tuple[Finding, ...] = ()
 
 
 def learned_voice(row: FeatureVector, options: Options) -> Learned:
@@ -61,11 +66,16 @@ def learned_voice(row: FeatureVector, options: Options) -> Learned:
         reason = Absent.declined("no trained predictor is installed")
         return Learned(reason, reason)
     predictor = _loaded(path)
+    named = predictor.name, predictor.sha256
+    said = predict.predict(predictor, row)
+    if (why_not := said.declined) is not None:
+        return Learned(why_not, why_not, model=named, findings=said.findings)
     return Learned(
-        predict.predict(predictor, row),
+        said,
         predict.explain(predictor, row),
         predict.shap_drawings(predictor, row) if options.shap_plots else {},
-        (predictor.name, predictor.sha256),
+        named,
+        said.findings,
     )
 
 
@@ -122,7 +132,7 @@ def voices_differ(
     by_grade = {}
     for grade in (3, 4):
         spoken = [("mechanism", mechanistic[f"g{grade}"])]
-        own = None if isinstance(learned, Absent) or not learned.in_domain else learned.p.get(f"g{grade}")
+        own = None if isinstance(learned, Absent) else learned.p.get(f"g{grade}")
         if own is not None:
             spoken.append(("trained predictor", own))
         spoken += [(e.name, e.p) for e in literature if not isinstance(e.p, Absent) and e.outcome.grade == grade]

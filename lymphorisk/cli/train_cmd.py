@@ -10,7 +10,7 @@ import click
 from lymphorisk.cli.options import with_options
 from lymphorisk.cli.output import SAFETY, emit, finish, message, outputs_of, say
 from lymphorisk.cli.reporting import report_option
-from lymphorisk.errors import InputError, ScenarioError
+from lymphorisk.errors import InputError, ScenarioError, UndecidableError
 from lymphorisk.outputs import Outputs
 from lymphorisk.outputs.kinds import report_kind
 
@@ -228,7 +228,7 @@ def verify(name: str) -> None:
     help="TOML of feature values, as in `lymphorisk train --schema`.",
 )
 def use(name: str, patient: Path) -> None:
-    """Ask a predictor about one row of features, with its reasons."""
+    """Ask a predictor about one row of features, with its reasons; outside its domain it gives neither."""
     import tomllib
 
     import numpy as np
@@ -245,10 +245,16 @@ def use(name: str, patient: Path) -> None:
     row = FeatureVector(np.array([float(values.get(n, np.nan)) for n in NAMES]))
     p = predict.load(_folder(name))
     said = predict.predict(p, row)
+    if (why_not := said.declined) is not None:
+        raise UndecidableError(
+            f"{p.name} gives no number: {why_not.reason}", "give what is missing, or use the forecast"
+        )
     for outcome, value in said.p.items():
         low, high = said.interval[outcome]
         say(f"{outcome}: {value:.1%} ({low:.1%} to {high:.1%}), set: {', '.join(said.sets.get(outcome, ())) or '-'}")
-    say("in domain" if said.in_domain else "outside the domain: " + "; ".join(said.domain.reasons))
+    for caveat in said.caveats:
+        say(caveat)
+    say("in domain")
     why = predict.explain(p, row)
     for sentence in why.sentences:
         say(f"- {sentence}")

@@ -8,23 +8,26 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from lymphorisk.absent import Absent
 from lymphorisk.features import FeatureVector
 from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.predict.applicability import Domain, domain
 from lymphorisk.predict.booster import NADIR, Predictor, margins, resampled_margins, row_of
 from lymphorisk.predict.calibration import sigmoid
+from lymphorisk.predict.caveats import caveats
 
 OUT_OF_DOMAIN = rule(
     "LR401",
     "warning",
     "Outside the learned model's domain",
-    "A feature lies outside the training range or no training patient is similar: the mechanistic forecast leads.",
+    "A feature lies outside the training range, too many are missing or no training patient is similar: the learned "
+    "model gives no number.",
 )
 NO_BASELINE = rule(
     "LR402",
     "warning",
     "No baseline count",
-    "The baseline ALC is the strongest predictor of all; without it the learned model steps back.",
+    "The baseline ALC is the strongest predictor of all; without it the learned model gives no number.",
 )
 SIMULATED = rule(
     "LR403",
@@ -71,6 +74,8 @@ class Prediction:
     findings : tuple of Finding
     answers_for : mapping of str to str
         What each probability is a probability of: threshold, window and aggregation, from the model's card.
+    caveats : tuple of str
+        What the model's own card holds against it; stands beside its numbers.
     """
 
     p: Mapping[str, float]
@@ -83,11 +88,19 @@ class Prediction:
     missing: tuple[str, ...]
     findings: tuple[Finding, ...]
     answers_for: Mapping[str, str] = field(default_factory=dict)
+    caveats: tuple[str, ...] = ()
 
     @property
     def in_domain(self) -> bool:
         """Whether the model has seen such patients."""
         return self.domain.inside
+
+    @property
+    def declined(self) -> Absent | None:
+        """Why these numbers are not to be shown, exported or used; None inside the domain."""
+        if self.in_domain:
+            return None
+        return Absent.declined(f"this patient lies outside its domain: {'; '.join(self.domain.reasons)}")
 
     @property
     def g3(self) -> float | None:
@@ -153,6 +166,7 @@ def predict(predictor: Predictor, vector: FeatureVector) -> Prediction:
         missing=missing,
         findings=tuple(findings),
         answers_for={o: ", ".join(key.values()) for o, key in predictor.card.get("outcome", {}).items()},
+        caveats=caveats(predictor.card),
     )
 
 

@@ -259,9 +259,7 @@ def trained(a: Analysis) -> Voice:
     learned = a.risk.learned
     if isinstance(learned, Absent):
         return Voice("Trained predictor", NONE, NONE, f"No estimate: {learned.reason}.")
-    basis = f"Learned from {learned.trained_on}. "
-    if not learned.in_domain:
-        basis = f"Outside its domain ({'; '.join(learned.domain.reasons)}): do not use. " + basis
+    basis = " ".join((f"Learned from {learned.trained_on}.", *learned.caveats))
     return Voice("Trained predictor", _with_interval(learned, "g3"), _with_interval(learned, "g4"), basis)
 
 
@@ -334,11 +332,6 @@ def _why(a: Analysis) -> Section:
     ]
     if not isinstance(e, Absent):
         blocks.append(Subheading("The predictor's reasons in words"))
-        if not isinstance(a.risk.learned, Absent) and not a.risk.learned.in_domain:
-            outside = (
-                "This plan lies outside the predictor's domain: the reasons belong to a number that should not be used."
-            )
-            blocks.append(Paragraph(outside, "strong"))
         blocks += [Bullets(tuple(short(s, TEXT_MAX) for s in e.sentences)), Paragraph(e.note, "small")]
         blocks += _agreement(a)
         blocks += _shap(a)

@@ -439,8 +439,7 @@ def _voice_rows(a: Analysis) -> list[tuple[str, str, list[Mark]]]:
             low, high = learned.interval.get(kind, (None, None))
             if p is not None:
                 marks.append((kind, p, low, high))
-        inside = "simulated patients" if learned.in_domain else "outside its domain"
-        rows.append(("Trained predictor", inside, marks))
+        rows.append(("Trained predictor", learned.trained_on, marks))
     for e in a.risk.literature:
         if isinstance(e.p, float):
             kind = f"g{e.outcome.grade}" if e.outcome.grade in (3, 4) else NO_CUT if e.outcome.below is None else OTHER

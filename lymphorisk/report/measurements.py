@@ -25,8 +25,7 @@ EDIC = (
 def measurements(a: Analysis) -> tuple[tuple[str, str, float, str, str], ...]:
     """Code (at most 16 characters), meaning (at most 64), value, UCUM unit, and what the number rests on.
 
-    What was declined is left out, and so is a learned number outside its domain; a start nobody measured has its
-    own code.
+    What was declined is left out; a start nobody measured has its own code.
     """
     f, blood = a.forecast, a.blood.course
     start = (
@@ -66,7 +65,7 @@ def measurements(a: Analysis) -> tuple[tuple[str, str, float, str, str], ...]:
         if isinstance(value, float):
             rows.append((code, meaning, value, "Gy", metric))
     learned = a.risk.learned
-    if not isinstance(learned, Absent) and learned.in_domain:
+    if not isinstance(learned, Absent):
         for g in ("3", "4"):
             p = learned.p.get(f"g{g}")
             if p is not None:
@@ -85,9 +84,8 @@ def sentences(a: Analysis) -> tuple[tuple[str, str, str], ...]:
     learned = a.risk.learned
     if isinstance(learned, Absent):
         out.append(("LR-DECLINED", "Number not given", f"trained predictor: {learned.reason}"))
-    elif not learned.in_domain:
-        reasons = "; ".join(learned.domain.reasons)
-        out.append(("LR-DECLINED", "Number not given", f"trained predictor: outside its domain, {reasons}"))
+    else:
+        out += [("LR-CAVEAT", "What the trained predictor's card says", text) for text in learned.caveats]
     for _, meaning, name, _ in EDIC:
         value = a.edic.get(name)
         if isinstance(value, Absent):

@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lymphorisk.absent import Absent
-from lymphorisk.report.wording import POOL_LABELS, chance, digits
+from lymphorisk.report.wording import POOL_LABELS, chance, digits, short
 
 if TYPE_CHECKING:
     from lymphorisk.analysis import Analysis
+
+
+#: Longest reason of a voice that declines; its findings hold all of it. [characters]
+REASON_MAX = 200
 
 
 def headline(a: Analysis) -> list[str]:
@@ -41,8 +45,8 @@ def weakness(a: Analysis) -> list[str]:
     if any(p.schedule.endswith("assumed") for p in a.phases):
         out.append("The calendar is assumed: one fraction a working day, without breaks.")
     learned = a.risk.learned
-    if not isinstance(learned, Absent) and not learned.in_domain:
-        out.append("The trained predictor has not seen such patients: the mechanistic forecast leads.")
+    if isinstance(learned, Absent) and a.provenance.model_name:
+        out.append(f"The trained predictor gives no number: {short(learned.reason, REASON_MAX)}.")
     errors = sum(f.severity == "error" for f in a.findings)
     if errors:
         out.append(

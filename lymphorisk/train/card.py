@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lymphorisk.features import VERSION, feature
+from lymphorisk.predict.caveats import unsteady
 from lymphorisk.train.cohort import row_hashes
 from lymphorisk.train.fit import Fitted
 from lymphorisk.train.samplesize import sample_size
@@ -24,6 +25,7 @@ def tripod_items(model: Fitted, trained_on: str, window: str, aggregation: str) 
     """
     cohort = model.cohort
     simulated = trained_on == SIMULATED
+    order = {o: m.rank_stability for o, m in model.outcomes.items()}
     source = (
         "No patients. Every row is a simulated patient: phantom anatomy, beams of geometry, blood dose, and a count "
         "drawn from this program's mechanistic model with between-patient spread and counting noise."
@@ -75,7 +77,7 @@ def tripod_items(model: Fitted, trained_on: str, window: str, aggregation: str) 
             else "Code, features, card and hashes are with the model; the cohort is not stored in it.",
         ),
         ("22", "Model specification", "booster-*.ubj, calibration.json; features in order in this card."),
-        ("25", "Limitations", _limits(simulated) + unsteady({o: m.rank_stability for o, m in model.outcomes.items()})),
+        ("25", "Limitations", " ".join(filter(None, (_limits(simulated), unsteady(order))))),
         (
             "26",
             "Usability",
@@ -105,29 +107,6 @@ def _limits(simulated: bool) -> str:
     return (
         "Internally validated only; expect less elsewhere. Explanations describe the model, not causes. Recalibrate "
         "before use in another hospital."
-    )
-
-
-#: Kendall tau of the organs' order over resampled models from which single reasons are called steady.
-STEADY_TAU = 0.8
-
-
-def unsteady(rank_stability: Mapping[str, float]) -> str:
-    """A sentence on the outcomes whose organ ranks fall short of the bar; empty when none does.
-
-    Examples
-    --------
-    >>> unsteady({"g3": 0.86, "g4": 0.711})
-    ' The order of its organs is not steady: Kendall tau over resampled models g4 0.711, below the bar of 0.8.'
-    >>> unsteady({"g3": 0.86})
-    ''
-    """
-    short = [f"{outcome} {tau:.3f}" for outcome, tau in rank_stability.items() if tau < STEADY_TAU]
-    if not short:
-        return ""
-    return (
-        f" The order of its organs is not steady: Kendall tau over resampled models {', '.join(short)}, below the bar "
-        f"of {STEADY_TAU:g}."
     )
 
 

@@ -19,11 +19,11 @@ SHIPPED = Path(__file__).parents[2] / "models" / "insilico-2026.1"
 SCENARIO = {
     "plan": {"label": "pancreas", "fractions": 25, "prescription_gy": 50.0},
     "organs": {
-        "Spleen": {"mean_gy": 9.0},
-        "Lungs": {"mean_gy": 1.5},
-        "Bowel": {"mean_gy": 12.0},
-        "Liver": {"mean_gy": 8.0},
-        "Body": {"mean_gy": 3.0},
+        "Spleen": {"dvh_dose_gy": [0.0, 5.0, 30.0], "dvh_volume": [1.0, 0.3, 0.0]},
+        "Lungs": {"dvh_dose_gy": [0.0, 5.0, 30.0], "dvh_volume": [1.0, 0.05, 0.0]},
+        "Bowel": {"dvh_dose_gy": [0.0, 5.0, 45.0], "dvh_volume": [1.0, 0.3, 0.0]},
+        "Liver": {"dvh_dose_gy": [0.0, 5.0, 40.0], "dvh_volume": [1.0, 0.4, 0.0]},
+        "Body": {"dvh_dose_gy": [0.0, 5.0, 50.0], "dvh_volume": [1.0, 0.12, 0.0]},
     },
     "patient": {"sex": "F", "age": 64, "alc": 1.5, "weight_kg": 70.0, "height_cm": 170.0, "chemo": "none"},
 }

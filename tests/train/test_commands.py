@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lymphorisk.cli.main import run
+from lymphorisk.features import NAMES
 from lymphorisk.train.settings import Settings, Shape
 
 
@@ -43,9 +44,16 @@ def test_from_file_to_model_to_card(tmp_path: Path, cohort_file, capsys: pytest.
     assert data["schema"] == "lymphorisk/evaluate/1"
     assert data["outcomes"]["g3"]["n"] > 100
     row = tmp_path / "row.toml"
-    row.write_text("alc = 1.2\nfractions = 25\nspleen_mean = 14.0\n")
+    values = cohort_file.rows()[0]
+    known = {k: v for k, v in values.items() if k in NAMES and v.replace(".", "").isdigit()}
+    row.write_text("".join(f"{k} = {v}\n" for k, v in known.items()))
     assert run(["model", "use", str(tmp_path / "ours"), "--patient", str(row)]) == 0
     assert "not a cause" in capsys.readouterr().out
+    row.write_text("".join(f"{k} = {v}\n" for k, v in known.items() if k != "alc"))
+    assert run(["model", "use", str(tmp_path / "ours"), "--patient", str(row)]) == 4
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "baseline ALC is missing" in said.err
 
 
 def test_the_training_file_is_no_external_validation(tmp_path: Path, cohort_file, capsys) -> None:

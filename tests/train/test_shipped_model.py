@@ -119,7 +119,7 @@ def test_it_holds_on_new_simulated_patients(shipped) -> None:
 
 
 def test_a_card_whose_organ_ranks_miss_the_bar_says_so(shipped) -> None:
-    from lymphorisk.train.card import unsteady
+    from lymphorisk.predict.caveats import unsteady
 
     limits = next(row["answer"] for row in shipped.card["tripod"] if row["about"] == "Limitations")
     stated = {o: shipped.card["evaluation"]["internal"][o]["rank_stability"] for o in ("g3", "g4")}
