@@ -13,6 +13,7 @@ from lymphorisk.findings import Finding
 from lymphorisk.report import overlay
 from lymphorisk.report.content import facts
 from lymphorisk.report.document import Document, Figure, Paragraph, Section
+from lymphorisk.report.legend import NARROW
 from lymphorisk.report.noticed import explained, findings
 from lymphorisk.report.table import Column, Table, tabled, text_lines
 from lymphorisk.report.wording import POOL_LABELS, chance, digits, short
@@ -204,12 +205,18 @@ def report(compared: Sequence[Comparison], names: Sequence[str], noted: Sequence
     drawn = {o: [a.organs[o].course for a in plans] for o in changed if all(o in a.organs for a in plans)}
     panels = dict(list(drawn.items())[:PANELS])
     forecast = overlay.forecasts([(n, a.forecast) for n, a in zip(names, plans, strict=True)])
+    narrow = overlay.forecasts([(n, a.forecast) for n, a in zip(names, plans, strict=True)], width=NARROW)
     sections = [
-        Section("Forecasts", (Figure(forecast, "Thick: medians. Thin: 80 % bands."), plan_table(plans, names))),
+        Section("Forecasts", (Figure(forecast, "Thick: medians. Thin: 80 % bands.", narrow), plan_table(plans, names))),
     ]
     if panels:
         caption = "Cumulative histograms of the course, the organs that change most; surrogates are not drawn."
-        sections.append(Section("Organ doses", (Figure(overlay.dvhs(panels, names), caption),)))
+        sections.append(
+            Section(
+                "Organ doses",
+                (Figure(overlay.dvhs(panels, names), caption, overlay.dvhs(panels, names, width=NARROW)),),
+            )
+        )
     sections += [
         Section(f"{name} against {names[0]}", (Paragraph(c.sentence), *_tables(c, names[0], name)))
         for name, c in zip(names[1:], compared, strict=True)

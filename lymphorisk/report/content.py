@@ -28,6 +28,7 @@ from lymphorisk.report.document import (
     Subheading,
     Tiles,
 )
+from lymphorisk.report.legend import NARROW
 from lymphorisk.report.noticed import explained, findings
 from lymphorisk.report.summary import headline, weakness
 from lymphorisk.report.svg import Drawing
@@ -132,8 +133,8 @@ def report(
     )
 
 
-def _figure(drawing: Drawing | None, caption: str) -> tuple[Figure, ...]:
-    return () if drawing is None else (Figure(drawing, caption),)
+def _figure(drawing: Drawing | None, caption: str, narrow: Drawing | None = None) -> tuple[Figure, ...]:
+    return () if drawing is None else (Figure(drawing, caption, narrow),)
 
 
 def _phase_line(p: PhaseSummary) -> str:
@@ -199,7 +200,7 @@ def _counts(a: Analysis) -> Section:
     return Section(
         "Lymphocyte count over time",
         (
-            Figure(figures.alc_figure(a), caption),
+            Figure(figures.alc_figure(a), caption, figures.alc_figure(a, NARROW)),
             Beside((counts(a),), _figure(figures.sensitivity_figure(a), owed)),
         ),
     )
@@ -289,7 +290,7 @@ def _voices(a: Analysis) -> Section:
         "Probability that the nadir reaches the grade. Horizontal lines: 5th to 95th percentile over resampled "
         "training sets (trained predictor) or the published range (literature)."
     )
-    blocks: list[Block] = [Figure(figures.voices_figure(a), caption)]
+    blocks: list[Block] = [Figure(figures.voices_figure(a), caption, figures.voices_figure(a, NARROW))]
     if a.risk.disagreement:
         blocks.insert(0, Paragraph(a.risk.disagreement, "strong"))
     if note := outcome_note(a):
@@ -427,7 +428,11 @@ def _organs(a: Analysis) -> Section:
     unclaimed = (Paragraph(f"ROIs no organ claimed: {', '.join(left)}.", "small"),) if left else ()
     return Section(
         "Organ doses",
-        (*_figure(figures.dvh_figure(a), caption), organs([*shown, *a.targets]), *unclaimed),
+        (
+            *_figure(figures.dvh_figure(a), caption, figures.dvh_figure(a, NARROW)),
+            organs([*shown, *a.targets]),
+            *unclaimed,
+        ),
     )
 
 

@@ -7,14 +7,15 @@ from typing import Any
 
 from lymphorisk.findings import RULES, Finding
 from lymphorisk.report.document import Beside, Block, Bullets, Document, Figure, Picture, Section
+from lymphorisk.report.figures import bars
+from lymphorisk.report.legend import NARROW
 from lymphorisk.report.noticed import CODE, counted, explained, findings
-from lymphorisk.report.svg import Drawing, Scale, nice_ticks, round_up
+from lymphorisk.report.svg import Drawing, Scale, nice_ticks
 from lymphorisk.report.table import Column, Table, tabled
 
 OUTCOME = {"g3": "Grade 3 or more (ALC < 0.5)", "g4": "Grade 4 (ALC < 0.2)"}
-WIDTH, HEIGHT = 420, 380
-LEFT, RIGHT, TOP, BOTTOM = 52.0, 14.0, 34.0, 48.0
-BAR_WIDTH, BAR_ROW = 640, 24
+WIDTH, HEIGHT = NARROW, 340
+LEFT, RIGHT, TOP, BOTTOM = 52.0, 14.0, 38.0, 52.0
 NOT_CAUSES = "Contributions describe the model, not causes: they are no advice on which dose to change."
 BEESWARM = "SHAP summary: each dot a stored background patient, grey where the feature is missing."
 NET_BENEFIT = "Net benefit of acting above a threshold; second line: acting on everybody."
@@ -187,14 +188,10 @@ def _decision(outcome: str, e: Mapping[str, Any]) -> Drawing:
 
 
 def _importance(outcome: str, groups: Sequence[Mapping[str, Any]]) -> Drawing:
-    height = int(TOP + BAR_ROW * len(groups) + BOTTOM)
-    d = Drawing(BAR_WIDTH, height, "Contributions by organ group", "mean absolute log-odds", f"imp-{outcome}")
-    top = round_up(max(g["high"] for g in groups))
-    x = Scale(0.0, top, 150.0, BAR_WIDTH - RIGHT)
-    d.x_axis(x, height - BOTTOM, TOP, nice_ticks(0.0, top, 5), "mean absolute log-odds")
-    for i, g in enumerate(groups):
-        middle = TOP + BAR_ROW * (i + 0.5)
-        d.text(142.0, middle + 4, g["name"], "label", "end")
-        d.rect(x(0), middle - 7, x(g["mean"]) - x(0), 14, "bar")
-        d.line([(x(g["low"]), middle), (x(g["high"]), middle)], "axis")
-    return d
+    return bars(
+        f"imp-{outcome}",
+        "Contributions by organ group",
+        [(g["name"], g["mean"], f"{g['mean']:.2f}") for g in groups],
+        "mean absolute log-odds",
+        ranges=[(g["low"], g["high"]) for g in groups],
+    )

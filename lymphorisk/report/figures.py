@@ -13,11 +13,13 @@ from lymphorisk.absent import Absent
 from lymphorisk.dvh import DoseDistribution
 from lymphorisk.organs import load
 from lymphorisk.organs.compartments import by_organ
-from lymphorisk.report.svg import Drawing, Scale, log_ticks, nice_ticks, round_up, spread_apart, text_width, tick_label
-from lymphorisk.report.wording import GRADE_EDGES, POOL_LABELS, chance, digits, model_name, percent, short
+from lymphorisk.report.legend import NARROW, WIDE, Entry, legend, legend_height, letter
+from lymphorisk.report.svg import Drawing, Plot, Scale, Trace, log_ticks, nice_ticks, round_up, text_width
+from lymphorisk.report.wording import GRADE_EDGES, POOL_LABELS, chance, digits, model_name, percent, plural, short
 
 if TYPE_CHECKING:
     from lymphorisk.analysis import Analysis, OrganDose
+    from lymphorisk.circulation import BloodSummary
     from lymphorisk.lymphocyte import AlcForecast
 
 #: The forecast is drawn at least this long, and at least so many times the course. [d]
@@ -25,7 +27,6 @@ SHOWN_DAYS = 180
 SHOWN_COURSES = 3
 COUNT_FLOOR = 0.02
 BARS = 10
-BAR_NAME = 28
 #: A distribution of fewer doses is drawn with its steps, others as a line.
 STEPS_MAX = 40
 CURVES = 8
@@ -44,7 +45,19 @@ BLOOD_FILLED = (
     "Kidneys",
     "Brain",
 )
-LABEL_GAP = 16
+LABEL_GAP = 18
+LETTERS = "abcdefgh"
+ORGAN_NAME = 18
+#: Dashes of the grade lines, so that they differ without colour.
+GRADE_DASHES = {"2": "3 3", "3": "6 4", "4": "12 4"}
+#: Where the count's plot, its axis and its legend stand. [px]
+COUNT_LEFT, COUNT_TOP, COUNT_BOTTOM, COUNT_LEGEND = 52.0, 38.0, 350.0, 402.0
+DVH_BOTTOM, DVH_LEGEND = 330.0, 384.0
+BLOOD_PANEL = 250.0
+#: Height of a named bar; room of the voices' names at the left and of a number at the right. [px]
+BAR_ROW, VOICE_NAMES, VOICE_NUMBER = 46.0, 330.0, 66.0
+#: Two numbers of an axis stand at least this far apart. [px]
+TICK_ROOM = 34.0
 
 
 def all_figures(a: Analysis) -> dict[str, Drawing | None]:
@@ -61,7 +74,7 @@ def all_figures(a: Analysis) -> dict[str, Drawing | None]:
     }
 
 
-def alc_figure(a: Analysis) -> Drawing:
+def alc_figure(a: Analysis, width: int = WIDE) -> Drawing:
     """The count over time: median, 50, 80 and 95 % bands, grade lines, fractions, nadir."""
     f = a.forecast
     last = max((p.days[-1] for p in a.phases if p.days), default=0.0)
@@ -71,44 +84,76 @@ def alc_figure(a: Analysis) -> Drawing:
     q = {name: np.maximum(values[shown], COUNT_FLOOR) for name, values in f.quantiles.items()}
     top = max(float(q["p975"].max()), f.baseline_alc, GRADE_EDGES["2"]) * 1.15
     bottom = max(min(float(q["p025"].min()), GRADE_EDGES["4"]) * 0.85, COUNT_FLOOR)
+    names = _alc_names(a, bottom, top, until)
+    left, right = COUNT_LEFT, width - 18.0
     d = Drawing(
-        960,
-        400,
+        width,
+        int(COUNT_LEGEND + legend_height(names, width - 10.0) + 4),
         "Forecast of the absolute lymphocyte count",
         f"Median from {digits(f.baseline_alc, 2)} to {digits(f.nadir.median, 2)} times 10 to the 9 per litre "
         f"{f.nadir.when}; 90 percent band of the nadir {digits(f.nadir.p05, 2)} to {digits(f.nadir.p95, 2)}.",
-        "alc",
+        _key("alc", width),
     )
-    x, y = Scale(0.0, until, 58, 800), Scale(bottom, top, 348, 34, log=True)
+    x, y = Scale(0.0, until, left, right), Scale(bottom, top, COUNT_BOTTOM, COUNT_TOP, log=True)
     for p in a.phases:
         if p.days:
             d.rect(x(p.days[0]), y.end, max(x(p.days[-1]) - x(p.days[0]), 2), y.start - y.end, "course")
-    d.y_axis(y, 58, 800, log_ticks(bottom, top), "count [10⁹/L], logarithmic")
-    d.x_axis(x, 348, 348, nice_ticks(0.0, until, 9), "days from the first fraction")
+    d.y_axis(y, left, right, log_ticks(bottom, top), "count [10⁹/L], logarithmic")
+    d.x_axis(x, y.start, y.start, nice_ticks(0.0, until, 9 if width == WIDE else 5), "days from the first fraction")
     xs = [x(float(t)) for t in day]
     for low, high, kind in (("p025", "p975", "band95"), ("p10", "p90", "band80"), ("p25", "p75", "band50")):
         d.band(xs, [y(float(v)) for v in q[low]], [y(float(v)) for v in q[high]], kind)
     for grade, edge in GRADE_EDGES.items():
         if bottom < edge < top:
-            d.line([(58, y(edge)), (800, y(edge))], f"threshold g{grade}", "6 4")
+            d.line([(left, y(edge)), (right, y(edge))], f"threshold g{grade}", GRADE_DASHES[grade])
     if f.lln is not None and bottom < f.lln < top:
-        d.line([(58, y(f.lln)), (800, y(f.lln))], "threshold", "2 4")
+        d.line([(left, y(f.lln)), (right, y(f.lln))], "threshold", "2 4")
     d.line(list(zip(xs, (y(float(v)) for v in q["p50"]), strict=True)), "median")
-    _fraction_ticks(d, a, x, until)
+    for t in (t for p in a.phases for t in p.days if t <= until):
+        d.line([(x(t), y.start), (x(t), y.start - 7)], "fraction")
     nadir_mark(d, f, x, y, until)
-    _nadir_label(d, f, x, y, until)
-    _alc_labels(d, a, q, y, bottom, top)
+    legend(d, names, 4.0, COUNT_LEGEND, width - 10.0)
+    d.plots.append(Plot(x, y, "day", (count_trace("", f, until, "median"),)))
     return d
 
 
-def _fraction_ticks(d: Drawing, a: Analysis, x: Scale, until: float) -> None:
-    for p in a.phases:
-        for t in p.days:
-            if t <= until:
-                d.line([(x(t), 348), (x(t), 341)], "fraction")
-    first = [p.days for p in a.phases if p.days]
-    if first:
-        d.text(x(first[0][0]) + 6, 333, f"{a.fractions} fractions", "note halo")
+def count_trace(name: str, f: AlcForecast, until: float, kind: str) -> Trace:
+    """What a reader may ask of a forecast: its median and bands, day by day."""
+    shown = f.day <= until
+    rows = list(zip(*(f.quantiles[p][shown].tolist() for p in ("p50", "p25", "p75", "p05", "p95")), strict=True))
+    return Trace(
+        name,
+        kind,
+        tuple((float(t), float(r[0])) for t, r in zip(f.day[shown], rows, strict=True)),
+        tuple(
+            f"{digits(r[0], 2)} ×10⁹/L, 50 %: {digits(r[1], 2)} to {digits(r[2], 2)}, "
+            f"90 %: {digits(r[3], 2)} to {digits(r[4], 2)}"
+            for r in rows
+        ),
+    )
+
+
+def _key(name: str, width: int) -> str:
+    """The key of a figure; both widths of one stand in the same page."""
+    return name if width == WIDE else f"{name}-narrow"
+
+
+def _alc_names(a: Analysis, bottom: float, top: float, until: float) -> list[Entry]:
+    f = a.forecast
+    names = [Entry("median", "median"), *(Entry(f"{n} % inside", f"band{n}") for n in (50, 80, 95))]
+    names += [
+        Entry(f"grade {g}: below {edge:g}", f"threshold g{g}", GRADE_DASHES[g], look=f"label g{g}-text")
+        for g, edge in GRADE_EDGES.items()
+        if bottom < edge < top
+    ]
+    if f.lln is not None and bottom < f.lln < top:
+        names.append(Entry(f"LLN {f.lln:g} (grade 1)", "threshold", "2 4"))
+    if f.nadir.usual_day <= until:
+        said = f"nadir: {digits(f.nadir.median, 2)}, {f.nadir.span}"
+        names.append(Entry(said, "nadir", shape="circle", look="strong"))
+    if any(p.days for p in a.phases):
+        names.append(Entry(plural(a.fractions, "fraction"), "fraction"))
+    return names
 
 
 def nadir_mark(d: Drawing, f: AlcForecast, x: Scale, y: Scale, until: float) -> None:
@@ -124,42 +169,7 @@ def nadir_mark(d: Drawing, f: AlcForecast, x: Scale, y: Scale, until: float) -> 
     d.mark(at, low, "circle", "nadir", 5)
 
 
-def _nadir_label(d: Drawing, f: AlcForecast, x: Scale, y: Scale, until: float) -> None:
-    n = f.nadir
-    if n.usual_day > until:
-        return
-    right = x(n.usual_day) < 560
-    d.text(
-        x(min(n.day.p95, until)) + 12 if right else x(n.day.p05) - 12,
-        y(max(n.median, COUNT_FLOOR)) + 22,
-        f"nadir: {digits(n.median, 2)}, {n.span}",
-        "strong halo",
-        "start" if right else "end",
-    )
-
-
-def _alc_labels(d: Drawing, a: Analysis, q: Mapping[str, Any], y: Scale, bottom: float, top: float) -> None:
-    f = a.forecast
-    labels = [(float(q["p50"][-1]), "median", "label")]
-    labels += [
-        (edge, f"grade {g}: below {edge:g}", f"label g{g}-text")
-        for g, edge in GRADE_EDGES.items()
-        if bottom < edge < top
-    ]
-    if f.lln is not None and bottom < f.lln < top:
-        labels.append((f.lln, f"LLN {f.lln:g} (grade 1)", "label"))
-    labels += [
-        (math.sqrt(float(q["p75"][-1]) * float(q["p90"][-1])), "50 % inside", "note"),
-        (math.sqrt(float(q["p90"][-1]) * float(q["p975"][-1])), "80 % inside", "note"),
-        (float(q["p975"][-1]), "95 % inside", "note"),
-    ]
-    places = spread_apart([y(v) for v, _, _ in labels], LABEL_GAP, 40, 346)
-    for (value, text, kind), place in zip(labels, places, strict=True):
-        d.line([(802, y(value)), (812, place)], "leader")
-        d.text(816, place + 4, text, kind)
-
-
-def dvh_figure(a: Analysis) -> Drawing | None:
+def dvh_figure(a: Analysis, width: int = WIDE) -> Drawing | None:
     """Cumulative DVHs of the course, lymphoid organs left, blood-filled organs right; None without any."""
     known = {name: o for name, o in a.organs.items() if o.source != "surrogate" and o.course.dose_gy[-1] > 0}
     left = _chosen(known, LYMPHOID, ("spleen", "nodes", "marrow", "gut", "thymus"))
@@ -168,17 +178,29 @@ def dvh_figure(a: Analysis) -> Drawing | None:
     if not panels:
         return None
     highest = round_up(max(_top(o.course) for _, panel in panels for o in panel.values()))
+    entries = [_dvh_names(panel) for _, panel in panels]
+    across = len(panels) if width == WIDE else 1
+    wide = width / across
+    heights = [DVH_LEGEND + legend_height(e, wide - 20.0) + 12 for e in entries]
     d = Drawing(
-        960,
-        380,
+        width,
+        int(max(heights) if across > 1 else sum(heights)),
         "Dose-volume histograms of the course",
         "; ".join(f"{n}: mean {digits(o.course.mean_gy)} Gy" for _, panel in panels for n, o in panel.items()),
-        "dvh",
+        _key("dvh", width),
     )
-    wide = 960 / len(panels)
     for k, (title, panel) in enumerate(panels):
-        _dvh_panel(d, title, panel, k * wide + 52, (k + 1) * wide - 150, highest)
+        begin, top = (k * wide, 0.0) if across > 1 else (0.0, sum(heights[:k]))
+        _dvh_panel(d, title, panel, begin, top, wide, highest)
+        legend(d, entries[k], begin + 4.0, top + DVH_LEGEND, wide - 20.0)
     return d
+
+
+def _dvh_names(panel: Mapping[str, OrganDose]) -> list[Entry]:
+    return [
+        Entry(f"{LETTERS[i]} {short(name, ORGAN_NAME)}, mean {digits(o.course.mean_gy)} Gy", f"curve c{i}", DASHES[i])
+        for i, (name, o) in enumerate(panel.items())
+    ]
 
 
 def _top(dose: DoseDistribution) -> float:
@@ -208,27 +230,28 @@ def _inside(name: str, wholes: Sequence[str]) -> bool:
 
 
 def _dvh_panel(
-    d: Drawing, title: str, panel: Mapping[str, OrganDose], left: float, right: float, highest: float
+    d: Drawing, title: str, panel: Mapping[str, OrganDose], left: float, top: float, wide: float, highest: float
 ) -> None:
-    x, y = Scale(0.0, highest, left, right), Scale(0.0, 100.0, 328, 44)
-    d.text(left, 16, title, "panel")
-    d.y_axis(y, left, right, [0, 25, 50, 75, 100], "volume [%]")
-    d.x_axis(x, 328, 44, nice_ticks(0.0, highest, 6), "course dose [Gy]")
+    x, y = Scale(0.0, highest, left + 44, left + wide - 16), Scale(0.0, 100.0, top + DVH_BOTTOM, top + 58)
+    d.text(left + 4, top + 16, title, "panel")
+    d.y_axis(y, x.start, x.end, [0, 25, 50, 75, 100], "volume [%]")
+    d.x_axis(x, y.start, y.end, nice_ticks(0.0, highest, 5), "course dose [Gy]")
     taken: list[tuple[float, float]] = []
-    for i, organ in enumerate(panel.values()):
-        points = [(x(g), y(100 * v)) for g, v in cumulative(organ.course)]
+    traces = []
+    for i, (name, organ) in enumerate(panel.items()):
+        curve = cumulative(organ.course)
+        points = [(x(g), y(100 * v)) for g, v in curve]
         d.line(points, f"curve c{i}", DASHES[i])
-        taken.append(_free_place(points, taken, left, y))
+        taken.append(_free_place(points, taken, x.start, y))
+        traces.append(volume_trace(f"{LETTERS[i]} {short(name, ORGAN_NAME)}", curve, f"c{i}"))
     for i, at in enumerate(taken):
-        d.mark(*at, "circle", f"letter c{i}", 7.5)
-        d.text(at[0], at[1] + 3.6, "abcdefgh"[i], "letter-text", "middle")
-    ends = [(name, organ, i) for i, (name, organ) in enumerate(panel.items())]
-    for place, (name, organ, i) in zip(
-        spread_apart([60 + 30.0 * k for k in range(len(ends))], 30, 50, 330), ends, strict=True
-    ):
-        d.line([(right + 10, place), (right + 38, place)], f"curve c{i}", DASHES[i])
-        d.text(right + 44, place + 1, f"{'abcdefgh'[i]} {short(name, 14)}", "label")
-        d.text(right + 44, place + 14, f"mean {digits(organ.course.mean_gy)} Gy", "note")
+        letter(d, *at, LETTERS[i], f"c{i}")
+    d.plots.append(Plot(x, y, "Gy", tuple(traces)))
+
+
+def volume_trace(name: str, curve: Sequence[tuple[float, float]], kind: str) -> Trace:
+    """What a reader may ask of a histogram: the share at or above each dose."""
+    return Trace(name, kind, tuple((g, 100 * v) for g, v in curve), unit="%")
 
 
 def _free_place(
@@ -260,26 +283,37 @@ def cumulative(dose: DoseDistribution) -> list[tuple[float, float]]:
     return [(0.0, 1.0), *((g, float(v)) for g, v in zip(gray, left[:-1], strict=True)), (gray[-1], 0.0)]
 
 
-def bars(key: str, title: str, rows: Sequence[tuple[str, float, str]], label: str, kind: str = "bar") -> Drawing:
-    """Horizontal bars, each with its name at the left and its number at the end."""
-    height = 26 * len(rows) + 62
-    d = Drawing(470, height, title, "; ".join(f"{n}: {text}" for n, _, text in rows), key)
-    end = round_up(max((v for _, v, _ in rows), default=1.0), 4)
-    left = min(max(text_width(short(n, BAR_NAME)) for n, _, _ in rows) + 14, 220.0)
-    room = min((462.0 - left - text_width(text, 12.0) - 8) * end / v for _, v, text in rows if v > 0)
-    x = Scale(0.0, end, left, left + min(room, 450.0 - left))
-    bottom = height - 42
-    for tick in nice_ticks(0.0, end, 4):
-        d.line([(x(tick), bottom), (x(tick), 8)], "grid")
-        d.text(x(tick), bottom + 16, tick_label(tick), "tick", "middle")
+Bar = tuple[str, float, str]
+
+
+def bars(
+    key: str,
+    title: str,
+    rows: Sequence[Bar],
+    label: str,
+    kind: str = "bar",
+    ranges: Sequence[tuple[float, float]] = (),
+) -> Drawing:
+    """Horizontal bars, each under its name and its number; a line in each of `ranges`."""
+    d = Drawing(NARROW, int(BAR_ROW * len(rows) + 32), title, "; ".join(f"{n}: {text}" for n, _, text in rows), key)
+    most = max((v for v in [*(v for _, v, _ in rows), *(high for _, high in ranges)]), default=1.0)
+    x = Scale(0.0, most if most > 0 else 1.0, 4.0, NARROW - 4.0)
     for i, (name, value, text) in enumerate(rows):
-        top = 12 + 26 * i
-        d.rect(x.start, top, x(value) - x.start, 17, kind)
-        d.text(left - 6, top + 13, short(name, BAR_NAME), "label", "end")
-        d.text(x(value) + 6, top + 13, text, "note halo")
-    d.line([(left, 8), (left, bottom)], "axis")
-    d.text((x.start + x.end) / 2, bottom + 34, label, "axis-label", "middle")
+        top = BAR_ROW * i
+        _named_row(d, name, text, top)
+        d.rect(x.start, top + 23, max(x(value) - x.start, 1.0), 14, kind)
+        if ranges and ranges[i][0] < ranges[i][1]:
+            d.line([(x(ranges[i][0]), top + 30), (x(ranges[i][1]), top + 30)], "whisker")
+    d.line([(x.start, 4), (x.start, BAR_ROW * len(rows))], "axis")
+    d.text(4.0, d.height - 10, label, "axis-label")
     return d
+
+
+def _named_row(d: Drawing, name: str, text: str, top: float, look: str = "label") -> None:
+    """A name at the left and a number at the right, in one line that neither leaves."""
+    room = int((NARROW - 24 - text_width(text)) / text_width("x"))
+    d.text(8.0, top + 17, short(name, max(room, 4)), f"{look} halo")
+    d.text(NARROW - 4.0, top + 17, text, "note halo", "end")
 
 
 def blood_by_organ_figure(a: Analysis) -> Drawing | None:
@@ -338,37 +372,46 @@ def _words(name: str) -> str:
 def blood_dvh_figure(a: Analysis) -> Drawing:
     """Blood dose-volume histograms of one fraction and of the course."""
     one = " / ".join(digits(f.mean_gy) for f in a.blood.fraction)
-    d = Drawing(
-        470,
-        330,
-        "Blood dose-volume histogram",
-        f"Mean {one} Gy a fraction, {digits(a.blood.course.mean_gy)} Gy a course.",
-        "blood-dvh",
-    )
     phases = [
         (("one fraction" if len(a.phases) == 1 else short(p.label, 16)), s)
         for p, s in zip(a.phases, a.blood.fraction, strict=True)
     ]
-    for k, (title, curves) in enumerate((("one fraction", phases), ("course", [("course", a.blood.course)]))):
-        left, right = 46 + 234 * k, 218 + 234 * k
-        end = round_up(max(_blood_top(s) for _, s in curves), 4)
-        x, y = Scale(0.0, end, left, right), Scale(0.0, 100.0, 276, 44)
-        d.text(left, 16, title, "panel")
-        d.y_axis(y, left, right, [0, 25, 50, 75, 100], "blood [%]")
-        d.x_axis(x, 276, 44, nice_ticks(0.0, end, 3), "dose [Gy]")
-        for i, (name, s) in enumerate(curves):
-            step = max(1, len(s.dose_gy) // 600)
-            points = [
-                (x(float(g)), y(100 * float(v)))
-                for g, v in zip(s.dose_gy[::step], s.volume_fraction_cumulative[::step], strict=True)
-                if g <= end
-            ]
-            if s.untouched > 0:
-                points[0] = (points[0][0], y(100 * s.v_gt_0))
-            d.line(points, f"curve c{i}", DASHES[i])
-            if len(curves) > 1:
-                d.text(right - 4, 60 + 15 * i, name, "note", "end")
+    names = [Entry(name, f"curve c{i}", DASHES[i % len(DASHES)]) for i, (name, _) in enumerate(phases[:CURVES])]
+    names = names if len(phases) > 1 else []
+    room = legend_height(names, NARROW - 8.0)
+    d = Drawing(
+        NARROW,
+        int(2 * BLOOD_PANEL + room),
+        "Blood dose-volume histogram",
+        f"Mean {one} Gy a fraction, {digits(a.blood.course.mean_gy)} Gy a course.",
+        "blood-dvh",
+    )
+    top = 0.0
+    for title, curves in (("one fraction", phases[:CURVES]), ("course", [("course", a.blood.course)])):
+        _blood_panel(d, title, curves, top)
+        top = legend(d, names if top == 0 else [], 4.0, top + BLOOD_PANEL, NARROW - 8.0)
     return d
+
+
+def _blood_panel(d: Drawing, title: str, curves: Sequence[tuple[str, BloodSummary]], top: float) -> None:
+    end = round_up(max(_blood_top(s) for _, s in curves), 4)
+    x, y = Scale(0.0, end, 44.0, NARROW - 16.0), Scale(0.0, 100.0, top + BLOOD_PANEL - 56, top + 58)
+    d.text(4.0, top + 16, title, "panel")
+    d.y_axis(y, x.start, x.end, [0, 25, 50, 75, 100], "blood [%]")
+    d.x_axis(x, y.start, y.end, nice_ticks(0.0, end, 3), "dose [Gy]")
+    traces = []
+    for i, (name, s) in enumerate(curves):
+        step = max(1, len(s.dose_gy) // 600)
+        curve = [
+            (float(g), float(v))
+            for g, v in zip(s.dose_gy[::step], s.volume_fraction_cumulative[::step], strict=True)
+            if g <= end
+        ]
+        if s.untouched > 0:
+            curve[0] = (curve[0][0], s.v_gt_0)
+        d.line([(x(g), y(100 * v)) for g, v in curve], f"curve c{i}", DASHES[i])
+        traces.append(volume_trace(name, curve, f"c{i}"))
+    d.plots.append(Plot(x, y, "Gy", tuple(traces)))
 
 
 def _blood_top(s: Any) -> float:
@@ -380,44 +423,47 @@ def _blood_top(s: Any) -> float:
 NO_CUT, OTHER = "no-cut", "other-cut"
 #: Shape of a voice's mark, how far below the row's middle it stands, and its words.
 VOICE_MARKS = {
-    "g3": ("circle", -5, "grade 3 or worse (< 0.5)"),
-    "g4": ("diamond", 9, "grade 4 (< 0.2)"),
+    "g3": ("circle", -10, "grade 3 or worse (< 0.5)"),
+    "g4": ("diamond", 10, "grade 4 (< 0.2)"),
     NO_CUT: ("square", 2, "severe, cut not stated"),
     OTHER: ("triangle", 2, "another cut, named beside it"),
 }
 
 
-def voices_figure(a: Analysis) -> Drawing:
+def voices_figure(a: Analysis, width: int = WIDE) -> Drawing:
     """Three voices on one axis: probability of grade 3 or worse and of grade 4."""
     rows = _voice_rows(a)
-    height = 40 * len(rows) + 84
+    used = {kind for *_, marks in rows for kind, *_ in marks}
+    names = [
+        Entry(text, f"{kind}-mark", shape=shape)
+        for kind, (shape, _, text) in VOICE_MARKS.items()
+        if kind in used or kind not in (NO_CUT, OTHER)
+    ]
+    head = legend_height(names, width - 8.0) + 14
+    left, below, row = (VOICE_NAMES, 0.0, 56.0) if width == WIDE else (12.0, 44.0, 92.0)
+    bottom = head + row * len(rows) + 4
     said = "; ".join(
         f"{name}: {', '.join(f'{k} {chance(v)}' for k, v, *_ in marks) or 'none'}" for name, _, marks in rows
     )
-    d = Drawing(960, height, "Probability by three voices", said, "voices")
-    x = Scale(0.0, 100.0, 250, 900)
-    bottom = height - 46
-    d.x_axis(x, bottom, 26, [0, 20, 40, 60, 80, 100], "probability [%]")
-    used = {kind for *_, marks in rows for kind, *_ in marks}
-    for k, (kind, (shape, _, text)) in enumerate(VOICE_MARKS.items()):
-        if kind in (NO_CUT, OTHER) and kind not in used:
-            continue
-        d.mark(258 + 190 * k, 12, shape, f"{kind}-mark")
-        d.text(268 + 190 * k, 16, text, "note")
+    d = Drawing(width, int(bottom + 50), "Probability by three voices", said, _key("voices", width))
+    legend(d, names, 4.0, 0.0, width - 8.0)
+    x = Scale(0.0, 100.0, left, width - VOICE_NUMBER)
+    d.x_axis(x, bottom, head, [0, 20, 40, 60, 80, 100], "probability [%]")
+    letters = int((VOICE_NAMES if width == WIDE else width - 16.0) / text_width("x"))
     for i, (name, remark, marks) in enumerate(rows):
-        middle = 48 + 40 * i
-        d.text(240, middle, name, "strong", "end")
-        d.text(240, middle + 14, short(remark, 40), "note", "end")
+        top = head + row * i
+        d.text(8.0, top + 20, short(name, letters), "strong halo")
+        d.text(8.0, top + 39, short(remark, letters), "note halo")
+        middle = top + below + 26
         for kind, p, low, high in marks:
             shape, lower, _ = VOICE_MARKS[kind]
             at = middle + lower
             if low is not None and high is not None:
                 d.line([(x(100 * low), at), (x(100 * high), at)], f"whisker {kind}-line")
             d.mark(x(100 * p), at, shape, f"{kind}-mark")
-            right = 100 * max(p, high or 0.0)
-            d.text(x(right) + 12, at + 4, chance(p), "note")
+            d.text(x(100 * max(p, high or 0.0)) + 12, at + 5, chance(p), "note halo")
         if not marks:
-            d.text(x(0) + 8, middle + 4, "no estimate", "note")
+            d.text(x(0) + 8, middle + 5, "no estimate", "note halo")
     return d
 
 
@@ -463,42 +509,48 @@ def waterfall_figure(a: Analysis) -> Drawing | None:
     running = [base]
     for _, step, _, _ in steps:
         running.append(running[-1] + step)
-    low, high = min(*running, end) - 0.4, max(*running, end) + 0.4
-    height = 27 * (len(steps) + 2) + 78
+    reached = [*running, end, *(running[i] + g for i, s in enumerate(steps) for g in s[2:] if g is not None)]
+    bottom = BAR_ROW * (len(steps) + 2) + 4
     d = Drawing(
-        470,
-        height,
+        NARROW,
+        int(bottom + 50),
         f"Why the trained predictor says {percent(e.p)}",
         f"From its average patient at {percent(_p(base))}: "
         + "; ".join(f"{n} times {math.exp(v):.2f}" for n, v, *_ in steps),
         "waterfall",
     )
-    x = Scale(low, high, 128, 400)
-    bottom = height - 48
-    for p in (0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95, 0.98, 0.99):
-        at = math.log(p / (1 - p))
-        if low <= at <= high:
-            d.line([(x(at), bottom), (x(at), 8)], "grid")
-            d.text(x(at), bottom + 16, f"{100 * p:g}", "tick", "middle")
-    d.text(264, bottom + 34, "probability [%] on the log-odds scale", "axis-label", "middle")
-    d.text(122, 24, "average patient", "label", "end")
-    d.mark(x(base), 20, "square", "base-mark", 4)
-    d.text(x(base) + 9, 24, percent(_p(base)), "note")
+    x = Scale(min(reached) - 0.2, max(reached) + 0.2, 12.0, NARROW - 12.0)
+    _odds_axis(d, x, bottom)
+    _named_row(d, "average patient", percent(_p(base)), 0.0)
+    d.mark(x(base), 30, "square", "base-mark", 5)
     for i, (name, step, g_low, g_high) in enumerate(steps):
-        top = 36 + 27 * i
+        top = BAR_ROW * (i + 1)
         start, stop = x(running[i]), x(running[i + 1])
-        d.line([(x(running[i]), top - 11), (x(running[i]), top + 17)], "connector")
-        d.rect(min(start, stop), top, max(abs(stop - start), 1), 17, "bar up" if step > 0 else "bar down")
+        d.line([(start, top - 7), (start, top + 37)], "connector")
+        d.rect(min(start, stop), top + 23, max(abs(stop - start), 1), 14, "bar up" if step > 0 else "bar down")
         if g_low is not None and g_high is not None and g_low < g_high:
-            d.line([(x(running[i] + g_low), top + 8.5), (x(running[i] + g_high), top + 8.5)], "whisker")
-        d.text(122, top + 13, short(name, 17), "label", "end")
-        far = max(start, stop, x(running[i] + (g_high if g_high is not None else 0.0)))
-        d.text(far + 6, top + 13, f"{'+' if step > 0 else '−'} odds ×{math.exp(step):.2f}", "note")
-    last = 36 + 27 * len(steps)
-    d.text(122, last + 13, "this patient", "strong", "end")
-    d.mark(x(end), last + 9, "circle", "g3-mark")
-    d.text(x(end) + 10, last + 13, percent(e.p), "strong")
+            d.line([(x(running[i] + g_low), top + 30), (x(running[i] + g_high), top + 30)], "whisker")
+        _named_row(d, name, f"{'+' if step > 0 else '−'} odds ×{math.exp(step):.2f}", top)
+    last = BAR_ROW * (len(steps) + 1)
+    _named_row(d, "this patient", percent(e.p), last, "strong")
+    d.mark(x(end), last + 30, "circle", "g3-mark")
     return d
+
+
+#: Probabilities named on an axis of log-odds.
+ODDS_TICKS = (0.5, 0.1, 0.9, 0.01, 0.99, 0.2, 0.8, 0.05, 0.95, 0.35, 0.65, 0.02, 0.98)
+
+
+def _odds_axis(d: Drawing, x: Scale, bottom: float) -> None:
+    """Probabilities on the log-odds scale, those first that are named first and leave the others room."""
+    set_: list[float] = []
+    for p in ODDS_TICKS:
+        odds = math.log(p / (1 - p))
+        if x.low <= odds <= x.high and all(abs(x(odds) - other) > TICK_ROOM for other in set_):
+            set_.append(x(odds))
+            d.line([(x(odds), bottom), (x(odds), 4)], "grid")
+            d.text(x(odds), bottom + 19, f"{100 * p:g}", "tick", "middle")
+    d.text(NARROW / 2, bottom + 41, "probability [%] on the log-odds scale", "axis-label", "middle")
 
 
 def _p(log_odds: float) -> float:

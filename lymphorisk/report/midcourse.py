@@ -8,6 +8,7 @@ from typing import Any
 from lymphorisk.lymphocyte.update import Update
 from lymphorisk.report import overlay
 from lymphorisk.report.document import Document, Figure, Paragraph, Section
+from lymphorisk.report.legend import NARROW
 from lymphorisk.report.noticed import explained
 from lymphorisk.report.table import Column, Table, tabled, text_lines
 from lymphorisk.report.wording import chance, digits, plural
@@ -106,6 +107,7 @@ def report(made: Update) -> Document:
         f"{chance(b.grade_probability['4'])}."
     )
     drawn = overlay.forecasts([("before", a), ("after", b)], made.counts, "update")
+    narrow = overlay.forecasts([("before", a), ("after", b)], made.counts, "update", NARROW)
     weighed = (
         f"{made.effective_draws:.0f} of {b.draws} draws carry the forecast "
         f"(seed {b.seed}, ensemble {b.ensemble_id}, CTCAE {b.ctcae})."
@@ -113,7 +115,7 @@ def report(made: Update) -> Document:
     sections = (
         Section(
             "Forecast before and after",
-            (Figure(drawn, "Thick: medians. Thin: 80 % bands. Squares: measured counts."), changes(made)),
+            (Figure(drawn, "Thick: medians. Thin: 80 % bands. Squares: measured counts.", narrow), changes(made)),
         ),
         Section(
             "What the counts say",

@@ -107,19 +107,20 @@ class Look:
         return replace(other, **said)
 
 
-TEXT = Look(fill="ink", size=13.0)
+#: Text of a figure is as large as the text around it: 15 px, in the widths figures are drawn in.
+TEXT = Look(fill="ink", size=15.0)
 SHAPE = Look(fill="none", line="none")
 PATH = Look(fill="none", line="ink", width=1.0)
 
 #: By kind; where a shape has several, later lines of this table win.
 LOOKS: Mapping[str, Look] = {
     "label": Look(),
-    "tick": Look(size=12.0, fill="soft"),
-    "note": Look(size=12.0, fill="soft"),
-    "axis-label": Look(size=12.5, fill="soft"),
-    "panel": Look(size=14.0, weight=650),
+    "tick": Look(fill="soft"),
+    "note": Look(fill="soft"),
+    "axis-label": Look(fill="soft"),
+    "panel": Look(size=16.0, weight=650),
     "strong": Look(weight=600),
-    "letter-text": Look(size=10.5, weight=700),
+    "letter-text": Look(weight=700),
     "g2-text": Look(fill="g2"),
     "g3-text": Look(fill="g3", weight=600),
     "g4-text": Look(fill="g4", weight=600),

@@ -165,7 +165,7 @@ def px(value: float) -> str:
     return "0" if text == "-0" else text
 
 
-def text_width(text: str, size: float = 13.0) -> float:
+def text_width(text: str, size: float = 15.0) -> float:
     """About how wide a text is, for places beside it.
 
     Examples
@@ -222,6 +222,27 @@ class Circle:
 Shape = Text | Path | Circle
 
 
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A line's name, the colour it has, its points as data, and what to say of each; else `y` with `unit`."""
+
+    name: str
+    kind: str
+    points: tuple[tuple[float, float], ...]
+    said: tuple[str, ...] = ()
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """Where data stands in a drawing: scales, unit of x, and the lines a reader may ask."""
+
+    x: Scale
+    y: Scale
+    unit: str
+    traces: tuple[Trace, ...]
+
+
 @dataclass(slots=True)
 class Drawing:
     """A figure under construction: shapes are added, `svg` writes it.
@@ -235,6 +256,7 @@ class Drawing:
     description: str
     key: str
     shapes: list[Shape] = field(default_factory=list)
+    plots: list[Plot] = field(default_factory=list)
 
     def text(self, x: float, y: float, content: str, kind: str = "label", anchor: str = "start", turn: int = 0) -> None:
         """Text; `kind` is a CSS class, `anchor` start, middle or end."""
@@ -272,17 +294,17 @@ class Drawing:
         """An axis at the bottom with grid lines up to `top`."""
         for tick in ticks:
             self.line([(scale(tick), y), (scale(tick), top)], "grid")
-            self.text(scale(tick), y + 16, tick_label(tick), "tick", "middle")
+            self.text(scale(tick), y + 19, tick_label(tick), "tick", "middle")
         self.line([(scale.start, y), (scale.end, y)], "axis")
-        self.text((scale.start + scale.end) / 2, y + 34, label, "axis-label", "middle")
+        self.text((scale.start + scale.end) / 2, y + 41, label, "axis-label", "middle")
 
     def y_axis(self, scale: Scale, x: float, right: float, ticks: Sequence[float], label: str) -> None:
         """An axis at the left with grid lines to `right`; its label stands above it."""
         for tick in ticks:
             self.line([(x, scale(tick)), (right, scale(tick))], "grid")
-            self.text(x - 7, scale(tick) + 4, tick_label(tick), "tick", "end")
+            self.text(x - 7, scale(tick) + 5, tick_label(tick), "tick", "end")
         self.line([(x, scale.start), (x, scale.end)], "axis")
-        self.text(x, min(scale.start, scale.end) - 10, label, "axis-label")
+        self.text(max(x - 40.0, 2.0), min(scale.start, scale.end) - 14, label, "axis-label")
 
     def svg(self) -> str:
         """The figure."""

@@ -97,7 +97,9 @@ def test_all_figures_are_there_and_drawn(text: str) -> None:
     for key in ("alc", "dvh", "blood-organs", "blood-dvh", "voices", "waterfall", "physics", "spread"):
         assert f'id="figure-{key}"' in text, key
     drawings = re.findall(r"<svg.*?</svg>", text, re.S)
-    assert len(drawings) == 8
+    narrow = [d for d in drawings if '-narrow-t"' in d]
+    assert len(drawings) == 8 + len(narrow)
+    assert len(narrow) == 3
     for drawing in drawings:
         root = ElementTree.fromstring(drawing)
         _, _, width, height = map(float, root.attrib["viewBox"].split())

@@ -47,7 +47,7 @@ def checked(made: str) -> str:
 def test_plans_side_by_side(compared: list[Comparison]) -> None:
     made = checked(html.render(comparison.report(compared, ["first", HOSTILE])))
     assert made == html.render(comparison.report(compared, ["first", HOSTILE]))
-    assert len(re.findall("<svg", made)) == 2
+    assert len(re.findall("<svg", made)) == 2 * 2, "each in two widths"
     for part in (
         "All plans",
         "Mean course dose",

@@ -24,6 +24,7 @@ from lymphorisk.report.conditioning.text import (
     tally,
 )
 from lymphorisk.report.document import Block, Bullets, Document, Figure, Paragraph, Section
+from lymphorisk.report.legend import NARROW
 from lymphorisk.report.noticed import explained, findings
 from lymphorisk.report.table import Cell, Column, Table, tabled
 
@@ -37,7 +38,10 @@ COUNTS = (
 def report(comparison: Comparison, search: SearchResult | None = None) -> Document:
     """Plot, tables, criteria with evidence, exposure bands, findings, limits."""
     sections = [
-        Section("Counts", (Figure(counts_figure(comparison), COUNTS),)),
+        Section(
+            "Counts",
+            (Figure(counts_figure(comparison), COUNTS, counts_figure(comparison, NARROW)),),
+        ),
         Section("Regimens, deepest at infusion first", _regimens(comparison)),
         *(_regimen(f) for f in ordered(comparison)),
         Section("Fludarabine exposure and published bands", (Bullets(tuple(band_lines(comparison))),)),
@@ -103,7 +107,7 @@ def _search(search: SearchResult) -> Section:
         (
             Paragraph(search_title(search)),
             listed_table(search),
-            Figure(frontier_figure(search), f"{FRONTIER}."),
+            Figure(frontier_figure(search), f"{FRONTIER}.", frontier_figure(search, NARROW)),
             frontier_table(search),
         ),
     )
