@@ -33,7 +33,7 @@ def edic_family(doses: Doses, fractions: int, body: BodyNumbers) -> Mapping[str,
         if whole is None or volume is None
         else whole.course.mean_gy * volume
     )
-    total = whole is not None and everywhere(whole)
+    total = whole is not None and everywhere(whole, doses)
     weights = edic_weights(numbers)
     return {
         "edic_gy": told(edic(lung, heart, integral, fractions, weights, whole_body=total)),
@@ -55,11 +55,19 @@ def whole_lungs(doses: Doses) -> OrganDose | None:
     return doses.of("Lungs") if drawn > WHOLE_LUNGS else None
 
 
-def everywhere(body: OrganDose) -> bool:
-    """Whether the body is irradiated as a whole, as in TBI."""
+def everywhere(body: OrganDose, doses: Doses) -> bool:
+    """Whether the body is irradiated as a whole, as in TBI.
+
+    A body given by its mean alone says nothing of its coolest share: it is irradiated as a whole when the organs that
+    are given lie near that mean too.
+    """
     import numpy as np
 
     course, numbers = body.course, load("edic")
+    if len(course.dose_gy) == 1:
+        share = numbers["whole_body_share"].number
+        given = [o.course.mean_gy for name, o in doses.organs.items() if name != "Body" and o.source == "scenario"]
+        return bool(given) and course.mean_gy >= share * max(given) and min(given) >= share * course.mean_gy > 0
     at = int(np.searchsorted(np.cumsum(course.share), numbers["coolest_share"].number))
     coolest = float(course.dose_gy[at])
     return course.mean_gy > 0 and coolest > numbers["whole_body_share"].number * course.mean_gy

@@ -60,11 +60,11 @@ class CurveDifference:
 
 
 def difference(ours: DVH, theirs: DVH) -> CurveDifference:
-    """How far two DVHs of one structure lie apart."""
+    """How far two DVHs of one structure lie apart, inside the dose grid both."""
     doses = np.linspace(0, max(ours.dose_gy[-1], theirs.dose_gy[-1]), POINTS)
     a = np.interp(doses, ours.dose_gy, ours.volume_cm3, right=0) / ours.covered_cm3
     b = np.interp(doses, theirs.dose_gy, theirs.volume_cm3, right=0) / theirs.covered_cm3
-    volume = ours.total_cm3 - theirs.covered_cm3
+    volume = ours.covered_cm3 - theirs.covered_cm3
     return CurveDifference(
         ours.name,
         volume,
