@@ -52,7 +52,7 @@ class DvhTable:
     """
 
     label: str
-    fractions: int
+    fractions: int | None
     uids: dict[str, tuple[str, ...]]
     prescription_gy: float | None
     highest_gy: float
@@ -92,7 +92,7 @@ def structure_dvhs(
     MissingOrganError
         A name that no structure and no organ of the export has.
     """
-    course = open_source(source, options)
+    course = open_source(source, options, need_fractions=False)
     return dvh_table(course, Curves(course, options), names, engine, crosscheck, alpha_beta_gy)
 
 
@@ -125,7 +125,7 @@ def dvh_table(
     prescriptions = [p.prescription_gy for p in source.plan.phases]
     return DvhTable(
         label=source.plan.label,
-        fractions=source.plan.fractions,
+        fractions=source.plan.fractions if source.fractions_known else None,
         uids=source.plan.uids,
         prescription_gy=None if None in prescriptions else sum(p for p in prescriptions if p is not None),
         highest_gy=float(curves.course_dose.dose_zyx.max()),

@@ -17,7 +17,7 @@ SCHEMA = "lymphorisk/inspect/1"
 
 def overview(source: str | Path, options: Options) -> dict[str, Any]:
     """Plan, phases, beams, matched organs with the reason, what is left over and missing, files, findings."""
-    course = open_source(source, options)
+    course = open_source(source, options, need_fractions=False)
     matching = match(course.plan.structures, options.organs)
     given = {} if course.given is None else {name: "given" for phase in course.given for name in phase}
     known = {*matching.organs, *given}
@@ -27,8 +27,8 @@ def overview(source: str | Path, options: Options) -> dict[str, Any]:
             "label": course.plan.label,
             "approval": course.plan.approval,
             "patient_position": course.plan.patient_position,
-            "fractions": course.plan.fractions,
-            "phases": [_phase(phase) for phase in course.plan.phases],
+            "fractions": course.plan.fractions if course.fractions_known else None,
+            "phases": [_phase(phase, course.fractions_known) for phase in course.plan.phases],
         },
         "organs": [
             *(
@@ -62,11 +62,11 @@ def overview(source: str | Path, options: Options) -> dict[str, Any]:
     }
 
 
-def _phase(phase: Phase) -> dict[str, Any]:
+def _phase(phase: Phase, known: bool) -> dict[str, Any]:
     shape = None if phase.dose is None else " x ".join(str(n) for n in phase.dose.dose_zyx.shape[::-1])
     return {
         "label": phase.label,
-        "fractions": phase.fractions,
+        "fractions": phase.fractions if known else None,
         "modality": phase.modality,
         "rbe_in_dose": phase.rbe_in_dose,
         "prescription_gy": phase.prescription_gy,

@@ -43,6 +43,8 @@ class Source:
         The planning CT, when exported.
     network, stages, lanes : str or None, int or None, int or None
         A scenario's choices.
+    fractions_known : bool
+        False in an export without a plan file that was opened for its DVHs.
     """
 
     plan: TreatmentPlan
@@ -55,12 +57,13 @@ class Source:
     network: str | None = None
     stages: int | None = None
     lanes: int | None = None
+    fractions_known: bool = True
 
 
-def open_source(source: str | Path | Export | Scenario, options: Options) -> Source:
+def open_source(source: str | Path | Export | Scenario, options: Options, *, need_fractions: bool = True) -> Source:
     """The source behind a path (folder, zip, DICOMDIR, scenario TOML) or an object already read."""
     if isinstance(source, str | Path):
-        source = read_source(Path(source), options)
+        source = read_source(Path(source), options, need_fractions=need_fractions)
     made = _from_scenario(source) if isinstance(source, Scenario) else _from_export(source)
     return made if options.fractions is None else with_fractions(made, options.fractions)
 
@@ -69,7 +72,7 @@ def open_source(source: str | Path | Export | Scenario, options: Options) -> Sou
 READERS: Mapping[str, Callable[[Path], Export | Scenario]] = {".toml": read_scenario}
 
 
-def read_source(path: Path, options: Options) -> Export | Scenario:
+def read_source(path: Path, options: Options, *, need_fractions: bool = True) -> Export | Scenario:
     """Read a path once: by its ending one of `READERS`, else an export."""
     if not path.exists():
         raise InputError(f"{path.name!r} does not exist", "give a folder, a zip or a scenario TOML")
@@ -82,6 +85,7 @@ def read_source(path: Path, options: Options) -> Export | Scenario:
         plan=options.plan,
         fractions=options.fractions,
         dose_is=options.dose_is,
+        need_fractions=need_fractions,
     )
 
 
@@ -94,6 +98,7 @@ def _from_export(export: Export) -> Source:
         inputs=tuple((f.role, f.sop_uid, f.sha256) for f in export.inputs),
         tps_dvhs=export.tps_dvhs,
         ct=export.ct,
+        fractions_known=export.fractions_known,
     )
 
 

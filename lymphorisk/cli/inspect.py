@@ -52,7 +52,7 @@ def inspect(export: Path, as_json: bool, **given: Any) -> None:
         rbe = "" if phase["rbe_in_dose"] == 1 else f", RBE {phase['rbe_in_dose']:g} in the dose"
         prescribed = "" if phase["prescription_gy"] is None else f", {phase['prescription_gy']:g} Gy prescribed"
         line(
-            f"  phase {phase['label']!r}: {phase['fractions']} fractions, {phase['modality']}"
+            f"  phase {phase['label']!r}: {phase['fractions'] or 'an unknown number of'} fractions, {phase['modality']}"
             f"{prescribed}{rbe}, dose: {phase['dose'] or 'none'}"
         )
         for beam in phase["beams"]:

@@ -40,6 +40,7 @@ def read_export(
     plan: str | None = None,
     fractions: int | None = None,
     dose_is: str | None = None,
+    need_fractions: bool = True,
 ) -> Export:
     """Read what a planning system exported and join what belongs together.
 
@@ -60,6 +61,8 @@ def read_export(
         Number of fractions when no plan file says it.
     dose_is : str, optional
         ``physical`` or ``rbe``: what the dose is, whatever its labels say.
+    need_fractions : bool
+        Without a plan file and `fractions` nothing is read; False reads the dose for DVHs (`Export.fractions_known`).
 
     Raises
     ------
@@ -88,6 +91,7 @@ def read_export(
             plan=plan,
             fractions=fractions,
             dose_is=dose_is,
+            need_fractions=need_fractions,
         )
     except InputError:
         unknown = [error for error in found.broken if error.message.startswith(UNKNOWN)]
@@ -181,6 +185,7 @@ def _assemble(
         phi=read_identity(structure_file),
         study_uid=structure_set.study_uid,
         study=read_study(used),
+        fractions_known=all(f.code != checks.FRACTIONS_UNKNOWN.code for f in linked.findings),
     )
 
 

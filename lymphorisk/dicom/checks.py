@@ -43,6 +43,12 @@ UNAPPROVED = rule("LR010", "warning", "plan not approved", "The plan's approval 
 FRACTIONS_GIVEN = rule(
     "LR011", "warning", "fractions not from a plan", "There is no plan file; the number of fractions is the user's."
 )
+FRACTIONS_UNKNOWN = rule(
+    "LR046",
+    "warning",
+    "number of fractions not known",
+    "There is no plan file. A DVH needs none; whatever depends on the dose of one fraction does.",
+)
 DOSE_AGAINST_PRESCRIPTION = rule(
     "LR012", "warning", "dose does not fit the prescription", "The dose maximum is far from the prescribed dose."
 )

@@ -70,6 +70,8 @@ class Export:
         Study Instance UID, for files that join the study.
     study : StudyFacts
         Its other attributes, for the same files only.
+    fractions_known : bool
+        False when no plan file said their number and the dose was read for DVHs alone.
     """
 
     plan: TreatmentPlan
@@ -81,3 +83,4 @@ class Export:
     phi: PatientIdentity = field(default_factory=PatientIdentity)
     study_uid: str = ""
     study: StudyFacts = field(default_factory=StudyFacts)
+    fractions_known: bool = True

@@ -58,8 +58,9 @@ def link(
     plan: str | None = None,
     fractions: int | None = None,
     dose_is: str | None = None,
+    need_fractions: bool = True,
 ) -> Linked:
-    """Join plans, doses and structures.
+    """Join plans, doses and structures; a DVH needs no number of fractions.
 
     Raises
     ------
@@ -75,8 +76,13 @@ def link(
     doses = _usable(have.doses, found, dose_is)
     plans = _selected(have.plans, plan)
     if not plans:
-        phases: tuple[PhaseLink, ...] = (_without_plan(doses, fractions),)
-        found.append(finding(checks.FRACTIONS_GIVEN, f"{fractions} fractions as given", "RTPLAN"))
+        phases: tuple[PhaseLink, ...] = (_without_plan(doses, fractions, need_fractions),)
+        if fractions is None:
+            found.append(
+                finding(checks.FRACTIONS_UNKNOWN, "no plan file", "RTPLAN", "export it, or give --fractions N")
+            )
+        else:
+            found.append(finding(checks.FRACTIONS_GIVEN, f"{fractions} fractions as given", "RTPLAN"))
     else:
         phases = _with_plans(plans, have, doses, link_by, sum_doses, fractions, found)
     structure_uid = structures_for(phases, have.structures, link_by, found)
@@ -134,18 +140,18 @@ def _selected(plans: Sequence[PlanFile], wanted: str | None) -> tuple[PlanFile, 
     return chosen
 
 
-def _without_plan(doses: Sequence[DoseHeader], fractions: int | None) -> PhaseLink:
+def _without_plan(doses: Sequence[DoseHeader], fractions: int | None, need_fractions: bool) -> PhaseLink:
     whole = [d for d in doses if d.summation in WHOLE]
     if len(whole) != 1:
         raise LinkError(
             f"there is no RTPLAN and {len(whole)} whole-plan doses: which dose to use is not known",
             "export the plan file too, or leave one RTDOSE",
         )
-    if fractions is None:
+    if fractions is None and need_fractions:
         raise LinkError(
             "RTPLAN missing: the number of fractions is not known", "export the plan file too, or give --fractions N"
         )
-    return PhaseLink(None, (), fractions, (DosePart(whole[0], 1.0),))
+    return PhaseLink(None, (), 1 if fractions is None else fractions, (DosePart(whole[0], 1.0),))
 
 
 def _with_plans(

@@ -125,8 +125,9 @@ def _figures(curve: Curve | None) -> dict[str, Any]:
 
 def text(table: DvhTable, wanted: Sequence[str] = ()) -> str:
     """One line a structure."""
+    fractions = "an unknown number of" if table.fractions is None else table.fractions
     out = [
-        f"engine {table.engine}, end caps {table.end_caps}, {table.fractions} fractions",
+        f"engine {table.engine}, end caps {table.end_caps}, {fractions} fractions",
         *([f"the planning system's own DVHs fit end caps {table.tps_end_caps} best"] if table.tps_end_caps else []),
         "",
         *text_lines(structure_table(table, tuple(wanted) or USUAL), ""),
