@@ -13,16 +13,11 @@
         StructureError
           MissingOrganError                      an organ that was asked for is not there
           AmbiguousOrganError                    two ROIs claim the same organ
-          DegenerateContourError                 contours that enclose nothing
       UndecidableError                       4   the question is fair, the data cannot answer it
       ModelError                            70
         ParameterError                           a parameter file breaks its own rules
         NotConvergedError                        a numerical method missed its error bound
         PredictorFileError                       a model file is missing, foreign or altered
-
-    LymphoriskWarning
-      PlanWarning                            recorded as a finding
-      ExtrapolationWarning                   a model used outside the range it was shown for
 """
 
 from __future__ import annotations
@@ -30,18 +25,14 @@ from __future__ import annotations
 __all__ = [
     "AmbiguousOrganError",
     "CohortError",
-    "DegenerateContourError",
     "DicomReadError",
-    "ExtrapolationWarning",
     "InputError",
     "LinkError",
     "LymphoriskError",
-    "LymphoriskWarning",
     "MissingOrganError",
     "ModelError",
     "NotConvergedError",
     "ParameterError",
-    "PlanWarning",
     "PredictorFileError",
     "ScenarioError",
     "StructureError",
@@ -71,76 +62,66 @@ class LymphoriskError(Exception):
 
 
 class InputError(LymphoriskError):
+    """A file, a number or a word of the user's cannot be used."""
+
     exit_code = 3
 
 
 class DicomReadError(InputError):
-    pass
+    """Not DICOM, truncated, or unreadable."""
 
 
 class LinkError(InputError):
-    pass
+    """Plan, structures and dose do not belong together, or one is missing."""
 
 
 class UnsupportedDoseError(InputError):
-    pass
+    """A dose that would be read wrongly: RELATIVE, not physical, in a foreign frame, of unknown unit."""
 
 
 class UnsupportedGeometryError(InputError):
-    pass
+    """A geometry that would be computed wrongly."""
 
 
 class ScenarioError(InputError):
-    pass
+    """A scenario, patient, regimen or option does not say what it must."""
 
 
 class CohortError(InputError):
-    pass
+    """A cohort table fails validation."""
 
 
 class StructureError(InputError):
-    pass
+    """A structure cannot be used."""
 
 
 class MissingOrganError(StructureError):
-    pass
+    """An organ that was asked for is not there."""
 
 
 class AmbiguousOrganError(StructureError):
-    pass
-
-
-class DegenerateContourError(StructureError):
-    pass
+    """Two ROIs claim the same organ."""
 
 
 class UndecidableError(LymphoriskError):
+    """The question is fair, the data cannot answer it."""
+
     exit_code = 4
 
 
 class ModelError(LymphoriskError):
+    """A fault of the program or of what it ships."""
+
     exit_code = 70
 
 
 class ParameterError(ModelError):
-    pass
+    """A parameter file, or a value given for a parameter, breaks the rules."""
 
 
 class NotConvergedError(ModelError):
-    pass
+    """A numerical method missed its error bound."""
 
 
 class PredictorFileError(ModelError):
-    pass
-
-
-class LymphoriskWarning(UserWarning):
-    pass
-
-
-class PlanWarning(LymphoriskWarning):
-    pass
-
-
-class ExtrapolationWarning(LymphoriskWarning):
-    pass
+    """A model file is missing, foreign or altered."""

@@ -411,10 +411,12 @@ def all_rows() -> tuple[Row, ...]:
 
 
 def role(row: Row) -> str:
+    """What a row is used for: fitted, or checked only."""
     return row.anchor.role if isinstance(row, Scene) else row.role
 
 
 def group(row: Row) -> str:
+    """The site that is left out together with this row."""
     return row.anchor.group if isinstance(row, Scene) else "whole_body"
 
 

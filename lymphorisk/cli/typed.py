@@ -32,6 +32,7 @@ class Number(FloatType):
         self.field = field
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number, or a usage error that names the slip."""
         return checked(self.field, _number(self, value, param, ctx))
 
 
@@ -41,6 +42,7 @@ class Count(FloatType):
     name = "float"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The count, or a usage error."""
         return _number(self, value, param, ctx)
 
 
@@ -53,6 +55,7 @@ class Word(AnyType):
         self.reader = reader
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The choice, or a usage error with the nearest."""
         module, _, function = self.reader.partition(":")
         read: Callable[[str], Any] = getattr(importlib.import_module(module), function)
         try:

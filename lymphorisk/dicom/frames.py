@@ -29,6 +29,13 @@ BEAM_GRIDS = rule(
 def structures_for(
     phases: Sequence[PhaseLink], structures: Sequence[StructureSetHeader], link_by: str, found: list[Finding]
 ) -> str:
+    """UID of the structure set that belongs to the phases.
+
+    Raises
+    ------
+    LinkError
+        None does, or several do.
+    """
     known = {s.sop_uid: s for s in structures}
     named = {p.plan.structure_uid for p in phases if p.plan is not None and p.plan.structure_uid}
     present = sorted(named & set(known))

@@ -60,6 +60,7 @@ class DoseHeader:
 
     @property
     def plan_uids(self) -> frozenset[str]:
+        """Plans that the dose refers to."""
         return frozenset(p.plan_uid for p in self.plans) - {""}
 
 

@@ -130,6 +130,7 @@ def series_number(study: Study, role: str) -> int:
 
 
 def dataset(role: str, study: Study, instance: str, *, unicode: bool = False) -> Dataset:
+    """A data set of one role in a study, with its meta information and patient."""
     from pydicom.dataset import Dataset, FileMetaDataset
 
     ds = Dataset()
@@ -177,6 +178,7 @@ def dataset(role: str, study: Study, instance: str, *, unicode: bool = False) ->
 
 
 def item_of(**values: object) -> Dataset:
+    """A data set with these elements."""
     from pydicom.dataset import Dataset
 
     ds = Dataset()

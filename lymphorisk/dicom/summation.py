@@ -163,6 +163,13 @@ def _group_phase(
 
 
 def fractions_of(group: FractionGroup, given: int | None) -> int:
+    """Number of fractions of a group, by the plan or as given.
+
+    Raises
+    ------
+    LinkError
+        Neither says it.
+    """
     number = group.fractions or given
     if not number or number < 1:
         raise LinkError(f"fraction group {group.number} of the plan has no number of fractions", "give --fractions N")

@@ -80,6 +80,7 @@ class Item:
 
     @property
     def elements(self) -> dict[int, Element]:
+        """Elements by tag, indexed when first asked for."""
         if self._elements is None:
             self._elements, _ = _index(self, self.start, self.stop, ends_at_delimiter=False)
         return self._elements

@@ -146,6 +146,7 @@ def dose_dataset(
 
 
 def plan_reference(study: Study, plan_uid: str, ion: bool, beam: int | None) -> Dataset:
+    """Reference of a dose to its plan, or to one beam of it."""
     item = item_of(
         ReferencedSOPClassUID=SOP_CLASSES["RTIONPLAN" if ion else "RTPLAN"],
         ReferencedSOPInstanceUID=plan_uid or uid(study.seed, "RTPLAN", 1),
@@ -158,6 +159,7 @@ def plan_reference(study: Study, plan_uid: str, ion: bool, beam: int | None) -> 
 
 
 def dvh_item(number: int, dvh: DVH, dose_type: str) -> Dataset:
+    """A DVH as an item of the DVH sequence."""
     width = float(dvh.dose_gy[1] - dvh.dose_gy[0])
     pairs = [t for v in dvh.volume_cm3[:-1] for t in (decimal(width), decimal(v))]
     return item_of(
@@ -206,6 +208,13 @@ def turned(
 
 
 def even(values: NDArray[np.float64]) -> float:
+    """The even step of coordinates [mm].
+
+    Raises
+    ------
+    UnsupportedGeometryError
+        They are not evenly spaced.
+    """
     if len(values) == 1:
         return 1.0
     steps = np.diff(values)

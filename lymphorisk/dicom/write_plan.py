@@ -92,6 +92,7 @@ def write_plan(
 
 
 def referenced_beam(beam: Beam) -> Dataset:
+    """A beam as a fraction group lists it, with its meterset."""
     item = item_of(ReferencedBeamNumber=beam.number)
     if beam.meterset is not None:
         item.BeamMeterset = decimal(beam.meterset)

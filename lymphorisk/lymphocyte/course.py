@@ -65,6 +65,7 @@ class PhaseExposure:
 
     @property
     def fractions(self) -> int:
+        """Number of fractions."""
         return len(self.times_d)
 
 

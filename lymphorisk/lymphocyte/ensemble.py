@@ -74,6 +74,7 @@ class Spread:
     total: float
 
     def to_dict(self) -> dict[str, float]:
+        """As plain data."""
         return {"parameters": self.parameters, "patients": self.patients, "total": self.total}
 
 
@@ -135,10 +136,12 @@ class AlcForecast:
 
     @property
     def draws(self) -> int:
+        """Ensemble size."""
         return len(self.counts)
 
     @property
     def median(self) -> NDArray[np.float64]:
+        """Median count on each day. [10^9/L]"""
         return self.quantiles["p50"]
 
     @property

@@ -37,20 +37,33 @@ class Ranged(Protocol):
     """Anything with a value and an optional range: a `parameters.Parameter` is one."""
 
     @property
-    def number(self) -> float: ...
+    def number(self) -> float:
+        """The value."""
+        ...
+
     @property
-    def low(self) -> float | None: ...
+    def low(self) -> float | None:
+        """Lower end of the range; None when it does not vary."""
+        ...
+
     @property
-    def high(self) -> float | None: ...
+    def high(self) -> float | None:
+        """Upper end of the range; None when it does not vary."""
+        ...
 
 
 class JointDraws(Protocol):
     """Anything that carries joint draws: a `Posterior`, or what the parameter store read."""
 
     @property
-    def names(self) -> tuple[str, ...]: ...
+    def names(self) -> tuple[str, ...]:
+        """Parameters that the draws move."""
+        ...
+
     @property
-    def z(self) -> NDArray[np.float64]: ...
+    def z(self) -> NDArray[np.float64]:
+        """Standard-normal deviates of their ranges, shape (draws, names)."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -165,6 +178,7 @@ class Draws:
 
     @property
     def size(self) -> int:
+        """Number of draws."""
         return len(next(iter(self.values.values())))
 
 

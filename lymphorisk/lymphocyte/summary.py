@@ -45,9 +45,11 @@ class Band:
 
     @property
     def median(self) -> float:
+        """The 50th percentile."""
         return self.p50
 
     def to_dict(self) -> dict[str, float]:
+        """As plain data."""
         return {"median": self.p50, **{name: getattr(self, name) for name in QUANTILES if name != "p50"}}
 
 
@@ -75,14 +77,17 @@ class Nadir:
 
     @property
     def median(self) -> float:
+        """Median of the patients' lowest counts. [10^9/L]"""
         return self.count.p50
 
     @property
     def p05(self) -> float:
+        """5th percentile of the lowest counts. [10^9/L]"""
         return self.count.p05
 
     @property
     def p95(self) -> float:
+        """95th percentile of the lowest counts. [10^9/L]"""
         return self.count.p95
 
     @property
@@ -98,6 +103,7 @@ class Nadir:
         return f"between {first} and {last}" if last else f"on {first}"
 
     def to_dict(self) -> dict[str, Any]:
+        """As plain data."""
         return {**self.count.to_dict(), "day": self.usual_day, "day_p05": self.day.p05, "day_p95": self.day.p95}
 
 
@@ -120,6 +126,7 @@ class Recovery:
     day: Band | None
 
     def to_dict(self) -> dict[str, Any]:
+        """As plain data."""
         return {
             "p_below": self.p_below,
             "p_recovered": self.p_recovered,

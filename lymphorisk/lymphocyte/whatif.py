@@ -51,6 +51,7 @@ class Difference:
     probability_se: Mapping[str, float]
 
     def to_dict(self) -> dict[str, Any]:
+        """As plain data."""
         return {
             "nadir": self.nadir.to_dict(),
             "nadir_ratio": self.nadir_ratio.to_dict(),

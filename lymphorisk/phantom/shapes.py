@@ -64,6 +64,7 @@ class Ellipsoid:
     tip_rad: float = 0.0
 
     def level(self, x: Array, y: Array, z: Array) -> Array:
+        """Level at broadcastable coordinates, below zero inside. [mm]"""
         u, v, w = x - self.center[0], y - self.center[1], z - self.center[2]
         if self.turn_rad:
             c, s = math.cos(self.turn_rad), math.sin(self.turn_rad)
@@ -76,6 +77,7 @@ class Ellipsoid:
         return level
 
     def bounds(self) -> tuple[Triple, Triple]:
+        """Lower and upper corner of a box around the solid. [mm]"""
         a, b, h = self.axes
         if self.tip_rad:
             c, s = math.cos(self.tip_rad), math.sin(self.tip_rad)
@@ -87,16 +89,20 @@ class Ellipsoid:
         return (x - a, y - b, z - h), (x + a, y + b, z + h)
 
     def placed(self, scale: Triple, shift: Triple) -> Ellipsoid:
+        """The same solid moved."""
         return Ellipsoid(_affine(self.center, scale, shift), _times(self.axes, scale), self.turn_rad, self.tip_rad)
 
     def resized(self, factor: float) -> Ellipsoid:
+        """The same solid with its lengths multiplied."""
         return Ellipsoid(self.center, _times(self.axes, (factor,) * 3), self.turn_rad, self.tip_rad)
 
     def grown(self, margin_mm: float) -> Ellipsoid:
+        """The solid with a margin all round. [mm]"""
         a, b, h = self.axes
         return Ellipsoid(self.center, (a + margin_mm, b + margin_mm, h + margin_mm), self.turn_rad, self.tip_rad)
 
     def volume_mm3(self) -> float:
+        """Volume. [mm3]"""
         a, b, h = self.axes
         return SPHERE * math.pi * a * b * h
 
@@ -109,6 +115,7 @@ class Loft:
     power: float = 2.0
 
     def level(self, x: Array, y: Array, z: Array) -> Array:
+        """Level at broadcastable coordinates, below zero inside. [mm]"""
         heights, cx, cy, a, b = (np.array(c) for c in zip(*self.sections, strict=True))
         at_a = np.maximum(np.interp(z, heights, a), THINNEST_MM)
         at_b = np.maximum(np.interp(z, heights, b), THINNEST_MM)
@@ -123,17 +130,20 @@ class Loft:
         return level
 
     def bounds(self) -> tuple[Triple, Triple]:
+        """Lower and upper corner of a box around the solid. [mm]"""
         z, cx, cy, a, b = (np.array(c) for c in zip(*self.sections, strict=True))
         low = (float((cx - a).min()), float((cy - b).min()), float(z[0]))
         return low, (float((cx + a).max()), float((cy + b).max()), float(z[-1]))
 
     def placed(self, scale: Triple, shift: Triple) -> Loft:
+        """The same solid moved."""
         sx, sy, sz = scale
         tx, ty, tz = shift
         rows = ((z * sz + tz, cx * sx + tx, cy * sy + ty, a * sx, b * sy) for z, cx, cy, a, b in self.sections)
         return Loft(tuple(rows), self.power)
 
     def resized(self, factor: float) -> Loft:
+        """The same solid with its lengths multiplied."""
         z0 = 0.5 * (self.sections[0][0] + self.sections[-1][0])
         x0 = float(np.mean([s[1] for s in self.sections]))
         y0 = float(np.mean([s[2] for s in self.sections]))
@@ -141,6 +151,7 @@ class Loft:
         return self.placed((factor,) * 3, back)
 
     def grown(self, margin_mm: float) -> Loft:
+        """The solid with a margin all round. [mm]"""
         rows = [(z, cx, cy, a + margin_mm, b + margin_mm) for z, cx, cy, a, b in self.sections]
         first, last = rows[0], rows[-1]
         rows[0] = (first[0] - margin_mm, *first[1:])
@@ -148,6 +159,7 @@ class Loft:
         return Loft(tuple(rows), self.power)
 
     def volume_mm3(self) -> float:
+        """Volume. [mm3]"""
         aa, bb, ab, ba, six = FRUSTUM
         p = self.power
         # area of a superellipse: 4 a b Gamma(1 + 1/p)^2 / Gamma(1 + 2/p)
@@ -165,6 +177,7 @@ class Tube:
     points: tuple[tuple[float, float, float, float], ...]
 
     def level(self, x: Array, y: Array, z: Array) -> Array:
+        """Level at broadcastable coordinates, below zero inside. [mm]"""
         best: Array | None = None
         for (x0, y0, z0, r0), (x1, y1, z1, r1) in zip(self.points, self.points[1:], strict=False):
             dx, dy, dz = x1 - x0, y1 - y0, z1 - z0
@@ -178,22 +191,26 @@ class Tube:
         return best
 
     def bounds(self) -> tuple[Triple, Triple]:
+        """Lower and upper corner of a box around the solid. [mm]"""
         p = np.array(self.points)
         low = (p[:, :3] - p[:, 3:]).min(axis=0)
         high = (p[:, :3] + p[:, 3:]).max(axis=0)
         return (float(low[0]), float(low[1]), float(low[2])), (float(high[0]), float(high[1]), float(high[2]))
 
     def placed(self, scale: Triple, shift: Triple) -> Tube:
+        """The same solid moved."""
         radius = (scale[0] * scale[1]) ** 0.5
         moved = [(*_affine((x, y, z), scale, shift), r * radius) for x, y, z, r in self.points]
         return Tube(tuple(moved))
 
     def resized(self, factor: float) -> Tube:
         # the volume goes with factor^3 while the line keeps its place
+        """The same solid with its lengths multiplied."""
         wide = factor ** (3 / 2)
         return Tube(tuple((x, y, z, r * wide) for x, y, z, r in self.points))
 
     def grown(self, margin_mm: float) -> Tube:
+        """The solid with a margin all round. [mm]"""
         return Tube(tuple((x, y, z, r + margin_mm) for x, y, z, r in self.points))
 
     def volume_mm3(self) -> float:
@@ -211,21 +228,26 @@ class Together:
     parts: tuple[Shape, ...]
 
     def level(self, x: Array, y: Array, z: Array) -> Array:
+        """Level at broadcastable coordinates, below zero inside. [mm]"""
         best = self.parts[0].level(x, y, z)
         for part in self.parts[1:]:
             best = np.minimum(best, part.level(x, y, z))
         return best
 
     def bounds(self) -> tuple[Triple, Triple]:
+        """Lower and upper corner of a box around the solid. [mm]"""
         return _around(self.parts)
 
     def placed(self, scale: Triple, shift: Triple) -> Together:
+        """The same solid moved."""
         return Together(tuple(p.placed(scale, shift) for p in self.parts))
 
     def resized(self, factor: float) -> Together:
+        """The same solid with its lengths multiplied."""
         return Together(tuple(p.resized(factor) for p in self.parts))
 
     def grown(self, margin_mm: float) -> Together:
+        """The solid with a margin all round. [mm]"""
         return Together(tuple(p.grown(margin_mm) for p in self.parts))
 
     def volume_mm3(self) -> float:
@@ -241,24 +263,30 @@ class Without:
     minus: tuple[Shape, ...]
 
     def level(self, x: Array, y: Array, z: Array) -> Array:
+        """Level at broadcastable coordinates, below zero inside. [mm]"""
         value = self.base.level(x, y, z)
         for other in self.minus:
             value = np.maximum(value, -other.level(x, y, z))
         return value
 
     def bounds(self) -> tuple[Triple, Triple]:
+        """Lower and upper corner of a box around the solid. [mm]"""
         return self.base.bounds()
 
     def placed(self, scale: Triple, shift: Triple) -> Without:
+        """The same solid moved."""
         return Without(self.base.placed(scale, shift), tuple(m.placed(scale, shift) for m in self.minus))
 
     def resized(self, factor: float) -> Without:
+        """The same solid with its lengths multiplied."""
         return Without(self.base.resized(factor), self.minus)
 
     def grown(self, margin_mm: float) -> Without:
+        """The solid with a margin all round. [mm]"""
         return Without(self.base.grown(margin_mm), tuple(m.grown(-margin_mm) for m in self.minus))
 
     def volume_mm3(self) -> float:
+        """Volume. [mm3]"""
         return math.nan
 
 
@@ -269,27 +297,33 @@ class Common:
     parts: tuple[Shape, ...]
 
     def level(self, x: Array, y: Array, z: Array) -> Array:
+        """Level at broadcastable coordinates, below zero inside. [mm]"""
         value = self.parts[0].level(x, y, z)
         for part in self.parts[1:]:
             value = np.maximum(value, part.level(x, y, z))
         return value
 
     def bounds(self) -> tuple[Triple, Triple]:
+        """Lower and upper corner of a box around the solid. [mm]"""
         corners = [p.bounds() for p in self.parts]
         low = tuple(max(c[0][i] for c in corners) for i in range(3))
         high = tuple(min(c[1][i] for c in corners) for i in range(3))
         return low, high  # type: ignore[return-value]
 
     def placed(self, scale: Triple, shift: Triple) -> Common:
+        """The same solid moved."""
         return Common(tuple(p.placed(scale, shift) for p in self.parts))
 
     def resized(self, factor: float) -> Common:
+        """The same solid with its lengths multiplied."""
         return Common(tuple(p.resized(factor) for p in self.parts))
 
     def grown(self, margin_mm: float) -> Common:
+        """The solid with a margin all round. [mm]"""
         return Common(tuple(p.grown(margin_mm) for p in self.parts))
 
     def volume_mm3(self) -> float:
+        """Volume. [mm3]"""
         return math.nan
 
 
@@ -302,22 +336,28 @@ class Bands:
     slope: float
 
     def level(self, x: Array, y: Array, z: Array) -> Array:
+        """Level at broadcastable coordinates, below zero inside. [mm]"""
         along = np.mod(z + self.slope * y, self.pitch) - self.pitch / 2
         return np.abs(along) - self.width / 2 + 0.0 * x
 
     def bounds(self) -> tuple[Triple, Triple]:
+        """Lower and upper corner of a box around the solid. [mm]"""
         return (-math.inf,) * 3, (math.inf,) * 3
 
     def placed(self, scale: Triple, shift: Triple) -> Bands:
+        """The same solid moved."""
         return Bands(self.pitch * scale[2], self.width * scale[2], self.slope * scale[2] / scale[1])
 
     def resized(self, factor: float) -> Bands:
+        """The same solid with its lengths multiplied."""
         return self
 
     def grown(self, margin_mm: float) -> Bands:
+        """The solid with a margin all round. [mm]"""
         return Bands(self.pitch, self.width + 2 * margin_mm, self.slope)
 
     def volume_mm3(self) -> float:
+        """Volume. [mm3]"""
         return math.nan
 
 

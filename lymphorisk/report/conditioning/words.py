@@ -48,14 +48,17 @@ def shown(metric: str, value: Value) -> str:
 
 
 def count_text(x: float) -> str:
+    """A count with the digits it deserves. [10^9/L]"""
     return f"{x:.2f}" if x >= 0.1 else f"{x:.3f}" if x >= 0.001 else f"{x:.1e}"
 
 
 def plain_text(x: float) -> str:
+    """A number with one decimal below a hundred."""
     return f"{x:.1f}" if abs(x) < 100 else f"{x:.0f}"
 
 
 def days_text(days: Sequence[float]) -> str:
+    """Days one by one, or from the first to the last when they are many."""
     if len(days) > MANY_DAYS:
         return f"{days[0]:g} to {days[-1]:g}"
     return ", ".join(f"{d:g}" for d in days)
