@@ -41,6 +41,12 @@ SLAB_PIXELS = 2.0
 THIN_PIXELS = 1.5
 #: Distances worked out at once, and most points of an outline: one in a few pixels of a body.
 MOST_PAIRS = 1 << 18
+#: Fewer distances than this are worked out without looking which can be the least.
+FEW_PAIRS = 1 << 16
+#: Places along the side of a tile of the plane, for which the points that can be nearest are sorted out.
+TILE_PLACES = 6
+#: Room for single precision.
+ROUNDING = np.float32(1 + 1e-5)
 #: Distances of more pixels than this are worked out on a coarser net and interpolated between its knots.
 MOST_KNOTS = 1 << 10
 MOST_POINTS = 500
@@ -161,32 +167,27 @@ class _Planes:
         j, i = np.divmod(pixels, self.lattice.nx)
         apart = int(np.sqrt(len(pixels) / MOST_KNOTS))
         if apart < 2:
-            return self._nearest(k, j, i)
+            return self._nearest(k, j, i, 1)
         (j0, j), (i0, i) = np.divmod(j, apart), np.divmod(i, apart)
         knots = np.zeros((self.lattice.ny // apart + 2, self.lattice.nx // apart + 2))
         for dj, di in ((0, 0), (0, 1), (1, 0), (1, 1)):
             knots[j0 + dj, i0 + di] = 1
         used = np.nonzero(knots)
-        knots[used] = self._nearest(k, used[0] * apart, used[1] * apart)
+        knots[used] = self._nearest(k, used[0] * apart, used[1] * apart, apart)
         fj, fi = j / apart, i / apart
         below = knots[j0, i0] * (1 - fi) + knots[j0, i0 + 1] * fi
         above = knots[j0 + 1, i0] * (1 - fi) + knots[j0 + 1, i0 + 1] * fi
         return np.asarray(below * (1 - fj) + above * fj)
 
-    def _nearest(self, k: int, j: NDArray[np.intp], i: NDArray[np.intp]) -> Array:
-        """Distance of places, by row and column, from the rim of plane k. [mm]"""
+    def _nearest(self, k: int, j: NDArray[np.intp], i: NDArray[np.intp], apart: int) -> Array:
+        """Distance of places, by row and column, every `apart` of them, from the rim of plane k. [mm]"""
         outline = self.outline(k).astype(np.float32)
         y, x = (j * self.lattice.pitch_y_mm).astype(np.float32), (i * self.lattice.pitch_x_mm).astype(np.float32)
-        nearest = np.empty(len(y))
-        together = max(MOST_PAIRS // max(len(outline), 1), 1)
-        for n in range(0, len(y), together):
-            dy = np.subtract.outer(y[n : n + together], outline[:, 0])
-            dx = np.subtract.outer(x[n : n + together], outline[:, 1])
-            dy *= dy
-            dx *= dx
-            dy += dx
-            nearest[n : n + together] = np.sqrt(dy.min(axis=1))
-        return nearest
+        if len(y) * len(outline) <= FEW_PAIRS:
+            return np.asarray(_nearest_of(y, x, outline[:, 0], outline[:, 1]), np.float64)
+        side = TILE_PLACES * apart
+        tile = (j // side) * (self.lattice.nx // side + 1) + i // side
+        return _nearest_by_tiles(y, x, tile, outline)
 
     def curvature(self, k: int, first: int, last: int) -> float:
         """Second derivative of the area that both neighbours of interval k, k+1 agree on. [pixels / mm2]"""
@@ -194,6 +195,51 @@ class _Planes:
         if not known or min(known) * max(known) < 0:
             return 0.0
         return min(known, key=abs)
+
+
+def _nearest_of(y: Map, x: Map, points_y: Map, points_x: Map) -> Map:
+    """Distance of each place (n,) from the nearest of its points, (m,) for all or (n, m). [mm]"""
+    nearest = np.empty_like(y)
+    together = max(MOST_PAIRS // points_y.shape[-1], 1)
+    for n in range(0, len(y), together):
+        of = slice(n, n + together) if points_y.ndim > 1 else slice(None)
+        dy = y[n : n + together, None] - points_y[of]
+        dx = x[n : n + together, None] - points_x[of]
+        dy *= dy
+        dx *= dx
+        dy += dx
+        nearest[n : n + together] = np.sqrt(dy.min(axis=1))
+    return nearest
+
+
+def _nearest_by_tiles(y: Map, x: Map, tile: NDArray[np.intp], points: Map) -> Array:
+    """Distance of places (n,) from the nearest of points (m, 2), asking only those that can be the nearest of their
+    tile's places: no further from its middle than the nearest, and its width. [mm]"""
+    order = np.argsort(tile, kind="stable")
+    y, x, tile = y[order], x[order], tile[order]
+    starts = np.concatenate([[True], np.diff(tile) > 0])
+    first, of = np.flatnonzero(starts), np.cumsum(starts) - 1
+    (y0, x0), (y1, x1) = ([end.reduceat(c, first) for c in (y, x)] for end in (np.minimum, np.maximum))
+    away = np.subtract.outer(0.5 * (y0 + y1), points[:, 0])
+    away *= away
+    away_x = np.subtract.outer(0.5 * (x0 + x1), points[:, 1])
+    away_x *= away_x
+    away += away_x
+    reach = np.sqrt(away.min(axis=1)) + np.hypot(y1 - y0, x1 - x0)
+    near = away <= ((reach * ROUNDING) ** 2)[:, None]
+    count = near.sum(axis=1)
+    chosen = np.flatnonzero(near) % len(points)
+    before = np.cumsum(count) - count
+    nearest = np.empty(len(y))
+    # tiles with about as many such points at once, the last of them repeated
+    size = np.ceil(np.log2(count)).astype(np.intp)
+    for power in np.unique(size).tolist():
+        tiles = np.flatnonzero(size == power)
+        own = chosen[before[tiles, None] + np.minimum(np.arange(1 << power), count[tiles, None] - 1)]
+        at = np.flatnonzero((size == power)[of])
+        row = np.cumsum(size == power)[of[at]] - 1
+        nearest[order[at]] = _nearest_of(y[at], x[at], points[own, 0][row], points[own, 1][row])
+    return nearest
 
 
 def _piece(
