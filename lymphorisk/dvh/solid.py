@@ -14,7 +14,8 @@ Beyond the outermost planes the end-cap rule speaks. ``none``: the body ends at 
 contours. ``half``: when the areas of the last planes run smoothly to zero within about a spacing,
 the body is closed there, as the next slice shows no contour; otherwise it is cut half a spacing
 beyond the last contour. So a cube on 5 mm planes keeps half a slab at either end, and a sphere
-its poles.
+its poles. Of a body that lies along its slices (a tube, a colon, a mandible) it is not the area that
+runs as a parabola but the squared width of its sections: `lying`.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.dvh.coverage import Lattice, coverage
+from lymphorisk.dvh.lying import girths_mm, width_law, width_mm
 from lymphorisk.dvh.stack import Stack
 
 #: Planes closer than this share of the radius are not interpolated: their slabs are flat to 1 % of it.
@@ -112,7 +114,7 @@ def solid_of(stack: Stack, lattice: Lattice, end_caps: str, spacing_mm: float) -
         Thickness of a structure drawn on one plane. [mm]
     """
     z, bridged = stack.z_mm, stack.bridged
-    planes = _Planes(*coverage(stack.contours, lattice, stack.unions), lattice, z)
+    planes = _Planes(*coverage(stack.contours, lattice, stack.unions), lattice, z, girths_mm(stack.contours))
     edges: list[float] = []
     maps: list[Map] = []
     for first, last in stack.pieces():
@@ -135,10 +137,11 @@ Slab = tuple[float, float, Map]
 class _Planes:
     """Coverage of the contour planes with what is worked out from it once: areas and distances."""
 
-    def __init__(self, maps: Map, areas: Array, lattice: Lattice, z: Array) -> None:
+    def __init__(self, maps: Map, areas: Array, lattice: Lattice, z: Array, girths: Array) -> None:
         self.maps = tuple(maps)
         self.lattice, self.z = lattice, z
         self.areas = areas  # [pixels]
+        self.widths = width_mm(areas * lattice.area_mm2, girths)
         slopes = np.diff(areas) / np.diff(z)
         self._bends: list[float] = (2 * np.diff(slopes) / (z[2:] - z[:-2])).tolist()
         self._outlines: dict[int, Array] = {}
@@ -191,10 +194,27 @@ class _Planes:
 
     def curvature(self, k: int, first: int, last: int) -> float:
         """Second derivative of the area that both neighbours of interval k, k+1 agree on. [pixels / mm2]"""
-        known = [self._bends[n - 1] for n in (k, k + 1) if first < n < last]
-        if not known or min(known) * max(known) < 0:
-            return 0.0
-        return min(known, key=abs)
+        low, high = max(k - 1, first), min(k + 2, last)
+        law = width_law(self.areas[low : high + 1], self.widths[low : high + 1])
+        if law is None:
+            return _agreed([self._bends[n - 1] for n in (k, k + 1) if first < n < last])
+        # the area's mean over the interval, as the squared width runs, is the line's and a sixth of a bulge
+        square, z = law.square(self.areas[low : high + 1]), self.z[low : high + 1]
+        slopes = np.diff(square) / np.diff(z)
+        bend = _agreed((2 * np.diff(slopes) / (z[2:] - z[:-2])).tolist())
+        gap = float(self.z[k + 1] - self.z[k])
+        t = (np.arange(QUADRATURE) + 0.5) / QUADRATURE
+        one, two = square[k - low], square[k + 1 - low]
+        mean = float(law.area(one + (two - one) * t - 0.5 * bend * gap * gap * t * (1 - t)).mean())
+        bulge = (mean - 0.5 * float(self.areas[k] + self.areas[k + 1])) / (2 * HALF_OF_BULGE)
+        return -2 * bulge / (gap * gap)
+
+
+def _agreed(bends: list[float]) -> float:
+    """The curvature that neighbours agree on: the least, none when they turn against each other."""
+    if not bends or min(bends) * max(bends) < 0:
+        return 0.0
+    return min(bends, key=abs)
 
 
 def _nearest_of(y: Map, x: Map, points_y: Map, points_x: Map) -> Map:
@@ -383,10 +403,15 @@ def _cap(planes: _Planes, end: int, other: int, up: int, step: float, usual: flo
     z0 = float(planes.z[end])
     area = planes.areas
     flat = [(z0, z0 + 0.5 * step, planes.maps[end])]
-    slope, bend = _outward(planes, end, other, up)
-    if area[end] <= 0 or abs(slope) * step < CUT_SHARE * area[end]:
+    at = [end - up * n for n in range(min(abs(end - other) + 1, 2 + 2))]
+    law = width_law(area[at], planes.widths[at])
+    # what runs as a parabola: the area, or the squared width of a body that lies
+    steady = area[at] if law is None else law.square(area[at])
+    last = float(steady[0])
+    slope, bend = _outward(steady, -np.abs(planes.z[at] - planes.z[end]))
+    if last <= 0 or abs(slope) * step < CUT_SHARE * last:
         return flat
-    reach = _closing(float(area[end]), slope, bend)
+    reach = _closing(last, slope, bend)
     height = reach if reach <= CLOSING_SPACINGS * max(step, usual) else 0.5 * step
     if reach > CLOSING_SPACINGS * max(step, usual) and slope < 0:
         bend = 0.0
@@ -396,19 +421,18 @@ def _cap(planes: _Planes, end: int, other: int, up: int, step: float, usual: flo
     slabs: list[Slab] = []
     for a, b in pairwise(edge):
         s = a + (b - a) * (np.arange(QUADRATURE) + 0.5) / QUADRATURE
-        extra = float(np.maximum(area[end] + slope * s + 0.5 * bend * s * s, 0).mean() - area[end])
+        section = np.maximum(last + slope * s + 0.5 * bend * s * s, 0)
+        extra = float((section if law is None else law.area(section)).mean() - area[end])
         slabs.append((z0 + a, z0 + b, _resized(planes.maps[end], planes, end, extra)))
     return slabs
 
 
-def _outward(planes: _Planes, end: int, other: int, up: int) -> tuple[float, float]:
-    """Slope and curvature of the area beyond the end, 0 when the last planes do not run smoothly. [pixels/mm, /mm2]"""
-    count = abs(end - other) + 1
+def _outward(a: Array, s: Array) -> tuple[float, float]:
+    """Slope and curvature beyond the end of what stands at the last planes, outermost first, at heights s <= 0; 0 when
+    they do not run smoothly."""
+    count = len(a)
     if count < 3:
         return 0.0, 0.0
-    at = [end - up * n for n in range(min(count, 2 + 2))]
-    s = -np.abs(planes.z[at] - planes.z[end])
-    a = planes.areas[at]
     last, before = (a[0] - a[1]) / (s[0] - s[1]), (a[1] - a[2]) / (s[1] - s[2])
     bend = 2 * (last - before) / (s[0] - s[2])
     slope = last + 0.5 * bend * (s[0] - s[1])
