@@ -19,8 +19,10 @@ Array = NDArray[np.float64]
 LYING_SHARE = 0.5
 #: The law holds when it gives each of the areas within this share.
 LAW_TOLERANCE = 0.05
-#: Widths that vary by less than this share tell nothing of the law.
+#: Widths that vary by less than this share tell nothing of the law beyond the last of them.
 VARIED_SHARE = 0.05
+#: Between planes whose widths vary by less than this share, an area bends as its square does.
+BENT_SHARE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +58,9 @@ def girths_mm(planes: Sequence[Sequence[Array]]) -> Array:
     )
 
 
-def width_law(area: Array, width: Array) -> WidthLaw | None:
+def width_law(area: Array, width: Array, varied: float = VARIED_SHARE) -> WidthLaw | None:
     """The law of a few sections in a row; None when they do not lie, do not vary, or follow no such law."""
-    if len(area) < 3 or width.min() <= 0 or area.min() <= 0 or np.ptp(width) <= VARIED_SHARE * width.max():
+    if len(area) < 3 or width.min() <= 0 or area.min() <= 0 or np.ptp(width) <= varied * width.max():
         return None
     terms = np.stack([width / area, width * width / area], axis=1)
     one = np.ones(len(area))

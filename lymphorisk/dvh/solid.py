@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.dvh.coverage import Lattice, coverage
-from lymphorisk.dvh.lying import girths_mm, width_law, width_mm
+from lymphorisk.dvh.lying import BENT_SHARE, girths_mm, width_law, width_mm
 from lymphorisk.dvh.stack import Stack
 
 #: Planes closer than this share of the radius are not interpolated: their slabs are flat to 1 % of it.
@@ -195,7 +195,7 @@ class _Planes:
     def curvature(self, k: int, first: int, last: int) -> float:
         """Second derivative of the area that both neighbours of interval k, k+1 agree on. [pixels / mm2]"""
         low, high = max(k - 1, first), min(k + 2, last)
-        law = width_law(self.areas[low : high + 1], self.widths[low : high + 1])
+        law = width_law(self.areas[low : high + 1], self.widths[low : high + 1], BENT_SHARE)
         if law is None:
             return _agreed([self._bends[n - 1] for n in (k, k + 1) if first < n < last])
         # the area's mean over the interval, as the squared width runs, is the line's and a sixth of a bulge

@@ -106,7 +106,7 @@ DOSES = {axis: dose(axis) for axis in (1, 2)}
 def _cases() -> Iterator[tuple[str, float]]:
     for name, body in BODIES.items():
         for step in STEPS:
-            if 1.5 <= body.half_mm / step:
+            if body.half_mm / step >= 1.5:
                 yield name, step
 
 
