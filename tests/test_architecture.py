@@ -23,6 +23,7 @@ ORDER: tuple[frozenset[str], ...] = (
     frozenset({"conditioning", "features"}),
     frozenset({"lymphocyte"}),
     frozenset({"circulation"}),
+    frozenset({"anatomy"}),
     frozenset({"phantom"}),
     frozenset({"dvh"}),
     frozenset({"plan"}),
@@ -48,7 +49,7 @@ OWNERS = {
     "highdicom": {"dicom"},
     "pyarrow": {"train"},
 }
-MODELS = ("plan", "phantom", "dvh", "circulation", "lymphocyte", "conditioning", "features", "literature")
+MODELS = ("plan", "phantom", "anatomy", "dvh", "circulation", "lymphocyte", "conditioning", "features", "literature")
 NO_FILES = (*MODELS,)
 FREE_NUMBERS = {0, 1, 2, 3, 0.5, 100}
 

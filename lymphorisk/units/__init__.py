@@ -7,6 +7,7 @@ from lymphorisk.units.convert import (
     HOURS_PER_DAY,
     ML_PER_L,
     MM3_PER_CM3,
+    MM_PER_CM,
     SECONDS_PER_DAY,
     SECONDS_PER_MINUTE,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "HOURS_PER_DAY",
     "ML_PER_L",
     "MM3_PER_CM3",
+    "MM_PER_CM",
     "QUANTITIES",
     "SECONDS_PER_DAY",
     "SECONDS_PER_MINUTE",

@@ -6,6 +6,7 @@ lymphocyte count [10^9/L] . body height [cm], weight [kg] . shares as fractions 
 
 from __future__ import annotations
 
+MM_PER_CM = 10.0
 MM3_PER_CM3 = 1000.0
 SECONDS_PER_MINUTE = 60.0
 SECONDS_PER_DAY = 86400.0

@@ -1,0 +1,43 @@
+"""The reference bodies put into a patient: doses of organs nobody drew, and of the undrawn parts of drawn ones.
+
+A reference body (`reference`) is fitted to the patient's outline and drawn organs (`landmarks`, `fit`); a small set of
+bodies drawn from the fit's uncertainty (`placement`) is dosed inside the grid and, by distance from the field, outside
+it (`dosed`, `peripheral`). No file is read here and no parameter is looked up: numbers come in.
+"""
+
+from __future__ import annotations
+
+from lymphorisk.anatomy.dosed import DosedBody, Field, dosed_body, field_of, nearest
+from lymphorisk.anatomy.fit import Fit, Residual
+from lymphorisk.anatomy.landmarks import Drawn, drawn_organs
+from lymphorisk.anatomy.outline import Outline, outline_of, outline_of_dose
+from lymphorisk.anatomy.parts import Part, PartRules, part_of
+from lymphorisk.anatomy.peripheral import Peripheral
+from lymphorisk.anatomy.placement import Placed, place
+from lymphorisk.anatomy.prior import Prior, prior_of
+from lymphorisk.anatomy.reference import Reference, reference_body
+
+__all__ = [
+    "DosedBody",
+    "Drawn",
+    "Field",
+    "Fit",
+    "Outline",
+    "Part",
+    "PartRules",
+    "Peripheral",
+    "Placed",
+    "Prior",
+    "Reference",
+    "Residual",
+    "dosed_body",
+    "drawn_organs",
+    "field_of",
+    "nearest",
+    "outline_of",
+    "outline_of_dose",
+    "part_of",
+    "place",
+    "prior_of",
+    "reference_body",
+]

@@ -1,0 +1,125 @@
+"""The reference body in a patient: what landmarks say, what they cannot, and what must not matter."""
+
+from __future__ import annotations
+
+import runpy
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from lymphorisk.absent import Absent
+from lymphorisk.anatomy import Placed, Prior, Reference, place
+
+A = SimpleNamespace(**runpy.run_path(str(Path(__file__).parent / "drawings.py")))
+USUAL, moved, seen = A.USUAL, A.moved, A.seen
+SHIFT = (40.0, -260.0, 1234.0)
+
+
+def middles(placed: Placed, organ: str) -> np.ndarray:
+    return placed.points(organ).mean(axis=1)
+
+
+def test_an_organ_between_its_landmarks_is_found(placed: Placed, man: Reference) -> None:
+    away = middles(placed, "Spleen").mean(axis=0) - man.organs["Spleen"].middle_mm
+    assert np.abs(away).max() < 25.0
+
+
+def test_a_landmark_is_placed_where_it_was_drawn(placed: Placed, man: Reference) -> None:
+    for name in ("Liver", "Heart", "Kidney_L"):
+        away = middles(placed, name).mean(axis=0) - man.organs[name].middle_mm
+        assert np.abs(away).max() < 10.0, name
+
+
+def test_bodies_differ_most_where_nothing_is_drawn(placed: Placed) -> None:
+    near, far = (middles(placed, n)[:, 2].std() for n in ("Spleen", "Bladder"))
+    assert 2.0 < near < far
+
+
+def test_the_same_seed_gives_the_same_bytes(placed: Placed, man: Reference, prior: Prior) -> None:
+    again = place(man, {n: seen(man, n) for n in USUAL}, man.outline, prior, seed=3)
+    assert isinstance(again, Placed)
+    assert again.points("Spleen").tobytes() == placed.points("Spleen").tobytes()
+    other = place(man, {n: seen(man, n) for n in USUAL}, man.outline, prior, seed=4)
+    assert isinstance(other, Placed)
+    assert other.points("Spleen").tobytes() != placed.points("Spleen").tobytes()
+
+
+def test_where_the_origin_lies_does_not_matter(placed: Placed, man: Reference, prior: Prior) -> None:
+    shifted = place(man, {n: seen(man, n, SHIFT) for n in USUAL}, moved(man.outline, SHIFT), prior, seed=3)
+    assert isinstance(shifted, Placed)
+    assert shifted.points("Spleen") - np.array(SHIFT) == pytest.approx(placed.points("Spleen"), abs=0.5)
+
+
+def test_the_order_of_the_structures_does_not_matter(placed: Placed, man: Reference, prior: Prior) -> None:
+    turned = place(man, {n: seen(man, n) for n in reversed(USUAL)}, man.outline, prior, seed=3)
+    assert isinstance(turned, Placed)
+    assert turned.points("Spleen") == pytest.approx(placed.points("Spleen"), abs=0.5)
+
+
+def test_one_organ_far_off_is_left_out_and_named(man: Reference, prior: Prior) -> None:
+    drawn = {n: seen(man, n) for n in USUAL} | {"Liver": seen(man, "Liver", (0.0, 0.0, 180.0))}
+    made = place(man, drawn, man.outline, prior)
+    assert isinstance(made, Placed)
+    assert made.fits[2].left_out == ("Liver",)
+    honest = place(man, {n: seen(man, n) for n in USUAL if n != "Liver"}, man.outline, prior)
+    assert isinstance(honest, Placed)
+    assert middles(made, "Spleen").mean(axis=0) == pytest.approx(middles(honest, "Spleen").mean(axis=0), abs=6.0)
+
+
+def test_a_body_mirrored_left_to_right_is_not_believed(man: Reference, prior: Prior) -> None:
+    def mirrored(name: str):
+        one = seen(man, name)
+        return replace(one, middle_mm=one.middle_mm * [-1, 1, 1], levels_mm=one.levels_mm * [-1, 1, 1])
+
+    made = place(man, {n: mirrored(n) for n in USUAL}, man.outline, prior)
+    assert isinstance(made, Absent)
+    assert "across" in made.reason
+
+
+def test_a_body_upside_down_is_not_believed(man: Reference, prior: Prior) -> None:
+    def turned(name: str):
+        one = seen(man, name)
+        down = np.array([1.0, 1.0, -1.0])
+        return replace(
+            one,
+            low_mm=-one.high_mm,
+            high_mm=-one.low_mm,
+            middle_mm=one.middle_mm * down,
+            levels_mm=one.levels_mm[::-1] * down,
+        )
+
+    assert isinstance(place(man, {n: turned(n) for n in USUAL}, None, prior), Absent)
+
+
+def test_without_any_landmark_there_is_no_level(man: Reference, prior: Prior) -> None:
+    assert isinstance(place(man, {}, man.outline, prior), Absent)
+    assert isinstance(place(man, {"Bowel_Small": seen(man, "Bowel_Small")}, man.outline, prior), Absent)
+
+
+def test_an_end_cut_by_the_scan_is_no_landmark(man: Reference, prior: Prior) -> None:
+    short = replace(seen(man, "Liver"), low_mm=1200.0, cut_low=True)
+    made = place(man, {"Liver": short, "Heart": seen(man, "Heart")}, man.outline, prior)
+    assert isinstance(made, Placed)
+    told = {(r.organ, r.feature) for r in made.fits[2].residuals}
+    assert ("Liver", "highest end") in told
+    assert ("Liver", "lowest end") not in told
+
+
+def test_a_brain_has_its_abdomen_far_below(man: Reference, prior: Prior) -> None:
+    drawn = {n: seen(man, n) for n in ("Brain", "Brainstem", "Eye_L", "Eye_R")}
+    made = place(man, drawn, man.outline, prior)
+    assert isinstance(made, Placed)
+    assert (man.organs["Brain"].low_mm[2] - made.points("Spleen")[..., 2]).min() > 200.0
+
+
+def test_organs_spread_less_than_the_outline_of_a_larger_patient(man: Reference, prior: Prior) -> None:
+    drawn = {n: seen(man, n) for n in ("Femur_Head_L", "Femur_Head_R", "Bladder")}
+    wide = replace(man.outline, half_mm=man.outline.half_mm * 1.4)
+    thin, thick = (place(man, drawn, o, prior) for o in (man.outline, wide))
+    assert isinstance(thin, Placed)
+    assert isinstance(thick, Placed)
+    apart = [float((middles(m, "Kidney_L") - middles(m, "Kidney_R"))[:, 0].mean()) for m in (thin, thick)]
+    assert 1.0 < apart[1] / apart[0] < 1.4
