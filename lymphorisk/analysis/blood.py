@@ -186,7 +186,7 @@ def _lanes(source: Source, doses: Doses, network: Network, weights: Real, i: int
     for compartment in network.names:
         parts = []
         for name, share in doses.compartments.get(compartment, ()):
-            organ = doses.organs[name].per_fraction[i].rebinned(BINS)
+            organ = (doses.rests.get(name) or doses.drawn[name])[i].rebinned(BINS)
             parts.append((share, own.get(name) or lanes_from_distribution(organ, weights.tolist())))
         left = 1.0 - sum(share for share, _ in parts)
         if left > 0.0 or not parts:
@@ -226,7 +226,7 @@ def beam_lanes(source: Source, doses: Doses, i: int) -> dict[str, LaneDose]:
     for name, region in doses.regions.items():
         volume = voxel_volumes(region, grid).reshape(-1)
         inside = np.flatnonzero(volume > 0)
-        wanted = doses.organs[name].per_fraction[i].mean_gy
+        wanted = doses.drawn[name][i].mean_gy
         lane = LaneDose(volume[inside] / volume[inside].sum(), stack[:, inside]) if len(inside) else None
         if lane is None or not lane.mean_gy > 0:
             continue

@@ -100,7 +100,7 @@ def analysis_of(plan: Prepared) -> Analysis:
         attribution=count.organ_share,
         what_ifs=what_ifs,
         findings=distinct(findings),
-        assumptions=assumed(),
+        assumptions=assumed(placed=doses.bodies is not None),
         provenance=Provenance(
             version=__version__,
             parameter_set=parameters.set_id(),
@@ -174,12 +174,16 @@ def distinct(findings: list[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(dict.fromkeys(findings), key=lambda f: order[f.severity]))
 
 
-def assumed() -> tuple[Assumption, ...]:
-    """Every number of the models that has no source, and every one the caller gave."""
+def assumed(placed: bool = False) -> tuple[Assumption, ...]:
+    """Every number of the models that has no source, and every one the caller gave.
+
+    Those of placed organs only where some are; organ by organ their stated spreads are one assumption, written in the
+    parameter file.
+    """
     out = []
-    for topic in ("body", "delivery", "lymphocyte", "circulation"):
+    for topic in ("body", "delivery", "lymphocyte", "circulation", *(("anatomy",) if placed else ())):
         for name, p in parameters.load(topic).items():
-            if p.known in ("assumed", "given"):
+            if p.known in ("assumed", "given") and not name.startswith(("organ.", "extra.")):
                 value = (
                     f"{p.number:g} {p.unit}" if not isinstance(p.value, tuple) else f"{len(p.value)} values {p.unit}"
                 )

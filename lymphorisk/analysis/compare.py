@@ -77,7 +77,7 @@ def compare(first: Analysis, second: Analysis) -> Comparison:
             name,
             first.organs[name].course.mean_gy,
             second.organs[name].course.mean_gy,
-            "surrogate" in (first.organs[name].source, second.organs[name].source),
+            bool({"placed", "diluted"} & {first.organs[name].source, second.organs[name].source}),
         )
         for name in first.organs
         if name in second.organs

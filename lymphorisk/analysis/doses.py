@@ -10,6 +10,17 @@ import numpy as np
 from lymphorisk.absent import Absent
 from lymphorisk.analysis.curves import Curve, Curves
 from lymphorisk.analysis.options import Options
+from lymphorisk.analysis.placed import (
+    TRUNK,
+    Bodies,
+    Makeup,
+    Piece,
+    bodies_of,
+    compartment_mix,
+    made_of,
+    mean_of,
+    sd_ln,
+)
 from lymphorisk.analysis.result import OrganDose
 from lymphorisk.analysis.scale import scale_findings
 from lymphorisk.analysis.source import Source
@@ -19,14 +30,34 @@ from lymphorisk.dvh.regions import Region
 from lymphorisk.errors import MissingOrganError
 from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.organs import Covered, blood_cover, check_volume, load, pool_cover
-from lymphorisk.plan import Phase, Structure
+from lymphorisk.plan import Patient, Phase, Structure
 from lymphorisk.units import ML_PER_L
 
 SURROGATE = rule(
     "LR110",
     "warning",
-    "organ by surrogate",
-    "The organ is not contoured: the body's dose, diluted over the whole body, stands in. The forecast's band widens.",
+    "organ by the diluted body",
+    "The organ is neither contoured nor placed: the body's dose, diluted over the whole body, stands in. "
+    "The forecast's band widens.",
+)
+PLACED = rule(
+    "LR118",
+    "info",
+    "organ placed",
+    "The organ is not contoured: the reference body, fitted to the drawn organs and the outline, says where it lies. "
+    "Its dose differs from body to body of the fit, and the forecast's draws see one body each.",
+)
+NOT_PLACED = rule(
+    "LR119",
+    "warning",
+    "reference body not placed",
+    "The reference body could not be fitted to this patient; the diluted body's dose stands in for organs nobody drew.",
+)
+PART_DRAWN = rule(
+    "LR109",
+    "info",
+    "part of an organ drawn",
+    "A contour ends where the scan ends, or is too short for the organ: it is that part of it, the rest is placed.",
 )
 PARTLY_COVERED = rule(
     "LR111",
@@ -50,7 +81,8 @@ NO_LYMPHOID = rule(
     "LR114",
     "warning",
     "no lymphoid organ contoured",
-    "Spleen, marrow, nodes and bowel are all surrogates: the answer rests on the body's dose alone and is weak.",
+    "None of spleen, marrow, nodes and bowel is contoured: their doses rest on the placed reference body, or on the "
+    "body's dose alone.",
 )
 BONE_BY_CT = rule(
     "LR117",
@@ -68,7 +100,7 @@ PARTS_ONLY = rule(
     "LR115",
     "info",
     "organ by parts",
-    "Only parts of the organ are contoured; the rest of it has the body's diluted dose.",
+    "Only parts of the organ are contoured; the rest of it is placed, or has the body's diluted dose.",
 )
 
 #: Name of the bone found on the CT.
@@ -87,6 +119,10 @@ BLOOD_ORGANS = ("Heart", "Lungs", "A_Aorta", "A_Pulmonary", "V_Venacava_S", "V_V
 #: Blood in the walls of lungs and heart. A contour holds it; the organ doses that blood-flow models publish, and
 #: so a scenario, are those of the blood that passes through: it counts there as not listed.
 WALL_VESSELS = ("bronchial", "coronary")
+#: Sources of organs nobody drew.
+NOT_DRAWN = ("placed", "diluted")
+#: Doses kept of a pool over all placed bodies.
+POOL_BINS = 512
 LYMPHOID = ("spleen", "nodes", "marrow", "gut")
 #: Covered shares closer to one than this are whole: rounding of areas.
 WHOLE = 1e-6
@@ -99,19 +135,31 @@ class Doses:
     Attributes
     ----------
     organs : mapping of str to OrganDose
-        By TG-263 name: contoured organs, and the surrogates of those that matter.
+        By TG-263 name: contoured organs, and those that matter and are placed or diluted.
     targets : tuple of OrganDose
         GTV, CTV, ITV, PTV structures.
     body : tuple of DoseDistribution
-        By phase: the body's dose of one fraction diluted over the whole body, the surrogate. [Gy]
+        By phase: the body's dose of one fraction over the whole body. [Gy]
     pools : mapping of str to tuple of DoseDistribution
         Dose of one fraction of each lymphocyte pool, by phase. [Gy]
     pool_parts : mapping of str to tuple of Covered
         The organs behind each pool, with the share each stands for.
-    surrogates : frozenset of str
+    undrawn : frozenset of str
         Pools of which less than half is contoured.
+    surrogates : frozenset of str
+        Those of them that have the diluted body's dose: their band widens.
     compartments : mapping of str to tuple of (str, float)
         Organs standing for each blood compartment, with the share each one covers.
+    makeup : tuple of mapping of str to Makeup
+        What each pool is made of, in each placed body; one body where none was placed.
+    drawn : mapping of str to tuple of DoseDistribution
+        By phase: dose of one fraction of what is drawn of each contoured organ. [Gy]
+    rests : mapping of str to tuple of DoseDistribution
+        By phase: dose of one fraction of placed organs and undrawn parts that stand for blood compartments. [Gy]
+    pieces : mapping of str to tuple of Piece
+        Where those lie, and by pool where its rest lies.
+    bodies : Bodies or None
+        The placed bodies.
     unmatched : tuple of str
     regions : mapping of str to Region
         What each contoured organ was computed on.
@@ -123,16 +171,42 @@ class Doses:
     body: tuple[DoseDistribution, ...]
     pools: Mapping[str, tuple[DoseDistribution, ...]]
     pool_parts: Mapping[str, tuple[Covered, ...]]
+    undrawn: frozenset[str]
     surrogates: frozenset[str]
     compartments: Mapping[str, tuple[tuple[str, float], ...]]
+    makeup: tuple[Mapping[str, Makeup], ...]
+    drawn: Mapping[str, tuple[DoseDistribution, ...]]
+    rests: Mapping[str, tuple[DoseDistribution, ...]]
+    pieces: Mapping[str, tuple[Piece, ...]]
+    bodies: Bodies | None
     unmatched: tuple[str, ...]
     regions: Mapping[str, Region]
     findings: tuple[Finding, ...]
 
     def of(self, name: str) -> OrganDose | None:
-        """A contoured or given organ; None for a surrogate or an unknown one."""
+        """A contoured or given organ; None for a placed, diluted or unknown one."""
         organ = self.organs.get(name)
-        return None if organ is None or organ.source == "surrogate" else organ
+        return None if organ is None or organ.source in NOT_DRAWN else organ
+
+    def pools_in(self, body: int) -> Mapping[str, tuple[DoseDistribution, ...]]:
+        """Dose of one fraction of each pool in one body, by phase. [Gy]"""
+        return {pool: pool_doses(m, self.drawn) for pool, m in self.makeup[body].items()}
+
+
+def pool_doses(made: Makeup, drawn: Mapping[str, tuple[DoseDistribution, ...]]) -> tuple[DoseDistribution, ...]:
+    """By phase: dose of one fraction of a pool, its drawn organs by share and the rest. [Gy]"""
+    return tuple(mixed(made.covered, drawn, rest, i) for i, rest in enumerate(made.rest))
+
+
+def mean_pools(
+    makeup: tuple[Mapping[str, Makeup], ...], drawn: Mapping[str, tuple[DoseDistribution, ...]]
+) -> dict[str, tuple[DoseDistribution, ...]]:
+    """By pool and phase: dose of one fraction, all bodies alike. [Gy]"""
+    each = [{pool: pool_doses(m, drawn) for pool, m in body.items()} for body in makeup]
+    if len(each) == 1:
+        return each[0]
+    phases = range(len(next(iter(makeup[0].values())).rest))
+    return {pool: tuple(mean_of([b[pool] for b in each], i, POOL_BINS) for i in phases) for pool in each[0]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +227,12 @@ class BodyNumbers:
 
 
 def organ_doses(
-    source: Source, options: Options, network: str, body: BodyNumbers, curves: Curves | None = None
+    source: Source,
+    options: Options,
+    network: str,
+    body: BodyNumbers,
+    curves: Curves | None = None,
+    patient: Patient | None = None,
 ) -> Doses:
     """Doses of all organs of a source, from its curves.
 
@@ -168,8 +247,9 @@ def organ_doses(
     else:
         found = _contoured(source, curves, body)
         _bone_by_ct(source, curves, found, body)
-    whole = _body(source, found, body)
-    return _completed(source, found, whole, options, network, body)
+    bodies = _bodies(source, found, options, patient or source.patient)
+    whole = _body(source, found, body, bodies)
+    return _completed(source, found, whole, bodies, options, network, body)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -340,8 +420,8 @@ def _whole(dvh: DVH) -> DoseDistribution:
     return mixture([(dvh.coverage, inside), (1.0 - dvh.coverage, uniform(float(inside.dose_gy[0])))])
 
 
-def _body(source: Source, found: _Found, body: BodyNumbers) -> tuple[DoseDistribution, ...]:
-    """By phase: the dose of one fraction over the whole body."""
+def _body(source: Source, found: _Found, body: BodyNumbers, bodies: Bodies | None) -> tuple[DoseDistribution, ...]:
+    """By phase: the dose of one fraction over the whole body; outside the scan nothing, or what a placed body gets."""
     phases = source.plan.phases
     if source.given is not None:
         if not all({"*", "Body"} & set(given) for given in source.given):
@@ -351,20 +431,38 @@ def _body(source: Source, found: _Found, body: BodyNumbers) -> tuple[DoseDistrib
     contoured = found.organs.get("Body")
     if contoured is not None and contoured.dvh is not None:
         share = min(contoured.dvh.covered_cm3 / ML_PER_L / body.volume_l, 1.0)
-        return tuple(diluted(d, share) for d in contoured.per_fraction)
+        return tuple(_spread(d, share, bodies, i) for i, d in enumerate(contoured.per_fraction))
     found.findings.append(finding(NO_BODY, "no BODY or External contour", "RTSTRUCT", "contour the body"))
     out = []
-    for phase in phases:
+    for i, phase in enumerate(phases):
         assert phase.dose is not None
         distribution, litres = grid_distribution(phase.dose)
-        out.append(diluted(_per_fraction(distribution, phase), min(litres / body.volume_l, 1.0)))
+        out.append(_spread(_per_fraction(distribution, phase), min(litres / body.volume_l, 1.0), bodies, i))
     return tuple(out)
+
+
+def _spread(inside: DoseDistribution, share: float, bodies: Bodies | None, phase: int) -> DoseDistribution:
+    """A dose inside the scan spread over the whole body."""
+    beyond = None if bodies is None or share == 1.0 else bodies.beyond_scan(phase)
+    return diluted(inside, share) if beyond is None else mixture([(share, inside), (1.0 - share, beyond)])
+
+
+def _bodies(source: Source, found: _Found, options: Options, patient: Patient) -> Bodies | None:
+    """Placed bodies where they are wanted and can be believed."""
+    if source.given is not None or options.missing != "placed":
+        return None
+    made = bodies_of(found.regions, source.plan.phases, patient, options.seed)
+    if isinstance(made, Absent):
+        found.findings.append(finding(NOT_PLACED, made.reason, "RTSTRUCT", "check the names and sides of the organs"))
+        return None
+    return made
 
 
 def _completed(
     source: Source,
     found: _Found,
     whole: tuple[DoseDistribution, ...],
+    bodies: Bodies | None,
     options: Options,
     network: str,
     body: BodyNumbers,
@@ -372,76 +470,195 @@ def _completed(
     organs = dict(found.organs)
     usable = {name for name in organs if name not in found.undecidable}
     findings = found.findings
-    pools: dict[str, tuple[DoseDistribution, ...]] = {"elsewhere": whole}
-    surrogates = set()
+    drawn = {name: organ.per_fraction for name, organ in organs.items()}
+    makeup: dict[str, tuple[Makeup, ...]] = {"elsewhere": (Makeup((), whole),)}
+    undrawn = set()
     cover = dict(pool_cover(usable))
     if found.bone_share:
         cover["marrow"] = (Covered(BONE_CT, found.bone_share[0], stand_in=True),)
     for pool, name in POOL_ORGAN.items():
         covered = cover.get(pool, ())
-        pools[pool] = tuple(mixed(covered, organs, whole[i], i) for i in range(len(whole)))
         share = sum(c.share for c in covered)
         if share < body.pool_share:
-            surrogates.add(pool)
-        if name in usable:
+            undrawn.add(pool)
+        makeup[pool] = _made(name, covered, whole, bodies)
+        if bodies is not None:
+            cover[pool] = _mean_cover(makeup[pool])
+        if name in usable and not _completes(makeup[pool]):
             continue
-        organs[name] = _pool_organ(name, covered, organs, pools[pool], source)
-        if covered:
-            what = f"{name}: {', '.join(c.organ for c in covered)} stand for {100 * share:.0f} % of it"
-            findings.append(finding(PARTS_ONLY, what, name))
-        else:
-            findings.append(_surrogate(name, options))
+        made = mean_pools(_by_body({pool: makeup[pool]}), drawn)[pool]
+        organs[name] = _pool_organ(name, makeup[pool], organs, drawn, made, source, bodies)
+        findings += _told(organs[name], covered, share, bodies, options)
+    cover = {pool: parts for pool, parts in cover.items() if parts}
     blood = {
         compartment: covered
         for compartment, covered in blood_cover(usable, network).items()
         if source.given is None or compartment not in WALL_VESSELS
     }
-    for name in BLOOD_ORGANS:
-        if name in organs and name not in found.undecidable:
+    for name in _judged(usable, bodies):
+        covered = (Covered(name, 1.0),) if name in usable else _drawn_parts(name, usable, bodies)
+        of_organ = _made(name, covered, whole, bodies, each=bool(covered))
+        if name in usable and not _completes(of_organ):
             continue
         inside = load()[name].compartments.get(network, {})
         stand_ins = [c for compartment in inside for c in blood.get(compartment, ()) if c.share >= body.pool_share]
-        if stand_ins:
+        if stand_ins and bodies is None:
             covered = (replace(stand_ins[0], share=1.0),)
-            organs[name] = _pool_organ(name, covered, organs, organs[covered[0].organ].per_fraction, source)
-            continue
-        organs[name] = _pool_organ(name, (), organs, whole, source)
-        findings.append(_surrogate(name, options))
+            of_organ = (Makeup(covered, whole),)
+        made = mean_pools(_by_body({name: of_organ}), drawn)[name]
+        organs[name] = _pool_organ(name, of_organ, organs, drawn, made, source, bodies)
+        if bodies is not None or not stand_ins:
+            findings += _told(organs[name], covered, sum(c.share for c in covered), bodies, options)
     if all(not cover.get(pool) for pool in LYMPHOID) and source.given is None:
         findings.append(
             finding(
                 NO_LYMPHOID, "none of spleen, marrow, nodes, bowel", "RTSTRUCT", "contour them, or map with --organ"
             )
         )
-    compartments = {compartment: tuple((c.organ, c.share) for c in covered) for compartment, covered in blood.items()}
+    by_body = _by_body(makeup)
+    compartments, rests, pieces = _compartments(blood, bodies, whole, network)
     return Doses(
         organs=organs,
         targets=found.targets,
         body=whole,
-        pools=pools,
+        pools=mean_pools(by_body, drawn),
         pool_parts=cover,
-        surrogates=frozenset(surrogates),
+        undrawn=frozenset(undrawn),
+        surrogates=frozenset(undrawn) if bodies is None else frozenset(),
         compartments=compartments,
+        makeup=by_body,
+        drawn=drawn,
+        rests=rests,
+        pieces={**{pool: m[0].pieces for pool, m in makeup.items()}, **pieces},
+        bodies=bodies,
         unmatched=found.unmatched,
         regions=found.regions,
         findings=tuple(findings),
     )
 
 
-def _surrogate(name: str, options: Options) -> Finding:
+def _made(
+    name: str,
+    covered: tuple[Covered, ...],
+    whole: tuple[DoseDistribution, ...],
+    bodies: Bodies | None,
+    *,
+    each: bool = True,
+) -> tuple[Makeup, ...]:
+    """A pool or organ in every placed body; the body's dose is its rest where none is placed or none has it."""
+    mix = None if bodies is None else bodies.mix(name)
+    if bodies is None or mix is None:
+        return (Makeup(covered, whole),)
+    return made_of(bodies, mix, covered, whole, each=each)
+
+
+def _completes(made: tuple[Makeup, ...]) -> bool:
+    """Whether what is drawn leaves something over."""
+    return any(sum(c.share for c in m.covered) < 1.0 - WHOLE for m in made)
+
+
+def _judged(usable: set[str], bodies: Bodies | None) -> tuple[str, ...]:
+    """Organs beside those of the pools: blood-filled ones, drawn or not, and drawn ones that may be parts."""
+    pools = set(POOL_ORGAN.values())
+    blood = tuple(n for n in BLOOD_ORGANS if n not in pools)
+    if bodies is None:
+        return blood
+    known = load()
+    held = [n for n, organ in known.items() if (organ.pool or organ.compartments) and not organ.stands_for]
+    drawn = (n for n in held if n in usable and n not in pools and bodies.mix(n) is not None)
+    return tuple(dict.fromkeys((*blood, TRUNK, *drawn)))
+
+
+def _by_body(makeup: Mapping[str, tuple[Makeup, ...]]) -> tuple[Mapping[str, Makeup], ...]:
+    """Body by body; a pool that is the same in all bodies is given once to each."""
+    count = max(len(m) for m in makeup.values())
+    return tuple({pool: m[b % len(m)] for pool, m in makeup.items()} for b in range(count))
+
+
+def _mean_cover(made: tuple[Makeup, ...]) -> tuple[Covered, ...]:
+    """Drawn organs with the share each stands for, all bodies alike."""
+    return tuple(
+        replace(c, share=float(np.mean([m.covered[k].share for m in made]))) for k, c in enumerate(made[0].covered)
+    )
+
+
+def _drawn_parts(name: str, usable: set[str], bodies: Bodies | None) -> tuple[Covered, ...]:
+    """Drawn parts of an organ that is not drawn itself, by the volume of the reference's."""
+    mix = None if bodies is None else bodies.mix(name)
+    return () if mix is None else tuple(Covered(n, w) for n, w in mix.items() if n in usable)
+
+
+def _compartments(
+    blood: Mapping[str, tuple[Covered, ...]],
+    bodies: Bodies | None,
+    whole: tuple[DoseDistribution, ...],
+    network: str,
+) -> tuple[
+    dict[str, tuple[tuple[str, float], ...]],
+    dict[str, tuple[DoseDistribution, ...]],
+    dict[str, tuple[Piece, ...]],
+]:
+    """Organs standing for each blood compartment with their shares; doses and places of those that are placed."""
+    if bodies is None:
+        return {name: tuple((c.organ, c.share) for c in covered) for name, covered in blood.items()}, {}, {}
+    compartments: dict[str, tuple[tuple[str, float], ...]] = {}
+    rests: dict[str, tuple[DoseDistribution, ...]] = {}
+    pieces: dict[str, tuple[Piece, ...]] = {}
+    known = dict.fromkeys(c for organ in load().values() for c in organ.compartments.get(network, ()))
+    for name in known:
+        covered = blood.get(name, ())
+        mix = compartment_mix(name, bodies)
+        if mix is None:
+            if covered:
+                compartments[name] = tuple((c.organ, c.share) for c in covered)
+            continue
+        (made,) = made_of(bodies, mix, covered, whole, each=False)
+        left = 1.0 - sum(c.share for c in made.covered)
+        parts = [(c.organ, c.share) for c in made.covered if c.share > WHOLE]
+        if left > WHOLE:
+            key = f"{name}, placed"
+            rests[key], pieces[key] = made.rest, made.pieces
+            parts.append((key, left))
+        compartments[name] = tuple(parts)
+    return compartments, rests, pieces
+
+
+def _told(
+    organ: OrganDose, covered: tuple[Covered, ...], share: float, bodies: Bodies | None, options: Options
+) -> list[Finding]:
+    """What is said about an organ that is not drawn as a whole.
+
+    Raises
+    ------
+    MissingOrganError
+        Nothing of it is drawn and the options refuse stand-ins.
+    """
+    name = organ.tg263
+    hint = f"contour it or map it: --organ {name}=ROI"
+    if covered and organ.share < share - WHOLE:
+        what = f"{', '.join(c.organ for c in covered)}: {100 * organ.share:.0f} % of {name}, the rest is placed"
+        return [finding(PART_DRAWN, what, name)]
+    if covered:
+        what = f"{name}: {', '.join(c.organ for c in covered)} stand for {100 * share:.0f} % of it"
+        return [finding(PARTS_ONLY, what, name)]
     if options.missing == "refuse":
         raise MissingOrganError(
             f"{name} is not contoured (or not decidable) and surrogates are refused",
-            f"contour it, map it with --organ {name}=ROI, or allow surrogates with --missing surrogate",
+            f"contour it, map it with --organ {name}=ROI, or allow --missing placed",
         )
-    return finding(SURROGATE, f"{name} has the body's diluted dose", name, f"contour it or map it: --organ {name}=ROI")
+    if bodies is None or organ.source != "placed":
+        return [finding(SURROGATE, f"{name} has the body's diluted dose", name, hint)]
+    return [finding(PLACED, f"{name} by {', '.join(organ.landmarks)}; sd of ln dose {organ.sd_ln:.2f}", name, hint)]
 
 
 def mixed(
-    covered: tuple[Covered, ...], organs: Mapping[str, OrganDose], rest: DoseDistribution, phase: int
+    covered: tuple[Covered, ...],
+    drawn: Mapping[str, tuple[DoseDistribution, ...]],
+    rest: DoseDistribution,
+    phase: int,
 ) -> DoseDistribution:
-    """Dose of one fraction of a pool: its organs by share, the body's dose for the rest."""
-    parts = [(c.share, organs[c.organ].per_fraction[phase]) for c in covered]
+    """Dose of one fraction of a pool: its organs by share, and the rest."""
+    parts = [(c.share, drawn[c.organ][phase]) for c in covered]
     left = 1.0 - sum(share for share, _ in parts)
     if left < WHOLE:
         total = 1.0 - left
@@ -449,20 +666,58 @@ def mixed(
     return mixture([*parts, (left, rest)])
 
 
+def _mean(made: Makeup, drawn: Mapping[str, tuple[DoseDistribution, ...]], scale: list[float]) -> float:
+    """Mean course dose of a pool or organ in one body. [Gy]"""
+    left = 1.0 - sum(c.share for c in made.covered)
+    return sum(
+        f * (sum(c.share * drawn[c.organ][i].mean_gy for c in made.covered) + left * made.rest[i].mean_gy)
+        for i, f in enumerate(scale)
+    )
+
+
 def _pool_organ(
     name: str,
-    covered: tuple[Covered, ...],
+    made: tuple[Makeup, ...],
     organs: Mapping[str, OrganDose],
+    drawn: Mapping[str, tuple[DoseDistribution, ...]],
     per_fraction: tuple[DoseDistribution, ...],
     source: Source,
+    bodies: Bodies | None,
 ) -> OrganDose:
+    """An organ that is not, or not wholly, drawn: what stands for it."""
     phases = source.plan.phases
-    by_phase = [d.scaled(p.fractions * p.rbe_in_dose) for d, p in zip(per_fraction, phases, strict=True)]
+    scale = [p.fractions * p.rbe_in_dose for p in phases]
+    by_phase = [d.scaled(f) for d, f in zip(per_fraction, scale, strict=True)]
     course = summed(by_phase)
     physical = _physical(course, by_phase, phases)
+    covered = _mean_cover(made)
+    share = sum(c.share for c in covered)
     names = tuple(dict.fromkeys(roi for c in covered for roi in organs[c.organ].roi_names))
-    if covered:
-        how = "parts: " + ", ".join(f"{c.organ} {100 * c.share:.0f} %" for c in covered)
-        return OrganDose(name, "derived", names, how, course, physical, per_fraction)
+    placed = bodies is not None and bodies.mix(name) is not None and share < 1.0 - WHOLE
+    landmarks = bodies.landmarks if placed and bodies is not None else ()
+    spread = 0.0
+    if bodies is not None and (mix := bodies.mix(name)) is not None and placed:
+        spread = sd_ln(bodies.dosed.means(mix).sum(axis=0) if not covered else [_mean(m, drawn, scale) for m in made])
     how = "the body's dose diluted over the whole body"
-    return OrganDose(name, "surrogate", (), how, course, physical, per_fraction)
+    if covered:
+        parts = ", ".join(f"{c.organ} {100 * c.share:.0f} %" for c in covered)
+        how = f"parts: {parts}" + (f"; the rest placed by {', '.join(landmarks)}" if placed else "")
+    elif placed:
+        how = f"reference body placed by {', '.join(landmarks)}"
+    kind = "derived" if covered else "placed" if placed else "diluted"
+    own = organs.get(name) if any(c.organ == name for c in covered) else None
+    return OrganDose(
+        name,
+        kind,
+        names,
+        how,
+        course,
+        physical,
+        per_fraction,
+        dvh=None if own is None else own.dvh,
+        volume_cm3=None if own is None else own.volume_cm3,
+        coverage=1.0 if own is None else own.coverage,
+        share=min(share, 1.0) if placed else 1.0,
+        landmarks=landmarks,
+        sd_ln=spread,
+    )

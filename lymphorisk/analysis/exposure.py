@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 
 from lymphorisk import parameters
+from lymphorisk.analysis.doses import Doses
 from lymphorisk.analysis.options import Options
+from lymphorisk.analysis.placed import BODY_BINS
 from lymphorisk.analysis.prepared import Prepared
 from lymphorisk.circulation import MODELS, BloodDose, SurvivalForm
+from lymphorisk.dvh import DoseDistribution
 from lymphorisk.lymphocyte import Course, PhaseExposure, population, survival_sets
 
 #: Name of a caller's own survival model in results.
@@ -53,7 +56,17 @@ def exposure_of(plan: Prepared, blood: BloodDose) -> Course:
                 blood=blood.fraction[i].distribution().rebinned(BINS),
                 pools={pool: parts[i].rebinned(BINS) for pool, parts in plan.doses.pools.items()},
                 surrogate=plan.doses.surrogates,
+                bodies=bodies_met(plan.doses, i),
                 modality=summary.modality,
             )
         )
     return Course(tuple(phases), chemo=plan.patient.chemo or "none")
+
+
+def bodies_met(doses: Doses, phase: int) -> tuple[Mapping[str, DoseDistribution], ...]:
+    """Of each placed body, the pools whose dose of a phase differs between bodies. [Gy]"""
+    if len(doses.makeup) == 1:
+        return ()
+    varied = [pool for pool, m in doses.makeup[0].items() if any(b[pool] is not m for b in doses.makeup)]
+    each = [doses.pools_in(body) for body in range(len(doses.makeup))]
+    return tuple({pool: pools[pool][phase].rebinned(BODY_BINS) for pool in varied} for pools in each)

@@ -11,6 +11,7 @@ from lymphorisk.analysis.chain import people_of
 from lymphorisk.analysis.doses import POOL_ORGAN
 from lymphorisk.analysis.exposure import survival_used
 from lymphorisk.analysis.options import Options, held
+from lymphorisk.analysis.placed import on_grid
 from lymphorisk.analysis.prepared import prepare
 from lymphorisk.circulation.gradient import kill_gradient
 from lymphorisk.dicom import Export
@@ -55,7 +56,7 @@ def killmap(source: str | Path | Export | Scenario, patient: Patient, options: O
     """The kill map of one phase of a plan, for one fraction.
 
     Blood's part comes from the adjoint of the blood engine, each pool's part from -S'(d); what is not
-    contoured is spread over the body.
+    contoured lies where the placed bodies have it, all alike, or is spread over the body.
 
     Raises
     ------
@@ -92,6 +93,15 @@ def killmap(source: str | Path | Export | Scenario, patient: Patient, options: O
             known[name] = Voxels(index, inside, total or float(inside.sum()))
         return known[name]
 
+    def placed(key: str) -> Voxels:
+        bodies, pieces = doses.bodies, doses.pieces.get(key, ())
+        if bodies is None or not pieces:
+            return voxels("Body")
+        if key not in known:
+            index, share_there = on_grid(bodies, pieces, phase)
+            known[key] = Voxels(index, share_there, 1.0)
+        return known[key]
+
     form = survival_used(options)
     gradient = kill_gradient(
         plan.flow.network,
@@ -103,7 +113,9 @@ def killmap(source: str | Path | Export | Scenario, patient: Patient, options: O
     blood = []
     for compartment in gradient.compartments:
         covered = doses.compartments.get(compartment, ())
-        blood += [(compartment, voxels(organ), share) for organ, share in covered]
+        blood += [
+            (compartment, placed(organ) if organ in doses.rests else voxels(organ), share) for organ, share in covered
+        ]
         if (rest := 1.0 - sum(share for _, share in covered)) > 0:
             blood.append((compartment, voxels("Body"), rest))
     shares = people_of(options.survival_model).value
@@ -114,7 +126,7 @@ def killmap(source: str | Path | Export | Scenario, patient: Patient, options: O
         share = shares[f"pool.{pool}"] / total
         pools += [(voxels(c.organ), share * c.share, form) for c in covered_by]
         if (rest := 1.0 - sum(c.share for c in covered_by)) > 0:
-            pools.append((voxels("Body"), share * rest, form))
+            pools.append((placed(pool), share * rest, form))
     one = grid.dose_zyx / (part.fractions * part.rbe_in_dose)
     blood_share = shares["pool.blood"] / total
     per_voxel = kill_map(one.astype(np.float64), blood=blood, gradient=gradient, blood_share=blood_share, pools=pools)

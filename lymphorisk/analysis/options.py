@@ -17,7 +17,7 @@ from lymphorisk.units import checked, quantity
 P = ParamSpec("P")
 R = TypeVar("R")
 
-MISSING = ("surrogate", "refuse")
+MISSING = ("placed", "diluted", "refuse")
 END_CAPS = ("half", "none")
 NETWORKS = (None, "28", "32")
 LINKS = ("uid", "frame", "folder")
@@ -36,8 +36,8 @@ class Options:
     organs : mapping of str to str
         TG-263 name -> ROI name or number, overriding the matching.
     missing : str
-        ``surrogate``: an organ that is not contoured gets the body's diluted dose, with a finding;
-        ``refuse``: it is an error.
+        An organ that is not contoured: ``placed`` by a reference body fitted to the drawn ones (with a finding),
+        given the body's dose ``diluted`` over the whole body (with a finding), or an error (``refuse``).
     end_caps : str
         Volume beyond the outermost contours: ``half`` a spacing or ``none``.
     network : str or None
@@ -79,7 +79,7 @@ class Options:
     """
 
     organs: Mapping[str, str] = field(default_factory=dict)
-    missing: str = "surrogate"
+    missing: str = "placed"
     end_caps: str = "half"
     network: str | None = None
     stages: int | None = None

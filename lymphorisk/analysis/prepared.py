@@ -70,7 +70,7 @@ class Prepared:
     def with_fractions(self, fractions: int) -> Prepared:
         """The same total dose in another number of fractions; the curves stay."""
         course = with_fractions(self.source, fractions)
-        doses = organ_doses(course, self.options, self.network, self.body, self.curves)
+        doses = organ_doses(course, self.options, self.network, self.body, self.curves, self.patient)
         return replace(self, source=course).with_doses(doses)
 
 
@@ -107,7 +107,7 @@ def prepared(course: Source, patient: Patient, options: Options) -> Prepared:
     numbers = parameters.load("circulation")
     body = body_numbers(who)
     curves = Curves(course, options)
-    doses = organ_doses(course, options, network, body, curves)
+    doses = organ_doses(course, options, network, body, curves, who)
     return Prepared(
         source=course,
         options=options,

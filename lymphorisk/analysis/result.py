@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lymphorisk.plan import Patient
     from lymphorisk.predict import Agreement, Explanation, Prediction
 
-SOURCES = ("roi", "derived", "surrogate", "scenario")
+SOURCES = ("roi", "derived", "segmented", "placed", "diluted", "scenario")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +33,12 @@ class OrganDose:
     tg263 : str
         TG-263 name.
     source : str
-        ``roi`` (one structure), ``derived`` (a union or difference of structures), ``surrogate``
-        (not contoured; the body's dose stands in) or ``scenario`` (given as numbers).
+        ``roi`` (one structure), ``derived`` (structures joined, or a drawn part with the rest placed), ``segmented``
+        (a mask), ``placed`` (by the reference body), ``diluted`` (the body's dose stands in) or ``scenario`` (given).
     roi_names : tuple of str
-        As exported; empty for a surrogate.
+        As exported; empty where nothing is drawn.
     how : str
-        Why these ROIs, or which surrogate.
+        Why these ROIs, or what stands in.
     course : DoseDistribution
         Course dose as exported. [Gy]
     physical : DoseDistribution
@@ -46,11 +46,17 @@ class OrganDose:
     per_fraction : tuple of DoseDistribution
         One a phase: dose of one fraction for the lymphocyte models, RBE of the export divided out. [Gy]
     dvh : DVH or None
-        Course DVH; None for a surrogate or a scenario.
+        Course DVH of what is drawn; None where nothing is.
     volume_cm3 : float or None
         Volume of the whole structure. [cm3]
     coverage : float
         Share of the structure inside the dose grid.
+    share : float
+        Share of the organ that is drawn; the rest is placed.
+    landmarks : tuple of str
+        Organs a placement rests on.
+    sd_ln : float
+        sd of the logarithm of the mean dose between placed bodies.
     """
 
     tg263: str
@@ -63,6 +69,9 @@ class OrganDose:
     dvh: DVH | None = None
     volume_cm3: float | None = None
     coverage: float = 1.0
+    share: float = 1.0
+    landmarks: tuple[str, ...] = ()
+    sd_ln: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

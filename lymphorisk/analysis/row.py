@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from lymphorisk.absent import Absent
-from lymphorisk.analysis.doses import POOL_ORGAN
+from lymphorisk.analysis.doses import NOT_DRAWN, POOL_ORGAN
 from lymphorisk.analysis.edic import edic_family
 from lymphorisk.analysis.prepared import Prepared
 from lymphorisk.circulation import BloodDose
@@ -83,8 +83,8 @@ def row_of(plan: Prepared, blood: BloodDose, edic: Mapping[str, float | Absent] 
     """
     doses = plan.doses
     edic = edic or edic_family(doses, plan.source.plan.fractions, plan.body)
-    surrogates = {name for name, organ in doses.organs.items() if organ.source == "surrogate"}
-    surrogates |= {POOL_ORGAN[pool] for pool in doses.surrogates if pool in POOL_ORGAN}
+    surrogates = {name for name, organ in doses.organs.items() if organ.source in NOT_DRAWN}
+    surrogates |= {POOL_ORGAN[pool] for pool in doses.undrawn if pool in POOL_ORGAN}
     volumes = {name: o.volume_cm3 for name, o in doses.organs.items() if o.volume_cm3 is not None}
     if (whole := doses.organs.get("Body")) is not None and whole.source == "scenario":
         volumes["Body"] = plan.body.volume_l * ML_PER_L

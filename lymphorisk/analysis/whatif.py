@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lymphorisk.analysis.doses import POOL_ORGAN, Doses, mixed
+from lymphorisk.analysis.doses import POOL_ORGAN, Doses, mean_pools
 from lymphorisk.dvh import DoseDistribution, uniform
 from lymphorisk.errors import ScenarioError
 from lymphorisk.organs import load, organ_name
@@ -82,16 +82,23 @@ def changed(doses: Doses, change: Change, phases: tuple[Phase, ...]) -> Doses:
     def new(d: tuple[DoseDistribution, ...]) -> tuple[DoseDistribution, ...]:
         return tuple(apply(one, phase) for one, phase in zip(d, phases, strict=True))
 
+    drawn = {n: new(d) if n in touched else d for n, d in doses.drawn.items()}
     organs = {n: replace(o, per_fraction=new(o.per_fraction)) if n in touched else o for n, o in doses.organs.items()}
-    pools = dict(doses.pools)
-    for name, covered in doses.pool_parts.items():
-        if name == pool:
-            pools[name] = new(pools[name])
-        elif touched & {c.organ for c in covered}:
-            pools[name] = tuple(mixed(covered, organs, doses.body[i], i) for i in range(len(phases)))
-    if pool is not None and pool not in doses.pool_parts:
-        pools[pool] = new(pools[pool])
-    return replace(doses, organs=organs, pools=pools)
+    makeup = tuple(
+        {name: replace(m, rest=new(m.rest)) if name == pool else m for name, m in body.items()} for body in doses.makeup
+    )
+    if pool is not None:
+        # a whole pool is changed: what is drawn of it, in whatever organ, with the rest
+        drawn |= {c.organ: new(doses.drawn[c.organ]) for body in makeup for c in body[pool].covered}
+    rests = {n: new(d) if n in rests_of(doses, change.organ) else d for n, d in doses.rests.items()}
+    return replace(doses, organs=organs, drawn=drawn, makeup=makeup, rests=rests, pools=mean_pools(makeup, drawn))
+
+
+def rests_of(doses: Doses, organ: str) -> frozenset[str]:
+    """Placed shares of blood compartments that lie wholly in an organ."""
+    held = load()[organ].compartments if organ in load() else {}
+    whole = {c for network in held.values() for c, share in network.items() if share == 1.0}
+    return frozenset(key for c in whole for key, _ in doses.compartments.get(c, ()) if key in doses.rests)
 
 
 def inside(name: str, whole: str) -> bool:

@@ -53,8 +53,8 @@ PLAN = (
     click.option("--organ", "organs", multiple=True, metavar="TG263=ROI", help="Map an organ to a ROI name or number."),
     click.option(
         "--missing",
-        type=click.Choice(["surrogate", "refuse"]),
-        default="surrogate",
+        type=click.Choice(["placed", "diluted", "refuse"]),
+        default="placed",
         show_default=True,
         help="What an organ without contours gets.",
     ),

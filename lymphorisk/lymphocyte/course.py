@@ -33,6 +33,9 @@ class PhaseExposure:
         Pools whose distribution stands in for a structure that was not contoured.
     modality : str
         ``proton`` lets the relative effectiveness of protons vary within its range.
+    bodies : tuple of mapping of str to DoseDistribution
+        Of each body that a placement of undrawn organs allows: the pools whose dose differs there [Gy]. Each draw of
+        an ensemble lives in one of them; without any, all draws meet `pools`.
     """
 
     times_d: NDArray[np.float64]
@@ -40,6 +43,7 @@ class PhaseExposure:
     pools: Mapping[str, DoseDistribution]
     surrogate: frozenset[str] = frozenset()
     modality: str = "photon"
+    bodies: tuple[Mapping[str, DoseDistribution], ...] = ()
 
     def __post_init__(self) -> None:
         times = np.asarray(self.times_d, dtype=np.float64)
@@ -52,7 +56,8 @@ class PhaseExposure:
                 f"no dose for the lymphocytes of: {', '.join(missing)}",
                 "give each pool a distribution, or a named surrogate; no dose at all is uniform(0)",
             )
-        if unknown := [p for p in (*self.pools, *self.surrogate) if p not in POOLS]:
+        named = (*self.pools, *self.surrogate, *(pool for body in self.bodies for pool in body))
+        if unknown := [p for p in named if p not in POOLS]:
             raise ScenarioError(f"unknown lymphocyte pool {unknown[0]!r}", f"use {', '.join(POOLS)}")
         if self.modality not in MODALITIES:
             raise ScenarioError(f"modality {self.modality!r} is not one of {', '.join(MODALITIES)}")
@@ -154,6 +159,9 @@ class Course:
                     "surrogate": sorted(phase.surrogate),
                     "dose_gy": {p: phase.distribution(p).dose_gy.tolist() for p in POOLS},
                     "share": {p: phase.distribution(p).share.tolist() for p in POOLS},
+                    "bodies": [
+                        {p: [d.dose_gy.tolist(), d.share.tolist()] for p, d in body.items()} for body in phase.bodies
+                    ],
                 }
                 for phase in self.phases
             ],
@@ -168,16 +176,16 @@ def course_from_dict(table: Mapping[str, Any]) -> Course:
     """The course that `Course.to_dict` wrote."""
     phases = []
     for row in table["phases"]:
-        dose = {
-            p: DoseDistribution(
-                np.asarray(row["dose_gy"][p], dtype=np.float64), np.asarray(row["share"][p], dtype=np.float64)
-            )
-            for p in POOLS
-        }
+        dose = {p: _distribution(row["dose_gy"][p], row["share"][p]) for p in POOLS}
         blood = dose.pop("blood")
         phases.append(
             PhaseExposure(
-                np.asarray(row["times_d"], dtype=np.float64), blood, dose, frozenset(row["surrogate"]), row["modality"]
+                np.asarray(row["times_d"], dtype=np.float64),
+                blood,
+                dose,
+                frozenset(row["surrogate"]),
+                row["modality"],
+                tuple({p: _distribution(*pair) for p, pair in body.items()} for body in row.get("bodies", ())),
             )
         )
     drugs = tuple(
@@ -186,11 +194,16 @@ def course_from_dict(table: Mapping[str, Any]) -> Course:
     return Course(tuple(phases), table["chemo"], drugs)
 
 
+def _distribution(dose_gy: list[float], share: list[float]) -> DoseDistribution:
+    return DoseDistribution(np.asarray(dose_gy, dtype=np.float64), np.asarray(share, dtype=np.float64))
+
+
 def mapped(course: Course, change: Mapping[str, Any], pools: Iterable[str] = POOLS) -> Course:
     """The course with every distribution of `pools` passed through ``change[pool](distribution)`` where given."""
     phases = []
     for phase in course.phases:
         new = {p: change[p](phase.distribution(p)) if p in change else phase.distribution(p) for p in pools}
         blood = new.pop("blood")
-        phases.append(replace(phase, blood=blood, pools=new))
+        bodies = tuple({p: change[p](d) if p in change else d for p, d in body.items()} for body in phase.bodies)
+        phases.append(replace(phase, blood=blood, pools=new, bodies=bodies))
     return replace(course, phases=tuple(phases))

@@ -379,6 +379,9 @@ def ensemble_id(course: Course, baseline_alc: float, people: Population, *rest: 
             digest.update(phase.distribution(pool).dose_gy.tobytes())
             digest.update(phase.distribution(pool).share.tobytes())
         digest.update(repr((sorted(phase.surrogate), phase.modality)).encode())
+        for body in phase.bodies:
+            for pool, dose in body.items():
+                digest.update(pool.encode() + dose.dose_gy.tobytes() + dose.share.tobytes())
     digest.update(repr((course.chemo, course.drugs, baseline_alc, rest)).encode())
     digest.update(repr((dict(people.value), dict(people.low), dict(people.high), people.survival)).encode())
     if people.posterior is not None:

@@ -111,11 +111,37 @@ def pool_log_kill(phase: PhaseExposure, draws: Draws, people: Population) -> NDA
     sensitivity = draws.patient("sensitivity", draws.values["spread.sensitivity"])
     out = np.empty((draws.size, len(POOLS)))
     for i, pool in enumerate(POOLS):
-        killed = kills(phase.distribution(pool), *terms, dose_factor=factor)
+        killed = _killed(phase, pool, terms, factor, draws.size)
         out[:, i] = -np.log1p(-np.minimum(killed, KILL_MAX)) * sensitivity
         if pool in phase.surrogate:
             out[:, i] *= draws.patient(f"surrogate.{pool}", people.value["spread.surrogate"])
     return out
+
+
+def _killed(
+    phase: PhaseExposure,
+    pool: str,
+    terms: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
+    factor: NDArray[np.float64] | None,
+    size: int,
+) -> NDArray[np.float64]:
+    """Share of a pool one fraction kills in every draw, each in its body, shape (n,); a lone draw meets the mean."""
+    weights, alphas, betas = terms
+    if size == 1 or not phase.bodies or pool not in phase.bodies[0]:
+        return kills(phase.distribution(pool), weights, alphas, betas, dose_factor=factor)
+    out = np.empty(size)
+    lives_in = body_of_draw(size, len(phase.bodies))
+    for body, doses in enumerate(phase.bodies):
+        own = lives_in == body
+        if own.any():
+            mine = None if factor is None else factor[own]
+            out[own] = kills(doses[pool], weights[own], alphas[own], betas[own], dose_factor=mine)
+    return out
+
+
+def body_of_draw(size: int, bodies: int) -> NDArray[np.intp]:
+    """Which body each draw lives in: shuffled, because draws of a sequence are not in random order."""
+    return np.asarray(np.random.default_rng(size).permutation(size) % bodies, dtype=np.intp)
 
 
 def unexplained(phase: PhaseExposure, draws: Draws) -> NDArray[np.float64]:

@@ -35,6 +35,7 @@ from lymphorisk.report.svg import Drawing
 from lymphorisk.report.table import Cell, Column, Table, tabled
 from lymphorisk.report.wording import (
     SOURCE_LABELS,
+    STANDS_IN,
     TEXT_MAX,
     chance,
     days,
@@ -381,7 +382,7 @@ def share_at_or_above(o: OrganDose, gray: float) -> float:
 
     Of the DVH where the organ has one, as the JSON gives it; of the doses it was given otherwise.
     """
-    if isinstance(o.dvh, DVH):
+    if isinstance(o.dvh, DVH) and o.share == 1.0:
         value = float(metric(o.dvh, f"V{gray:g}Gy[%]"))
     else:
         value = 100 * float(o.course.share[o.course.dose_gy >= gray].sum())
@@ -394,7 +395,7 @@ def highest_gy(o: OrganDose) -> float:
 
 
 def _from(o: OrganDose) -> Cell:
-    named = short(", ".join(o.roi_names), 120) or ("body's dose, diluted" if o.source == "surrogate" else NONE)
+    named = short(", ".join(o.roi_names), 120) or STANDS_IN.get(o.source, NONE)
     return Cell(named, hint=short(o.how, TEXT_MAX))
 
 

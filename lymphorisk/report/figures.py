@@ -15,7 +15,17 @@ from lymphorisk.organs import load
 from lymphorisk.organs.compartments import by_organ
 from lymphorisk.report.legend import NARROW, WIDE, Entry, legend, legend_height, letter
 from lymphorisk.report.svg import Drawing, Plot, Scale, Trace, log_ticks, nice_ticks, round_up, text_width
-from lymphorisk.report.wording import GRADE_EDGES, POOL_LABELS, chance, digits, model_name, percent, plural, short
+from lymphorisk.report.wording import (
+    GRADE_EDGES,
+    NOBODY_DREW,
+    POOL_LABELS,
+    chance,
+    digits,
+    model_name,
+    percent,
+    plural,
+    short,
+)
 
 if TYPE_CHECKING:
     from lymphorisk.analysis import Analysis, OrganDose
@@ -171,7 +181,7 @@ def nadir_mark(d: Drawing, f: AlcForecast, x: Scale, y: Scale, until: float) -> 
 
 def dvh_figure(a: Analysis, width: int = WIDE) -> Drawing | None:
     """Cumulative DVHs of the course, lymphoid organs left, blood-filled organs right; None without any."""
-    known = {name: o for name, o in a.organs.items() if o.source != "surrogate" and o.course.dose_gy[-1] > 0}
+    known = {name: o for name, o in a.organs.items() if o.source not in NOBODY_DREW and o.course.dose_gy[-1] > 0}
     left = _chosen(known, LYMPHOID, ("spleen", "nodes", "marrow", "gut", "thymus"))
     right = _chosen({n: o for n, o in known.items() if n not in left}, BLOOD_FILLED, ())
     panels = [(t, p) for t, p in (("Lymphoid organs", left), ("Blood-filled organs", right)) if p]

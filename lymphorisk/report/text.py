@@ -142,11 +142,11 @@ def _forecast(a: Analysis) -> list[str]:
 
 def _organs(a: Analysis) -> list[str]:
     named = in_reading_order(a.organs)
-    drawn = [a.organs[name] for name in named if a.organs[name].source != "surrogate"]
-    standing_in = [short(name, NAME_WIDTH) for name in named if a.organs[name].source == "surrogate"]
+    drawn = [a.organs[name] for name in named if a.organs[name].source != "diluted"]
+    standing_in = [short(name, NAME_WIDTH) for name in named if a.organs[name].source == "diluted"]
     out = ["ORGAN DOSES, course", *text_lines(organs([*drawn, *a.targets], TERMINAL))]
     if standing_in:
-        out += _wrapped(f"surrogates (the body's dose, diluted): {', '.join(standing_in)}")
+        out += _wrapped(f"not drawn (the body's dose, diluted): {', '.join(standing_in)}")
     return out
 
 

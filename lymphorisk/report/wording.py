@@ -27,7 +27,18 @@ POOL_LABELS = {
     "chemo": "Chemotherapy",
     "drugs": "Drugs",
 }
-SOURCE_LABELS = {"roi": "contour", "derived": "derived", "surrogate": "surrogate", "scenario": "given"}
+SOURCE_LABELS = {
+    "roi": "contour",
+    "derived": "derived",
+    "segmented": "segmented",
+    "placed": "placed",
+    "diluted": "diluted body",
+    "scenario": "given",
+}
+#: What stands for an organ nobody drew, in words.
+STANDS_IN = {"placed": "reference body, placed", "diluted": "body's dose, diluted"}
+#: Sources of organs nobody drew.
+NOBODY_DREW = tuple(STANDS_IN)
 GRADE_EDGES = {"2": 0.8, "3": 0.5, "4": 0.2}
 SIMULATED = "The trained predictor learned from simulated patients."
 
@@ -142,6 +153,6 @@ def in_reading_order(organs: Mapping[str, OrganDose]) -> list[str]:
 
     def place(name: str) -> tuple[bool, int, str]:
         rank = READING_ORDER.index(name) if name in READING_ORDER else len(READING_ORDER)
-        return organs[name].source == "surrogate", rank, name
+        return organs[name].source in NOBODY_DREW, rank, name
 
     return sorted(organs, key=place)

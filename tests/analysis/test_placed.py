@@ -1,0 +1,168 @@
+"""Organs nobody drew, in a plan: placed, completed, diluted or refused, and never silent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lymphorisk.absent import Absent
+from lymphorisk.analysis.exposure import blood_dose_of, exposure_of
+from lymphorisk.analysis.options import Options
+from lymphorisk.analysis.placed import Bodies, bodies_of, mix_of
+from lymphorisk.analysis.prepared import Prepared, prepare
+from lymphorisk.dicom import Export, read_export
+from lymphorisk.errors import MissingOrganError
+from lymphorisk.lymphocyte.course import course_from_dict
+from lymphorisk.lymphocyte.realisation import body_of_draw
+from lymphorisk.organs import match
+from lymphorisk.plan import Patient, Structure
+
+CLINICAL = ("Body", "Lung_L", "Lung_R", "Heart", "Esophagus", "SpinalCord")
+
+
+def cut(export: Export, names: tuple[str, ...]) -> Export:
+    kept = tuple(s for s in export.plan.structures if s.name in names or s.rt_type in ("PTV", "GTV"))
+    return replace(export, plan=replace(export.plan, structures=kept))
+
+
+@pytest.fixture(scope="module")
+def lung(rtplans: Path) -> Export:
+    return read_export(rtplans / "lung")
+
+
+@pytest.fixture(scope="module")
+def full(lung: Export) -> Prepared:
+    return prepare(lung)
+
+
+@pytest.fixture(scope="module")
+def clinical(lung: Export) -> Prepared:
+    return prepare(cut(lung, CLINICAL))
+
+
+def test_what_is_not_drawn_is_placed_near_its_dose(clinical: Prepared, full: Prepared) -> None:
+    for name, within in (("Spleen", 0.5), ("LN", 0.35), ("BoneMarrow", 0.35), ("A_Aorta", 0.35), ("Liver", 0.6)):
+        placed, true = clinical.doses.organs[name], full.doses.organs[name]
+        assert placed.source == "placed", name
+        assert abs(np.log(placed.course.mean_gy / true.course.mean_gy)) < within, name
+
+
+def test_a_placed_organ_names_its_landmarks_and_its_error(clinical: Prepared) -> None:
+    spleen = clinical.doses.organs["Spleen"]
+    assert {"Lung_L", "Lung_R", "Heart"} <= set(spleen.landmarks)
+    assert 0.0 < spleen.sd_ln < 2.0
+    assert any(f.code == "LR118" and "Spleen" in f.what for f in clinical.doses.findings)
+    assert not clinical.doses.surrogates
+    assert {"spleen", "nodes"} <= clinical.doses.undrawn
+
+
+def test_a_contour_that_ends_with_the_scan_is_a_part(full: Prepared) -> None:
+    liver, heart = full.doses.organs["Liver"], full.doses.organs["Heart"]
+    assert liver.source == "derived"
+    assert 0.5 < liver.share < 1.0
+    assert liver.dvh is not None
+    assert liver.course.mean_gy < liver.dvh.mean_gy
+    assert (heart.source, heart.share) == ("roi", 1.0)
+    assert any(f.code == "LR109" and "Liver" in f.what for f in full.doses.findings)
+
+
+def test_named_parts_keep_their_shares(full: Prepared) -> None:
+    parts = {c.organ: c.share for c in full.doses.pool_parts["nodes"]}
+    assert parts["LN_Mediastinals"] == pytest.approx(0.13, abs=0.01)
+
+
+def test_every_pool_is_whole_in_every_body(clinical: Prepared) -> None:
+    doses = clinical.doses
+    assert len(doses.makeup) == doses.bodies.count
+    for body in range(len(doses.makeup)):
+        for pool, by_phase in doses.pools_in(body).items():
+            assert by_phase[0].share.sum() == pytest.approx(1.0), pool
+    means = [doses.pools_in(b)["nodes"][0].mean_gy for b in range(len(doses.makeup))]
+    assert np.std(means) > 0
+    assert doses.pools["nodes"][0].mean_gy == pytest.approx(np.mean(means), rel=1e-3)
+
+
+def test_the_draws_see_the_bodies_and_a_saved_course_keeps_them(clinical: Prepared) -> None:
+    course = exposure_of(clinical, blood_dose_of(clinical))
+    assert len(course.phases[0].bodies) == clinical.doses.bodies.count
+    again = course_from_dict(course.to_dict())
+    assert again.to_dict() == course.to_dict()
+
+
+def test_draws_are_shared_out_evenly_between_bodies() -> None:
+    counts = np.bincount(body_of_draw(512, 12))
+    assert counts.min() >= 42
+    assert counts.max() <= 43
+
+
+def test_the_same_seed_is_the_same_dose_and_another_is_another(lung: Export, clinical: Prepared) -> None:
+    few = cut(lung, CLINICAL)
+    again, other = (prepare(few, options=Options(seed=s)) for s in (Options().seed, 7))
+    spleen = [p.doses.organs["Spleen"].course for p in (clinical, again, other)]
+    assert spleen[0].dose_gy.tobytes() == spleen[1].dose_gy.tobytes()
+    assert spleen[0].dose_gy.tobytes() != spleen[2].dose_gy.tobytes()
+
+
+def test_the_diluted_body_remains(lung: Export) -> None:
+    doses = prepare(cut(lung, CLINICAL), options=Options(missing="diluted")).doses
+    assert doses.organs["Spleen"].source == "diluted"
+    assert "spleen" in doses.surrogates
+    assert len(doses.makeup) == 1
+
+
+def test_refusal_remains(lung: Export) -> None:
+    with pytest.raises(MissingOrganError):
+        prepare(cut(lung, CLINICAL), options=Options(missing="refuse"))
+
+
+def test_a_plan_without_landmarks_says_so_and_is_diluted(lung: Export) -> None:
+    doses = prepare(cut(lung, ("Body",))).doses
+    assert "LR119" in {f.code for f in doses.findings}
+    assert doses.organs["Spleen"].source == "diluted"
+
+
+def test_mirrored_names_are_not_believed(lung: Export) -> None:
+    swap = {"Lung_L": "Lung_R", "Lung_R": "Lung_L"}
+    kept = cut(lung, ("Body", *swap))
+    turned = tuple(replace(s, name=swap.get(s.name, s.name)) for s in kept.plan.structures)
+    doses = prepare(replace(kept, plan=replace(kept.plan, structures=turned))).doses
+    assert "LR119" in {f.code for f in doses.findings}
+
+
+def bodies(export: Export) -> Bodies | Absent:
+    regions: Mapping[str, Structure] = {n: m.region for n, m in match(export.plan.structures).organs.items()}
+    return bodies_of(regions, export.plan.phases, Patient(sex="M"), 1)
+
+
+def test_moving_the_whole_plan_changes_no_dose(lung: Export) -> None:
+    few = cut(lung, CLINICAL)
+    by = np.array([31.0, -412.0, 2000.5])
+    dose = few.plan.phases[0].dose
+    frame = replace(dose.frame, origin_mm=dose.origin_mm + by)
+    moved = replace(
+        few.plan,
+        phases=(replace(few.plan.phases[0], dose=replace_grid(dose, frame)),),
+        structures=tuple(replace(s, contours_mm=tuple(c + by for c in s.contours_mm)) for s in few.plan.structures),
+    )
+    here, there = bodies(few), bodies(replace(few, plan=moved))
+    assert isinstance(here, Bodies)
+    assert isinstance(there, Bodies)
+    for organ in ("Spleen", "LN_Mediastinals", "VB_T", "Liver"):
+        assert there.dosed.means({organ: 1.0}) == pytest.approx(here.dosed.means({organ: 1.0}), rel=0.01), organ
+
+
+def replace_grid(dose, frame):
+    return type(dose)(dose.dose_zyx.copy(), frame)
+
+
+def test_mixes_are_whole() -> None:
+    known = dict.fromkeys(
+        ("Skull", "Ribs", "VB_T", "VB_L", "Lung_L", "Lung_R", "Bowel_Small", "Duodenum", "Bowel_Large")
+    )
+    for organ in ("BoneMarrow", "Lungs", "Bowel", "Bag_Bowel", "Lungs-GTV"):
+        assert sum(mix_of(organ, known).values()) == pytest.approx(1.0), organ
+    assert mix_of("Bowel", known)["Bowel_Large"] == pytest.approx(0.25)
