@@ -5,7 +5,7 @@ REPORT := demo-report.html
 
 T ?=
 
-.PHONY: help demo test slow lint types docs fixtures model calibrate bench bench-dvh bench-blood clean
+.PHONY: help demo test slow lint types docs fixtures model calibrate bench bench-dvh bench-blood bench-anatomy clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -62,6 +62,9 @@ bench-dvh: $(VENV)/.dev
 
 bench-blood: $(VENV)/.dev
 	$(BIN)/python benchmarks/bench_blood.py
+
+bench-anatomy: $(VENV)/.dev
+	$(BIN)/python benchmarks/bench_anatomy.py $(if $(EXPORT),--real $(EXPORT))
 
 bench: bench-dvh bench-blood ## all benchmarks, ratios against peers
 	$(BIN)/python benchmarks/bench_conditioning.py
