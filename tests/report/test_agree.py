@@ -89,7 +89,7 @@ def expected(name: str, o: dict[str, Any], share: dict[str, float]) -> dict[str,
     return {
         "Organ (TG-263)": name,
         "Source": SOURCE_LABELS[o["source"]],
-        "From": ", ".join(o["roi"]) or ("body's dose, diluted" if o["source"] == "surrogate" else "–"),
+        "From": ", ".join(o["roi"]) or ("body's dose, diluted" if o["source"] == "diluted" else "–"),
         "cm³": digits(o["volume_cm3"], 4),
         "in grid %": f"{100 * o['coverage']:.0f}" if o["source"] in ("roi", "derived") else "–",
         "Mean Gy": digits(o["mean_gy"]),
@@ -133,7 +133,7 @@ def test_the_page_shows_the_json_organ_by_organ(drawn: Analysis, page: str, plai
 def test_the_text_shows_the_json_organ_by_organ(drawn: Analysis, plain: dict[str, Any]) -> None:
     shown = text_rows(text.render(drawn), "ORGAN DOSES, course")
     assert list(shown[0]) == TERMINAL
-    wanted = {row["Organ (TG-263)"]: row for row in all_expected(drawn, plain) if row["Source"] != "surrogate"}
+    wanted = {row["Organ (TG-263)"]: row for row in all_expected(drawn, plain) if row["Source"] != "diluted body"}
     assert {row["Organ (TG-263)"] for row in shown} == set(wanted)
     for row in shown:
         assert row == {head: wanted[row["Organ (TG-263)"]][head] for head in TERMINAL}
@@ -149,8 +149,8 @@ def test_surrogates_come_last_and_targets_after_all(page: str) -> None:
     sources = [row["Source"] for row in html_rows(page, ORGANS)]
     assert sources[-1] == "contour"
     organs = sources[:-1]
-    assert organs == sorted(organs, key=lambda s: s == "surrogate")
-    assert "surrogate" in organs
+    assert organs == sorted(organs, key=lambda s: s == "diluted body")
+    assert "diluted body" in organs
 
 
 def test_every_table_reaches_page_and_pdf_cell_by_cell(made: Document, page: str, printed: str) -> None:
