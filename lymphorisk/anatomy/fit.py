@@ -20,6 +20,8 @@ Real = NDArray[np.float64]
 
 #: Added to covariances so that their factors exist; far below a tenth of a millimetre. [mm2]
 JITTER = 1e-6
+#: States are kept to a ten-thousandth of a millimetre: the last bits of linear algebra differ from run to run.
+DECIMALS = 4
 #: At least this many landmarks stay: one cannot contradict itself.
 FEWEST = 2
 
@@ -79,7 +81,7 @@ class Fit:
         root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
         half = rng.standard_normal(((count + 1) // 2, n))
         both = np.stack([half, -half], axis=1).reshape(-1, n)[:count]
-        return np.asarray(self.mean + both @ root.T)
+        return np.round(self.mean + both @ root.T, DECIMALS)
 
 
 def fitted(prior_mean: Real, prior_covariance: Real, seen: Sequence[Observation], *, far: float) -> Fit:
@@ -113,7 +115,7 @@ def fitted(prior_mean: Real, prior_covariance: Real, seen: Sequence[Observation]
         for o, a, s in zip(used, away, sd, strict=True)
     ]
     mean, covariance = _posterior(prior_mean, prior_covariance, used)
-    return Fit(mean, covariance, (*kept, *dropped))
+    return Fit(np.round(mean, DECIMALS), covariance, (*kept, *dropped))
 
 
 def _matrices(seen: Sequence[Observation]) -> tuple[Real, Real, Real]:
