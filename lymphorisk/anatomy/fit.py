@@ -81,7 +81,7 @@ class Fit:
         root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
         half = rng.standard_normal(((count + 1) // 2, n))
         both = np.stack([half, -half], axis=1).reshape(-1, n)[:count]
-        return np.round(self.mean + both @ root.T, DECIMALS)
+        return np.asarray(np.round(self.mean + both @ root.T, DECIMALS))
 
 
 def fitted(prior_mean: Real, prior_covariance: Real, seen: Sequence[Observation], *, far: float) -> Fit:
