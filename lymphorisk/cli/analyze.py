@@ -22,7 +22,7 @@ from lymphorisk.cli.options import (
     with_options,
 )
 from lymphorisk.cli.output import SAFETY, Audit, emit, finish, outputs_of, provenance_of, working
-from lymphorisk.cli.reporting import report_option
+from lymphorisk.cli.reporting import INTERACTIVE, page_wanted, report_option
 from lymphorisk.outputs.kinds import report_kind
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 @with_options(PATIENT, PLAN, BLOOD, FORECAST)
 @click.option("--what-if", "what_if", multiple=True, metavar="CHANGE", help="Spleen-5Gy, LN=0Gy, fractions=15.")
 @report_option("Write the report: one HTML file, or a .pdf.")
+@INTERACTIVE
 @click.option("--curves", is_flag=True, help="Keep the DVHs in the JSON result, so that `check RESULT.json` can judge.")
 @click.option("--curve", "more_curves", multiple=True, metavar="NAME", help="Keep one more, such as Lungs-GTV; repeat.")
 @click.option("--shap-plots", is_flag=True, help="Waterfall and beeswarm drawn by shap in the HTML report.")
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 def analyze(
     export: Path,
     report: Path | None,
+    interactive: bool,
     out: Path | None,
     audit: Path | None,
     audit_key: Path | None,
@@ -65,6 +67,8 @@ def analyze(
     """
     if given["shap_plots"] and (report is None or report.suffix.lower() == ".pdf"):
         raise click.UsageError("--shap-plots needs --report with an HTML file to draw into")
+    if interactive:
+        page_wanted(report, "--interactive")
     outputs = outputs_of(given, export)
     outputs.expect(report, report_kind(report) if report else "page")
     outputs.expect(out, "analyze")
@@ -86,7 +90,8 @@ def analyze(
     identity = (read.phi.name, read.phi.id) if show_phi and isinstance(read, Export) else None
     with outputs:
         if report is not None:
-            outputs.add(report, formats.written(report, content.report(result, identity, written=stamp(dated))))
+            made = content.report(result, identity, written=stamp(dated))
+            outputs.add(report, formats.written(report, made, interactive=interactive))
         archive.add(read, result, identity=identity)
         saved = render(result, identity=identity, curves=kept) if out is not None or as_json else ""
         if out is not None:

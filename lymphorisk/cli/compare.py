@@ -9,21 +9,24 @@ import click
 
 from lymphorisk.cli.options import BLOOD, FORECAST, JSON, PATIENT, PLAN, options_of, patient_of, with_options
 from lymphorisk.cli.output import SAFETY, emit, finish, outputs_of, working
-from lymphorisk.cli.reporting import report_option
+from lymphorisk.cli.reporting import INTERACTIVE, page_wanted, report_option
 
 
 @click.command()
 @click.argument("exports", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @with_options(PATIENT, PLAN, BLOOD, FORECAST, SAFETY)
 @report_option("Write a report with the overlays: .html or .pdf.")
+@INTERACTIVE
 @JSON
-def compare(exports: tuple[Path, ...], report: Path | None, as_json: bool, **given: Any) -> None:
+def compare(exports: tuple[Path, ...], report: Path | None, interactive: bool, as_json: bool, **given: Any) -> None:
     """Plans side by side for one patient: dose, blood, forecast and risk; what changed and why.
 
     The first EXPORT is what the others are compared with.
     """
     if len(exports) == 1:
         raise click.UsageError("give at least two exports")
+    if interactive:
+        page_wanted(report, "--interactive")
     outputs = outputs_of(given, *exports)
     outputs.expect(report, "page")
     with working("comparing"):
@@ -43,7 +46,8 @@ def compare(exports: tuple[Path, ...], report: Path | None, as_json: bool, **giv
         noted = check_exports([source if isinstance(source, Export) else None for source in read], names)
     with outputs:
         if report is not None:
-            outputs.add(report, formats.written(report, comparison.report(compared, names, noted)))
+            made = comparison.report(compared, names, noted)
+            outputs.add(report, formats.written(report, made, interactive=interactive))
         written = (
             dumps(comparison.to_dict(compared, names, noted)) if as_json else comparison.text(compared, names, noted)
         )

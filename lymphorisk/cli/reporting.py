@@ -31,6 +31,17 @@ class ReportPath(click.Path):
         return path
 
 
+INTERACTIVE = click.option(
+    "--interactive", is_flag=True, help="The page shows values under the pointer and picks lines; a script inside it."
+)
+
+
+def page_wanted(report: Path | None, option: str) -> None:
+    """Refuse an option that only a page can follow."""
+    if report is None or report.suffix.lower() == ".pdf":
+        raise click.UsageError(f"{option} needs --report with an HTML file")
+
+
 def report_option(text: str, *names: str) -> Callable[[Any], Any]:
     """``--report FILE`` with its help; `names` stand instead of ``--report``."""
     return click.option(*(names or ("--report",)), type=ReportPath(), help=text)

@@ -72,12 +72,16 @@ def format_of(path: Path) -> Format:
     raise InputError(f"no report format for {path.name!r}", f"a report ends in {known()}")
 
 
-def written(path: Path, document: Document) -> str | bytes:
-    """The report in the form the file name asks for.
+def written(path: Path, document: Document, *, interactive: bool = False) -> str | bytes:
+    """The report in the form the file name asks for; only a page can be interactive.
 
     Raises
     ------
     InputError
         No form has this ending, or it needs an extra that is not installed.
     """
+    if interactive:
+        from lymphorisk.report import html
+
+        return html.render(document, interactive=True)
     return format_of(path).render(document)

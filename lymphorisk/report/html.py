@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lymphorisk.report import palette
 from lymphorisk.report.document import TITLE, Document
+from lymphorisk.report.interactive import interaction
 from lymphorisk.report.noticed import CODE, place
 from lymphorisk.report.wording import short
 from lymphorisk.version import NOT_A_DEVICE
@@ -29,10 +30,11 @@ TIMES = re.compile(r"([ (])x(?=[0-9])")
 FOREIGN = ".foreign svg path { fill: #000; stroke: none; }"
 
 
-def render(document: Document) -> str:
-    """The page: one HTML document without any reference to the network."""
+def render(document: Document, *, interactive: bool = False) -> str:
+    """The page: one HTML document without any reference to the network; a script only where it is asked for."""
     return _template().render(
         d=document,
+        asked=interaction(document) if interactive else None,
         name=TITLE,
         themes=palette.themes(),
         figure_css=f"{palette.figure_css()}\n{FOREIGN}",

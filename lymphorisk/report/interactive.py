@@ -1,0 +1,78 @@
+"""What makes a page answer: the data of its figures, one small script, and the policy that allows no other."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from lymphorisk.report.document import Document
+from lymphorisk.report.svg import Plot, Scale
+
+STYLE = (
+    ".ask { margin: 4px 0 8px; display: flex; flex-wrap: wrap; gap: 6px 10px; align-items: center; } "
+    ".ask label { display: flex; gap: 6px; align-items: center; flex: 1 1 220px; } .ask input { flex: 1; } "
+    ".ask output { flex: 1 1 100%; min-height: 1.5em; font-variant-numeric: tabular-nums; } "
+    ".ask button { font: inherit; color: var(--ink); background: var(--panel); border: 1px solid var(--soft); "
+    'border-radius: 4px; padding: 2px 8px; } .ask button[aria-pressed="true"] { outline: 2px solid var(--accent); } '
+    "svg .picked { stroke-width: 5px; } .cursor { stroke-dasharray: 3 3; pointer-events: none; } "
+    "@media print { .ask { display: none; } }"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Interaction:
+    """What an interactive page holds beside the other: data, script, style, and its policy."""
+
+    data: str
+    script: str
+    policy: str
+    style: str = STYLE
+
+
+def interaction(document: Document) -> Interaction:
+    """The script and what it may ask, of every figure that has lines to ask."""
+    drawings = [d for f in document.figures() for d in (f.drawing, f.narrow) if d is not None]
+    data = {d.key: [_plot(d.title, p) for p in d.plots] for d in drawings if d.plots}
+    # A name of an export may hold "</script>"; JSON reads the escaped form as the same text.
+    held = json.dumps(data, separators=(",", ":"), sort_keys=True).replace("<", "\\u003c")
+    script = _script()
+    seen = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{seen}'; base-uri 'none'"
+    return Interaction(held, script, policy)
+
+
+def _plot(title: str, plot: Plot) -> dict[str, Any]:
+    return {
+        "title": title,
+        "unit": plot.unit,
+        "x": _scale(plot.x),
+        "y": _scale(plot.y),
+        "traces": [
+            {
+                "name": t.name,
+                "kind": t.kind,
+                "unit": t.unit,
+                "said": list(t.said),
+                "points": [[_short(x), _short(y)] for x, y in t.points],
+            }
+            for t in plot.traces
+        ],
+    }
+
+
+def _scale(scale: Scale) -> dict[str, Any]:
+    return {name: _short(v) if isinstance(v, float) else v for name, v in asdict(scale).items()}
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.6g}")
+
+
+@cache
+def _script() -> str:
+    return (files("lymphorisk.report") / "templates" / "interactive.js").read_text(encoding="utf-8").strip()
