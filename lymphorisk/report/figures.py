@@ -256,7 +256,7 @@ def _dvh_panel(
         traces.append(volume_trace(f"{LETTERS[i]} {short(name, ORGAN_NAME)}", curve, f"c{i}"))
     for i, at in enumerate(taken):
         letter(d, *at, LETTERS[i], f"c{i}")
-    d.plots.append(Plot(x, y, "Gy", tuple(traces)))
+    d.plots.append(Plot(x, y, "Gy", tuple(traces), title))
 
 
 def volume_trace(name: str, curve: Sequence[tuple[float, float]], kind: str) -> Trace:
@@ -421,7 +421,7 @@ def _blood_panel(d: Drawing, title: str, curves: Sequence[tuple[str, BloodSummar
             curve[0] = (curve[0][0], s.v_gt_0)
         d.line([(x(g), y(100 * v)) for g, v in curve], f"curve c{i}", DASHES[i])
         traces.append(volume_trace(name, curve, f"c{i}"))
-    d.plots.append(Plot(x, y, "Gy", tuple(traces)))
+    d.plots.append(Plot(x, y, "Gy", tuple(traces), title))
 
 
 def _blood_top(s: Any) -> float:
@@ -536,7 +536,7 @@ def waterfall_figure(a: Analysis) -> Drawing | None:
     for i, (name, step, g_low, g_high) in enumerate(steps):
         top = BAR_ROW * (i + 1)
         start, stop = x(running[i]), x(running[i + 1])
-        d.line([(start, top - 7), (start, top + 37)], "connector")
+        d.line([(start, top + 20), (start, top + 40)], "connector")
         d.rect(min(start, stop), top + 23, max(abs(stop - start), 1), 14, "bar up" if step > 0 else "bar down")
         if g_low is not None and g_high is not None and g_low < g_high:
             d.line([(x(running[i] + g_low), top + 30), (x(running[i] + g_high), top + 30)], "whisker")

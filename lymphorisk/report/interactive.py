@@ -48,7 +48,8 @@ def interaction(document: Document) -> Interaction:
 
 def _plot(title: str, plot: Plot) -> dict[str, Any]:
     return {
-        "title": title,
+        "title": plot.name or title,
+        "name": plot.name,
         "unit": plot.unit,
         "x": _scale(plot.x),
         "y": _scale(plot.y),

@@ -119,5 +119,5 @@ def dvhs(
             curve = cumulative(dose)
             d.line([(x(g), y(100 * v)) for g, v in curve], f"curve c{i}", DASHES[i])
             traces.append(volume_trace(short(names[i], PLAN_NAME), curve, f"c{i}"))
-        d.plots.append(Plot(x, y, "Gy", tuple(traces)))
+        d.plots.append(Plot(x, y, "Gy", tuple(traces), short(organ, 24)))
     return d

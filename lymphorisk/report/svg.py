@@ -235,12 +235,13 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """Where data stands in a drawing: scales, unit of x, and the lines a reader may ask."""
+    """Where data stands in a drawing: scales, unit of x, the lines a reader may ask, and its name among several."""
 
     x: Scale
     y: Scale
     unit: str
     traces: tuple[Trace, ...]
+    name: str = ""
 
 
 @dataclass(slots=True)

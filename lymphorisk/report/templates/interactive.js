@@ -30,7 +30,7 @@ for (const [key, all] of Object.entries(plots)) {
     const stepped = plot.traces.some(t => t.said.length);
     const box = made("div", {class: "ask", role: "group", "aria-label": plot.title}, svg.parentElement);
     const label = made("label", {}, box);
-    label.append(`${plot.unit} `);
+    label.append(`${plot.name} ${plot.unit} `.trimStart());
     const slider = made("input", {type: "range", min: plot.x.low, max: plot.x.high,
       step: stepped ? 1 : (plot.x.high - plot.x.low) / 200, value: plot.x.low}, label);
     const out = made("output", {}, box);
