@@ -9,16 +9,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lymphorisk.lazy import loader
+from lymphorisk.lazy import loader, verbs
 from lymphorisk.version import __version__
 
 if TYPE_CHECKING:
     from lymphorisk.absent import Absent
     from lymphorisk.analysis import Analysis, Options, analyze
+    from lymphorisk.analysis.compare import compare
     from lymphorisk.dicom import read_export
     from lymphorisk.errors import LymphoriskError
     from lymphorisk.plan import Patient
+    from lymphorisk.qa.judge import check
+    from lymphorisk.regimen.door import conditioning
     from lymphorisk.scenario import read_scenario
+    from lymphorisk.train.door import evaluate, train
 
 __all__ = [
     "Absent",
@@ -28,8 +32,13 @@ __all__ = [
     "Patient",
     "__version__",
     "analyze",
+    "check",
+    "compare",
+    "conditioning",
+    "evaluate",
     "read_export",
     "read_scenario",
+    "train",
 ]
 
 __getattr__ = loader(
@@ -41,10 +50,18 @@ __getattr__ = loader(
         "Options": "analysis",
         "Patient": "plan",
         "analyze": "analysis",
+        "check": "qa.judge",
+        "compare": "analysis.compare",
+        "conditioning": "regimen.door",
+        "evaluate": "train.door",
         "read_export": "dicom",
         "read_scenario": "scenario",
+        "train": "train.door",
     },
 )
+
+
+verbs(__name__, {"conditioning": "regimen.door", "train": "train.door"})
 
 
 def __dir__() -> list[str]:

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
-from lymphorisk.analysis.chain import forecast_again
+from lymphorisk.analysis.chain import analyze, forecast_again
+from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.result import Analysis
+from lymphorisk.analysis.source import read_source
+from lymphorisk.dicom import Export
+from lymphorisk.dicom.identity import check_exports
 from lymphorisk.errors import ScenarioError
+from lymphorisk.findings import Finding
 from lymphorisk.lymphocyte import POOLS, Course
 from lymphorisk.lymphocyte.whatif import Difference, difference
+from lymphorisk.plan import Patient
+from lymphorisk.scenario import Scenario
+
+#: A plan to compare: a result, or what `analyze` takes.
+Plan = Analysis | str | Path | Export | Scenario
 
 #: A plan is said to change nothing when the median nadir moves by less than this share.
 NOTHING = 0.01
@@ -49,6 +60,8 @@ class Comparison:
         courses differ in their fractions.
     sentence : str
         What drives the difference, in words.
+    findings : tuple of Finding
+        On the pair, when both were exports: another patient, another frame of reference.
     """
 
     first: Analysis
@@ -58,16 +71,43 @@ class Comparison:
     forecast: Difference
     drivers: Mapping[str, float]
     sentence: str
+    findings: tuple[Finding, ...] = ()
 
 
-def compare(first: Analysis, second: Analysis) -> Comparison:
+def compare(first: Plan, second: Plan, *, patient: Patient | None = None, options: Options | None = None) -> Comparison:
     """The second plan against the first, for the same patient.
+
+    Parameters
+    ----------
+    first, second : Analysis, path, Export or Scenario
+        Results, or what `analyze` takes; these are analysed here.
+    patient : Patient, optional
+        Of the plans that are analysed here.
+    options : Options, optional
+        Of the plans that are analysed here.
+
+    Returns
+    -------
+    Comparison
+        Its ``findings`` say when two exports are not of one patient, or not in one frame.
 
     Raises
     ------
     ScenarioError
-        The forecasts are not paired: another patient, seed, number of draws or horizon.
+        The forecasts are not paired: another patient, seed, number of draws or horizon. Or a patient or options are
+        given for results, which have their own.
     """
+    if isinstance(first, Analysis) and isinstance(second, Analysis):
+        if patient is not None or options is not None:
+            raise ScenarioError("both plans are analysed already", "give patient and options to `analyze`")
+        return _compared(first, second)
+    read = [p if isinstance(p, Analysis) else read_source(p, options or Options()) for p in (first, second)]
+    one, other = (p if isinstance(p, Analysis) else analyze(p, patient, options) for p in read)
+    noted = check_exports([p if isinstance(p, Export) else None for p in read], [one.label, other.label])
+    return replace(_compared(one, other), findings=noted)
+
+
+def _compared(first: Analysis, second: Analysis) -> Comparison:
     if first.patient != second.patient:
         raise ScenarioError("plans of different patients are not comparable", "give the same patient options to both")
     if (first.forecast.draws, first.forecast.seed) != (second.forecast.draws, second.forecast.seed):

@@ -86,6 +86,17 @@ def blood_to_dict(blood: BloodDose, edic: Mapping[str, Any], noted: Sequence[Fin
     }
 
 
+def provenance_of(result: Analysis) -> dict[str, Any]:
+    """What an audit line keeps of an analysis."""
+    p = result.provenance
+    return {
+        "inputs": [{"role": role, "uid": uid, "sha256": sha} for role, uid, sha in p.inputs],
+        "version": p.version,
+        "parameter_set": p.parameter_set,
+        "model_sha256": p.model_sha256,
+    }
+
+
 def _plan(analysis: Analysis) -> dict[str, Any]:
     return {
         "label": analysis.label,

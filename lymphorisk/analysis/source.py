@@ -62,9 +62,8 @@ class Source:
 
 def open_source(source: str | Path | Export | Scenario, options: Options, *, need_fractions: bool = True) -> Source:
     """The source behind a path (folder, zip, DICOMDIR, scenario TOML) or an object already read."""
-    if isinstance(source, str | Path):
-        source = read_source(Path(source), options, need_fractions=need_fractions)
-    made = _from_scenario(source) if isinstance(source, Scenario) else _from_export(source)
+    read = read_source(source, options, need_fractions=need_fractions)
+    made = _from_scenario(read) if isinstance(read, Scenario) else _from_export(read)
     return made if options.fractions is None else with_fractions(made, options.fractions)
 
 
@@ -72,8 +71,13 @@ def open_source(source: str | Path | Export | Scenario, options: Options, *, nee
 READERS: Mapping[str, Callable[[Path], Export | Scenario]] = {".toml": read_scenario}
 
 
-def read_source(path: Path, options: Options, *, need_fractions: bool = True) -> Export | Scenario:
-    """Read a path once: by its ending one of `READERS`, else an export."""
+def read_source(
+    source: str | Path | Export | Scenario, options: Options, *, need_fractions: bool = True
+) -> Export | Scenario:
+    """Read a path once: by its ending one of `READERS`, else an export; what is read already stays as it is."""
+    if not isinstance(source, str | Path):
+        return source
+    path = Path(source)
     if not path.exists():
         raise InputError(f"{path.name!r} does not exist", "give a folder, a zip or a scenario TOML")
     if reader := READERS.get(path.suffix.lower()):

@@ -21,7 +21,7 @@ from lymphorisk.cli.options import (
     patient_of,
     with_options,
 )
-from lymphorisk.cli.output import SAFETY, Audit, emit, finish, outputs_of, provenance_of, working
+from lymphorisk.cli.output import SAFETY, Audit, emit, finish, outputs_of, working
 from lymphorisk.cli.reporting import INTERACTIVE, page_wanted, report_option
 from lymphorisk.outputs.kinds import report_kind
 
@@ -76,7 +76,7 @@ def analyze(
     trail = Audit(audit, audit_key, outputs)
     with working("analysing"):
         from lymphorisk.analysis.chain import analysis_of
-        from lymphorisk.analysis.envelope import render
+        from lymphorisk.analysis.envelope import provenance_of, render
         from lymphorisk.analysis.prepared import prepare
         from lymphorisk.analysis.source import read_source
         from lymphorisk.dicom import Export

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,25 +11,21 @@ import click
 
 from lymphorisk.cli.archive import ARCHIVE, AUDIT, Archive, stamp
 from lymphorisk.cli.options import BLOOD, FORECAST, PATIENT, PLAN, options_of, patient_of, with_options
-from lymphorisk.cli.output import SAFETY, Audit, Debug, emit, finish, message, outputs_of, provenance_of, working
+from lymphorisk.cli.output import SAFETY, Audit, Debug, emit, finish, message, outputs_of, working
 from lymphorisk.cli.reporting import report_option
 from lymphorisk.errors import InputError, LymphoriskError
 from lymphorisk.outputs.kinds import report_kind
 
 if TYPE_CHECKING:
-    from lymphorisk.analysis import Analysis
     from lymphorisk.dicom import Export
     from lymphorisk.findings import Finding
-    from lymphorisk.qa.check import CheckResult, Lookup
-    from lymphorisk.qa.facts import PlanFacts
-    from lymphorisk.qa.protocol import Protocol
+    from lymphorisk.qa.judge import Judged
     from lymphorisk.report.gate import Unread
     from lymphorisk.scenario import Scenario
 
 #: Of several plans the exit code that needs a person most: a fault of the program, an input that cannot be read, a plan
 #: that fails, a plan nobody could judge.
 WORST = (70, 3, 1, 4, 0)
-AUTO = "auto"
 
 
 @click.command()
@@ -86,18 +80,6 @@ class SaidError(LymphoriskError):
         self.exit_code = error.exit_code
 
 
-@dataclass(frozen=True)
-class _Judged:
-    """One plan after the gate: result, exit code, and what reports and trail need of it."""
-
-    result: CheckResult
-    exit_code: int
-    why: str
-    provenance: Mapping[str, Any]
-    analysis: Analysis | None = None
-    read: Export | Scenario | None = None
-
-
 def _check(exports: tuple[Path, ...], form: str, given: dict[str, Any]) -> int:
     protocol = given["protocol"]
     report, dicom_pdf, sr, dated = (given[k] for k in ("report", "dicom_pdf", "sr", "dated"))
@@ -107,7 +89,9 @@ def _check(exports: tuple[Path, ...], form: str, given: dict[str, Any]) -> int:
     outputs.expect(report, report_kind(report) if report else "page")
     archive = Archive(outputs, dicom_pdf, sr, dated)
     trail = Audit(given["audit"], given["audit_key"], outputs)
-    judged: list[_Judged | Unread] = []
+    from lymphorisk.qa.judge import Judged
+
+    judged: list[Judged | Unread] = []
     with working("checking"):
         for path in exports:
             try:
@@ -130,78 +114,26 @@ def _check(exports: tuple[Path, ...], form: str, given: dict[str, Any]) -> int:
     written = _written(judged, form, code)
     with outputs:
         for one in judged:
-            if isinstance(one, _Judged):
+            if isinstance(one, Judged):
                 _reports(one, outputs, archive, report, dated, given["show_phi"])
         finish(outputs, **{str(report): "report", **archive.names})
     for one in judged:
-        if isinstance(one, _Judged):
+        if isinstance(one, Judged):
             trail.record("check", one.provenance, written, _trail_entry(one))
     emit(written)
     return code
 
 
-def _judge(path: Path, protocol: str, given: dict[str, Any], noted: list[Finding]) -> _Judged:
-    from lymphorisk.qa.check import check as run
+def _judge(path: Path, protocol: str, given: dict[str, Any], noted: list[Finding]) -> Judged:
+    from lymphorisk.qa.judge import is_saved, judge
 
-    wanted = None if protocol == AUTO else _read_protocol(protocol)
-    plan: Analysis | PlanFacts
-    analysis, read, highest, noticed = None, None, None, None
-    dvh_of: Lookup
-    if path.suffix.lower() == ".json" and path.is_file():
-        from lymphorisk.analysis.saved import read_saved
-        from lymphorisk.qa.facts import facts_of_saved
-        from lymphorisk.qa.saved import saved_lookup
-
-        if given["report"] or given["dicom_pdf"] or given["sr"]:
-            raise InputError("a saved result holds too little for a report", "check the export, or leave reports out")
-        saved = read_saved(path)
-        plan, (dvh_of, highest) = facts_of_saved(saved), saved_lookup(saved)
-        site, provenance = saved["patient"]["site"], _saved_provenance(saved)
-    else:
-        from lymphorisk.analysis.chain import analysis_of
-        from lymphorisk.analysis.prepared import prepare
-        from lymphorisk.analysis.source import read_source
-
-        options = options_of(given)
-        read = read_source(path, options)
-        prepared = prepare(read, patient_of(given), options)
-        curves = prepared.curves
-        dvh_of, highest, noticed = curves.dvh, curves.highest_gy, curves.findings_of
-        plan = analysis = analysis_of(prepared)
-        site, provenance = analysis.patient.site, provenance_of(analysis)
-    why = ""
-    if wanted is None:
-        wanted, why = _auto(dvh_of, site)
-    result = run(plan, wanted, dvh_of, strict=given["strict"], highest_gy=highest, noticed=noticed, noted=noted)
-    return _Judged(result, result.leaving(given["exit_zero"]), why, provenance, analysis, read)
+    if is_saved(path) and (given["report"] or given["dicom_pdf"] or given["sr"]):
+        raise InputError("a saved result holds too little for a report", "check the export, or leave reports out")
+    asked = {"strict": given["strict"], "exit_zero": given["exit_zero"]}
+    return judge(path, protocol, patient_of(given), options_of(given), noted=noted, **asked)
 
 
-def _read_protocol(name: str) -> Protocol:
-    from lymphorisk.qa.store import read_protocol
-
-    return read_protocol(name)
-
-
-def _auto(dvh_of: Lookup, given: str | None) -> tuple[Protocol, str]:
-    """The starter of the site that targets and dose say, and why it was taken."""
-    from lymphorisk.errors import UndecidableError
-    from lymphorisk.qa.site import site_of
-    from lymphorisk.qa.store import read_protocol, shipped
-
-    site = site_of(dvh_of, given)
-    if not site.name:
-        raise UndecidableError(
-            f"no protocol can be picked: {site.why}", f"name one with --protocol: {', '.join(shipped())}, or a file"
-        )
-    return read_protocol(site.name), f"picked by site {site.name}: {site.why}; name another with --protocol"
-
-
-def _saved_provenance(saved: Mapping[str, Any]) -> dict[str, Any]:
-    kept = saved["provenance"]
-    return {"inputs": saved["inputs"], **{k: kept[k] for k in ("version", "parameter_set", "model_sha256")}}
-
-
-def _trail_entry(one: _Judged) -> dict[str, Any]:
+def _trail_entry(one: Judged) -> dict[str, Any]:
     from lymphorisk.qa.store import protocol_hash
 
     r = one.result
@@ -220,7 +152,7 @@ def _unread(path: Path, error: LymphoriskError) -> Unread:
     return Unread(path.name, error.message, error.hint, error.exit_code)
 
 
-def _written(judged: list[_Judged | Unread] | list[Unread], form: str, code: int) -> str:
+def _written(judged: list[Judged | Unread] | list[Unread], form: str, code: int) -> str:
     """All plans in the form that was asked for."""
     from lymphorisk.plain import dumps
     from lymphorisk.report import gate
@@ -246,7 +178,7 @@ def _written(judged: list[_Judged | Unread] | list[Unread], form: str, code: int
 
 
 def _reports(
-    one: _Judged, outputs: Any, archive: Archive, report: Path | None, dated: datetime | None, show_phi: bool
+    one: Judged, outputs: Any, archive: Archive, report: Path | None, dated: datetime | None, show_phi: bool
 ) -> None:
     if one.analysis is None or one.read is None:
         return

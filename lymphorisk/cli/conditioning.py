@@ -186,18 +186,9 @@ def _read(given: dict[str, Any]) -> tuple[list[RegimenFile], PatientFacts]:
     from lymphorisk.cli.options import options_of, patient_of
     from lymphorisk.conditioning.hematotox import labs_from
     from lymphorisk.conditioning.regimen import delayed
-    from lymphorisk.errors import ScenarioError
-    from lymphorisk.plan import Patient
-    from lymphorisk.regimen import (
-        PatientFacts,
-        RegimenFile,
-        conflict,
-        is_regimen,
-        merged,
-        product,
-        read_regimen,
-    )
-    from lymphorisk.scenario import Scenario
+    from lymphorisk.regimen import PatientFacts, is_regimen, merged
+    from lymphorisk.regimen.door import Gathered, facts_told, gathered
+    from lymphorisk.regimen.plan import plan_exposure
 
     regimens = [p for p in given["paths"] if is_regimen(p)]
     exports = [p for p in given["paths"] if p not in regimens]
@@ -206,41 +197,20 @@ def _read(given: dict[str, Any]) -> tuple[list[RegimenFile], PatientFacts]:
     if not regimens and not given["products"]:
         raise click.UsageError("give a REGIMEN.toml or --product (see --list-products)")
     who, options = patient_of(given), options_of(given)
-    seen: dict[Path, PlanExposure] = {}
-
-    def load(source: Path | Scenario) -> PlanExposure:
-        from lymphorisk.regimen.plan import plan_exposure
-
-        if isinstance(source, Scenario):
-            return plan_exposure(source, who, options)
-        if source not in seen:
-            seen[source] = plan_exposure(source, who, options)
-        return seen[source]
-
     export = exports[0] if exports else None
-    files = [read_regimen(p, load, export) for p in regimens]
-    for name in given["products"]:
-        files.append(RegimenFile(product(name), {}, PatientFacts(), ()))
-    if export is not None and export not in seen:
+    read = gathered(regimens, given["products"], who, options, export)
+    files = list(read.files)
+    if export is not None and export not in read.plans:
         if given["first_day"] is None:
             raise click.UsageError(
                 "no regimen uses EXPORT: give --first-day, or a [[conditioning.radiation]] without plan"
             )
-        files = [_with_export(f, load(export), given["first_day"]) for f in files]
+        exposure = plan_exposure(export, who, options)
+        read = Gathered(read.files, {**read.plans, export: exposure})
+        files = [_with_export(f, exposure, given["first_day"]) for f in files]
     if given["delay"]:
         files = [replace(f, regimen=delayed(f.regimen, given["delay"])) for f in files]
-    facts = PatientFacts(Patient())
-    for exposure in seen.values():
-        facts = merged(facts, PatientFacts(exposure.patient))
-    told = PatientFacts(Patient())
-    for f in files:
-        if differs := conflict(told, f.facts):
-            raise ScenarioError(
-                f"the regimens are compared for one patient, but {differs} differs in {f.regimen.name}",
-                "give the patient once, in one file or on the command line",
-            )
-        told = merged(told, f.facts)
-    facts = merged(facts, told)
+    facts = facts_told(read)
     pairs = dict(_pair(text) for text in given["labs"])
     own = PatientFacts(
         who, given["egfr"], given["creatinine"], given["bsa"], given["wbc"], labs_from(pairs) if pairs else None

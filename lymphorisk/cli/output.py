@@ -8,16 +8,13 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 import click
 
 from lymphorisk.errors import InputError
 from lymphorisk.findings import Finding, finding
 from lymphorisk.outputs import Inputs, Outputs
-
-if TYPE_CHECKING:
-    from lymphorisk.analysis import Analysis
 
 #: Options of every command that writes files.
 SAFETY = (
@@ -203,17 +200,6 @@ class Audit:
         except InputError as error:
             self.trouble = error.message
             self._say()
-
-
-def provenance_of(result: Analysis) -> dict[str, Any]:
-    """What an audit line keeps of an analysis."""
-    p = result.provenance
-    return {
-        "inputs": [{"role": role, "uid": uid, "sha256": sha} for role, uid, sha in p.inputs],
-        "version": p.version,
-        "parameter_set": p.parameter_set,
-        "model_sha256": p.model_sha256,
-    }
 
 
 def _user() -> str:

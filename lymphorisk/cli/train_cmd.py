@@ -168,14 +168,9 @@ def model() -> None:
 
 
 def _folder(name: str) -> Path:
-    from lymphorisk.analysis.risk import shipped_models
+    from lymphorisk.train.door import model_folder
 
-    if Path(name).is_dir():
-        return Path(name)
-    shipped = shipped_models()
-    if shipped is not None and (shipped / name / "card.toml").is_file():
-        return shipped / name
-    raise InputError(f"no predictor {name!r}", "give a folder, or a name of `lymphorisk model list`")
+    return model_folder(name)
 
 
 @model.command("list")

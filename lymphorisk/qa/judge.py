@@ -1,0 +1,180 @@
+"""The gate from whatever a plan comes as: an export, a scenario, a result in memory, or one saved as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lymphorisk.absent import Absent
+from lymphorisk.analysis.chain import analysis_of
+from lymphorisk.analysis.curves import as_dvh
+from lymphorisk.analysis.envelope import provenance_of
+from lymphorisk.analysis.options import Options
+from lymphorisk.analysis.prepared import prepare
+from lymphorisk.analysis.result import Analysis, OrganDose
+from lymphorisk.analysis.saved import read_saved
+from lymphorisk.analysis.source import read_source
+from lymphorisk.dicom import Export
+from lymphorisk.dvh import DVH
+from lymphorisk.errors import ScenarioError, UndecidableError
+from lymphorisk.findings import Finding
+from lymphorisk.plan import Patient
+from lymphorisk.qa import check as gate
+from lymphorisk.qa.facts import facts_of_saved
+from lymphorisk.qa.protocol import Protocol
+from lymphorisk.qa.saved import saved_lookup
+from lymphorisk.qa.site import site_of
+from lymphorisk.qa.store import read_protocol, shipped
+from lymphorisk.scenario import Scenario
+
+#: Takes the starter of the site that targets and dose say.
+AUTO = "auto"
+#: Sources of an organ whose curve in a result is the one the export would give.
+AS_DRAWN = ("roi", "derived")
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One plan after the gate: the result, its exit code, why this protocol, what reports and a trail need of it."""
+
+    result: gate.CheckResult
+    exit_code: int
+    why: str
+    provenance: Mapping[str, Any]
+    analysis: Analysis | None = None
+    read: Export | Scenario | None = None
+
+
+def check(
+    plan: str | Path | Export | Scenario | Analysis,
+    protocol: str | Path | Protocol,
+    *,
+    patient: Patient | None = None,
+    options: Options | None = None,
+    strict: bool = False,
+) -> gate.CheckResult:
+    """The pre-treatment gate: every line of a protocol evaluated, or explained.
+
+    Parameters
+    ----------
+    plan : Analysis, path, Export or Scenario
+        A result; the JSON of one that was saved with its curves; or what `analyze` takes, which is analysed first.
+        A result in memory holds the curves of organs and targets: a line on another structure is undecided.
+    protocol : str, path or Protocol
+        A shipped starter by name, a .toml, .csv or .json file, or ``auto``: the starter of the site the dose says.
+    patient, options : Patient, Options, optional
+        For a plan that is analysed here.
+    strict : bool
+        A variation, an accepted line, and an optional line that is missing or undecided, fail too.
+
+    Returns
+    -------
+    CheckResult
+        ``verdict`` and ``exit_code``, ``lines`` with their states, ``findings``, and ``why`` no verdict was given.
+
+    Raises
+    ------
+    InputError
+        A plan or a protocol that cannot be used.
+    UndecidableError
+        No protocol can be picked, or the data cannot answer.
+    """
+    return judge(plan, protocol, patient, options, strict=strict).result
+
+
+def judge(
+    plan: str | Path | Export | Scenario | Analysis,
+    protocol: str | Path | Protocol,
+    patient: Patient | None = None,
+    options: Options | None = None,
+    *,
+    strict: bool = False,
+    exit_zero: bool = False,
+    noted: Sequence[Finding] = (),
+) -> Judged:
+    """The same with what it was judged from; a failure is forgiven with `exit_zero`, `noted` is the gate's own."""
+    wanted = protocol if isinstance(protocol, Protocol) else None if str(protocol) == AUTO else _named(protocol)
+    if isinstance(plan, Analysis):
+        if patient is not None or options is not None:
+            raise ScenarioError("the plan is analysed already", "give patient and options to `analyze`")
+        dvh_of = curves_of(plan)
+        wanted, why = _wanted(wanted, dvh_of, plan.patient.site)
+        made = gate.check(plan, wanted, dvh_of, strict=strict, noted=noted)
+        return Judged(made, made.leaving(exit_zero), why, provenance_of(plan), plan)
+    if isinstance(plan, str | Path) and is_saved(Path(plan)):
+        saved = read_saved(Path(plan))
+        dvh_of, highest = saved_lookup(saved)
+        wanted, why = _wanted(wanted, dvh_of, saved["patient"]["site"])
+        facts = facts_of_saved(saved)
+        made = gate.check(facts, wanted, dvh_of, strict=strict, highest_gy=highest, noted=noted)
+        return Judged(made, made.leaving(exit_zero), why, _saved_provenance(saved))
+    options = options or Options()
+    read = read_source(plan, options)
+    prepared = prepare(read, patient, options)
+    curves = prepared.curves
+    analysis = analysis_of(prepared)
+    wanted, why = _wanted(wanted, curves.dvh, analysis.patient.site)
+    made = gate.check(
+        analysis,
+        wanted,
+        curves.dvh,
+        strict=strict,
+        highest_gy=curves.highest_gy,
+        noticed=curves.findings_of,
+        noted=noted,
+    )
+    return Judged(made, made.leaving(exit_zero), why, provenance_of(analysis), analysis, read)
+
+
+def is_saved(path: Path) -> bool:
+    """Whether a path is a result saved as JSON rather than a plan."""
+    return path.suffix.lower() == ".json" and path.is_file()
+
+
+def curves_of(analysis: Analysis) -> gate.Lookup:
+    """Curves of a result by organ, by the name of its ROI, and by kind of target.
+
+    What a result does not hold is not missing from the plan: it is unknown, and its line undecided. A stand-in has no
+    curve of its own: the organ is not contoured.
+    """
+    drawn = [o for o in (*analysis.organs.values(), *analysis.targets) if o.source in AS_DRAWN]
+    by_roi = {o.roi_names[0]: o for o in drawn if len(o.roi_names) == 1}
+    kinds: dict[str, list[OrganDose]] = {}
+    for target in analysis.targets:
+        kinds.setdefault(target.tg263, []).append(target)
+
+    def dvh_of(name: str) -> DVH | Absent:
+        same = kinds.get(name.upper(), [])
+        organ = by_roi.get(name) or analysis.organs.get(name) or (same[0] if len(same) == 1 else None)
+        if organ is None:
+            return Absent.unknown("the result holds no curve of it: check the export itself")
+        if organ.source == "scenario":
+            return as_dvh(name, organ.course)
+        if organ.source not in AS_DRAWN or organ.dvh is None:
+            return Absent.not_contoured(f"{organ.tg263} was not contoured ({organ.source})")
+        return organ.dvh
+
+    return dvh_of
+
+
+def _saved_provenance(saved: Mapping[str, Any]) -> dict[str, Any]:
+    kept = saved["provenance"]
+    return {"inputs": saved["inputs"], **{k: kept[k] for k in ("version", "parameter_set", "model_sha256")}}
+
+
+def _named(protocol: str | Path) -> Protocol:
+    return read_protocol(str(protocol))
+
+
+def _wanted(protocol: Protocol | None, dvh_of: gate.Lookup, given: str | None) -> tuple[Protocol, str]:
+    """The protocol, or the starter of the site that targets and dose say, and why it was taken."""
+    if protocol is not None:
+        return protocol, ""
+    site = site_of(dvh_of, given)
+    if not site.name:
+        raise UndecidableError(
+            f"no protocol can be picked: {site.why}", f"name one with --protocol: {', '.join(shipped())}, or a file"
+        )
+    return read_protocol(site.name), f"picked by site {site.name}: {site.why}; name another with --protocol"

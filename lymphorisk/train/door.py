@@ -1,0 +1,108 @@
+"""Training and external validation as a user of the library calls them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lymphorisk.analysis.risk import shipped_models
+from lymphorisk.errors import InputError
+from lymphorisk.outputs import Inputs, Outputs
+from lymphorisk.train.run import Training, evaluate_model, run_training
+
+
+def train(
+    cohort: str | Path,
+    out: str | Path,
+    *,
+    counts: str | Path | None = None,
+    window: str = "not stated",
+    aggregation: str = "nadir",
+    ignore: Sequence[str] = (),
+    seed: int = 20261,
+    force: bool = False,
+) -> Training:
+    """Train a model on a clinic's own cohort and write its folder, whole or not at all.
+
+    Parameters
+    ----------
+    cohort : path
+        CSV or Parquet (`lymphorisk train --schema` tells its columns), or a folder of exports.
+    out : path
+        Folder of the model.
+    counts : path, optional
+        With a folder of exports: the table of counts and facts.
+    window, aggregation : str
+        The outcome's key: when counts were looked at, and how several became one.
+    ignore : sequence of str
+        Columns to leave out.
+    seed : int
+    force : bool
+        Replace what stands at `out` although this program did not write it.
+
+    Returns
+    -------
+    Training
+        Where the model is, its evaluation, and what was noticed.
+
+    Raises
+    ------
+    CohortError
+        The cohort fails validation; every fault is named.
+    InputError
+        `out` cannot be written, or holds something else.
+    """
+    place = Path(out)
+    with Outputs(Inputs.of([cohort, counts]), force=force) as outputs:
+        outputs.expect(place, "model")
+        folder = outputs.folder(place)
+        done = run_training(
+            cohort, folder, counts=counts, window=window, aggregation=aggregation, ignore=ignore, seed=seed
+        )
+        outputs.commit()
+    return Training(place, done.evaluation, done.findings)
+
+
+def evaluate(model: str | Path, cohort: str | Path, *, ignore: Sequence[str] = ()) -> dict[str, Any]:
+    """External validation of a model on a cohort it has not seen.
+
+    Parameters
+    ----------
+    model : path or str
+        A model's folder, or the name of a shipped one.
+    cohort : path
+        CSV or Parquet.
+    ignore : sequence of str
+        Columns to leave out.
+
+    Returns
+    -------
+    dict
+        What ``lymphorisk evaluate --json`` writes below its ``schema``; ``kind`` says whether the model had seen the
+        cohort.
+
+    Raises
+    ------
+    CohortError
+        The cohort fails validation or has no outcome of the model.
+    PredictorFileError
+        The model was altered.
+    """
+    return evaluate_model(model_folder(model), cohort, ignore=ignore)
+
+
+def model_folder(name: str | Path) -> Path:
+    """Folder of a model: a path, or the name of a shipped one.
+
+    Raises
+    ------
+    InputError
+        Neither.
+    """
+    if Path(name).is_dir():
+        return Path(name)
+    shipped = shipped_models()
+    if shipped is not None and (shipped / name / "card.toml").is_file():
+        return shipped / name
+    raise InputError(f"no predictor {str(name)!r}", "give a folder, or a name of `lymphorisk model list`")
