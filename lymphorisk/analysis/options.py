@@ -145,7 +145,10 @@ def _texts(options: Options) -> None:
     if engine != "exact":
         from lymphorisk.circulation.models import engine_named
 
-        object.__setattr__(options, "blood_engine", engine_named(engine))
+        try:
+            object.__setattr__(options, "blood_engine", engine_named(engine))
+        except ScenarioError as error:
+            raise ScenarioError(f"blood_engine: {error.message}", error.hint) from None
     survival: object = options.survival
     if isinstance(survival, str):
         object.__setattr__(options, "survival", survival_named(survival))

@@ -21,7 +21,7 @@ MAX_HEIGHT_M = 3.0
 
 
 def read_patient(files: Sequence[DicomFile]) -> tuple[Patient, list[Finding]]:
-    """Sex, age, height and weight from the first header that says them; None where none does."""
+    """Sex, age, height and weight from the first header that says them; None where none does, or it contradicts."""
     found: list[Finding] = []
     facts: dict[str, float | str] = {}
     for file in files:
@@ -29,7 +29,7 @@ def read_patient(files: Sequence[DicomFile]) -> tuple[Patient, list[Finding]]:
             if name in facts:
                 continue
             try:
-                Patient(**{name: value})  # type: ignore[arg-type]
+                Patient(**{**facts, name: value})  # type: ignore[arg-type]
             except ScenarioError:
                 found.append(finding(checks.PATIENT_FACT, f"{name} is not plausible and was left out", file.role))
             else:

@@ -119,13 +119,17 @@ def test_the_file_is_a_map_and_no_dose(rtplans: Path, tmp_path: Path, capsys: py
     import pydicom
 
     out = tmp_path / "map.dcm"
-    assert run(["killmap", str(rtplans / "pancreas"), "--out", str(out), "--sex", "F"]) == 0
+    assert (
+        run(["killmap", str(rtplans / "pancreas"), "--out", str(out), "--sex", "F", "--dated", "2026-01-31T12:00"]) == 0
+    )
     ds, plan = pydicom.dcmread(out), read_export(rtplans / "pancreas").plan
     assert ds.DoseUnits == "RELATIVE"
     assert "NO DOSE" in ds.DoseComment
     assert ds.FrameOfReferenceUID == plan.phases[0].dose.frame_of_reference
     first = out.read_bytes()
-    assert run(["killmap", str(rtplans / "pancreas"), "--out", str(out), "--sex", "F"]) == 0
+    assert (
+        run(["killmap", str(rtplans / "pancreas"), "--out", str(out), "--sex", "F", "--dated", "2026-01-31T12:00"]) == 0
+    )
     assert out.read_bytes() == first
     capsys.readouterr()
     if shutil.which("dciodvfy"):
