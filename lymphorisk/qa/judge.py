@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lymphorisk.absent import Absent
-from lymphorisk.analysis.chain import analysis_of
+from lymphorisk.analysis import chain
 from lymphorisk.analysis.curves import as_dvh
 from lymphorisk.analysis.envelope import provenance_of
 from lymphorisk.analysis.options import Options
@@ -114,7 +114,7 @@ def judge(
     read = read_source(plan, options)
     prepared = prepare(read, patient, options)
     curves = prepared.curves
-    analysis = analysis_of(prepared)
+    analysis = chain.analysis_of(prepared)
     wanted, why = _wanted(wanted, curves.dvh, analysis.patient.site)
     made = gate.check(
         analysis,
