@@ -195,4 +195,4 @@ def shown(options: Options) -> Mapping[str, object]:
     """Options as plain values without paths."""
     plain = asdict(options)
     plain["model"] = None if options.model is None else options.model.name
-    return {name: value for name, value in plain.items() if name != "dose_is" or value is not None}
+    return {name: value for name, value in plain.items() if name not in ("dose_is", "undrawn") or value}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from lymphorisk.analysis.chain import analyze, forecast_again
+from lymphorisk.analysis.alike import Unlike, made_alike, noted_of, unlike
+from lymphorisk.analysis.chain import analysis_of, analyze, forecast_again
 from lymphorisk.analysis.options import Options
+from lymphorisk.analysis.prepared import Prepared, prepare
 from lymphorisk.analysis.result import Analysis
 from lymphorisk.analysis.source import read_source
 from lymphorisk.dicom import Export
@@ -24,7 +26,9 @@ from lymphorisk.scenario import Scenario
 #: A plan to compare: a result, or what `analyze` takes.
 Plan = Analysis | str | Path | Export | Scenario
 
-#: A plan is said to change nothing when the median nadir moves by less than this share.
+#: Sources of a dose that is not this plan's own.
+STAND_INS = ("placed", "diluted")
+#: A plan is said to change nothing when a patient's nadir moves by less than this share in the median.
 NOTHING = 0.01
 
 
@@ -59,9 +63,15 @@ class Comparison:
         Change of ln(median nadir) by lymphocyte pool when only that pool's dose is exchanged; empty when the
         courses differ in their fractions.
     sentence : str
-        What drives the difference, in words.
+        What could not be compared, and what drives the difference, in words.
+    unlike : tuple of Unlike
+        Organs not drawn in every plan: both plans do without them here.
+    alone : tuple of Analysis
+        The two plans each by itself, with all that is drawn in it; the plans themselves when they are alike.
+    place : int
+        Place of the second among all plans that were made alike; the first is 0.
     findings : tuple of Finding
-        On the pair, when both were exports: another patient, another frame of reference.
+        On the pair, when both were sources: another patient, frame or prescription, organs not drawn in both.
     """
 
     first: Analysis
@@ -71,11 +81,31 @@ class Comparison:
     forecast: Difference
     drivers: Mapping[str, float]
     sentence: str
+    unlike: tuple[Unlike, ...] = ()
+    alone: tuple[Analysis, ...] = ()
+    place: int = 1
     findings: tuple[Finding, ...] = ()
+
+
+def compared(plans: Sequence[Prepared]) -> tuple[Comparison, ...]:
+    """Every plan against the first, treated alike: an organ that is not drawn in all of them is drawn in none.
+
+    Raises
+    ------
+    ScenarioError
+        As `compare`.
+    """
+    alone = [analysis_of(plan) for plan in plans]
+    alike, apart = made_alike(plans)
+    results = [analysis_of(plan) for plan in alike] if apart else alone
+    return tuple(_comparison(results[0], results[k], apart, (alone[0], alone[k]), k) for k in range(1, len(results)))
 
 
 def compare(first: Plan, second: Plan, *, patient: Patient | None = None, options: Options | None = None) -> Comparison:
     """The second plan against the first, for the same patient.
+
+    Sources are treated alike: an organ drawn in one of them only counts as drawn in neither. Two results cannot be: then
+    the sentence names these organs and ranks nothing.
 
     Parameters
     ----------
@@ -100,14 +130,30 @@ def compare(first: Plan, second: Plan, *, patient: Patient | None = None, option
     if isinstance(first, Analysis) and isinstance(second, Analysis):
         if patient is not None or options is not None:
             raise ScenarioError("both plans are analysed already", "give patient and options to `analyze`")
-        return _compared(first, second)
-    read = [p if isinstance(p, Analysis) else read_source(p, options or Options()) for p in (first, second)]
-    one, other = (p if isinstance(p, Analysis) else analyze(p, patient, options) for p in read)
-    noted = check_exports([p if isinstance(p, Export) else None for p in read], [one.label, other.label])
-    return replace(_compared(one, other), findings=noted)
+        return _as_they_are(first, second)
+    if isinstance(first, Analysis) or isinstance(second, Analysis):
+        one, other = (p if isinstance(p, Analysis) else analyze(p, patient, options) for p in (first, second))
+        return _as_they_are(one, other)
+    read = [read_source(p, options or Options()) for p in (first, second)]
+    (made,) = compared([prepare(p, patient, options) for p in read])
+    names = [a.label for a in made.alone]
+    same = check_exports([p if isinstance(p, Export) else None for p in read], names)
+    return replace(made, findings=(*same, *noted_of(made.alone, names, made.unlike)))
 
 
-def _compared(first: Analysis, second: Analysis) -> Comparison:
+def _as_they_are(first: Analysis, second: Analysis) -> Comparison:
+    """Two results, each with what is drawn in it."""
+    apart = unlike([(a.organs, a.blood.network) for a in (first, second)])
+    made = _comparison(first, second, (), (first, second), 1)
+    if not apart:
+        return made
+    words = "; ".join(u.between(1) for u in apart)
+    return replace(made, sentence=f"The two plans cannot be compared as they are: {words}.", unlike=apart, drivers={})
+
+
+def _comparison(
+    first: Analysis, second: Analysis, apart: tuple[Unlike, ...], alone: tuple[Analysis, Analysis], place: int
+) -> Comparison:
     if first.patient != second.patient:
         raise ScenarioError("plans of different patients are not comparable", "give the same patient options to both")
     if (first.forecast.draws, first.forecast.seed) != (second.forecast.draws, second.forecast.seed):
@@ -117,22 +163,32 @@ def _compared(first: Analysis, second: Analysis) -> Comparison:
             name,
             first.organs[name].course.mean_gy,
             second.organs[name].course.mean_gy,
-            bool({"placed", "diluted"} & {first.organs[name].source, second.organs[name].source}),
+            any(a.organs[name].source in STAND_INS for a in (first, second)),
         )
         for name in first.organs
         if name in second.organs
     ]
-    apart = difference(first.forecast, second.forecast)
+    change = difference(first.forecast, second.forecast)
     drivers = drivers_of(first, second)
     return Comparison(
         first=first,
         second=second,
         organs=tuple(sorted(organs, key=lambda o: -abs(o.change_gy))),
         blood_mean_gy=(first.blood.course.mean_gy, second.blood.course.mean_gy),
-        forecast=apart,
+        forecast=change,
         drivers=drivers,
-        sentence=sentence(first, second, apart, drivers),
+        sentence=not_compared(apart, place) + sentence(first, second, change, drivers),
+        unlike=apart,
+        alone=alone,
+        place=place,
     )
+
+
+def not_compared(apart: Sequence[Unlike], place: int) -> str:
+    """What the difference leaves out, as a sentence; empty when the plans are alike."""
+    if not apart:
+        return ""
+    return f"{'; '.join(u.between(place) for u in apart)}: what follows does without it in both plans. "
 
 
 def drivers_of(first: Analysis, second: Analysis) -> Mapping[str, float]:
@@ -163,9 +219,10 @@ def sentence(first: Analysis, second: Analysis, apart: Difference, drivers: Mapp
     """What drives the difference, in one sentence."""
     ratio = apart.nadir_ratio.p50
     if abs(ratio - 1.0) < NOTHING:
-        return f"The two plans give the same median nadir within {100 * NOTHING:g} %."
+        return f"The two plans give the same nadir within {100 * NOTHING:g} % (median over the patients)."
     way = "higher" if ratio > 1 else "lower"
-    text = f"The second plan's median nadir is {100 * abs(ratio - 1.0):.0f} % {way} ({apart.nadir.p50:+.2f} x10^9/L)"
+    size = f"{100 * abs(ratio - 1.0):.0f} % {way} ({apart.nadir.p50:+.2f} x10^9/L)"
+    text = f"With the second plan a patient's nadir is {size} in the median"
     if not drivers:
         return f"{text}; the courses differ in their fractions ({first.fractions} and {second.fractions})."
     helps = [(pool, x) for pool, x in drivers.items() if (x > 0) == (ratio > 1) and abs(x) > 0]

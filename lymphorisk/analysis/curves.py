@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import cached_property
 
@@ -17,6 +18,7 @@ from lymphorisk.dvh.engine import BIN_GY, RegionCurve, noticed, region_curves
 from lymphorisk.dvh.regions import Difference, Intersection, Union, structures_of
 from lymphorisk.errors import MissingOrganError, UndecidableError
 from lymphorisk.findings import Finding
+from lymphorisk.frozen import FrozenDict
 from lymphorisk.organs import Matching, match, organ_name
 from lymphorisk.plan import DoseGrid, Structure
 from lymphorisk.plan.dose_sum import sum_doses
@@ -48,13 +50,25 @@ class Curves:
         self.source = source
         self.end_caps = options.end_caps
         self._mapped = options.organs
+        self.undrawn = frozenset(options.undrawn)
         self._known: dict[tuple[int, str, Region], RegionCurve] = {}
         self._bone: dict[tuple[int, float], Curve] = {}
 
     @cached_property
     def matching(self) -> Matching:
         """Which structure is which organ."""
-        return match(self.source.plan.structures, self._mapped)
+        found = match(self.source.plan.structures, self._mapped)
+        if not self.undrawn:
+            return found
+        return replace(found, organs=FrozenDict({n: m for n, m in found.organs.items() if n not in self.undrawn}))
+
+    def without(self, names: Iterable[str]) -> Curves:
+        """The same curves with more organs taken as not drawn; what is computed is kept."""
+        other = copy(self)
+        other.undrawn = self.undrawn | frozenset(names)
+        for cached in ("matching", "given"):
+            other.__dict__.pop(cached, None)
+        return other
 
     @cached_property
     def phase_doses(self) -> tuple[DoseGrid, ...]:
@@ -132,7 +146,7 @@ class Curves:
     def given(self) -> Mapping[str, tuple[DoseDistribution, ...]]:
         """A scenario's doses by organ and phase; a phase that does not list an organ gives it that of everything."""
         phases = self.source.given or ()
-        names = dict.fromkeys(name for phase in phases for name in phase if name != EVERYWHERE)
+        names = dict.fromkeys(name for phase in phases for name in phase if name not in {EVERYWHERE, *self.undrawn})
         return {name: tuple(phase.get(name, phase.get(EVERYWHERE, uniform(0.0))) for phase in phases) for name in names}
 
     def everything(self) -> list[tuple[str, str, Region]]:

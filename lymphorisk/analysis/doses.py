@@ -384,7 +384,7 @@ def _organ(
 
 def _bone_by_ct(source: Source, curves: Curves, found: _Found, body: BodyNumbers) -> None:
     """Bone by CT number, where no marrow is contoured and the export has the CT."""
-    if pool_cover(set(found.organs)).get("marrow"):
+    if BONE_CT in curves.undrawn or pool_cover(set(found.organs)).get("marrow"):
         return
     region = found.regions.get("Body")
     by_phase = curves.bone(body.bone_threshold_hu, region if isinstance(region, Structure) else None)

@@ -35,6 +35,8 @@ class Options:
     ----------
     organs : mapping of str to str
         TG-263 name -> ROI name or number, overriding the matching.
+    undrawn : tuple of str
+        TG-263 names taken as not drawn, or not listed, whatever the source holds: so are plans compared alike.
     missing : str
         An organ that is not contoured: ``placed`` by a reference body fitted to the drawn ones (with a finding),
         given the body's dose ``diluted`` over the whole body (with a finding), or an error (``refuse``).
@@ -103,6 +105,7 @@ class Options:
     plan: str | None = None
     dose_is: str | None = None
     parameters: Mapping[str, float] = field(default_factory=dict)
+    undrawn: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         allowed = {
@@ -164,6 +167,10 @@ def _texts(options: Options) -> None:
     if not isinstance(what_if, tuple | list) or not all(isinstance(w, str) for w in what_if):
         raise ScenarioError(f"what_if = {what_if!r} is not a list of texts", 'what_if=("Spleen-5Gy",)')
     object.__setattr__(options, "what_if", tuple(what_if))
+    undrawn: object = options.undrawn
+    if not isinstance(undrawn, tuple | list) or not all(isinstance(n, str) for n in undrawn):
+        raise ScenarioError(f"undrawn = {undrawn!r} is not a list of names", 'undrawn=("Spleen",)')
+    object.__setattr__(options, "undrawn", tuple(undrawn))
     organs: object = options.organs
     if not isinstance(organs, Mapping) or not all(isinstance(n, str) for pair in organs.items() for n in pair):
         raise ScenarioError(f"organs = {organs!r} is not a mapping of names", 'organs={"Spleen": "SPL_v2"}')

@@ -67,6 +67,14 @@ class Prepared:
         flow = circulation(self.source, doses, self.patient, self.options, self.network)
         return replace(self, doses=doses, flow=flow)
 
+    @held
+    def without(self, organs: tuple[str, ...]) -> Prepared:
+        """The same course with organs taken as not drawn; the curves stay."""
+        names = tuple(dict.fromkeys((*self.options.undrawn, *organs)))
+        options, curves = replace(self.options, undrawn=names), self.curves.without(names)
+        doses = organ_doses(self.source, options, self.network, self.body, curves, self.patient)
+        return replace(self, options=options, curves=curves).with_doses(doses)
+
     def with_fractions(self, fractions: int) -> Prepared:
         """The same total dose in another number of fractions; the curves stay."""
         course = with_fractions(self.source, fractions)

@@ -21,7 +21,7 @@ from lymphorisk.cli.reporting import INTERACTIVE, page_wanted, report_option
 def compare(exports: tuple[Path, ...], report: Path | None, interactive: bool, as_json: bool, **given: Any) -> None:
     """Plans side by side for one patient: dose, blood, forecast and risk; what changed and why.
 
-    The first EXPORT is what the others are compared with.
+    The first EXPORT is what the others are compared with. An organ drawn in some of the plans counts as drawn in none.
     """
     if len(exports) == 1:
         raise click.UsageError("give at least two exports")
@@ -30,8 +30,9 @@ def compare(exports: tuple[Path, ...], report: Path | None, interactive: bool, a
     outputs = outputs_of(given, *exports)
     outputs.expect(report, "page")
     with working("comparing"):
-        from lymphorisk.analysis import analyze
-        from lymphorisk.analysis.compare import compare as run
+        from lymphorisk.analysis.alike import noted_of
+        from lymphorisk.analysis.compare import compared as run
+        from lymphorisk.analysis.prepared import prepare
         from lymphorisk.analysis.source import read_source
         from lymphorisk.dicom import Export
         from lymphorisk.dicom.identity import check_exports
@@ -40,10 +41,13 @@ def compare(exports: tuple[Path, ...], report: Path | None, interactive: bool, a
 
         patient, options = patient_of(given), options_of(given)
         read = [read_source(path, options) for path in exports]
-        results = [analyze(source, patient, options) for source in read]
-        compared = [run(results[0], other) for other in results[1:]]
+        compared = run([prepare(source, patient, options) for source in read])
         names = [path.name for path in exports]
-        noted = check_exports([source if isinstance(source, Export) else None for source in read], names)
+        own = [compared[0].alone[0], *(c.alone[1] for c in compared)]
+        noted = (
+            *check_exports([source if isinstance(source, Export) else None for source in read], names),
+            *noted_of(own, names, compared[0].unlike),
+        )
     with outputs:
         if report is not None:
             made = comparison.report(compared, names, noted)

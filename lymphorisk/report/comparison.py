@@ -12,9 +12,10 @@ from lymphorisk.analysis.compare import Comparison
 from lymphorisk.findings import Finding
 from lymphorisk.report import overlay
 from lymphorisk.report.content import facts
-from lymphorisk.report.document import Document, Figure, Paragraph, Section
+from lymphorisk.report.document import Callout, Document, Figure, Paragraph, Section
 from lymphorisk.report.legend import NARROW
 from lymphorisk.report.noticed import explained, findings
+from lymphorisk.report.summary import weakness
 from lymphorisk.report.table import Column, Table, tabled, text_lines
 from lymphorisk.report.wording import POOL_LABELS, chance, digits, short
 
@@ -31,7 +32,6 @@ NAME_SHOWN = 24
 
 def to_dict(compared: Sequence[Comparison], names: Sequence[str], noted: Sequence[Finding] = ()) -> dict[str, Any]:
     """The envelope `lymphorisk/compare/1`: every plan against the first."""
-    first = compared[0].first
     return {
         "schema": SCHEMA,
         **({"findings": [f.to_dict() for f in noted]} if noted else {}),
@@ -39,13 +39,18 @@ def to_dict(compared: Sequence[Comparison], names: Sequence[str], noted: Sequenc
             {
                 "name": name,
                 "label": a.label,
+                "weaker": weakness(own),
                 "fractions": a.fractions,
                 "modality": a.modality,
                 "alc_nadir": a.forecast.nadir.to_dict(),
                 "grade_probability": dict(a.forecast.grade_probability),
                 "blood_mean_gy": a.blood.course.mean_gy,
+                "alone": {
+                    "alc_nadir": own.forecast.nadir.to_dict(),
+                    "grade_probability": dict(own.forecast.grade_probability),
+                },
             }
-            for name, a in zip(names, [first, *(c.second for c in compared)], strict=True)
+            for name, a, own in zip(names, plans_of(compared), alone(compared), strict=True)
         ],
         "comparisons": [
             {
@@ -65,10 +70,31 @@ def to_dict(compared: Sequence[Comparison], names: Sequence[str], noted: Sequenc
                 "difference": c.forecast.to_dict(),
                 "drivers_ln_nadir": dict(c.drivers),
                 "sentence": c.sentence,
+                "unlike": [{"organ": u.organ, "first": u.drawn[0], "second": u.drawn[c.place]} for u in c.unlike],
             }
             for name, c in zip(names[1:], compared, strict=True)
         ],
     }
+
+
+def plans_of(compared: Sequence[Comparison]) -> list[Analysis]:
+    """The plans as they are compared: with the same organs drawn in all of them."""
+    return [compared[0].first, *(c.second for c in compared)]
+
+
+def alone(compared: Sequence[Comparison]) -> list[Analysis]:
+    """The plans each by itself, with all that is drawn in it."""
+    return [compared[0].alone[0], *(c.alone[1] for c in compared)]
+
+
+def weaker(compared: Sequence[Comparison], names: Sequence[str]) -> tuple[str, ...]:
+    """What makes the plans' answers weaker, with the plans it holds for unless it holds for all."""
+    found: dict[str, list[str]] = {}
+    for name, a in zip(names, alone(compared), strict=True):
+        for said in weakness(a):
+            found.setdefault(said, []).append(short(name, NAME_SHOWN))
+    every = len(names)
+    return tuple(said if len(held) == every else f"{', '.join(held)}: {said}" for said, held in found.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +167,7 @@ def organ_table(c: Comparison, first: str, second: str) -> Table:
             Column(_named(first, "first"), lambda o: digits(o.first_gy), numeric=True),
             Column(_named(second, "second"), lambda o: digits(o.second_gy), numeric=True),
             Column("Change", lambda o: f"{o.change_gy:+.2f}", numeric=True),
-            Column("Remark", lambda o: "surrogate in a plan" if o.surrogate else "", width=3),
+            Column("Remark", lambda o: "not drawn" if o.surrogate else "", width=3),
         ),
     )
 
@@ -167,6 +193,7 @@ def _named(name: str, place: str) -> str:
 def text(compared: Sequence[Comparison], names: Sequence[str], noted: Sequence[Finding] = ()) -> str:
     """A block for each plan against the first."""
     out = [f"{f.code} {f.severity}: {f.what}; {f.hint}\n" for f in noted]
+    out += [*(f"! {said}" for said in weaker(compared, names)), ""]
     for name, c in zip(names[1:], compared, strict=True):
         out += [f"{short(names[0])}  against  {short(name)}", "", c.sentence, ""]
         for table in _tables(c, names[0], name):
@@ -200,7 +227,7 @@ def plan_table(plans: Sequence[Analysis], names: Sequence[str]) -> Table:
 
 def report(compared: Sequence[Comparison], names: Sequence[str], noted: Sequence[Finding] = ()) -> Document:
     """All plans on one axis, then each against the first."""
-    plans = [compared[0].first, *(c.second for c in compared)]
+    plans = plans_of(compared)
     changed = list(dict.fromkeys(o.organ for c in compared for o in c.organs if not o.surrogate and o.change_gy != 0))
     drawn = {o: [a.organs[o].course for a in plans] for o in changed if all(o in a.organs for a in plans)}
     panels = dict(list(drawn.items())[:PANELS])
@@ -225,7 +252,9 @@ def report(compared: Sequence[Comparison], names: Sequence[str], noted: Sequence
         sections.append(Section("Findings about the pair", findings(noted)))
     sections.append(_provenance(names, plans))
     lead = (*(f.what for f in noted), *(c.sentence for c in compared))
-    return explained(Document(" against ".join(names), lead, tuple(sections), facts=facts(plans[0])))
+    weak = weaker(compared, names)
+    opening = (Callout("What makes this answer weaker", weak),) if weak else ()
+    return explained(Document(" against ".join(names), lead, tuple(sections), opening=opening, facts=facts(plans[0])))
 
 
 def _provenance(names: Sequence[str], plans: Sequence[Analysis]) -> Section:

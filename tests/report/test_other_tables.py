@@ -89,7 +89,7 @@ def test_organs_of_two_plans_largest_change_first(compared: Comparison) -> None:
             "first: A": digits(o["first_gy"]),
             "second: B": digits(o["second_gy"]),
             "Change": f"{o['change_gy']:+.2f}",
-            "Remark": "surrogate in a plan" if o["surrogate"] else "",
+            "Remark": "not drawn" if o["surrogate"] else "",
         }
         for o in data["organs"][: comparison.ORGANS_SHOWN]
     ]
