@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.errors import ScenarioError, UndecidableError
+from lymphorisk.lymphocyte.attribution import dimensions_met
 from lymphorisk.lymphocyte.course import Course
 from lymphorisk.lymphocyte.ensemble import (
     HORIZON_D,
@@ -66,7 +67,10 @@ class Update:
     effective_draws : float
         Effective sample size of the posterior.
     learned : dict of str to float
-        Mean deviate of the dimensions that moved most, in standard deviations of the prior.
+        Mean deviate of the dimensions that moved most, in standard deviations of the prior; only of those this course
+        can feel: a drug that is not given says nothing.
+    chemo : str
+        The concurrent drug, ``none`` without.
     """
 
     counts: tuple[tuple[float, float], ...]
@@ -74,6 +78,7 @@ class Update:
     posterior: AlcForecast
     effective_draws: float
     learned: dict[str, float]
+    chemo: str = "none"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers for the JSON result."""
@@ -143,7 +148,8 @@ def update(
         )
     why = ask()
     prior = replace(prior, organ_share=why.organ_share, sensitivity=why.sensitivity, spread=why.spread)
-    moved = {name: float(weights @ z) for name, z in drawn.z.items() if np.ptp(z) > 0}
+    felt = dimensions_met(course, drawn, age_y is not None, baseline_known)
+    moved = {name: float(weights @ drawn.z[name]) for name in felt}
     said = {name: move for name, move in moved.items() if abs(move) >= LEARNED_MIN}
     learned = dict(sorted(said.items(), key=lambda pair: -abs(pair[1])))
     summary = summarise(prior.day, prior.counts, weights, lln=lln)
@@ -163,7 +169,7 @@ def update(
         findings=prior.findings,
         ensemble_id=prior.ensemble_id,
     )
-    return Update(measured, prior, posterior, effective, learned)
+    return Update(measured, prior, posterior, effective, learned, course.chemo)
 
 
 def weights_of(

@@ -7,7 +7,8 @@ from typing import Any
 
 from lymphorisk.lymphocyte.update import Update
 from lymphorisk.report import overlay
-from lymphorisk.report.document import Document, Figure, Paragraph, Section
+from lymphorisk.report.document import Block, Bullets, Document, Figure, Paragraph, Section
+from lymphorisk.report.learned import sentences
 from lymphorisk.report.legend import NARROW
 from lymphorisk.report.noticed import explained
 from lymphorisk.report.table import Column, Table, tabled, text_lines
@@ -18,7 +19,7 @@ SCHEMA = "lymphorisk/update/1"
 
 def to_dict(made: Update) -> dict[str, Any]:
     """The envelope `lymphorisk/update/1`."""
-    return {"schema": SCHEMA, **made.to_dict()}
+    return {"schema": SCHEMA, **made.to_dict(), "says": list(says(made))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +73,9 @@ def counts(made: Update) -> Table:
     )
 
 
-def learned(made: Update) -> Table:
-    """What the counts say of this patient's parameters."""
-    return tabled(
-        "This patient, in sd from the average draw",
-        made.learned.items(),
-        (
-            Column("Parameter", lambda r: r[0].replace("_", " ").replace(".", " "), width=4),
-            Column("sd", lambda r: f"{r[1]:+.1f}", numeric=True),
-        ),
-    )
+def says(made: Update) -> tuple[str, ...]:
+    """What the counts say of this patient, in words."""
+    return sentences(made.learned, made.chemo)
 
 
 def text(made: Update) -> str:
@@ -92,8 +86,8 @@ def text(made: Update) -> str:
         "",
         *text_lines(changes(made), ""),
     ]
-    if made.learned:
-        out += ["", "what the counts say of this patient", *text_lines(learned(made))]
+    if told := says(made):
+        out += ["", "what the counts say: this patient", *(f"  {one}" for one in told)]
     return "\n".join(out) + "\n"
 
 
@@ -119,7 +113,12 @@ def report(made: Update) -> Document:
         ),
         Section(
             "What the counts say",
-            (Paragraph(weighed), counts(made), *((learned(made),) if made.learned else ())),
+            (*_told(made), counts(made), Paragraph(weighed)),
         ),
     )
     return explained(Document("Mid-course update of the forecast", (lead,), sections))
+
+
+def _told(made: Update) -> tuple[Block, ...]:
+    told = says(made)
+    return (Paragraph("By its counts this patient"), Bullets(told)) if told else ()
