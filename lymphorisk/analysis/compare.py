@@ -104,8 +104,8 @@ def compared(plans: Sequence[Prepared]) -> tuple[Comparison, ...]:
 def compare(first: Plan, second: Plan, *, patient: Patient | None = None, options: Options | None = None) -> Comparison:
     """The second plan against the first, for the same patient.
 
-    Sources are treated alike: an organ drawn in one of them only counts as drawn in neither. Two results cannot be: then
-    the sentence names these organs and ranks nothing.
+    Sources are treated alike: an organ drawn in one of them only counts as drawn in neither. Two results cannot be:
+    then the sentence names these organs and ranks nothing.
 
     Parameters
     ----------
