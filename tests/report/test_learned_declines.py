@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from lymphorisk.absent import Absent
-from lymphorisk.analysis import Analysis, Options, analyze
+from lymphorisk.analysis import Analysis, Options, analyze, envelope
 from lymphorisk.analysis import risk as voices
 from lymphorisk.plan import Patient
 from lymphorisk.predict import Prediction
 from lymphorisk.predict.applicability import Domain
 from lymphorisk.predict.caveats import caveats
 from lymphorisk.qa.facts import facts_of
-from lymphorisk.report import content, html, json_, text
+from lymphorisk.report import content, html, text
 from lymphorisk.report.measurements import measurements, sentences
 from lymphorisk.scenario import scenario_from
 
@@ -75,7 +75,7 @@ def test_no_number_and_no_reason_of_it_is_anywhere(ways: dict[str, Analysis], wh
     a = ways[why]
     assert isinstance(a.risk.learned, Absent)
     assert why in a.risk.learned.reason
-    plain = json.loads(json_.render(a))
+    plain = json.loads(envelope.render(a))
     learned = plain["risk"]["learned"]
     assert why in learned["declined"]
     assert not [v for v in learned.values() if isinstance(v, int | float | list | dict)]
@@ -121,7 +121,7 @@ def test_what_the_card_holds_against_the_model_stands_beside_its_number(explaine
     assert doubt in content.trained(a).basis
     assert doubt in " ".join(text.render(a).split())
     assert doubt in html.render(content.report(a))
-    assert json.loads(json_.render(a))["risk"]["learned"]["caveats"] == [doubt]
+    assert json.loads(envelope.render(a))["risk"]["learned"]["caveats"] == [doubt]
     assert doubt in [told for code, _, told in sentences(a) if code == "LR-CAVEAT"]
 
 
