@@ -133,7 +133,7 @@ def test_the_reference_phantom_gives_the_kill_worked_by_hand(real_data: Path) ->
 
     course = open_source(real_data / "pancreas_icrp", Options())
     doses = organ_doses(course, Options(), "32", BodyNumbers(61.8, 0.98, 0.8))
-    alive = survival_of()["combined"]
+    alive = survival_of(Options())["combined"]
     shares = people_of("combined").value
     lost = 0.0
     for pool in ("spleen", "nodes", "gut", "marrow"):
