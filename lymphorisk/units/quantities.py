@@ -92,7 +92,7 @@ TABLE = (
         "cardiac_output_l_min", "L/min", 0.3, 20.0, (1.5, 15.0),
         (Slip("mL/min", 1e-3), Slip("L/h", 1 / 60), Slip("mL/s", 0.06), Slip("L/s", 60.0)),
     ),
-    Quantity("beam_on_s", "s", 0.0, 7200.0, (1.0, 1800.0), (Slip("milliseconds", 1e-3),)),
+    Quantity("beam_on_s", "s", 0.0, 28800.0, (1.0, 1800.0), (Slip("milliseconds", 1e-3),)),
     Quantity("fractions", "", 1, 120, (1, 60), (), whole=True),
     Quantity("prescription_gy", "Gy", 0.1, 120.0, (1.0, 90.0), (Slip("cGy", 0.01),)),
     Quantity(

@@ -12,7 +12,7 @@ from lymphorisk.conditioning.regimen import DrugDose, RadiationCourse, Regimen
 from lymphorisk.errors import ScenarioError
 from lymphorisk.plan import Patient
 from lymphorisk.regimen import Choices, Comparison, PatientFacts, PlanExposure, RegimenForecast, compare, product
-from lymphorisk.report.conditioning.text import ordered, paired_rows
+from lymphorisk.report.conditioning.text import ordered, paired_table
 
 FACTS = PatientFacts(Patient(alc=0.8, weight_kg=80.0, height_cm=172.0), egfr_ml_min=85.0)
 FLU = tuple(DrugDose("fludarabine", 30.0, "mg/m2", d) for d in (-5.0, -4.0, -3.0))
@@ -214,7 +214,7 @@ def test_a_what_if_of_the_field_scales_the_blood_dose_too(bridging: PlanExposure
 
 def test_the_paired_table_says_how_often_a_regimen_is_lower() -> None:
     both = compare([(product("ide-cel"), {}), (product("axi-cel"), {}), (product("tisa_fl"), {})], FACTS, FAST)
-    rows = {row[0]: row for row in paired_rows(both)[1:]}
+    rows = {row[0]: row for row in ([str(cell.text) for cell in row] for row in paired_table(both).rows)}
     assert rows["axi_cel"][2] == "100 %", "more cyclophosphamide is deeper in every draw"
     assert rows["tisa_fl"][2] == "0 %"
     assert rows["axi_cel"][1].startswith("-")
