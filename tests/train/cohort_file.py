@@ -20,7 +20,7 @@ def rows(n: int = 200, seed: int = 0) -> list[dict[str, str]]:
     integral = rng.gamma(4, 30.0, n)
     lungs = np.where(np.isin(site, ["lung", "esophagus"]), rng.gamma(6, 2.4, n), rng.gamma(2, 1, n))
     loss = 0.012 * fractions + 0.03 * spleen + 0.003 * integral + 0.02 * lungs
-    nadir = np.minimum(alc * np.exp(-loss + rng.normal(0, 0.5, n)), 4.5)
+    nadir = np.minimum(alc * np.exp(-loss + rng.normal(0, 0.5, n)), 1.9 * alc)
     out = []
     for i in range(n):
         row = {
