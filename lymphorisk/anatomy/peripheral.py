@@ -71,7 +71,7 @@ def photon_share(away_mm: Real, numbers: Peripheral, monitor_units: float | None
     --------
     >>> p = Peripheral(0.05, 45.0, 0.0044, 150.0, 0.0003, 2.0, 1e-4, 0.45, -0.5, 0.5)
     >>> [round(float(100 * s), 2) for s in photon_share(np.array([50.0, 100.0, 300.0, 800.0]), p)]
-    [1.99, 0.83, 0.13, 0.06]
+    [2.02, 0.83, 0.13, 0.06]
     """
     units = numbers.monitor_units if monitor_units is None else monitor_units
     near = numbers.patient * np.exp(-away_mm / numbers.patient_length)

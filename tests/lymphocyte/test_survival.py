@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lymphorisk.dvh.curve import DoseDistribution, diluted, uniform
-from lymphorisk.errors import ParameterError
+from lymphorisk.errors import ScenarioError
 from lymphorisk.lymphocyte import SURVIVAL_SETS, kill, population, survival_sets
 from lymphorisk.lymphocyte.survival import KILL_BINS, kills
 from lymphorisk.parameters import load
@@ -65,5 +65,5 @@ def test_cutting_a_fine_distribution_hardly_changes_the_kill(seed: int) -> None:
 
 
 def test_an_unknown_set_is_refused() -> None:
-    with pytest.raises(ParameterError, match="no survival set"):
+    with pytest.raises(ScenarioError, match="survival model"):
         population(load("lymphocyte"), survival="nakamura")

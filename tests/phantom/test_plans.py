@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 
 import numpy as np
@@ -14,7 +13,6 @@ from lymphorisk.errors import ScenarioError
 from lymphorisk.phantom import (
     PhantomPlan,
     anatomy,
-    organ_distributions,
     phantom_plan,
     treatment_plan,
     voxels,
@@ -24,9 +22,6 @@ from lymphorisk.phantom.anatomy import Numbers, numbers_of
 from lymphorisk.phantom.sites import SITES
 from lymphorisk.phantom.voxels import CLASSES, distribution
 from lymphorisk.plan import SITES as PATIENT_SITES
-
-#: A cohort of 20,000 in an hour of one core allows 0.18 s a plan; this bar leaves room for a busy machine. [s]
-SECONDS_A_PLAN = 0.4
 
 
 def ptv_mean(plan: PhantomPlan, phase: int = 0) -> float:
@@ -182,17 +177,6 @@ def test_classes_keep_mean_and_the_share_without_dose() -> None:
 def test_an_organ_without_dose_is_at_zero() -> None:
     d = distribution(np.zeros(5, dtype=np.float32))
     assert d.mean_gy == 0.0
-
-
-def test_a_plan_takes_tens_of_milliseconds(numbers: Numbers) -> None:
-    phantom_plan(numbers, "breast")
-    best = np.inf
-    for seed in range(3):
-        start = time.perf_counter()
-        plan = phantom_plan(numbers, "esophagus", rng=np.random.default_rng(seed))
-        organ_distributions(plan.grid, plan.doses_zyx[0])
-        best = min(best, time.perf_counter() - start)
-    assert best < SECONDS_A_PLAN
 
 
 def test_the_same_plan_twice(numbers: Numbers) -> None:
