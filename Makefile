@@ -29,7 +29,6 @@ $(VENV)/.dev: pyproject.toml
 
 demo: $(BIN)/lymphorisk ## install, analyse a built-in plan, say where the report is
 	$(BIN)/lymphorisk demo --report $(REPORT)
-	@echo "The report is $(CURDIR)/$(REPORT)"
 
 test: $(VENV)/.dev ## the test suite; T= chooses a part
 	$(BIN)/python -m pytest -n auto $(T)

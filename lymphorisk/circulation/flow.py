@@ -116,6 +116,10 @@ class Attribution:
     killed: Mapping[str, Mapping[str, float]]
     killed_by_beam: Mapping[str, tuple[float, ...]]
 
+    def __repr__(self) -> str:
+        parts = sorted(self.dose_gy.items(), key=lambda part: -part[1])[:3]
+        return f"Attribution(most dose from {', '.join(f'{name} {dose:.3g} Gy' for name, dose in parts) or 'nowhere'})"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BloodDose:
@@ -158,6 +162,10 @@ class BloodDose:
     findings: tuple[Finding, ...]
     stages: int
     lanes: Mapping[str, int]
+
+    def __repr__(self) -> str:
+        course = f"mean {self.course.mean_gy:.4g} Gy over the course"
+        return f"BloodDose({course}, {len(self.fraction)} phase(s), engine {self.engine!r}, {self.network!r})"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

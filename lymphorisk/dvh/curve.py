@@ -41,6 +41,10 @@ class DoseDistribution:
         read_only(self.dose_gy)
         read_only(self.share)
 
+    def __repr__(self) -> str:
+        low, high = self.dose_gy[0], self.dose_gy[-1]
+        return f"DoseDistribution(mean {self.mean_gy:.4g} Gy, {low:.4g} to {high:.4g} Gy, {len(self.dose_gy)} doses)"
+
     @property
     def mean_gy(self) -> float:
         """Mean dose. [Gy]"""
@@ -172,6 +176,10 @@ class DVH:
             raise StructureError(f"DVH {self.name!r}: a cumulative DVH never rises")
         read_only(self.dose_gy)
         read_only(self.volume_cm3)
+
+    def __repr__(self) -> str:
+        doses = f"mean {self.mean_gy:.4g} Gy, {self.min_gy:.4g} to {self.max_gy:.4g} Gy"
+        return f"DVH({self.name!r}, {self.total_cm3:.4g} cm3, {doses}, {100 * self.coverage:.4g} % in the grid)"
 
     @property
     def covered_cm3(self) -> float:

@@ -64,6 +64,10 @@ class PhaseExposure:
         object.__setattr__(self, "times_d", read_only(times.copy()))
         object.__setattr__(self, "pools", FrozenDict(dict(self.pools)))
 
+    def __repr__(self) -> str:
+        doses = ", ".join(f"{pool} {self.distribution(pool).mean_gy:.3g}" for pool in POOLS)
+        return f"PhaseExposure({self.fractions} {self.modality} fractions, mean Gy a fraction: {doses})"
+
     def distribution(self, pool: str) -> DoseDistribution:
         """Dose of one fraction to `pool`, blood included. [Gy]"""
         return self.blood if pool == "blood" else self.pools[pool]

@@ -134,6 +134,11 @@ class AlcForecast:
     ensemble_id: str
     ctcae: str = CTCAE_VERSION
 
+    def __repr__(self) -> str:
+        low = f"{self.nadir.median:.2g} (90 % {self.nadir.p05:.2g} to {self.nadir.p95:.2g}) x10^9/L"
+        days = f"day {self.day[0]:.0f} to {self.day[-1]:.0f}"
+        return f"AlcForecast({self.baseline_alc:.3g} to {low} {self.nadir.when}; {days}, {self.draws} draws)"
+
     @property
     def draws(self) -> int:
         """Ensemble size."""

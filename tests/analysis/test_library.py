@@ -39,6 +39,16 @@ def test_a_result_shows_in_a_few_lines(result: Analysis) -> None:
     assert f"{result.forecast.nadir.median:.2f}" in shown
 
 
+def test_what_a_result_holds_shows_in_a_few_lines_too(result: Analysis) -> None:
+    held = (result.forecast, result.blood, result.course, *result.organs.values(), *result.targets)
+    for one in held:
+        assert len(repr(one)) < 2000, type(one)
+    spleen = result.organs["Spleen"]
+    assert spleen.dvh is not None
+    assert f"mean {spleen.dvh.mean_gy:.4g} Gy" in repr(spleen.dvh)
+    assert f"mean {spleen.course.mean_gy:.4g} Gy" in repr(spleen)
+
+
 def test_a_notebook_shows_a_small_card_and_escapes_what_was_exported(result: Analysis) -> None:
     from dataclasses import replace
 
