@@ -13,6 +13,7 @@ from lymphorisk.absent import Absent
 from lymphorisk.anatomy import (
     DosedBody,
     Drawn,
+    Outline,
     Part,
     PartRules,
     Peripheral,
@@ -22,6 +23,7 @@ from lymphorisk.anatomy import (
     nearest,
     outline_of,
     outline_of_dose,
+    outline_of_mask,
     part_of,
     place,
     prior_of,
@@ -31,6 +33,7 @@ from lymphorisk.dvh import DoseDistribution, mixture
 from lymphorisk.dvh.regions import Region, structures_of
 from lymphorisk.organs import NETWORKS, Covered, load
 from lymphorisk.plan import Patient, Phase
+from lymphorisk.plan.mask import Mask
 from lymphorisk.units import MM_PER_CM
 
 #: The reference body of a patient whose sex is not known.
@@ -154,9 +157,7 @@ def bodies_of(regions: Mapping[str, Region], phases: Sequence[Phase], patient: P
     reference = reference_body(phantom, patient.sex or UNKNOWN_SEX, numbers)
     drawn = drawn_organs(regions)
     grids = [phase.dose for phase in phases if phase.dose is not None]
-    body = regions.get("Body")
-    outline = None if body is None else outline_of([c for s in structures_of(body) for c in s.contours_mm])
-    outline = outline or outline_of_dose(grids[0])
+    outline = _outline(regions.get("Body")) or outline_of_dose(grids[0])
     placed = place(
         reference,
         drawn,
@@ -185,6 +186,13 @@ def bodies_of(regions: Mapping[str, Region], phases: Sequence[Phase], patient: P
         (-np.inf, np.inf) if outline is None else (float(outline.z_mm[0]), float(outline.z_mm[-1])),
         PartRules(**_plain(numbers, "part.")),
     )
+
+
+def _outline(body: Region | None) -> Outline | None:
+    """The outline that a body region draws; None without one."""
+    if body is None or isinstance(body, Mask):
+        return None if body is None else outline_of_mask(body)
+    return outline_of([c for s in structures_of(body) for c in s.contours_mm])
 
 
 def _plain(numbers: Mapping[str, float | tuple[float, ...]], prefix: str) -> dict[str, float]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from lymphorisk.anatomy.dosed import DosedBody, Field, dosed_body, field_of, nearest
 from lymphorisk.anatomy.fit import Fit, Residual
 from lymphorisk.anatomy.landmarks import Drawn, drawn_organs
-from lymphorisk.anatomy.outline import Outline, outline_of, outline_of_dose
+from lymphorisk.anatomy.outline import Outline, outline_of, outline_of_dose, outline_of_mask
 from lymphorisk.anatomy.parts import Part, PartRules, part_of
 from lymphorisk.anatomy.peripheral import Peripheral
 from lymphorisk.anatomy.placement import Placed, place
@@ -36,6 +36,7 @@ __all__ = [
     "nearest",
     "outline_of",
     "outline_of_dose",
+    "outline_of_mask",
     "part_of",
     "place",
     "prior_of",

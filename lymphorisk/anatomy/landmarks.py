@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lymphorisk.dvh.regions import Region, structures_of
+from lymphorisk.dvh.regions import Region, leaves_of
+from lymphorisk.dvh.sections import moments_of
 from lymphorisk.plan.frame import read_only
+from lymphorisk.plan.mask import Mask
 from lymphorisk.units import MM3_PER_CM3
 
 Real = NDArray[np.float64]
@@ -18,6 +20,8 @@ Real = NDArray[np.float64]
 CLOSE_PLANES = 1.6
 #: Smallest plane distance that counts, for structures on one plane. [mm]
 THINNEST_MM = 1.0
+#: Area, three coordinates of the middle, height of the plane, middle of the box along x.
+COLUMNS = 6
 #: Pairs that may be drawn as one structure; each side is then a landmark of its own.
 PAIRED = ("Lungs", "Kidneys", "Femur_Heads", "Femurs")
 
@@ -29,11 +33,11 @@ class Drawn:
     Attributes
     ----------
     low_mm, high_mm : float
-        Lowest and highest height of its contours, half a plane distance beyond the outermost. [mm]
+        Lowest and highest height of its sections, half a plane distance beyond the outermost. [mm]
     middle_mm : ndarray, shape (3,)
-        Centre of the contours, by area. [mm]
+        Centre of the sections, by area. [mm]
     levels_mm : ndarray, shape (m, 3)
-        Centre of the contours of each plane, by area, from foot to head. [mm]
+        Centre of the sections of each plane, by area, from foot to head. [mm]
     volume_cm3 : float
         Areas times the plane distance. [cm3]
     cut_low, cut_high : bool
@@ -59,7 +63,7 @@ class Drawn:
 
 
 def drawn_organs(regions: Mapping[str, Region], scan_mm: tuple[float, float] | None = None) -> dict[str, Drawn]:
-    """Every organ of a structure set by its contours.
+    """Every organ of a structure set by its contours or masks.
 
     Parameters
     ----------
@@ -68,51 +72,73 @@ def drawn_organs(regions: Mapping[str, Region], scan_mm: tuple[float, float] | N
     scan_mm : tuple of float, optional
         Lowest and highest plane of the scan. [mm]
     """
-    contours = {name: contours_of(region) for name, region in regions.items()}
+    sections = {name: sections_of(region) for name, region in regions.items()}
+    ends = {name: _image_mm(region) for name, region in regions.items()}
     for name in PAIRED:
-        if name in contours and f"{name[:-1]}_L" not in contours and f"{name[:-1]}_R" not in contours:
-            contours |= _sides(name[:-1], contours[name])
-    found = {name: one for name, drawn in contours.items() if (one := _drawn(drawn)) is not None}
+        if name in sections and f"{name[:-1]}_L" not in sections and f"{name[:-1]}_R" not in sections:
+            sides = _sides(name[:-1], sections[name])
+            sections |= sides
+            ends |= dict.fromkeys(sides, ends[name])
+    found = {name: one for name, drawn in sections.items() if (one := _drawn(drawn)) is not None}
     if scan_mm is None:
         body = found.get("Body")
-        ends = [body] if body is not None else list(found.values())
-        if not ends:
+        seen = [body] if body is not None else list(found.values())
+        if not seen:
             return {}
-        scan_mm = min(d.low_mm for d in ends), max(d.high_mm for d in ends)
+        scan_mm = min(d.low_mm for d in seen), max(d.high_mm for d in seen)
     out = {}
     for name, one in found.items():
-        close = CLOSE_PLANES * _plane_mm(contours[name])
-        out[name] = replace(one, cut_low=one.low_mm - scan_mm[0] < close, cut_high=scan_mm[1] - one.high_mm < close)
+        close = CLOSE_PLANES * _plane_mm(sections[name])
+        low, high = max(scan_mm[0], ends[name][0]), min(scan_mm[1], ends[name][1])
+        out[name] = replace(one, cut_low=one.low_mm - low < close, cut_high=high - one.high_mm < close)
     return out
 
 
-def contours_of(region: Region) -> list[Real]:
-    """Closed contours of all structures of a region."""
-    return [c for s in structures_of(region) for c in s.contours_mm if len(c) > 2]
+def sections_of(region: Region) -> Real:
+    """Area, middle, plane and middle of the box along x of each closed contour and of each half plane of a mask, shape
+    (n, 6). [mm2, mm]"""
+    rows: list[Real] = [np.empty((0, COLUMNS))]
+    for leaf in leaves_of(region):
+        if isinstance(leaf, Mask):
+            half = moments_of(leaf)
+            rows.append(np.column_stack([half, half[:, 3], half[:, 1]]))
+        else:
+            drawn = [_section(c) for c in leaf.contours_mm if len(c) > 2]
+            rows.append(np.array(drawn).reshape(-1, COLUMNS))
+    return np.concatenate(rows)
 
 
-def _sides(name: str, contours: list[Real]) -> dict[str, list[Real]]:
-    """Contours of a pair drawn as one structure, sorted by side: x grows to the patient's left."""
-    middles = np.array([0.5 * (c[:, 0].min() + c[:, 0].max()) for c in contours])
-    if not len(middles):
+def _section(contour: Real) -> tuple[float, ...]:
+    box = 0.5 * (contour[:, 0].min() + contour[:, 0].max())
+    return (*_moments(contour), float(contour[:, 2].mean()), float(contour[0, 2]), float(box))
+
+
+def _image_mm(region: Region) -> tuple[float, float]:
+    """Heights at which the images end that the masks of a region were made on; contours say nothing of it. [mm]"""
+    ends = [leaf.image_z_mm for leaf in leaves_of(region) if isinstance(leaf, Mask)]
+    return max((low for low, _ in ends), default=-np.inf), min((high for _, high in ends), default=np.inf)
+
+
+def _sides(name: str, sections: Real) -> dict[str, Real]:
+    """Sections of a pair drawn as one structure, sorted by side: x grows to the patient's left."""
+    if not len(sections):
         return {}
-    between = 0.5 * (middles.min() + middles.max())
-    sides = middles > between
-    left = [c for c, side in zip(contours, sides, strict=True) if side]
-    right = [c for c, side in zip(contours, sides, strict=True) if not side]
-    return {f"{name}_L": left, f"{name}_R": right} if left and right else {}
+    middles = sections[:, -1]
+    sides = middles > 0.5 * (middles.min() + middles.max())
+    left, right = sections[sides], sections[~sides]
+    return {f"{name}_L": left, f"{name}_R": right} if len(left) and len(right) else {}
 
 
-def _plane_mm(contours: Iterable[Real]) -> float:
-    heights = np.unique(np.round([float(c[0, 2]) for c in contours], 1))
+def _plane_mm(sections: Real) -> float:
+    heights = np.unique(np.round(sections[:, -2], 1))
     return max(float(np.median(np.diff(heights))), THINNEST_MM) if len(heights) > 1 else THINNEST_MM
 
 
-def _drawn(contours: list[Real]) -> Drawn | None:
-    rows = np.array([(*_moments(c), float(c[:, 2].mean())) for c in contours])
-    if not len(rows) or rows[:, 0].sum() <= 0.0:
+def _drawn(sections: Real) -> Drawn | None:
+    if not len(sections) or sections[:, 0].sum() <= 0.0:
         return None
-    plane = _plane_mm(contours)
+    rows = sections[:, :-2]
+    plane = _plane_mm(sections)
     middle = rows[:, 0] @ rows[:, 1:] / rows[:, 0].sum()
     key = np.round(rows[:, 3], 1)
     levels = [

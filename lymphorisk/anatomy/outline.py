@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lymphorisk.phantom.shapes import Shape
 from lymphorisk.plan.frame import read_only
 from lymphorisk.plan.grid import DoseGrid
+from lymphorisk.plan.mask import Mask
 
 Real = NDArray[np.float64]
 
@@ -73,6 +74,23 @@ def outline_of(contours_mm: Iterable[Real]) -> Outline | None:
         trunk = [c for c, a in zip(planes[key], areas, strict=True) if a >= TRUNK_SHARE * max(areas)]
         points = np.concatenate(trunk)[:, :2]
         rows.append((float(planes[key][0][0, 2]), points.min(axis=0), points.max(axis=0)))
+    return _sections(rows)
+
+
+def outline_of_mask(mask: Mask) -> Outline | None:
+    """The outline of a body given by voxels: of each plane the largest piece, with others nearly as large (legs)."""
+    from scipy import ndimage
+
+    z, y, x = mask.centres_mm()[0], mask.y_mm, mask.x_mm
+    rows = []
+    for height, plane in zip(z.tolist(), mask.share_zyx > 0, strict=True):
+        pieces, _ = ndimage.label(plane)
+        size = np.bincount(pieces.ravel())[1:]
+        if not len(size):
+            continue
+        j, i = np.nonzero(np.isin(pieces, 1 + np.flatnonzero(size >= TRUNK_SHARE * size.max())))
+        low, high = np.array([x[i.min()], y[j.min()]]), np.array([x[i.max() + 1], y[j.max() + 1]])
+        rows.append((height, low, high))
     return _sections(rows)
 
 

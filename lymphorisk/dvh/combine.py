@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.dvh.coverage import TRACE
-from lymphorisk.dvh.regions import Difference, Intersection, Region, Union
-from lymphorisk.plan.structures import Structure
+from lymphorisk.dvh.regions import Difference, Intersection, Leaf, Region, Union
 
 #: Gradients of coverage below this have no direction.
 FAINT = 1e-6
@@ -25,22 +24,22 @@ FAINT = 1e-6
 Map = NDArray[np.float32]
 
 
-def share_of(region: Region, of_structure: Callable[[Structure], Map | None]) -> Map | None:
+def share_of(region: Region, of_leaf: Callable[[Leaf], Map | None]) -> Map | None:
     """Coverage of a region's pixels; None when nothing of it is there.
 
     Parameters
     ----------
     region : Region
-        Structure, union, intersection or difference.
-    of_structure : callable
-        Coverage of a structure, shape (ny, nx), or None.
+        Structure, mask, union, intersection or difference.
+    of_leaf : callable
+        Coverage of a structure or mask, shape (ny, nx), or None.
     """
-    if isinstance(region, Structure):
-        return of_structure(region)
+    if isinstance(region, Leaf):
+        return of_leaf(region)
     if isinstance(region, Difference):
-        base, minus = share_of(region.base, of_structure), share_of(region.minus, of_structure)
+        base, minus = share_of(region.base, of_leaf), share_of(region.minus, of_leaf)
         return base if base is None or minus is None else base - overlap(base, minus)
-    parts = [share_of(m, of_structure) for m in region.members]
+    parts = [share_of(m, of_leaf) for m in region.members]
     there = [p for p in parts if p is not None]
     if isinstance(region, Union):
         return reduce(lambda a, b: a + b - overlap(a, b), there) if there else None

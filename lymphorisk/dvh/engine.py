@@ -15,8 +15,9 @@ from lymphorisk.dvh.combine import share_of
 from lymphorisk.dvh.coverage import TRACE, Lattice
 from lymphorisk.dvh.curve import DVH
 from lymphorisk.dvh.histogram import Accumulator
+from lymphorisk.dvh.mask_solid import Voxelled
 from lymphorisk.dvh.nodule import findings_of_balls, with_balls
-from lymphorisk.dvh.regions import Region, structures_of
+from lymphorisk.dvh.regions import Leaf, Region, leaves_of, structures_of
 from lymphorisk.dvh.rim import covered_part
 from lymphorisk.dvh.sampling import (
     BORDER_MM,
@@ -33,6 +34,7 @@ from lymphorisk.dvh.thickness import thickness_mm
 from lymphorisk.errors import StructureError
 from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.plan.grid import DoseGrid
+from lymphorisk.plan.mask import Mask
 from lymphorisk.plan.structures import Structure
 
 #: Pixels across the narrower side of a region's box; doubling them moves no DVH of the tests by 0.2 % of the volume.
@@ -76,6 +78,28 @@ class Drawn:
 
     stack: Stack
     slice_mm: float
+
+    def box(self) -> NDArray[np.float64]:
+        """Lowest and highest x and y of its contours, shape (2, 2). [mm]"""
+        return np.asarray(self.stack.box())
+
+    @property
+    def levels(self) -> int:
+        """Number of planes."""
+        return len(self.stack.z_mm)
+
+    @property
+    def thickness_mm(self) -> float:
+        """How thick it is across its contours. [mm]"""
+        return thickness_mm(self.stack)
+
+    def solid(self, lattice: Lattice, end_caps: str) -> Solid:
+        """Its body on a lattice."""
+        return solid_of(self.stack, lattice, end_caps, self.slice_mm)
+
+
+#: What the engine integrates over: contours, or the voxels of a mask.
+Shape = Drawn | Voxelled
 
 
 def exact(
@@ -156,11 +180,11 @@ def region_curves(
     if not bin_gy > 0:
         raise StructureError(f"a bin of {bin_gy:g} Gy has no width")
     dose = patient_dose(grid)
-    structures = {id(s): s for region in regions for s in structures_of(region)}
-    drawn: dict[int, Drawn | Absent | None] = {}
+    leaves = {id(leaf): leaf for region in regions for leaf in leaves_of(region)}
+    drawn: dict[int, Shape | Absent | None] = {}
     planes: dict[int, list[Finding]] = {}
-    for key, s in structures.items():
-        drawn[key], planes[key] = _drawn(s, slice_mm, end_caps)
+    for key, leaf in leaves.items():
+        drawn[key], planes[key] = _shape(leaf, slice_mm, end_caps)
     with ThreadPoolExecutor(WORKERS) as pool:
         results = tuple(pool.map(lambda r: _of_region(r, drawn, dose, end_caps, bin_gy), regions))
     return tuple(
@@ -172,7 +196,7 @@ def region_curves(
 def _held(
     region: Region,
     result: DVH | Absent,
-    drawn: Drawn | Absent | None,
+    drawn: Shape | Absent | None,
     end_caps: str,
     planes: tuple[Finding, ...],
 ) -> RegionCurve:
@@ -199,6 +223,11 @@ def _coverage_findings(region: Region, result: DVH | Absent) -> tuple[Finding, .
     return (finding(PARTLY_COVERED, what, region.name, hint),)
 
 
+def _shape(leaf: Leaf, slice_mm: float | None, end_caps: str) -> tuple[Shape | Absent | None, list[Finding]]:
+    """A structure's planes or a mask's voxels; None or `Absent` when there is nothing to integrate over."""
+    return (Voxelled(leaf), []) if isinstance(leaf, Mask) else _drawn(leaf, slice_mm, end_caps)
+
+
 def _drawn(structure: Structure, slice_mm: float | None, end_caps: str) -> tuple[Drawn | Absent | None, list[Finding]]:
     """The planes of a structure with the thickness of their slices, which no other structure has a say in.
 
@@ -222,19 +251,19 @@ def _drawn(structure: Structure, slice_mm: float | None, end_caps: str) -> tuple
 
 def _of_region(
     region: Region,
-    drawn: dict[int, Drawn | Absent | None],
+    drawn: dict[int, Shape | Absent | None],
     dose: AxialDose | ObliqueDose,
     end_caps: str,
     bin_gy: float,
 ) -> DVH | Absent:
-    members = {id(s): drawn[id(s)] for s in structures_of(region)}
+    members = {id(leaf): drawn[id(leaf)] for leaf in leaves_of(region)}
     if unknown := [m for m in members.values() if isinstance(m, Absent)]:
         return unknown[0]
-    shapes = {key: m for key, m in members.items() if isinstance(m, Drawn)}
+    shapes = {key: m for key, m in members.items() if isinstance(m, Shape)}
     if not shapes:
         return Absent.not_contoured(f"{region.name} has no closed contours")
-    lattice = _lattice([m.stack for m in shapes.values()], dose)
-    solids = {key: solid_of(m.stack, lattice, end_caps, m.slice_mm) for key, m in shapes.items()}
+    lattice = _lattice(list(shapes.values()), dose)
+    solids = {key: m.solid(lattice, end_caps) for key, m in shapes.items()}
     probe = sampler(dose, lattice)
     bottom, top = probe.z_reach
     bottom, top = bottom - BORDER_MM, top + BORDER_MM
@@ -265,7 +294,7 @@ def _of_region(
 
 def _between(region: Region, solids: dict[int, Solid], low: float, high: float) -> Map | None:
     parts = {key: solid.between(low, high) for key, solid in solids.items()}
-    return share_of(region, lambda structure: parts.get(id(structure)))
+    return share_of(region, lambda leaf: parts.get(id(leaf)))
 
 
 def _thinnest(dose: AxialDose | ObliqueDose) -> float:
@@ -275,14 +304,14 @@ def _thinnest(dose: AxialDose | ObliqueDose) -> float:
     return float(min(steps)) if steps else 1.0
 
 
-def _lattice(stacks: Sequence[Stack], dose: AxialDose | ObliqueDose) -> Lattice:
+def _lattice(shapes: Sequence[Shape], dose: AxialDose | ObliqueDose) -> Lattice:
     """Pixels aligned with the dose's voxels, divided until the region's narrower side and thickness hold enough."""
-    boxes = np.array([s.box() for s in stacks])
+    boxes = np.array([s.box() for s in shapes])
     low, high = boxes[:, 0].min(axis=0), boxes[:, 1].max(axis=0)
-    wanted = min(float((high - low).min()) / PIXELS_ACROSS, min(thickness_mm(s) for s in stacks) / PIXELS_THICK)
+    wanted = min(float((high - low).min()) / PIXELS_ACROSS, min(s.thickness_mm for s in shapes) / PIXELS_THICK)
     wanted = max(wanted, FINEST_MM)
     # long and thin: no more pixels than fit
-    wanted = max(wanted, float(np.sqrt(np.prod(high - low) * max(len(s.z_mm) for s in stacks) / MOST_PIXELS)))
+    wanted = max(wanted, float(np.sqrt(np.prod(high - low) * max(s.levels for s in shapes) / MOST_PIXELS)))
     pitch, start = [], []
     for n in range(2):
         coordinates = (dose.x_mm, dose.y_mm)[n] if isinstance(dose, AxialDose) else np.zeros(1)

@@ -1,10 +1,11 @@
-"""Regions: a structure, or structures joined, intersected or subtracted."""
+"""Regions: a structure or a mask, or several joined, intersected or subtracted."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from lymphorisk.errors import StructureError
+from lymphorisk.plan.mask import Mask
 from lymphorisk.plan.structures import Structure
 
 
@@ -41,16 +42,23 @@ class Difference:
     minus: Region
 
 
-Region = Structure | Union | Intersection | Difference
+#: What regions are made of.
+Leaf = Structure | Mask
+Region = Leaf | Union | Intersection | Difference
+
+
+def leaves_of(region: Region) -> tuple[Leaf, ...]:
+    """The structures and masks a region is made of, in reading order, each once."""
+    if isinstance(region, Leaf):
+        return (region,)
+    parts: tuple[Region, ...] = (region.base, region.minus) if isinstance(region, Difference) else region.members
+    found: dict[int, Leaf] = {}
+    for part in parts:
+        for leaf in leaves_of(part):
+            found.setdefault(id(leaf), leaf)
+    return tuple(found.values())
 
 
 def structures_of(region: Region) -> tuple[Structure, ...]:
-    """The structures a region is made of, in reading order, each once."""
-    if isinstance(region, Structure):
-        return (region,)
-    parts: tuple[Region, ...] = (region.base, region.minus) if isinstance(region, Difference) else region.members
-    found: dict[int, Structure] = {}
-    for part in parts:
-        for structure in structures_of(part):
-            found.setdefault(id(structure), structure)
-    return tuple(found.values())
+    """The drawn structures a region is made of, in reading order, each once; masks are left aside."""
+    return tuple(leaf for leaf in leaves_of(region) if isinstance(leaf, Structure))

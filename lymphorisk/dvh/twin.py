@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 
 from lymphorisk.absent import Absent
 from lymphorisk.dvh.curve import DVH
-from lymphorisk.dvh.regions import Difference, Intersection, Region, Union, structures_of
+from lymphorisk.dvh.regions import Difference, Intersection, Region, Union, leaves_of, structures_of
+from lymphorisk.errors import StructureError
 from lymphorisk.plan.grid import DoseGrid
+from lymphorisk.plan.mask import Mask
 from lymphorisk.plan.structures import Structure
 from lymphorisk.units import MM3_PER_CM3
 
@@ -52,7 +54,14 @@ def sampled(
         Distance of the points. [mm]
     slice_mm : float
         Thickness of a structure on one plane that does not say it itself. [mm]
+
+    Raises
+    ------
+    StructureError
+        A region holds a mask: the twin knows contours.
     """
+    if any(isinstance(leaf, Mask) for region in regions for leaf in leaves_of(region)):
+        raise StructureError("the engine's twin knows contours only")
     return tuple(_one(region, grid, end_caps, mesh_mm, slice_mm) for region in regions)
 
 
@@ -104,10 +113,10 @@ def _contains(
     if isinstance(region, Difference):
         base = _contains(region.base, points, z, end_caps, slice_mm)
         return base & ~_contains(region.minus, points, z, end_caps, slice_mm)
+    assert isinstance(region, Union | Intersection)
     parts = [_contains(m, points, z, end_caps, slice_mm) for m in region.members]
     if isinstance(region, Union):
         return np.asarray(np.any(parts, axis=0))
-    assert isinstance(region, Intersection)
     return np.asarray(np.all(parts, axis=0))
 
 

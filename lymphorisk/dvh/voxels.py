@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.dvh.coverage import Lattice, coverage
+from lymphorisk.dvh.mask_solid import volumes_of_mask
 from lymphorisk.dvh.regions import Intersection, Region, Union
 from lymphorisk.dvh.stack import Stack, stack_of
 from lymphorisk.errors import StructureError
 from lymphorisk.plan.frame import borders
 from lymphorisk.plan.grid import DoseGrid
+from lymphorisk.plan.mask import Mask
 from lymphorisk.plan.structures import Structure
 from lymphorisk.units import MM3_PER_CM3
 
@@ -33,6 +35,8 @@ def voxel_volumes(region: Region, grid: DoseGrid) -> Array:
     """
     if isinstance(region, Structure):
         return _of_structure(region, grid)
+    if isinstance(region, Mask):
+        return volumes_of_mask(region, grid)
     cell = grid.frame.cell_volumes_cm3()
     if isinstance(region, Union):
         return np.minimum(sum((voxel_volumes(m, grid) for m in region.members), np.zeros(cell.shape)), cell)

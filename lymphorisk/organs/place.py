@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from lymphorisk.dvh.regions import Region, structures_of
+from lymphorisk.dvh.regions import Region
+from lymphorisk.dvh.sections import boxes_of
 from lymphorisk.findings import Finding, finding, rule
 
 WRONG_SIDE = rule(
@@ -116,19 +117,16 @@ def _leaves(box: NDArray[np.float64], body: NDArray[np.float64]) -> str:
 
 
 def _extent(region: Region) -> NDArray[np.float64] | None:
-    """Lowest and highest x, y, z of the contours, shape (2, 3). [mm]"""
-    contours = [c for s in structures_of(region) for c in s.contours_mm if len(c) > 0]
-    if not contours:
-        return None
-    points = np.concatenate(contours)
-    return np.stack([points.min(axis=0), points.max(axis=0)])
+    """Lowest and highest x, y, z of the sections, shape (2, 3). [mm]"""
+    boxes = boxes_of(region)
+    return np.stack([boxes[:, 0].min(axis=0), boxes[:, 1].max(axis=0)]) if len(boxes) else None
 
 
 def _centre_x(region: Region) -> float | None:
-    """Mean x of the contour points, each contour weighted by its extent. [mm]"""
-    contours = [c for s in structures_of(region) for c in s.contours_mm if len(c) > 0]
-    if not contours:
+    """Mean x of the middles of its sections, each weighted by its extent. [mm]"""
+    boxes = boxes_of(region)
+    if not len(boxes):
         return None
-    middles = np.array([0.5 * (c[:, 0].min() + c[:, 0].max()) for c in contours])
-    weights = np.array([np.ptp(c[:, 0]) * np.ptp(c[:, 1]) for c in contours])
+    middles = 0.5 * (boxes[:, 0, 0] + boxes[:, 1, 0])
+    weights = np.prod(boxes[:, 1, :2] - boxes[:, 0, :2], axis=1)
     return float(np.average(middles, weights=weights)) if weights.sum() > 0 else float(middles.mean())

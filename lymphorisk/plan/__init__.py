@@ -5,6 +5,7 @@ from __future__ import annotations
 from lymphorisk.plan.ct import CTVolume
 from lymphorisk.plan.frame import Frame
 from lymphorisk.plan.grid import DoseGrid
+from lymphorisk.plan.mask import Mask, Segment
 from lymphorisk.plan.patient import Patient
 from lymphorisk.plan.schedule import every_day, weekdays
 from lymphorisk.plan.structures import Structure
@@ -19,8 +20,10 @@ __all__ = [
     "CTVolume",
     "DoseGrid",
     "Frame",
+    "Mask",
     "Patient",
     "Phase",
+    "Segment",
     "Structure",
     "TreatmentPlan",
     "Witness",

@@ -1,0 +1,55 @@
+"""Regions section by section: boxes and areas of contours, and of the planes of masks."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lymphorisk.dvh.regions import Region, leaves_of
+from lymphorisk.plan.mask import Mask
+
+Array = NDArray[np.float64]
+
+
+def boxes_of(region: Region) -> Array:
+    """Lowest and highest corner of each contour with any point, and of each plane of a mask, shape (n, 2, 3). [mm]"""
+    boxes: list[Array] = []
+    for leaf in leaves_of(region):
+        if isinstance(leaf, Mask):
+            boxes.append(_planes_of(leaf))
+        else:
+            drawn = [c for c in leaf.contours_mm if len(c) > 0]
+            boxes.append(np.array([[c.min(axis=0), c.max(axis=0)] for c in drawn]).reshape(-1, 2, 3))
+    return np.concatenate(boxes)
+
+
+def moments_of(mask: Mask) -> Array:
+    """Area and middle of the left and the right half of each plane that holds anything, shape (n, 4). [mm2, mm]"""
+    z, y, x = mask.centres_mm()
+    middle = 0.5 * (mask.x_mm[0] + mask.x_mm[-1])
+    _, high, wide = mask.widths_mm()
+    rows = []
+    for half in (x < middle, x >= middle):
+        if not half.any():
+            continue
+        share = mask.share_zyx[:, :, half].astype(np.float64) * high[:, None] * wide[half]
+        area, along_x, along_y = share.sum(axis=(1, 2)), share.sum(axis=1) @ x[half], share.sum(axis=2) @ y
+        k = np.flatnonzero(area > 0)
+        rows.append(np.stack([area[k], along_x[k] / area[k], along_y[k] / area[k], z[k]], axis=1))
+    return np.concatenate(rows)
+
+
+def _planes_of(mask: Mask) -> Array:
+    """Box of what each plane of a mask covers, at the plane's height. [mm]"""
+    z, y, x = mask.centres_mm()[0], mask.y_mm, mask.x_mm
+    inside = mask.share_zyx > 0
+    rows, columns = np.logical_or.reduce(inside, axis=2), np.logical_or.reduce(inside, axis=1)
+    k = np.flatnonzero(rows.sum(axis=1))
+    (left, right), (front, back) = _ends(columns[k]), _ends(rows[k])
+    low, high = np.stack([x[left], y[front], z[k]], axis=1), np.stack([x[right], y[back], z[k]], axis=1)
+    return np.stack([low, high], axis=1)
+
+
+def _ends(lines: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Where the first and behind the last of each line of flags that are set."""
+    return lines.argmax(axis=1), lines.shape[1] - lines[:, ::-1].argmax(axis=1)
