@@ -28,14 +28,13 @@ from lymphorisk.predict.applicability import TrainingRange
 from lymphorisk.predict.calibration import Calibration
 from lymphorisk.predict.conformal import ConformalSets
 from lymphorisk.predict.reference import REFERENCE, hold
+from lymphorisk.predict.trees import Trees
 
 CARD = "card.toml"
 CALIBRATION = "calibration.json"
 BACKGROUND = "background.npz"
 SPREAD = "spread.npz"
 NADIR = "nadir"
-#: Trees summed at once in single precision; sums over blocks are in double, so that rounding stays below 1e-6.
-BLOCK = 4
 ID_LENGTH = 12
 #: Boosters kept in memory: those of two models with their resampled ones.
 KEPT_BOOSTERS = 96
@@ -55,7 +54,7 @@ class Predictor:
         ``simulated patients`` or what the clinic calls its cohort.
     features : tuple of str
         Feature names in the model's order.
-    boosters : mapping of str to Booster
+    boosters : mapping of str to Trees
         By outcome: ``g3``, ``g4``, and ``nadir`` (quantiles of ln ALC).
     spread : mapping of str to tuple of bytes
         Boosters of resampled training patients, as UBJ, by outcome.
@@ -77,7 +76,7 @@ class Predictor:
     sha256: str
     trained_on: str
     features: tuple[str, ...]
-    boosters: Mapping[str, Any]
+    boosters: Mapping[str, Trees]
     spread: Mapping[str, tuple[bytes, ...]]
     calibration: Mapping[str, Calibration]
     conformal: Mapping[str, ConformalSets]
@@ -104,8 +103,13 @@ class Predictor:
 
 
 @lru_cache(maxsize=KEPT_BOOSTERS)
+def trees_from(raw: bytes) -> Trees:
+    """A booster from its UBJ bytes, to be asked."""
+    return Trees(raw)
+
+
 def booster_from(raw: bytes) -> Any:
-    """An XGBoost booster from its UBJ bytes; nobody changes it afterwards."""
+    """A booster from its UBJ or JSON bytes as XGBoost's Python package has it, for training and shap."""
     import xgboost
 
     booster = xgboost.Booster()
@@ -196,7 +200,7 @@ def _predictor(path: Path, card: Mapping[str, Any], files: Mapping[str, bytes], 
         for key, raw in sorted(_arrays(files[SPREAD]).items()):
             spread.setdefault(key.rsplit("-", 1)[0], []).append(raw.tobytes())
     boosters = {
-        name.removeprefix("booster-").removesuffix(".ubj"): booster_from(raw)
+        name.removeprefix("booster-").removesuffix(".ubj"): trees_from(raw)
         for name, raw in files.items()
         if name.startswith("booster-") and name.endswith(".ubj")
     }
@@ -231,53 +235,14 @@ def row_of(predictor: Predictor, vector: FeatureVector) -> NDArray[np.float64]:
     return np.array([vector.values[place[name]] for name in predictor.features])
 
 
-def contributions(booster: Any, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """TreeSHAP contributions and, last, the base; each row sums to the margin.
-
-    Path-dependent TreeSHAP of XGBoost, summed over blocks of trees in double precision (one pass in single precision
-    errs by 3e-6 over 150 trees). Models here have a base score of one half, log-odds 0, so blocks simply add.
-
-    References
-    ----------
-    Lundberg SM et al. From local explanations to global understanding with explainable AI for trees.
-    Nat Mach Intell 2020;2:56-67.
-    """
-    import xgboost
-
-    matrix = xgboost.DMatrix(rows, nthread=1)
-    total = np.zeros((len(rows), rows.shape[1] + 1))
-    for first in range(0, booster.num_boosted_rounds(), BLOCK):
-        block = booster[first : min(first + BLOCK, booster.num_boosted_rounds())]
-        total += block.predict(matrix, pred_contribs=True, validate_features=False)
-    return total
-
-
-def margins(booster: Any, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Raw log-odds, summed over blocks of trees in double precision; shape (n,)."""
-    import xgboost
-
-    matrix = xgboost.DMatrix(rows, nthread=1)
-    total = np.zeros(len(rows))
-    for first in range(0, booster.num_boosted_rounds(), BLOCK):
-        last = min(first + BLOCK, booster.num_boosted_rounds())
-        total += booster.predict(matrix, output_margin=True, iteration_range=(first, last), validate_features=False)
-    return total
-
-
 def resampled_margins(predictor: Predictor, outcome: str, row: NDArray[np.float64]) -> NDArray[np.float64]:
     """Raw log-odds of one patient by every resampled model, in single precision; shape (b,)."""
-    import xgboost
-
-    matrix = xgboost.DMatrix(row[None, :], nthread=1)
-    resampled = (booster_from(raw) for raw in predictor.spread.get(outcome, ()))
-    return np.array([float(b.predict(matrix, output_margin=True, validate_features=False)[0]) for b in resampled])
+    resampled = (trees_from(raw) for raw in predictor.spread.get(outcome, ()))
+    return np.array([float(b.raw_margins(row[None, :])[0]) for b in resampled])
 
 
 def resampled_contributions(predictor: Predictor, outcome: str, row: NDArray[np.float64]) -> NDArray[np.float64]:
     """Contributions of one patient's features in every resampled model, in single precision; shape (b, n)."""
-    import xgboost
-
-    matrix = xgboost.DMatrix(row[None, :], nthread=1)
-    resampled = (booster_from(raw) for raw in predictor.spread.get(outcome, ()))
-    each = [b.predict(matrix, pred_contribs=True, validate_features=False)[0, :-1] for b in resampled]
+    resampled = (trees_from(raw) for raw in predictor.spread.get(outcome, ()))
+    each = [b.raw_contributions(row[None, :])[0, :-1] for b in resampled]
     return np.array(each, dtype=np.float64).reshape(len(each), len(row))

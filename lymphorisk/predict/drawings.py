@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.features import FeatureVector, feature
-from lymphorisk.predict.booster import Predictor, contributions, row_of
+from lymphorisk.predict.booster import Predictor, row_of
 from lymphorisk.predict.explain import OUTCOME_WORDS, shap_package
 
 #: Rows of a figure; the last one sums up all other features.
@@ -114,7 +114,7 @@ def _rows_of_figure(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def _calibrated(predictor: Predictor, rows: NDArray[np.float64], outcome: str) -> tuple[float, NDArray[np.float64]]:
     """Base and contributions, shape (m, n). [logit]"""
     line = predictor.calibration[outcome]
-    parts = line.slope * contributions(predictor.boosters[outcome], rows)
+    parts = line.slope * predictor.boosters[outcome].contributions(rows)
     return line.intercept + float(parts[0, -1]), parts[:, :-1]
 
 

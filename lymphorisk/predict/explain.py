@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from lymphorisk.errors import NotConvergedError
 from lymphorisk.features import Feature, FeatureVector, feature
-from lymphorisk.predict.booster import Predictor, booster_from, contributions, margins, resampled_contributions, row_of
+from lymphorisk.predict.booster import Predictor, booster_from, resampled_contributions, row_of
 from lymphorisk.predict.calibration import sigmoid
 
 #: Contributions must add up to the log-odds to within this.
@@ -121,10 +121,10 @@ def explain(
     rows = row[None, :]
     booster = predictor.boosters[outcome]
     line = predictor.calibration[outcome]
-    parts = line.slope * contributions(booster, rows)[0]
+    parts = line.slope * booster.contributions(rows)[0]
     base = line.intercept + float(parts[-1])
     each = parts[:-1]
-    log_odds = float(line.log_odds(margins(booster, rows))[0])
+    log_odds = float(line.log_odds(booster.margins(rows))[0])
     if abs(base + float(each.sum()) - log_odds) > ADDITIVE:
         raise NotConvergedError(f"contributions miss the log-odds by {base + each.sum() - log_odds:.2g}")
     schema = tuple(feature(name) for name in predictor.features)
@@ -207,11 +207,11 @@ def _value(c: Contribution) -> str:
     return f"{label} {c.value:.3g} {c.unit}".rstrip()
 
 
-def calibrated_booster(predictor: Predictor, outcome: str) -> object:
+def calibrated_booster(predictor: Predictor, outcome: str) -> Any:
     """The booster with its calibration line written into the leaves: its margin is the calibrated log-odds."""
     import json
 
-    raw = json.loads(predictor.boosters[outcome].save_raw("json"))
+    raw = json.loads(booster_from(predictor.boosters[outcome].raw).save_raw("json"))
     line = predictor.calibration[outcome]
     model = raw["learner"]["gradient_booster"]["model"]
     trees = model["trees"]

@@ -12,7 +12,7 @@ from lymphorisk.absent import Absent
 from lymphorisk.features import FeatureVector
 from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.predict.applicability import Domain, domain
-from lymphorisk.predict.booster import NADIR, Predictor, margins, resampled_margins, row_of
+from lymphorisk.predict.booster import NADIR, Predictor, resampled_margins, row_of
 from lymphorisk.predict.calibration import sigmoid
 from lymphorisk.predict.caveats import caveats
 
@@ -129,7 +129,7 @@ def predict(predictor: Predictor, vector: FeatureVector) -> Prediction:
     interval: dict[str, tuple[float, float]] = {}
     for outcome in predictor.outcomes:
         line = predictor.calibration[outcome]
-        p[outcome] = float(sigmoid(line.log_odds(margins(predictor.boosters[outcome], rows)))[0])
+        p[outcome] = float(sigmoid(line.log_odds(predictor.boosters[outcome].margins(rows)))[0])
         if outcome in predictor.spread:
             other = sigmoid(line.log_odds(resampled_margins(predictor, outcome, row)))
             low, high = np.quantile(np.append(other, p[outcome]), SPREAD_LEVELS)
@@ -174,11 +174,9 @@ def _nadir(predictor: Predictor, rows: NDArray[np.float64]) -> dict[float, float
     """Quantiles of the nadir, sorted so that they never cross, the outer ones widened to their coverage."""
     if NADIR not in predictor.boosters:
         return {}
-    import xgboost
-
-    raw = predictor.boosters[NADIR].predict(xgboost.DMatrix(rows, nthread=1), validate_features=False).ravel()
+    raw = predictor.boosters[NADIR].raw_margins(rows).ravel()
     levels = np.array(predictor.nadir_levels)
-    ordered = np.sort(raw.astype(np.float64))
+    ordered = np.sort(raw)
     ordered[0] -= predictor.nadir_widening
     ordered[-1] += predictor.nadir_widening
     return {float(q): float(np.exp(v)) for q, v in zip(levels, np.sort(ordered), strict=True)}

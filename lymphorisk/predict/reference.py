@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.errors import PredictorFileError
+from lymphorisk.predict.trees import Trees, xgboost_version
 
 REFERENCE = "reference.json"
 #: Rows kept: enough to walk many branches, few enough to cost nothing at loading.
@@ -22,29 +22,23 @@ ROWS = 4
 TOLERANCE = 1e-4
 
 
-def raw_predictions(booster: Any, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+def raw_predictions(booster: Trees, rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """What a booster says of `rows` before any link, shape (rows, outputs)."""
-    import xgboost
-
-    matrix = xgboost.DMatrix(rows, nthread=1)
-    raw = booster.predict(matrix, output_margin=True, validate_features=False)
-    return np.asarray(raw, dtype=np.float64).reshape(len(rows), -1)
+    return booster.raw_margins(rows).reshape(len(rows), -1)
 
 
-def reference_bytes(boosters: Mapping[str, Any], rows: NDArray[np.float64]) -> bytes:
+def reference_bytes(boosters: Mapping[str, Trees], rows: NDArray[np.float64]) -> bytes:
     """The reference file of a model: rows (null is missing) and the raw prediction of every booster."""
-    import xgboost
-
     kept = rows[:ROWS].astype(np.float64)
     data = {
         "rows": [[None if np.isnan(v) else float(v) for v in row] for row in kept],
         "raw": {name: raw_predictions(b, kept).tolist() for name, b in sorted(boosters.items())},
-        "xgboost": xgboost.__version__,
+        "xgboost": xgboost_version(),
     }
     return (json.dumps(data, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
 
 
-def hold(model: str, boosters: Mapping[str, Any], stored: bytes) -> None:
+def hold(model: str, boosters: Mapping[str, Trees], stored: bytes) -> None:
     """Compare a model with its stored prediction.
 
     Raises
@@ -63,10 +57,8 @@ def hold(model: str, boosters: Mapping[str, Any], stored: bytes) -> None:
     for name, booster in boosters.items():
         now = raw_predictions(booster, rows)
         if now.shape != expected[name].shape or not np.allclose(now, expected[name], rtol=0.0, atol=TOLERANCE):
-            import xgboost
-
             raise PredictorFileError(
-                f"{model} does not reproduce its stored prediction of {name} under xgboost {xgboost.__version__} "
+                f"{model} does not reproduce its stored prediction of {name} under xgboost {xgboost_version()} "
                 f"(made with {data.get('xgboost', 'an unknown version')})",
                 f"install a version of xgboost that does: pip install 'xgboost-cpu=={data.get('xgboost', '')}'",
             )

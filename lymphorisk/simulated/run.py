@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.errors import CohortError
-from lymphorisk.predict.booster import margins
 from lymphorisk.predict.calibration import sigmoid
 from lymphorisk.simulated.cohort import insilico_cohort, people
 from lymphorisk.simulated.incidence import incidence_table
@@ -17,7 +16,7 @@ from lymphorisk.simulated.plan import scalar
 from lymphorisk.train.card import SIMULATED, card_scores
 from lymphorisk.train.cohort import Cohort
 from lymphorisk.train.evaluate import against, judged, scores, subgroup_labels
-from lymphorisk.train.fit import Fitted, fit
+from lymphorisk.train.fit import Fitted, fit, margins
 from lymphorisk.train.package import write_model
 from lymphorisk.train.run import Training
 from lymphorisk.train.settings import Progress, Settings

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lymphorisk.predict.booster import Predictor, margins
+from lymphorisk.predict.booster import Predictor
 from lymphorisk.predict.calibration import fitted, sigmoid
 from lymphorisk.predict.conformal import ConformalSets
 from lymphorisk.train.cohort import Cohort, row_hashes
@@ -207,7 +207,7 @@ def probabilities(predictor: Predictor, cohort: Cohort, outcome: str) -> NDArray
     for i, name in enumerate(predictor.features):
         if name in cohort.names:
             rows[:, i] = cohort.column(name)
-    return sigmoid(predictor.calibration[outcome].log_odds(margins(predictor.boosters[outcome], rows)))
+    return sigmoid(predictor.calibration[outcome].log_odds(predictor.boosters[outcome].margins(rows)))
 
 
 @dataclass(frozen=True, slots=True)

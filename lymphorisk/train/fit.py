@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.features import feature
-from lymphorisk.predict.booster import margins
 from lymphorisk.predict.calibration import Calibration, fitted, sigmoid
 from lymphorisk.predict.conformal import ConformalSets, conformal_sets
+from lymphorisk.predict.trees import Trees
 from lymphorisk.train.cohort import Cohort
 from lymphorisk.train.logistic import Logistic, fit_logistic
 from lymphorisk.train.nadir import FittedNadir, fit_nadir
@@ -99,6 +99,11 @@ def choose(
             best = (loss, replace(shape, rounds=max(int(np.median(rounds)), MIN_ROUNDS)))
     assert best is not None
     return best[1]
+
+
+def margins(booster: Any, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Raw log-odds of a booster just grown, as it will be asked when it is a model; shape (n,)."""
+    return Trees(bytes(booster.save_raw("ubj"))).margins(x)
 
 
 def left_out_margins(

@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lymphorisk.predict.booster import BACKGROUND, CALIBRATION, CARD, NADIR, SPREAD, booster_from
+from lymphorisk.predict.booster import BACKGROUND, CALIBRATION, CARD, NADIR, SPREAD, booster_from, trees_from
 from lymphorisk.predict.reference import REFERENCE, reference_bytes
+from lymphorisk.predict.trees import Trees
 from lymphorisk.train.card import card_of
 from lymphorisk.train.evaluate import evaluation_of
 from lymphorisk.train.fit import Fitted, FittedOutcome
@@ -101,10 +102,10 @@ def background_arrays(x: NDArray[np.float64], unit: list[str], seed: int) -> dic
     }
 
 
-def boosters_of(files: Mapping[str, bytes]) -> dict[str, Any]:
+def boosters_of(files: Mapping[str, bytes]) -> dict[str, Trees]:
     """The boosters among the files of a model, by outcome, as loading will see them."""
     return {
-        name.removeprefix("booster-").removesuffix(".ubj"): booster_from(raw)
+        name.removeprefix("booster-").removesuffix(".ubj"): trees_from(raw)
         for name, raw in files.items()
         if name.startswith("booster-")
     }

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from lymphorisk.errors import CohortError
 from lymphorisk.findings import Finding, finding, rule
-from lymphorisk.predict.booster import CALIBRATION, CARD, load, margins, verified
+from lymphorisk.predict.booster import CALIBRATION, CARD, load, verified
 from lymphorisk.predict.calibration import Calibration, fitted, sigmoid
 from lymphorisk.train.card import PUBLISHED_C
 from lymphorisk.train.checks import EVENTS, MIN_EVENTS
@@ -207,7 +207,7 @@ def recalibrate(
         for i, name in enumerate(predictor.features):
             if name in cohort.names:
                 rows[:, i] = cohort.column(name)[known]
-        now = predictor.calibration[outcome].log_odds(margins(predictor.boosters[outcome], rows))
+        now = predictor.calibration[outcome].log_odds(predictor.boosters[outcome].margins(rows))
         with_slope = least >= 2 * MIN_EVENTS if slope is None else slope
         line = fitted(now, event) if with_slope else Calibration(_shift(now, event), 1.0)
         lines[outcome] = line

@@ -12,8 +12,9 @@ import pytest
 from lymphorisk.errors import PredictorFileError
 from lymphorisk.features import feature
 from lymphorisk.predict import explain, load, predict
-from lymphorisk.predict.booster import booster_from, contributions, margins, row_of
+from lymphorisk.predict.booster import booster_from, row_of, trees_from
 from lymphorisk.predict.explain import calibrated_booster, shap_package
+from lymphorisk.predict.trees import Trees
 
 
 @pytest.fixture
@@ -87,8 +88,8 @@ def test_risk_moves_only_the_way_the_schema_allows(predictor, make_vector, name:
     f = feature(name)
     rows = np.repeat(row_of(predictor, make_vector())[None, :], 200, axis=0)
     rows[:, predictor.features.index(name)] = np.linspace(f.low, min(f.high, 60.0), 200)
-    for booster in (predictor.boosters["g3"], *(booster_from(raw) for raw in predictor.spread["g3"])):
-        assert np.all(f.monotone * np.diff(margins(booster, rows)) >= -1e-6)
+    for booster in (predictor.boosters["g3"], *(trees_from(raw) for raw in predictor.spread["g3"])):
+        assert np.all(f.monotone * np.diff(booster.margins(rows)) >= -1e-6)
 
 
 def test_nadir_rises_with_the_baseline_and_quantiles_do_not_cross(predictor, make_vector) -> None:
@@ -148,8 +149,8 @@ def test_contributions_add_up_to_the_log_odds(predictor, make_vector) -> None:
     rng = np.random.default_rng(5)
     booster = predictor.boosters["g3"]
     rows = predictor.seen.patients[rng.integers(0, 900, 40)]
-    total = contributions(booster, rows).sum(axis=1)
-    assert np.abs(total - margins(booster, rows)).max() < 1e-6
+    total = booster.contributions(rows).sum(axis=1)
+    assert np.abs(total - booster.margins(rows)).max() < 1e-6
     why = explain(predictor, make_vector(lungs_mean=np.nan))
     assert abs(why.base + sum(c.log_odds for c in why.features) - why.log_odds) < 1e-6
     assert abs(why.base + sum(g.log_odds for g in why.organs) - why.log_odds) < 1e-6
@@ -162,15 +163,16 @@ def test_contributions_are_those_of_shap(predictor) -> None:
     shap = shap_package()
     booster = predictor.boosters["g3"]
     rows = predictor.seen.patients[:20]
-    theirs = np.asarray(shap.TreeExplainer(booster).shap_values(rows))
-    assert np.abs(contributions(booster, rows)[:, :-1] - theirs).max() < 1e-5
+    theirs = np.asarray(shap.TreeExplainer(booster_from(booster.raw)).shap_values(rows))
+    assert np.abs(booster.contributions(rows)[:, :-1] - theirs).max() < 1e-5
 
 
 def test_calibration_written_into_the_leaves_gives_the_calibrated_log_odds(predictor) -> None:
     rows = predictor.seen.patients[:50]
     line = predictor.calibration["g3"]
-    wanted = line.log_odds(margins(predictor.boosters["g3"], rows))
-    assert margins(calibrated_booster(predictor, "g3"), rows) == pytest.approx(wanted, abs=1e-5)
+    wanted = line.log_odds(predictor.boosters["g3"].margins(rows))
+    written = Trees(bytes(calibrated_booster(predictor, "g3").save_raw("ubj")))
+    assert written.margins(rows) == pytest.approx(wanted, abs=1e-5)
 
 
 def test_probability_scale_adds_up_to_the_probability(predictor, make_vector) -> None:

@@ -97,13 +97,13 @@ def test_an_answer_with_reasons_takes_less_than_a_second(shipped) -> None:
 
 @pytest.mark.parametrize("name", ["alc", "fractions", "blood_mean", "body_integral", "spleen_v5", "lungs_mean"])
 def test_more_dose_is_never_less_risk(shipped, name: str) -> None:
-    from lymphorisk.predict.booster import margins, row_of
+    from lymphorisk.predict.booster import row_of
 
     f = feature(name)
     rows = np.repeat(row_of(shipped, typical())[None, :], 100, axis=0)
     rows[:, shipped.features.index(name)] = np.linspace(f.low, min(f.high, 300.0), 100)
     for outcome in shipped.outcomes:
-        assert np.all(f.monotone * np.diff(margins(shipped.boosters[outcome], rows)) >= -1e-6)
+        assert np.all(f.monotone * np.diff(shipped.boosters[outcome].margins(rows)) >= -1e-6)
 
 
 @pytest.mark.slow
