@@ -30,7 +30,7 @@ ORDER: tuple[frozenset[str], ...] = (
     frozenset({"parameters"}),
     frozenset({"findings"}),
     frozenset({"units"}),
-    frozenset({"absent", "frozen", "lazy", "outputs", "plain"}),
+    frozenset({"absent", "frozen", "lazy", "outputs", "plain", "schemas"}),
     frozenset({"errors"}),
     frozenset({"version"}),
 )

@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "demo": ("demo", "demo", "Analyse a built-in plan: first success without data."),
     "doctor": ("doctor", "doctor", "Check the installation."),
     "parameters": ("parameters", "parameters", "Every number the models rest on, with source and range."),
+    "schema": ("schema", "schema", "The JSON Schema of every JSON result."),
     "organs": ("organs", "organs", "The organs lymphorisk knows and the ROI names it accepts."),
 }
 #: The exit code of a call a person stopped, as shells count it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 
@@ -9,10 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from lymphorisk import plain
 from lymphorisk.analysis import Analysis, envelope
 from lymphorisk.lymphocyte import course_from_dict
+from lymphorisk.schemas import schema
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +77,15 @@ def test_lists_have_the_keys_of_the_interface(read: dict[str, object]) -> None:
     assert {"group", "log_odds"} <= set(explanation["groups"][0])
     for found in read["findings"]:  # type: ignore[attr-defined]
         assert {"code", "severity", "what", "where", "hint"} <= set(found)
+
+
+def test_a_result_with_every_voice_fits_its_schema(read: dict[str, object]) -> None:
+    checks = Draft202012Validator(schema("analyze"))
+    assert not list(checks.iter_errors(read))
+    for place, key in (("groups", "group"), ("groups", "log_odds"), ("features", "log_odds"), ("features", "reason")):
+        wrong = copy.deepcopy(read)
+        del wrong["explanation"][place][-1][key]  # type: ignore[index]
+        assert not checks.is_valid(wrong)
 
 
 def test_missing_numbers_are_null_with_a_reason(read: dict[str, object]) -> None:
