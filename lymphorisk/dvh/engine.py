@@ -327,6 +327,13 @@ def _lattice(shapes: Sequence[Shape], dose: AxialDose | ObliqueDose) -> Lattice:
     return Lattice(float(start[0]), float(start[1]), pitch[0], pitch[1], count[0], count[1])
 
 
+def _box(maps: Sequence[Map]) -> tuple[slice, slice] | None:
+    """Rows and columns around all that maps cover, with an empty pixel on each side; None when they cover nothing."""
+    covered = np.maximum.reduce(maps) > TRACE
+    rows, columns = (np.flatnonzero(covered.any(axis=axis)).tolist() for axis in (1, 0))
+    return (slice(rows[0] - 1, rows[-1] + 2), slice(columns[0] - 1, columns[-1] + 2)) if rows else None
+
+
 def _collect(
     collected: Accumulator,
     probe: AxialSampler | ObliqueSampler,
@@ -340,12 +347,17 @@ def _collect(
     thick = np.array([s[1] for s in slabs[first:last]])
     bottom, top = probe.z_reach
     reach = np.concatenate([[max(z[0] - thick[0], bottom)], z, [min(z[-1] + thick[-1], top)]])
-    dose = probe.at(reach).ravel()
-    share = np.stack([slabs[min(max(n, 0), len(slabs) - 1)][2] for n in range(first - 1, last + 1)])
+    maps = [slabs[min(max(n, 0), len(slabs) - 1)][2] for n in range(first - 1, last + 1)]
+    box = _box(maps[1:-1])
+    if box is None:
+        return
+    rows, columns = box
+    dose = probe.at(reach, rows, columns).ravel()
+    share = np.stack([m[rows, columns] for m in maps])
     plane, row = share.shape[1] * share.shape[2], share.shape[2]
     used = share[1:-1] > TRACE
     pixel = (area_mm2 * thick).astype(np.float32)
-    inside = probe.inside(z)
+    inside = probe.inside(z, rows, columns)
     if inside is not None:
         beyond = used & ~inside
         collected.missed += float(((share[1:-1] * beyond).sum(axis=(1, 2), dtype=np.float64) * pixel).sum())

@@ -53,20 +53,26 @@ def width_mm(area_mm2: Array, girth_mm: Array) -> Array:
 
 def girths_mm(planes: Sequence[Sequence[Array]]) -> Array:
     """Length of all contours of each plane. [mm]"""
-    return np.array(
-        [sum(float(np.hypot(*(np.roll(c, -1, axis=0) - c).T).sum()) for c in contours) for contours in planes]
-    )
+    contours = [c for plane in planes for c in plane]
+    lengths = np.array([len(c) for c in contours])
+    ends = np.cumsum(lengths)
+    points = np.concatenate(contours)
+    after = np.concatenate([points[1:], points[:1]])
+    after[ends - 1] = points[ends - lengths]
+    sides = after - points
+    first = np.concatenate([[0], np.cumsum([len(plane) for plane in planes])[:-1]])
+    return np.asarray(np.add.reduceat(np.hypot(sides[:, 0], sides[:, 1]), (ends - lengths)[first]), np.float64)
 
 
 def width_law(area: Array, width: Array, varied: float = VARIED_SHARE) -> WidthLaw | None:
     """The law of a few sections in a row; None when they do not lie, do not vary, or follow no such law."""
     if len(area) < 3 or width.min() <= 0 or area.min() <= 0 or np.ptp(width) <= varied * width.max():
         return None
-    terms = np.stack([width / area, width * width / area], axis=1)
-    one = np.ones(len(area))
-    a, b = np.linalg.lstsq(terms, one, rcond=None)[0].tolist()
-    if b < 0:
-        a, b = float(terms[:, 0] @ one / (terms[:, 0] @ terms[:, 0])), 0.0
-    if a <= 0 or np.abs(terms @ (a, b) - 1).max() > LAW_TOLERANCE or (a * terms[:, 0]).min() < LYING_SHARE:
+    # least squares of a x + b y = 1
+    x, y = width / area, width * width / area
+    xx, xy, yy = float(x @ x), float(x @ y), float(y @ y)
+    a, b = float(yy * x.sum() - xy * y.sum()), float(xx * y.sum() - xy * x.sum())
+    a, b = (a / (xx * yy - xy * xy), b / (xx * yy - xy * xy)) if b > 0 else (float(x.sum()) / xx, 0.0)
+    if a <= 0 or np.abs(a * x + b * y - 1).max() > LAW_TOLERANCE or a * x.min() < LYING_SHARE:
         return None
     return WidthLaw(a, b)

@@ -220,7 +220,9 @@ def arranged(of: Outlines, plane: Index, xor: bool, *, scanned: bool = False) ->
         return Arrangement(np.ones(len(plane)), (), np.asarray(np.bincount(plane, of.area, planes), np.float64))
     both = np.arange(len(plane)) if scanned else np.unique(np.concatenate([a, b]))
     own = of.area.copy()
-    own[both] = shared(of, both, both)
+    scan = shared(of, both, both)
+    # only the area of a contour that crosses itself is not that by its turns, which is exact
+    own[both] = np.where(np.abs(scan - own[both]) <= BORDER_SHARE * own[both], own[both], scan)
     common = shared(of, a, b)
     smaller = np.minimum(own[a], own[b])
     nested = common >= NESTED_SHARE * smaller

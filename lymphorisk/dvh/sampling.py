@@ -44,6 +44,9 @@ MOST_FINE = 1 << 20
 #: zero when its slopes are at most three times the dose.
 STEEPEST = 3.0
 
+#: Every row, or every column.
+ALL = slice(None)
+
 Array = NDArray[np.float64]
 Dose = NDArray[np.float32]
 #: Lower neighbours of places along an axis, and fractions towards the upper ones.
@@ -132,19 +135,22 @@ class AxialSampler:
         self._inside = None if in_x[1:-1].all() and in_y[1:-1].all() else in_y[:, None] & in_x[None, :]
         self.z_reach = reach(dose.z_mm)
 
-    def inside(self, z_mm: Array) -> NDArray[np.bool_] | None:
-        """Pixels within the grid, broadcasting to (n, ny, nx); None when all are."""
-        return None if self._inside is None else self._inside[None]
+    def inside(self, z_mm: Array, rows: slice = ALL, columns: slice = ALL) -> NDArray[np.bool_] | None:
+        """Pixels of some rows and columns within the grid, broadcasting to (n, ny, nx); None when all are."""
+        return None if self._inside is None else self._inside[None, rows, columns]
 
-    def at(self, z_mm: Array) -> Dose:
-        """Dose at the pixel centres at patient heights z (n,), shape (n, ny, nx). [Gy]"""
-        k, fz = _locate(self._dose.z_mm, z_mm)
-        copied = _copied(self._dose.dose_zyx, (k, fz), (self._j, self._fy), (self._i, self._fx))
+    def at(self, z_mm: Array, rows: slice = ALL, columns: slice = ALL) -> Dose:
+        """Dose at the pixel centres of some rows and columns at patient heights z (n,), shape (n, ny, nx). [Gy]"""
+        places = (
+            _locate(self._dose.z_mm, z_mm),
+            (self._j[rows], self._fy[rows]),
+            (self._i[columns], self._fx[columns]),
+        )
+        copied = _copied(self._dose.dose_zyx, *places)
         if copied is not None:
             return copied
-        places = ((k, fz), (self._j, self._fy), (self._i, self._fx))
         dose = _on_mesh(self._dose.dose_zyx, places, self._dose.even_zyx)
-        beyond = any(f.min() < 0 or f.max() > 1 for f in (fz, self._fy, self._fx))
+        beyond = any(f.min() < 0 or f.max() > 1 for _, f in places)
         return np.clip(dose, 0, np.float32(self._dose.max_gy)) if beyond else dose
 
 
@@ -271,16 +277,16 @@ class ObliqueSampler:
         self._up = dose.grid.directions[:, 2]
         self.z_reach = (float(dose.z_mm[0]), float(dose.z_mm[1]))
 
-    def inside(self, z_mm: Array) -> NDArray[np.bool_] | None:
-        """Pixels within the grid, shape (n, ny, nx); None when all are."""
-        points, grid = self._points(z_mm), self._dose.grid
+    def inside(self, z_mm: Array, rows: slice = ALL, columns: slice = ALL) -> NDArray[np.bool_] | None:
+        """Pixels of some rows and columns within the grid, shape (n, ny, nx); None when all are."""
+        points, grid = self._points(z_mm, rows, columns), self._dose.grid
         inside = _within(grid.x_mm, points[..., 0]) & _within(grid.y_mm, points[..., 1])
         inside &= _within(grid.z_mm, points[..., 2])
         return None if inside.all() else inside
 
-    def at(self, z_mm: Array) -> Dose:
-        """Dose at the pixel centres at patient heights z (n,), shape (n, ny, nx). [Gy]"""
-        points = self._points(z_mm)
+    def at(self, z_mm: Array, rows: slice = ALL, columns: slice = ALL) -> Dose:
+        """Dose at the pixel centres of some rows and columns at patient heights z (n,), shape (n, ny, nx). [Gy]"""
+        points = self._points(z_mm, rows, columns)
         return np.maximum(trilinear(self._finer(points), points), 0)
 
     def _finer(self, points: Array) -> DoseGrid:
@@ -308,8 +314,8 @@ class ObliqueSampler:
         z, y, x = finer
         return DoseGrid(dose, grid.origin_mm, grid.directions, x, y, z)
 
-    def _points(self, z_mm: Array) -> Array:
-        return np.asarray(self._flat[None] + z_mm[:, None, None, None] * self._up)
+    def _points(self, z_mm: Array, rows: slice, columns: slice) -> Array:
+        return np.asarray(self._flat[None, rows, columns] + z_mm[:, None, None, None] * self._up)
 
 
 def trilinear(grid: DoseGrid, local_mm: Array) -> Dose:

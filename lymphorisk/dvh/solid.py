@@ -26,8 +26,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from lymphorisk.dvh.coverage import Lattice, coverage
+from lymphorisk.dvh.coverage import TRACE, Lattice, coverage
 from lymphorisk.dvh.lying import BENT_SHARE, girths_mm, width_law, width_mm
+from lymphorisk.dvh.rimward import Rim
 from lymphorisk.dvh.stack import Stack
 
 #: Planes closer than this share of the radius are not interpolated: their slabs are flat to 1 % of it.
@@ -41,17 +42,8 @@ JUMP = 4.0
 SLAB_PIXELS = 2.0
 #: The rim's path between two planes is worked out where it is wider than this, on the average of the outline. [pixels]
 THIN_PIXELS = 1.5
-#: Distances worked out at once, and most points of an outline: one in a few pixels of a body.
-MOST_PAIRS = 1 << 18
-#: Fewer distances than this are worked out without looking which can be the least.
-FEW_PAIRS = 1 << 16
-#: Places along the side of a tile of the plane, for which the points that can be nearest are sorted out.
-TILE_PLACES = 6
-#: Room for single precision.
-ROUNDING = np.float32(1 + 1e-5)
-#: Distances of more pixels than this are worked out on a coarser net and interpolated between its knots.
-MOST_KNOTS = 1 << 10
-MOST_POINTS = 500
+#: Planes whose rims are kept: two at once are asked, and the next.
+RIMS_KEPT = 3
 #: Distances below this are none. [mm]
 TOUCHING_MM = 1e-9
 #: Most slabs between two planes: areas are averaged exactly, more would only split the dose finer.
@@ -144,53 +136,15 @@ class _Planes:
         self.widths = width_mm(areas * lattice.area_mm2, girths)
         slopes = np.diff(areas) / np.diff(z)
         self._bends: list[float] = (2 * np.diff(slopes) / (z[2:] - z[:-2])).tolist()
-        self._outlines: dict[int, Array] = {}
+        self._rims: dict[int, Rim] = {}
 
-    def outline(self, k: int) -> Array:
-        """Points where the rim of plane k crosses the lines between pixel centres, shape (n, 2) as y, x. [mm]"""
-        if k not in self._outlines:
-            share = self.maps[k]
-            level = np.float32(0.5) * share.max()
-            inside = share >= level
-            points = []
-            for axis, pitch in enumerate((self.lattice.pitch_y_mm, self.lattice.pitch_x_mm)):
-                before = (slice(None, -1), slice(None)) if axis == 0 else (slice(None), slice(None, -1))
-                after = (slice(1, None), slice(None)) if axis == 0 else (slice(None), slice(1, None))
-                at = np.stack(np.nonzero(inside[before] != inside[after]), axis=1)
-                one, two = share[before][tuple(at.T)], share[after][tuple(at.T)]
-                places = at * (self.lattice.pitch_y_mm, self.lattice.pitch_x_mm)
-                places[:, axis] += pitch * (one - level) / (one - two)
-                points.append(places)
-            found = np.concatenate(points)
-            self._outlines[k] = found[:: max(len(found) // MOST_POINTS, 1)]
-        return self._outlines[k]
-
-    def distance(self, k: int, pixels: NDArray[np.intp]) -> Array:
-        """Distance of pixels, given by flat index, from the rim of plane k. [mm]"""
-        j, i = np.divmod(pixels, self.lattice.nx)
-        apart = int(np.sqrt(len(pixels) / MOST_KNOTS))
-        if apart < 2:
-            return self._nearest(k, j, i, 1)
-        (j0, j), (i0, i) = np.divmod(j, apart), np.divmod(i, apart)
-        knots = np.zeros((self.lattice.ny // apart + 2, self.lattice.nx // apart + 2))
-        for dj, di in ((0, 0), (0, 1), (1, 0), (1, 1)):
-            knots[j0 + dj, i0 + di] = 1
-        used = np.nonzero(knots)
-        knots[used] = self._nearest(k, used[0] * apart, used[1] * apart, apart)
-        fj, fi = j / apart, i / apart
-        below = knots[j0, i0] * (1 - fi) + knots[j0, i0 + 1] * fi
-        above = knots[j0 + 1, i0] * (1 - fi) + knots[j0 + 1, i0 + 1] * fi
-        return np.asarray(below * (1 - fj) + above * fj)
-
-    def _nearest(self, k: int, j: NDArray[np.intp], i: NDArray[np.intp], apart: int) -> Array:
-        """Distance of places, by row and column, every `apart` of them, from the rim of plane k. [mm]"""
-        outline = self.outline(k).astype(np.float32)
-        y, x = (j * self.lattice.pitch_y_mm).astype(np.float32), (i * self.lattice.pitch_x_mm).astype(np.float32)
-        if len(y) * len(outline) <= FEW_PAIRS:
-            return np.asarray(_nearest_of(y, x, outline[:, 0], outline[:, 1]), np.float64)
-        side = TILE_PLACES * apart
-        tile = (j // side) * (self.lattice.nx // side + 1) + i // side
-        return _nearest_by_tiles(y, x, tile, outline)
+    def rim(self, k: int) -> Rim:
+        """The rim of plane k; those of a few planes are kept, as neighbours ask for them in turn."""
+        if k not in self._rims:
+            if len(self._rims) >= RIMS_KEPT:
+                del self._rims[next(iter(self._rims))]
+            self._rims[k] = Rim(self.maps[k], self.lattice)
+        return self._rims[k]
 
     def curvature(self, k: int, first: int, last: int) -> float:
         """Second derivative of the area that both neighbours of interval k, k+1 agree on. [pixels / mm2]"""
@@ -215,51 +169,6 @@ def _agreed(bends: list[float]) -> float:
     if not bends or min(bends) * max(bends) < 0:
         return 0.0
     return min(bends, key=abs)
-
-
-def _nearest_of(y: Map, x: Map, points_y: Map, points_x: Map) -> Map:
-    """Distance of each place (n,) from the nearest of its points, (m,) for all or (n, m). [mm]"""
-    nearest = np.empty_like(y)
-    together = max(MOST_PAIRS // points_y.shape[-1], 1)
-    for n in range(0, len(y), together):
-        of = slice(n, n + together) if points_y.ndim > 1 else slice(None)
-        dy = y[n : n + together, None] - points_y[of]
-        dx = x[n : n + together, None] - points_x[of]
-        dy *= dy
-        dx *= dx
-        dy += dx
-        nearest[n : n + together] = np.sqrt(dy.min(axis=1))
-    return nearest
-
-
-def _nearest_by_tiles(y: Map, x: Map, tile: NDArray[np.intp], points: Map) -> Array:
-    """Distance of places (n,) from the nearest of points (m, 2), asking only those that can be the nearest of their
-    tile's places: no further from its middle than the nearest, and its width. [mm]"""
-    order = np.argsort(tile, kind="stable")
-    y, x, tile = y[order], x[order], tile[order]
-    starts = np.concatenate([[True], np.diff(tile) > 0])
-    first, of = np.flatnonzero(starts), np.cumsum(starts) - 1
-    (y0, x0), (y1, x1) = ([end.reduceat(c, first) for c in (y, x)] for end in (np.minimum, np.maximum))
-    away = np.subtract.outer(0.5 * (y0 + y1), points[:, 0])
-    away *= away
-    away_x = np.subtract.outer(0.5 * (x0 + x1), points[:, 1])
-    away_x *= away_x
-    away += away_x
-    reach = np.sqrt(away.min(axis=1)) + np.hypot(y1 - y0, x1 - x0)
-    near = away <= ((reach * ROUNDING) ** 2)[:, None]
-    count = near.sum(axis=1)
-    chosen = np.flatnonzero(near) % len(points)
-    before = np.cumsum(count) - count
-    nearest = np.empty(len(y))
-    # tiles with about as many such points at once, the last of them repeated
-    size = np.ceil(np.log2(count)).astype(np.intp)
-    for power in np.unique(size).tolist():
-        tiles = np.flatnonzero(size == power)
-        own = chosen[before[tiles, None] + np.minimum(np.arange(1 << power), count[tiles, None] - 1)]
-        at = np.flatnonzero((size == power)[of])
-        row = np.cumsum(size == power)[of[at]] - 1
-        nearest[order[at]] = _nearest_of(y[at], x[at], points[own, 0][row], points[own, 1][row])
-    return nearest
 
 
 def _piece(
@@ -337,8 +246,8 @@ def _between(planes: _Planes, k: int, curvature: float) -> list[Slab]:
     rest = bulge - bend * swept
     thin = swept <= THIN_PIXELS * np.sqrt(2 * np.pi * (planes.areas[k] + planes.areas[k + 1]))
     if not thin:
-        lost, lost_at = _passing(planes, k, k + 1, np.flatnonzero(change.ravel() < 0), -bend)
-        won, won_at = _passing(planes, k, k + 1, np.flatnonzero(change.ravel() > 0), bend)
+        lost, lost_at = _passing(planes, k, k + 1, np.flatnonzero(change.ravel() < -TRACE), -bend)
+        won, won_at = _passing(planes, k, k + 1, np.flatnonzero(change.ravel() > TRACE), bend)
     edge = np.linspace(0, 1, count + 1)
     slabs: list[Slab] = []
     for a, b in pairwise(edge):
@@ -356,7 +265,7 @@ def _between(planes: _Planes, k: int, curvature: float) -> list[Slab]:
             share = share.reshape(low.shape)
         if extra != 0:
             nearest = k if a + b < 1 else k + 1
-            share = _resized(share, planes, nearest, extra)
+            share = _room(share, planes, nearest, extra).resized(abs(extra))
         slabs.append((z0 + a * gap, z0 + b * gap, share.astype(np.float32)))
     return slabs
 
@@ -367,7 +276,7 @@ def _passing(
     """Heights t (0 at plane k0, 1 at k1) at which the rim passes pixels, ranked to the law u = t + bend t (1 - t)."""
     if not len(pixels):
         return pixels, np.zeros(0)
-    from_first, to_second = planes.distance(k0, pixels), planes.distance(k1, pixels)
+    from_first, to_second = planes.rim(k0).distance(pixels), planes.rim(k1).distance(pixels)
     order = np.argsort(from_first / np.maximum(from_first + to_second, TOUCHING_MM), kind="stable")
     weight = np.abs((planes.maps[k1] - planes.maps[k0]).ravel()[pixels[order]]).astype(np.float64)
     passed = np.cumsum(weight)
@@ -377,25 +286,52 @@ def _passing(
     return pixels[order], 2 * u / (1 + bend + root)
 
 
-def _resized(share: Map, planes: _Planes, k: int, pixels: float) -> Map:
-    """The section grown (or shrunk) by an area at the rim of plane k. [pixels]"""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Room:
+    """Pixels of a section in the order in which it grows or shrinks at a rim, and how much each can give. [pixels]"""
+
+    share: Map
+    sign: int
+    order: NDArray[np.intp]
+    free: Array
+    before: Array
+
+    def resized(self, pixels: float) -> Map:
+        """The section grown or shrunk by an area. [pixels]"""
+        part = np.clip(pixels - self.before, 0, self.free)
+        out = self.share.copy()
+        out.ravel()[self.order] += (self.sign * part).astype(np.float32)
+        return out
+
+
+def _room(share: Map, planes: _Planes, k: int, pixels: float) -> _Room:
+    """The pixels in which a section grows at the rim of plane k by so many at most, or shrinks when fewer than none."""
+    rim = planes.rim(k)
     flat = share.ravel()
-    room = (1 - flat if pixels > 0 else flat).astype(np.float64)
-    candidates = np.flatnonzero(room > 0)
     if pixels > 0:  # what lies far outside need not be sorted
-        y, x = planes.outline(k).min(axis=0), planes.outline(k).max(axis=0)
-        margin = abs(pixels) * planes.lattice.area_mm2 / max(float((x - y).max()), TOUCHING_MM)
-        j, i = np.divmod(candidates, planes.lattice.nx)
-        place = np.stack([j * planes.lattice.pitch_y_mm, i * planes.lattice.pitch_x_mm], axis=1)
-        candidates = candidates[((place > y - margin) & (place < x + margin)).all(axis=1)]
-    inside = planes.maps[k].ravel()[candidates] >= np.float32(0.5) * planes.maps[k].max()
-    depth = np.where(inside, 1, -1) * planes.distance(k, candidates)
-    order = candidates[np.argsort(-depth if pixels > 0 else depth, kind="stable")]
-    filled = np.cumsum(room[order])
-    part = np.clip(np.abs(pixels) - (filled - room[order]), 0, room[order])
-    out = flat.copy()
-    out[order] += (part if pixels > 0 else -part).astype(np.float32)
-    return out.reshape(share.shape)
+        sign, free = 1, 1 - flat
+        near = np.zeros(share.shape, bool)
+        near[_around(rim.inside, planes.lattice, pixels)] = True
+        candidates = np.flatnonzero((free > TRACE) & near.ravel())
+    else:
+        sign, free = -1, flat
+        candidates = np.flatnonzero(flat > TRACE)
+    outwards = np.where(rim.inside.ravel()[candidates], -1, 1) * rim.distance(candidates)
+    order = candidates[np.argsort(sign * outwards, kind="stable")]
+    given = free[order].astype(np.float64)
+    return _Room(share, sign, order, given, np.cumsum(given) - given)
+
+
+def _around(inside: NDArray[np.bool_], lattice: Lattice, pixels: float) -> tuple[slice, slice]:
+    """The box of pixels inside, wider by as much as an area needs beside its longer side; no outer pixels. [pixels]"""
+    box = [np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0)]
+    longest = max(len(box[0]) * lattice.pitch_y_mm, len(box[1]) * lattice.pitch_x_mm)
+    wider = [int(pixels * lattice.area_mm2 / longest / pitch) + 2 for pitch in (lattice.pitch_y_mm, lattice.pitch_x_mm)]
+    rows, columns = (
+        slice(max(int(at[0]) - w, 1), min(int(at[-1]) + w + 1, n - 1))
+        for at, w, n in zip(box, wider, inside.shape, strict=True)
+    )
+    return rows, columns
 
 
 def _cap(planes: _Planes, end: int, other: int, up: int, step: float, usual: float) -> list[Slab]:
@@ -418,13 +354,17 @@ def _cap(planes: _Planes, end: int, other: int, up: int, step: float, usual: flo
     pitch = max(planes.lattice.pitch_x_mm, planes.lattice.pitch_y_mm)
     count = int(np.clip(np.ceil(height / (SLAB_PIXELS * pitch)), 2, MOST_SLABS))
     edge = np.linspace(0, height, count + 1)
-    slabs: list[Slab] = []
+    extra = []
     for a, b in pairwise(edge):
         s = a + (b - a) * (np.arange(QUADRATURE) + 0.5) / QUADRATURE
         section = np.maximum(last + slope * s + 0.5 * bend * s * s, 0)
-        extra = float((section if law is None else law.area(section)).mean() - area[end])
-        slabs.append((z0 + a, z0 + b, _resized(planes.maps[end], planes, end, extra)))
-    return slabs
+        extra.append(float((section if law is None else law.area(section)).mean() - area[end]))
+    share = planes.maps[end]
+    room = {most > 0: _room(share, planes, end, most) for most in (max(0.0, *extra), min(0.0, *extra)) if most != 0}
+    return [
+        (z0 + a, z0 + b, room[more > 0].resized(abs(more)) if more != 0 else share)
+        for (a, b), more in zip(pairwise(edge.tolist()), extra, strict=True)
+    ]
 
 
 def _outward(a: Array, s: Array) -> tuple[float, float]:
