@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from lymphorisk.dicom.assemble import read_export, read_plan
-from lymphorisk.dicom.dvh_text import read_dvh_text
 from lymphorisk.dicom.export import Export, InputFile, PatientIdentity
 from lymphorisk.dicom.survey import Survey, survey
-from lymphorisk.dicom.write import Study, study_of, uid, write_dose, write_export, write_plan, write_structures
+from lymphorisk.lazy import loader
+
+if TYPE_CHECKING:
+    from lymphorisk.dicom.dvh_text import read_dvh_text
+    from lymphorisk.dicom.write import Study, study_of, uid, write_export
 
 __all__ = [
     "Export",
@@ -20,8 +25,9 @@ __all__ = [
     "study_of",
     "survey",
     "uid",
-    "write_dose",
     "write_export",
-    "write_plan",
-    "write_structures",
 ]
+
+_WRITE = ("Study", "study_of", "uid", "write_export")
+
+__getattr__ = loader(__name__, {"read_dvh_text": "dvh_text", **dict.fromkeys(_WRITE, "write")})

@@ -9,8 +9,9 @@ import numpy as np
 import pydicom
 import pytest
 
-from lymphorisk.dicom import Study, read_export, study_of, uid, write_dose, write_export
+from lymphorisk.dicom import Study, read_export, study_of, uid, write_export
 from lymphorisk.dicom.study import decimal
+from lymphorisk.dicom.write_dose import write_dose
 from lymphorisk.dvh.curve import DVH
 from lymphorisk.errors import UnsupportedDoseError, UnsupportedGeometryError
 from lymphorisk.plan import DoseGrid, Structure, TreatmentPlan
