@@ -166,31 +166,38 @@ class DosedBody:
     grids: tuple[DoseGrid, ...]
     fields: tuple[Field, ...]
     factor: Real
-    _known: dict[str, tuple[Real, Real]] = field(default_factory=dict, repr=False)
+    _heights: dict[str, Real] = field(default_factory=dict, repr=False)
+    _doses: dict[str, Real] = field(default_factory=dict, repr=False)
 
-    def organ(self, name: str) -> tuple[Real, Real]:
-        """Heights [mm], shape (placements, n), and doses [Gy], shape (phases, placements, n), of an organ's points."""
-        if name not in self._known:
+    def heights(self, name: str) -> Real:
+        """Heights of an organ's points, shape (placements, n). [mm]"""
+        if name not in self._heights:
+            self._heights[name] = read_only(self.placed.heights(name))
+        return self._heights[name]
+
+    def doses(self, name: str) -> Real:
+        """Doses of an organ's points, shape (phases, placements, n). [Gy]"""
+        if name not in self._doses:
             points = self.placed.points(name)
             doses = [
                 dose_at(grid, where, points, factor)
                 for grid, where, factor in zip(self.grids, self.fields, self.factor, strict=True)
             ]
-            self._known[name] = read_only(points[..., 2].copy()), read_only(np.stack(doses))
-        return self._known[name]
+            self._doses[name] = read_only(np.stack(doses))
+        return self._doses[name]
 
     def beyond(self, mix: Mapping[str, float], low_mm: float, high_mm: float) -> Real:
         """Share of a mix of organs below `low_mm` or above `high_mm`, shape (placements,)."""
         out = np.zeros(self.placed.count)
         for name, weight in mix.items():
-            height, _ = self.organ(name)
+            height = self.heights(name)
             out += weight * ((height < low_mm) | (height > high_mm)).mean(axis=1)
         return out / sum(mix.values())
 
     def means(self, mix: Mapping[str, float]) -> Real:
         """Mean dose of a mix of organs in every body and phase, shape (phases, placements). [Gy]"""
         total = sum(mix.values())
-        return np.asarray(sum(w / total * self.organ(name)[1].mean(axis=2) for name, w in mix.items()))
+        return np.asarray(sum(w / total * self.doses(name).mean(axis=2) for name, w in mix.items()))
 
     def distribution(
         self, mix: Mapping[str, float], phase: int, body: int | None, low_mm: float = np.inf, high_mm: float = -np.inf
@@ -202,9 +209,9 @@ class DosedBody:
         doses, shares = [], []
         which = slice(None) if body is None else slice(body, body + 1)
         for name, weight in mix.items():
-            height, dose = self.organ(name)
-            wanted = (height[which] < low_mm) | (height[which] > high_mm)
-            doses.append(dose[phase, which][wanted])
+            height = self.heights(name)[which]
+            wanted = (height < low_mm) | (height > high_mm)
+            doses.append(self.doses(name)[phase, which][wanted])
             shares.append(np.full(len(doses[-1]), weight / wanted.size))
         dose, share = np.concatenate(doses), np.concatenate(shares)
         if not share.sum() > 0.0:

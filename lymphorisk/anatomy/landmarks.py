@@ -103,14 +103,36 @@ def sections_of(region: Region) -> Real:
             half = moments_of(leaf)
             rows.append(np.column_stack([half, half[:, 3], half[:, 1]]))
         else:
-            drawn = [_section(c) for c in leaf.contours_mm if len(c) > 2]
-            rows.append(np.array(drawn).reshape(-1, COLUMNS))
+            rows.append(_sections([c for c in leaf.contours_mm if len(c) > 2]))
     return np.concatenate(rows)
 
 
-def _section(contour: Real) -> tuple[float, ...]:
-    box = 0.5 * (contour[:, 0].min() + contour[:, 0].max())
-    return (*_moments(contour), float(contour[:, 2].mean()), float(contour[0, 2]), float(box))
+def _sections(contours: list[Real]) -> Real:
+    """Of closed polygons, all at once: area and centre (a line has no area), plane, and middle of the box along x."""
+    if not contours:
+        return np.empty((0, COLUMNS))
+    size = np.array([len(c) for c in contours])
+    points = np.concatenate(contours)
+    first = np.concatenate([[0], np.cumsum(size)[:-1]])
+    middle = np.add.reduceat(points, first) / size[:, None]
+    x, y = (points[:, :2] - np.repeat(middle[:, :2], size, axis=0)).T
+    after = np.arange(1, len(points) + 1)
+    after[first + size - 1] = first
+    cross = x * y[after] - x[after] * y
+    twice = np.add.reduceat(cross, first)
+    area = np.abs(twice) >= THINNEST_MM
+    third = 3 * np.where(area, twice, np.inf)
+    box = 0.5 * (np.minimum.reduceat(points[:, 0], first) + np.maximum.reduceat(points[:, 0], first))
+    return np.column_stack(
+        [
+            np.where(area, 0.5 * np.abs(twice), 0.0),
+            middle[:, 0] + np.add.reduceat((x + x[after]) * cross, first) / third,
+            middle[:, 1] + np.add.reduceat((y + y[after]) * cross, first) / third,
+            middle[:, 2],
+            points[first, 2],
+            box,
+        ]
+    )
 
 
 def _image_mm(region: Region) -> tuple[float, float]:
@@ -140,31 +162,14 @@ def _drawn(sections: Real) -> Drawn | None:
     rows = sections[:, :-2]
     plane = _plane_mm(sections)
     middle = rows[:, 0] @ rows[:, 1:] / rows[:, 0].sum()
-    key = np.round(rows[:, 3], 1)
-    levels = [
-        rows[key == z, 0] @ rows[key == z, 1:] / rows[key == z, 0].sum()
-        for z in np.unique(key)
-        if rows[key == z, 0].sum() > 0.0
-    ]
+    _, level = np.unique(np.round(rows[:, 3], 1), return_inverse=True)
+    area = np.bincount(level, rows[:, 0])
+    held = [np.bincount(level, rows[:, 0] * rows[:, k]) for k in (1, 2, 3)]
+    levels = np.stack(held, axis=-1)[area > 0.0] / area[area > 0.0, None]
     return Drawn(
         float(rows[:, 3].min()) - plane / 2,
         float(rows[:, 3].max()) + plane / 2,
         middle,
-        np.array(levels),
+        levels,
         float(rows[:, 0].sum()) * plane / MM3_PER_CM3,
     )
-
-
-def _moments(contour: Real) -> tuple[float, float, float]:
-    """Area and centre of a closed polygon; a line has no area."""
-    x, y = contour[:, 0], contour[:, 1]
-    x0, y0 = float(x.mean()), float(y.mean())
-    x, y = x - x0, y - y0
-    x1, y1 = np.append(x[1:], x[0]), np.append(y[1:], y[0])
-    cross = x * y1 - x1 * y
-    twice = float(cross.sum())
-    if abs(twice) < THINNEST_MM:
-        return 0.0, x0, y0
-    cx = float(((x + x1) * cross).sum()) / (3 * twice)
-    cy = float(((y + y1) * cross).sum()) / (3 * twice)
-    return 0.5 * abs(twice), x0 + cx, y0 + cy

@@ -105,7 +105,7 @@ def part_of(body: DosedBody, mix: Mapping[str, float], drawn: Drawn, rules: Part
 
 def _length(body: DosedBody, mix: Mapping[str, float]) -> float:
     """Expected length of an organ along the body. [mm]"""
-    heights = [body.organ(n)[0] for n in mix]
+    heights = [body.heights(n) for n in mix]
     low = np.min([h.min(axis=1) for h in heights], axis=0)
     high = np.max([h.max(axis=1) for h in heights], axis=0)
     return float(np.mean(high - low))

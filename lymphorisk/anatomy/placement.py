@@ -65,8 +65,11 @@ class Placed:
 
     def points(self, organ: str) -> Real:
         """The organ's points in every body, patient coordinates, shape (placements, n, 3). [mm]"""
-        cloud = self.reference.organs[organ]
-        return mapped(self, organ, cloud.points_mm)
+        return mapped(self, organ, self.reference.organs[organ].points_mm)
+
+    def heights(self, organ: str) -> Real:
+        """Of those points, the heights alone, shape (placements, n). [mm]"""
+        return _heights(self, organ, self.reference.organs[organ].points_mm[:, 2])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,15 +157,18 @@ def mapped(placed: Placed, organ: str, points_mm: Real) -> Real:
     reference, prior = placed.reference, placed.prior
     basis = basis_of(reference)
     out = np.empty((placed.count, len(points_mm), 3))
-    z = points_mm[:, 2]
-    height = _level(reference, prior, z, placed.height_mm) + _move_along(
-        reference, prior, basis, organ, z, placed.states[2]
-    )
+    height = _heights(placed, organ, points_mm[:, 2])
     out[..., 2] = height
     for axis in (0, 1):
         base = _base_in_plane(reference, placed.girth, placed.outline, points_mm, height, axis, prior)
         out[..., axis] = base + _move_in_plane(reference, prior, basis, organ, points_mm, axis, placed.states[axis])
     return out
+
+
+def _heights(placed: Placed, organ: str, z: Real) -> Real:
+    reference, prior = placed.reference, placed.prior
+    move = _move_along(reference, prior, basis_of(reference), organ, z, placed.states[2])
+    return _level(reference, prior, z, placed.height_mm) + move
 
 
 def _is_landmark(name: str, drawn: Drawn, prior: Prior) -> bool:
