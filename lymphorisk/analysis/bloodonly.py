@@ -17,7 +17,7 @@ from lymphorisk.analysis.prepared import prepare
 from lymphorisk.analysis.result import PhaseSummary
 from lymphorisk.circulation import BloodDose, BloodSummary
 from lymphorisk.findings import Finding
-from lymphorisk.plan import Patient
+from lymphorisk.plan import KnownPatient, Patient
 
 #: Points of a sweep, evenly spaced on a logarithmic scale.
 SWEEP_POINTS = 13
@@ -44,7 +44,7 @@ class SweepPoint:
 
 
 @held
-def blood_result(source: str | Path, patient: Patient, options: Options) -> BloodResult:
+def blood_result(source: str | Path, patient: Patient | KnownPatient, options: Options) -> BloodResult:
     """Blood dose of one source."""
     plan = prepare(source, patient, options)
     blood = blood_dose_of(plan)
@@ -58,7 +58,9 @@ def blood_result(source: str | Path, patient: Patient, options: Options) -> Bloo
 
 
 @held
-def swept(source: str | Path, patient: Patient, options: Options, low_s: float, high_s: float) -> list[SweepPoint]:
+def swept(
+    source: str | Path, patient: Patient | KnownPatient, options: Options, low_s: float, high_s: float
+) -> list[SweepPoint]:
     """Blood dose of the first phase against the beam-on time of a whole fraction, gaps between beams kept. [s]"""
     plan = prepare(source, patient, options)
     out = []

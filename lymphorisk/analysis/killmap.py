@@ -19,7 +19,7 @@ from lymphorisk.dvh.voxels import voxel_volumes
 from lymphorisk.errors import ScenarioError, UndecidableError
 from lymphorisk.lymphocyte import POOLS
 from lymphorisk.lymphocyte.killmap import Voxels, kill_map, per_cm3
-from lymphorisk.plan import DoseGrid, Patient
+from lymphorisk.plan import DoseGrid, KnownPatient, Patient
 from lymphorisk.scenario import Scenario
 from lymphorisk.units import ML_PER_L
 
@@ -52,7 +52,9 @@ class KillMap:
 
 
 @held
-def killmap(source: str | Path | Export | Scenario, patient: Patient, options: Options, phase: int = 0) -> KillMap:
+def killmap(
+    source: str | Path | Export | Scenario, patient: Patient | KnownPatient, options: Options, phase: int = 0
+) -> KillMap:
     """The kill map of one phase of a plan, for one fraction.
 
     Blood's part comes from the adjoint of the blood engine, each pool's part from -S'(d); what is not

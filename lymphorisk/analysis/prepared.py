@@ -12,9 +12,10 @@ from lymphorisk.analysis.curves import Curves
 from lymphorisk.analysis.doses import BodyNumbers, Doses, organ_doses
 from lymphorisk.analysis.options import Options, held
 from lymphorisk.analysis.source import Source, open_source, with_fractions
+from lymphorisk.analysis.told import against_plan
 from lymphorisk.dicom import Export
 from lymphorisk.findings import Finding
-from lymphorisk.plan import Patient
+from lymphorisk.plan import KnownPatient, Patient, known_patient
 from lymphorisk.scenario import Scenario
 
 #: Blood network when neither the user nor the scenario chooses one.
@@ -31,7 +32,7 @@ class Prepared:
         The course as opened.
     options : Options
     patient : Patient
-        As used; `told` says where each fact came from.
+        As used; `told` says where each fact came from, `contradicted` what the sources differ in.
     network : str
         Blood compartments, ``28`` or ``32``: the user's choice, else the scenario's, else the default.
     stages, lanes : int
@@ -49,6 +50,7 @@ class Prepared:
     options: Options
     patient: Patient
     told: Mapping[str, str]
+    contradicted: tuple[Finding, ...]
     network: str
     stages: int
     lanes: int
@@ -59,8 +61,8 @@ class Prepared:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """Of the files, the organ doses and the blood's timing, in the order they were met."""
-        return (*self.source.findings, *self.doses.findings, *self.flow.findings)
+        """Of the files, the patient, the organ doses and the blood's timing, in the order they were met."""
+        return (*self.source.findings, *self.contradicted, *self.doses.findings, *self.flow.findings)
 
     def with_doses(self, doses: Doses) -> Prepared:
         """The same course with other organ doses."""
@@ -83,7 +85,9 @@ class Prepared:
 
 
 def prepare(
-    source: str | Path | Export | Scenario, patient: Patient | None = None, options: Options | None = None
+    source: str | Path | Export | Scenario,
+    patient: Patient | KnownPatient | None = None,
+    options: Options | None = None,
 ) -> Prepared:
     """Open a source and prepare it for the models.
 
@@ -91,8 +95,8 @@ def prepare(
     ----------
     source : path, Export or Scenario
         A folder or zip a planning system exported, a scenario TOML, or either already read.
-    patient : Patient, optional
-        What is known of the patient; it wins over what the files say.
+    patient : Patient or KnownPatient, optional
+        What is known of the patient; it wins over what the files say, and where they differ a finding says so.
     options : Options, optional
         Choices; the defaults are the documented ones.
 
@@ -108,9 +112,12 @@ def prepare(
 
 
 @held
-def prepared(course: Source, patient: Patient, options: Options) -> Prepared:
+def prepared(course: Source, patient: Patient | KnownPatient, options: Options) -> Prepared:
     """Prepare a source that is open."""
-    who, told = known_patient(patient, course.patient)
+    given = patient if isinstance(patient, KnownPatient) else KnownPatient(patient)
+    read_from = "the plan's files" if course.given is None else "the scenario"
+    known = known_patient(asdict(given.patient), "as given", course.patient, read_from, given.findings)
+    who = known.patient
     network = options.network or course.network or DEFAULT_NETWORK
     numbers = parameters.load("circulation")
     body = body_numbers(who)
@@ -120,7 +127,8 @@ def prepared(course: Source, patient: Patient, options: Options) -> Prepared:
         source=course,
         options=options,
         patient=who,
-        told=told,
+        told=sources_of(given.patient, who),
+        contradicted=(*known.findings, *against_plan(who, curves, given.patient.site)),
         network=network,
         stages=options.stages or course.stages or int(numbers["stages"].number),
         lanes=options.lanes or course.lanes or int(numbers["lanes"].number),
@@ -131,14 +139,12 @@ def prepared(course: Source, patient: Patient, options: Options) -> Prepared:
     )
 
 
-def known_patient(given: Patient, read: Patient) -> tuple[Patient, Mapping[str, str]]:
-    """The patient as used, and where each fact came from: ``given``, ``plan file`` or ``not known``."""
-    facts, told = {}, {}
-    for name, value in asdict(given).items():
-        from_file = getattr(read, name)
-        facts[name] = value if value is not None else from_file
-        told[name] = "given" if value is not None else "not known" if from_file is None else "plan file"
-    return Patient(**facts), told
+def sources_of(given: Patient, used: Patient) -> Mapping[str, str]:
+    """Where each fact of the patient came from: ``given``, ``plan file`` or ``not known``."""
+    return {
+        name: "given" if value is not None else "not known" if getattr(used, name) is None else "plan file"
+        for name, value in asdict(given).items()
+    }
 
 
 def body_numbers(patient: Patient) -> BodyNumbers:

@@ -186,7 +186,7 @@ def _read(given: dict[str, Any]) -> tuple[list[RegimenFile], PatientFacts]:
     from lymphorisk.cli.options import options_of, patient_of
     from lymphorisk.conditioning.hematotox import labs_from
     from lymphorisk.conditioning.regimen import delayed
-    from lymphorisk.regimen import PatientFacts, is_regimen, merged
+    from lymphorisk.regimen import PatientFacts, is_regimen
     from lymphorisk.regimen.door import Gathered, facts_told, gathered
     from lymphorisk.regimen.plan import plan_exposure
 
@@ -198,24 +198,29 @@ def _read(given: dict[str, Any]) -> tuple[list[RegimenFile], PatientFacts]:
         raise click.UsageError("give a REGIMEN.toml or --product (see --list-products)")
     who, options = patient_of(given), options_of(given)
     export = exports[0] if exports else None
-    read = gathered(regimens, given["products"], who, options, export)
+    read = gathered(regimens, given["products"], who.patient, options, export)
     files = list(read.files)
     if export is not None and export not in read.plans:
         if given["first_day"] is None:
             raise click.UsageError(
                 "no regimen uses EXPORT: give --first-day, or a [[conditioning.radiation]] without plan"
             )
-        exposure = plan_exposure(export, who, options)
+        exposure = plan_exposure(export, who.patient, options)
         read = Gathered(read.files, {**read.plans, export: exposure})
         files = [_with_export(f, exposure, given["first_day"]) for f in files]
     if given["delay"]:
         files = [replace(f, regimen=delayed(f.regimen, given["delay"])) for f in files]
-    facts = facts_told(read)
     pairs = dict(_pair(text) for text in given["labs"])
     own = PatientFacts(
-        who, given["egfr"], given["creatinine"], given["bsa"], given["wbc"], labs_from(pairs) if pairs else None
+        who.patient,
+        given["egfr"],
+        given["creatinine"],
+        given["bsa"],
+        given["wbc"],
+        labs_from(pairs) if pairs else None,
+        who.findings,
     )
-    return files, merged(facts, own)
+    return files, facts_told(read, own)
 
 
 def _pair(text: str) -> tuple[str, float]:

@@ -13,7 +13,7 @@ from lymphorisk.cli.typed import Count, Number, Word, whole
 
 if TYPE_CHECKING:
     from lymphorisk.analysis import Options
-    from lymphorisk.plan import Patient
+    from lymphorisk.plan import KnownPatient
 
 Command = Callable[..., Any]
 SURVIVAL = Word("lymphorisk.lymphocyte.survival:survival_named")
@@ -121,9 +121,9 @@ def with_options(*groups: tuple[Callable[[Command], Command], ...]) -> Callable[
     return add
 
 
-def patient_of(given: dict[str, Any]) -> Patient:
-    """The patient from a file and the options; an option wins over the file."""
-    from lymphorisk.plan import Patient
+def patient_of(given: dict[str, Any]) -> KnownPatient:
+    """The patient from a file and the options; an option wins over the file, and a finding says where they differ."""
+    from lymphorisk.plan import Patient, known_patient
     from lymphorisk.scenario import read_patient
     from lymphorisk.units import alc_from
 
@@ -138,7 +138,7 @@ def patient_of(given: dict[str, Any]) -> Patient:
         "site": given.get("site"),
         "chemo": given.get("chemo"),
     }
-    return Patient(**{name: getattr(base, name) if value is None else value for name, value in facts.items()})
+    return known_patient(facts, "as typed", base, "the patient file")
 
 
 def options_of(given: dict[str, Any]) -> Options:

@@ -12,7 +12,8 @@ from lymphorisk.dicom.reader import DicomFile
 from lymphorisk.dicom.tree import Item
 from lymphorisk.errors import DicomReadError, ScenarioError
 from lymphorisk.findings import Finding, finding
-from lymphorisk.plan import Patient
+from lymphorisk.plan import Patient, contradictions
+from lymphorisk.plan.facts import CONTRADICTION, HINT
 
 AGE_UNITS_PER_YEAR = {"Y": 1.0, "M": 12.0, "W": 52.18, "D": 365.25}
 CM_PER_M = 100.0
@@ -25,7 +26,13 @@ def read_patient(files: Sequence[DicomFile]) -> tuple[Patient, list[Finding]]:
     found: list[Finding] = []
     facts: dict[str, float | str] = {}
     for file in files:
-        for name, value in _facts(file.root).items():
+        said = _facts(file.root)
+        differing = contradictions(facts, "in the first file", {n: v for n, v in said.items() if n != "sex"}, file.role)
+        differing += _ages_differ(file.root)
+        told = {f.what for f in found}
+        said_so = [what for what in (f"{d}: the former is used" for d in differing) if what not in told]
+        found += [finding(CONTRADICTION, what, file.role, HINT) for what in said_so]
+        for name, value in said.items():
             if name in facts:
                 continue
             try:
@@ -62,9 +69,25 @@ def _optional(root: Item, tag: int) -> float | None:
 
 def _age(root: Item) -> float | None:
     """Age at planning: Patient's Age, else from birth date to the date of plan or study. [y]"""
+    return _written_age(root) or _age_by_dates(root)
+
+
+def _ages_differ(root: Item) -> tuple[str, ...]:
+    """What to say where Patient's Age and the birth date make two ages; the dates themselves are not printed."""
+    written, by_dates = _written_age(root), _age_by_dates(root)
+    if written is None or by_dates is None:
+        return ()
+    return contradictions({"age_y": written}, "by Patient's Age", {"age_y": by_dates}, "the dates of the same header")
+
+
+def _written_age(root: Item) -> float | None:
     text = root.code(tags.PATIENT_AGE)
     if len(text) == 4 and text[:3].isdigit() and text[3] in AGE_UNITS_PER_YEAR:
         return float(text[:3]) / AGE_UNITS_PER_YEAR[text[3]] or None
+    return None
+
+
+def _age_by_dates(root: Item) -> float | None:
     born = _date(root.code(tags.PATIENT_BIRTH_DATE))
     planned = _date(root.code(tags.RT_PLAN_DATE)) or _date(root.code(tags.STUDY_DATE))
     if born is None or planned is None or planned <= born:

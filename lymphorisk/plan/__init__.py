@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lymphorisk.plan.ct import CTVolume
+from lymphorisk.plan.facts import KnownPatient, contradictions, known_patient
 from lymphorisk.plan.frame import Frame
 from lymphorisk.plan.grid import DoseGrid
 from lymphorisk.plan.mask import Mask, Segment
@@ -20,6 +21,7 @@ __all__ = [
     "CTVolume",
     "DoseGrid",
     "Frame",
+    "KnownPatient",
     "Mask",
     "Patient",
     "Phase",
@@ -27,6 +29,8 @@ __all__ = [
     "Structure",
     "TreatmentPlan",
     "Witness",
+    "contradictions",
     "every_day",
+    "known_patient",
     "weekdays",
 ]

@@ -24,7 +24,6 @@ SITES = (
 )
 SEXES = ("M", "F")
 CHEMO = ("none", "temozolomide", "platinum", "other")
-CHEMO = ("none", "temozolomide", "platinum", "other")
 MODALITIES = ("photon", "electron", "proton", "ion")
 
 #: Words by what they mean. A word stands here only when it means one thing.

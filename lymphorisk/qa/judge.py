@@ -15,17 +15,17 @@ from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.prepared import prepare
 from lymphorisk.analysis.result import Analysis, OrganDose
 from lymphorisk.analysis.saved import read_saved
+from lymphorisk.analysis.site import site_of
 from lymphorisk.analysis.source import read_source
 from lymphorisk.dicom import Export
 from lymphorisk.dvh import DVH
 from lymphorisk.errors import ScenarioError, UndecidableError
 from lymphorisk.findings import Finding
-from lymphorisk.plan import Patient
+from lymphorisk.plan import KnownPatient, Patient
 from lymphorisk.qa import check as gate
 from lymphorisk.qa.facts import facts_of_saved
 from lymphorisk.qa.protocol import Protocol
 from lymphorisk.qa.saved import saved_lookup
-from lymphorisk.qa.site import site_of
 from lymphorisk.qa.store import read_protocol, shipped
 from lymphorisk.scenario import Scenario
 
@@ -87,7 +87,7 @@ def check(
 def judge(
     plan: str | Path | Export | Scenario | Analysis,
     protocol: str | Path | Protocol,
-    patient: Patient | None = None,
+    patient: Patient | KnownPatient | None = None,
     options: Options | None = None,
     *,
     strict: bool = False,

@@ -131,7 +131,7 @@ def setup(facts: PatientFacts, choices: Choices) -> Setup:
         egfr_ml_min=facts.egfr_ml_min,
         creatinine_mg_dl=facts.creatinine_mg_dl,
     )
-    findings: list[Finding] = []
+    findings: list[Finding] = [*dict.fromkeys(facts.contradicted)]
     alc, spread = facts.patient.alc, 0.0
     if alc is None:
         alc = parameters.load("body")["baseline_alc"].number

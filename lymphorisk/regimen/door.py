@@ -54,25 +54,26 @@ def gathered(
     return Gathered(tuple(files), seen)
 
 
-def facts_told(read: Gathered) -> PatientFacts:
-    """What plans and regimen files say of the one patient they are compared for.
+def facts_told(read: Gathered, own: PatientFacts) -> PatientFacts:
+    """The one patient the regimens are compared for: `own` wins over regimen files, they over the plans.
 
     Raises
     ------
     ScenarioError
-        Two regimens say different things.
+        Two regimens say different things, and `own` does not decide.
     """
-    facts, told = PatientFacts(Patient()), PatientFacts(Patient())
+    plans, files = PatientFacts(Patient()), PatientFacts(Patient())
     for exposure in read.plans.values():
-        facts = merged(facts, PatientFacts(exposure.patient))
+        plans = merged(PatientFacts(exposure.patient), plans, "another plan's files", "in a plan's files")
     for f in read.files:
-        if differs := conflict(told, f.facts):
+        if differs := conflict(merged(files, own), merged(f.facts, own)):
             raise ScenarioError(
                 f"the regimens are compared for one patient, but {differs} differs in {f.regimen.name}",
                 "give the patient once, in one file or on the command line",
             )
-        told = merged(told, f.facts)
-    return merged(facts, told)
+        files = merged(f.facts, files, f.regimen.name, "in another regimen")
+    told = merged(plans, files, "the plan's files", "in the regimen")
+    return merged(told, own, "the files")
 
 
 def conditioning(
@@ -115,6 +116,6 @@ def conditioning(
     names = [str(r) for r in given if not isinstance(r, Path) and not is_regimen(Path(r))]
     read = gathered(paths, names, patient, options)
     own = PatientFacts(patient or Patient())
-    known = merged(facts_told(read), own if facts is None else merged(facts, own))
+    known = facts_told(read, own if facts is None else merged(facts, own, "`facts`", "in `patient`"))
     inputs = [("regimen", "", f.sha256) for f in read.files if f.sha256]
     return compare([(f.regimen, f.plans) for f in read.files], known, choices or Choices(), inputs=inputs)

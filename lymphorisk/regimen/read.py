@@ -37,7 +37,7 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,9 @@ from typing import Any
 from lymphorisk.conditioning.hematotox import Labs, labs_from
 from lymphorisk.conditioning.regimen import DrugDose, InfusionWindow, RadiationCourse, Regimen, drug_named
 from lymphorisk.errors import ScenarioError
-from lymphorisk.plan import Patient, every_day, weekdays
+from lymphorisk.findings import Finding, finding
+from lymphorisk.plan import Patient, contradictions, every_day, known_patient, weekdays
+from lymphorisk.plan.facts import CONTRADICTION, HINT, shown
 from lymphorisk.regimen.exposure import PlanExposure, is_even
 from lymphorisk.regimen.knobs import Knob, read_knobs
 from lymphorisk.regimen.products import product
@@ -72,7 +74,8 @@ LoadPlan = Callable[[Path | Scenario], PlanExposure]
 class PatientFacts:
     """What a regimen file or the command line says of the patient beyond `plan.Patient`; None is not known.
 
-    `egfr_ml_min` [mL/min/1.73m2], `creatinine_mg_dl` [mg/dL], `bsa_m2` [m2], `wbc` [10^9/L].
+    `egfr_ml_min` [mL/min/1.73m2], `creatinine_mg_dl` [mg/dL], `bsa_m2` [m2], `wbc` [10^9/L]; `contradicted` is what the
+    sources they were merged from differ in.
     """
 
     patient: Patient = field(default_factory=Patient)
@@ -81,6 +84,7 @@ class PatientFacts:
     bsa_m2: float | None = None
     wbc: float | None = None
     labs: Labs | None = None
+    contradicted: tuple[Finding, ...] = ()
 
     def __post_init__(self) -> None:
         for name in OWN_PATIENT:
@@ -271,18 +275,35 @@ def _scheduled(entry: Mapping[str, Any], where: str, fractions: int) -> tuple[fl
 
 def _facts(table: Mapping[str, Any]) -> PatientFacts:
     patient = dict(_table(table.get("patient", {}), "[patient]"))
-    own = {key: _number(patient, key) for key in OWN_PATIENT if key in patient}
+    own: dict[str, Any] = {key: _number(patient, key) for key in OWN_PATIENT if key in patient}
     rest = {key: value for key, value in patient.items() if key not in OWN_PATIENT}
     labs = labs_from(_table(table["labs"], "[labs]")) if "labs" in table else None
     return PatientFacts(patient_from(rest), labs=labs, **own)
 
 
-def merged(base: PatientFacts, over: PatientFacts) -> PatientFacts:
-    """`over` where it knows something, else `base`."""
-    names = Patient.__dataclass_fields__
-    patient = replace(base.patient, **{n: v for n in names if (v := getattr(over.patient, n)) is not None})
-    rest = {n: getattr(over, n) if getattr(over, n) is not None else getattr(base, n) for n in (*OWN_PATIENT, "labs")}
-    return PatientFacts(patient, **rest)
+def merged(
+    base: PatientFacts, over: PatientFacts, base_from: str = "the files", over_from: str = "as given"
+) -> PatientFacts:
+    """`over` where it knows something, else `base`; where both do and differ, a finding says so.
+
+    `base_from` and `over_from` are what a message calls them.
+    """
+    before = (*base.contradicted, *over.contradicted)
+    known = known_patient(asdict(over.patient), over_from, base.patient, base_from, before)
+    above, below = _own_numbers(over), _own_numbers(base)
+    differing = [
+        f"{what}: {shown(above[what.split()[0]])} is used"
+        for what in contradictions(above, over_from, below, base_from)
+    ]
+    if None not in (over.labs, base.labs) and over.labs != base.labs:
+        differing.append(f"laboratory values differ {over_from} and in {base_from}: the former are used")
+    found = tuple(finding(CONTRADICTION, what, base_from, HINT) for what in differing)
+    labs = base.labs if over.labs is None else over.labs
+    return PatientFacts(known.patient, labs=labs, contradicted=(*known.findings, *found), **(below | above))
+
+
+def _own_numbers(facts: PatientFacts) -> dict[str, Any]:
+    return {name: value for name in OWN_PATIENT if (value := getattr(facts, name)) is not None}
 
 
 def conflict(one: PatientFacts, other: PatientFacts) -> str:

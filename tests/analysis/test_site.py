@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from lymphorisk.absent import Absent
+from lymphorisk.analysis.site import site_of
 from lymphorisk.dvh import DVH
-from lymphorisk.qa.site import site_of
 
 
 def body(cm3: float, gy: float) -> DVH:

@@ -1,15 +1,16 @@
-"""Which protocol fits a plan: its site, from where the dose and the targets lie."""
+"""The site of a plan, from where the dose and the targets lie."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from lymphorisk.absent import Absent
 from lymphorisk.dvh import DVH
 from lymphorisk.errors import InputError
-from lymphorisk.qa.check import Lookup
+from lymphorisk.plan.facts import same
 
 #: Organs that a target of each site lies in, by the site's word in the shipped protocols.
 SITES: Mapping[str, tuple[str, ...]] = {
@@ -21,8 +22,9 @@ SITES: Mapping[str, tuple[str, ...]] = {
     "pancreas": ("Pancreas",),
     "pelvis": ("Prostate", "Bladder", "Rectum", "Uterus", "Bone_Pelvic", "Colon_Sigmoid"),
 }
-#: Sites of a patient that lie in one of these.
-NARROWER: Mapping[str, str] = {"prostate": "pelvis"}
+#: Sites that have no organ above, with those their targets may lie in; the others may lie in any.
+NEIGHBOURS: Mapping[str, tuple[str, ...]] = {"gastric": ("esophagus", "liver", "pancreas"), "head_neck": ("brain",)}
+ANYWHERE = ("lymphoma", "whole_body")
 #: Targets, from what was seen on images to what was drawn around it.
 TARGETS = ("GTV", "CTV", "ITV", "PTV")
 #: A site needs at least this share of the target inside its organs.
@@ -41,6 +43,9 @@ class Site:
 
     name: str
     why: str
+
+
+Lookup = Callable[[str], DVH | Absent]
 
 
 def site_of(dvh_of: Lookup, given: str | None = None) -> Site:
@@ -63,9 +68,19 @@ def site_of(dvh_of: Lookup, given: str | None = None) -> Site:
     best = next((s for s in found if s.name), None)
     if best is None:
         return Site("", "; ".join(s.why for s in found))
-    if given and NARROWER.get(given, given) != best.name:
+    if given and not same("site", given, best.name):
         return Site("", f"the site was given as {given}, and the dose says {best.name} ({best.why})")
     return best
+
+
+def contradicted(dvh_of: Lookup, given: str) -> str:
+    """What the dose says instead of the site that was given; empty when it says nothing else."""
+    if given in ANYWHERE:
+        return ""
+    best = site_of(dvh_of)
+    if not best.name or same("site", given, best.name) or best.name in NEIGHBOURS.get(given, ()):
+        return ""
+    return f"{best.name} ({best.why})"
 
 
 def _by_target(dvh_of: Lookup, kind: str) -> Site | None:
