@@ -158,7 +158,7 @@ def _index() -> Mapping[str, Mapping[object, str]]:
         claimed["normalised"][names.squash(organ.name)].add(organ.name)
         claimed["reverse order"][names.shuffled(organ.name)].add(organ.name)
         for spelling in organ.spellings:
-            for key in (names.squash(spelling), names.shuffled(spelling)):
+            for key in names.keys(spelling):
                 claimed["alias"][key].add(organ.name)
     # A key two organs claim decides nothing: VBs and VB_S differ by case alone.
     return {rung: {k: next(iter(v)) for k, v in keys.items() if len(v) == 1} for rung, keys in claimed.items()}
@@ -190,7 +190,7 @@ def organ_of(name: str) -> tuple[str, str] | None:
     True
     """
     index = _index()
-    squashed, shuffled = names.squash(name), names.shuffled(name)
+    squashed, shuffled = names.keys(name)
     if name in index["exact"] and squashed not in _vague_names():
         return name, "exact"
     if not squashed or (names.planning_reason(name) and "minus" not in shuffled) or squashed in _vague_names():

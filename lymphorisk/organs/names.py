@@ -43,6 +43,7 @@ PLANNING_WORDS = frozenset(
         "overlap", "ovl", "ov", "block", "tune", "tuning", "pushoff", "nto", "control",
     }
 )  # fmt: skip
+MINUS_SIGNS = frozenset("-−–\\!")
 EXPLICIT_MINUS = re.compile(r"\s*(?:-|−|–|\\|!)\s*(?=i?(?:gtv|ctv|itv|ptv)s?\b)", re.IGNORECASE)
 SEPARATORS = re.compile(r"[\s_.,;:/()\[\]\-]+")
 CAMEL = re.compile(r"(?<=[a-zß-ÿ])(?=[A-ZÀ-Þ])|(?<=[A-Z])(?=[A-Z][a-z]{2})")
@@ -59,6 +60,8 @@ def plain(text: str) -> str:
     >>> plain("Ösophagus"), plain("Cœur"), plain("Außenkontur")
     ('osophagus', 'coeur', 'aussenkontur')
     """
+    if text.isascii():
+        return text.lower()
     text = text.replace("œ", "oe").replace("Œ", "Oe").replace("æ", "ae").casefold()
     decomposed = unicodedata.normalize("NFKD", text)
     return "".join(c for c in decomposed if not unicodedata.combining(c))
@@ -72,8 +75,11 @@ def words(name: str) -> tuple[str, ...]:
     >>> words("Lt Lung"), words("SmallBowel"), words("Lungs-GTV"), words("左肺")
     (('lt', 'lung'), ('small', 'bowel'), ('lungs', 'minus', 'gtv'), ('左', '肺'))
     """
-    spaced = EXPLICIT_MINUS.sub(" minus ", name)
-    spaced = CAMEL.sub(" ", CJK_SIDE.sub(r" \1 ", spaced))
+    spaced = name if MINUS_SIGNS.isdisjoint(name) else EXPLICIT_MINUS.sub(" minus ", name)
+    if not spaced.isascii():
+        spaced = CJK_SIDE.sub(r" \1 ", spaced)
+    if not spaced.islower():
+        spaced = CAMEL.sub(" ", spaced)
     parts = [plain(part) for part in SEPARATORS.split(spaced) if part]
     return tuple(_minus(parts))
 
@@ -101,6 +107,12 @@ def squash(name: str) -> str:
 def shuffled(name: str) -> tuple[str, ...]:
     """The words in alphabetical order: the key of the reverse-order comparison."""
     return tuple(sorted(words(name)))
+
+
+def keys(name: str) -> tuple[str, tuple[str, ...]]:
+    """Both keys of a name: `squash` and `shuffled`."""
+    said = words(name)
+    return "".join(said), tuple(sorted(said))
 
 
 def transliterated(name: str) -> str:
