@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -20,6 +20,7 @@ from lymphorisk.analysis.placed import (
     made_of,
     mean_of,
     sd_ln,
+    typical_of,
 )
 from lymphorisk.analysis.result import OrganDose
 from lymphorisk.analysis.scale import scale_findings
@@ -203,10 +204,22 @@ def mean_pools(
 ) -> dict[str, tuple[DoseDistribution, ...]]:
     """By pool and phase: dose of one fraction, all bodies alike. [Gy]"""
     each = [{pool: pool_doses(m, drawn) for pool, m in body.items()} for body in makeup]
-    if len(each) == 1:
-        return each[0]
-    phases = range(len(next(iter(makeup[0].values())).rest))
-    return {pool: tuple(mean_of([b[pool] for b in each], i, POOL_BINS) for i in phases) for pool in each[0]}
+    return {pool: _over_bodies([b[pool] for b in each], mean_of) for pool in each[0]}
+
+
+def typical_dose(
+    made: tuple[Makeup, ...], drawn: Mapping[str, tuple[DoseDistribution, ...]]
+) -> tuple[DoseDistribution, ...]:
+    """By phase: dose of one fraction of an organ in the typical body. [Gy]"""
+    return _over_bodies([pool_doses(m, drawn) for m in made], typical_of)
+
+
+def _over_bodies(
+    each: Sequence[tuple[DoseDistribution, ...]],
+    one_of: Callable[[Sequence[Sequence[DoseDistribution]], int, int], DoseDistribution],
+) -> tuple[DoseDistribution, ...]:
+    """By phase: one distribution for those of all bodies."""
+    return each[0] if len(each) == 1 else tuple(one_of(each, i, POOL_BINS) for i in range(len(each[0])))
 
 
 @dataclass(frozen=True, slots=True)
@@ -486,8 +499,7 @@ def _completed(
             cover[pool] = _mean_cover(makeup[pool])
         if name in usable and not _completes(makeup[pool]):
             continue
-        made = mean_pools(_by_body({pool: makeup[pool]}), drawn)[pool]
-        organs[name] = _pool_organ(name, makeup[pool], organs, drawn, made, source, bodies)
+        organs[name] = _pool_organ(name, makeup[pool], organs, drawn, source, bodies)
         findings += _told(organs[name], covered, share, bodies, options)
     cover = {pool: parts for pool, parts in cover.items() if parts}
     blood = {
@@ -497,7 +509,7 @@ def _completed(
     }
     for name in _judged(usable, bodies):
         covered = (Covered(name, 1.0),) if name in usable else _drawn_parts(name, usable, bodies)
-        of_organ = _made(name, covered, whole, bodies, each=bool(covered))
+        of_organ = _made(name, covered, whole, bodies)
         if name in usable and not _completes(of_organ):
             continue
         inside = load()[name].compartments.get(network, {})
@@ -505,8 +517,7 @@ def _completed(
         if stand_ins and bodies is None:
             covered = (replace(stand_ins[0], share=1.0),)
             of_organ = (Makeup(covered, whole),)
-        made = mean_pools(_by_body({name: of_organ}), drawn)[name]
-        organs[name] = _pool_organ(name, of_organ, organs, drawn, made, source, bodies)
+        organs[name] = _pool_organ(name, of_organ, organs, drawn, source, bodies)
         if bodies is not None or not stand_ins:
             findings += _told(organs[name], covered, sum(c.share for c in covered), bodies, options)
     if all(not cover.get(pool) for pool in LYMPHOID) and source.given is None:
@@ -542,14 +553,12 @@ def _made(
     covered: tuple[Covered, ...],
     whole: tuple[DoseDistribution, ...],
     bodies: Bodies | None,
-    *,
-    each: bool = True,
 ) -> tuple[Makeup, ...]:
     """A pool or organ in every placed body; the body's dose is its rest where none is placed or none has it."""
     mix = None if bodies is None else bodies.mix(name)
     if bodies is None or mix is None:
         return (Makeup(covered, whole),)
-    return made_of(bodies, mix, covered, whole, each=each)
+    return made_of(bodies, mix, covered, whole)
 
 
 def _completes(made: tuple[Makeup, ...]) -> bool:
@@ -680,12 +689,12 @@ def _pool_organ(
     made: tuple[Makeup, ...],
     organs: Mapping[str, OrganDose],
     drawn: Mapping[str, tuple[DoseDistribution, ...]],
-    per_fraction: tuple[DoseDistribution, ...],
     source: Source,
     bodies: Bodies | None,
 ) -> OrganDose:
     """An organ that is not, or not wholly, drawn: what stands for it."""
     phases = source.plan.phases
+    per_fraction = typical_dose(made, drawn)
     scale = [p.fractions * p.rbe_in_dose for p in phases]
     by_phase = [d.scaled(f) for d, f in zip(per_fraction, scale, strict=True)]
     course = summed(by_phase)

@@ -239,9 +239,10 @@ def _along(reference: Reference, known: Mapping[str, Drawn], prior: Prior, heigh
             seen.append(Observation(name, feature, value, offset, row, sd))
     if not seen:
         return None
-    start = np.mean([o.value - o.offset for o in seen])
     mean = np.zeros(basis.size)
-    mean[0] = start
+    mean[0] = np.mean([o.value - o.offset for o in seen])
+    for name in basis.organs:
+        mean[basis.place(name)], mean[basis.length(name)] = prior.expected_of(name)
     covariance = _covariance(basis, prior, 2, (ANYWHERE_MM, prior.stretch), prior.diaphragm)
     return fitted(mean, covariance, seen, far=prior.residual)
 

@@ -67,6 +67,9 @@ class Prior:
         Organs spread as the outline to this power.
     level_from, level_by : tuple of float
         Correction of the reference's levels: heights [mm of the reference man] and what is added there [mm].
+    expected : mapping of str to tuple of float
+        By reference organ: how much higher [mm] and how much longer (share of its length) than in the corrected
+        reference it is expected.
     residual : float
         A landmark whose residual exceeds this many sd is left out.
     implausible : float
@@ -86,16 +89,23 @@ class Prior:
     inner_girth: float
     level_from: tuple[float, ...]
     level_by: tuple[float, ...]
+    expected: Mapping[str, tuple[float, float]]
     residual: float
     implausible: float
     placements: int
 
     def of(self, organ: str) -> OrganPrior:
         """The organ's prior; that of its pair or region where it has no row of its own."""
-        for name in (organ, organ[:-2] if organ[-2:] in ("_L", "_R") else organ, organ.rstrip("0123456789")):
-            if name in self.organs:
-                return self.organs[name]
-        return self.other
+        return next((self.organs[n] for n in _names(organ) if n in self.organs), self.other)
+
+    def expected_of(self, organ: str) -> tuple[float, float]:
+        """How much higher [mm] and longer than the reference's the organ is expected."""
+        return next((self.expected[n] for n in _names(organ) if n in self.expected), (0.0, 0.0))
+
+
+def _names(organ: str) -> tuple[str, str, str]:
+    """An organ, its pair, its region."""
+    return organ, organ[:-2] if organ[-2:] in ("_L", "_R") else organ, organ.rstrip("0123456789")
 
 
 def prior_of(numbers: Numbers) -> Prior:
@@ -128,6 +138,7 @@ def prior_of(numbers: Numbers) -> Prior:
         inner_girth=number("fit.inner_girth"),
         level_from=row("fit.level_from"),
         level_by=row("fit.level_by"),
+        expected={n.removeprefix("expected."): _pair(row(n)) for n in numbers if n.startswith("expected.")},
         residual=number("fit.residual"),
         implausible=number("fit.implausible"),
         placements=round(number("fit.placements")),
@@ -139,3 +150,8 @@ def _organ(values: tuple[float, ...], name: str) -> OrganPrior:
         raise ParameterError(f"anatomy parameter {name!r} has {len(values)} values, not {COLUMNS}")
     x, y, z, length, breath_low, breath_high, spine, low, high, middle, levels = values
     return OrganPrior((x, y, z), length, (breath_low, breath_high), spine, low, high, middle, levels)
+
+
+def _pair(values: tuple[float, ...]) -> tuple[float, float]:
+    higher, longer = values
+    return higher, longer

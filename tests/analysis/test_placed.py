@@ -12,14 +12,16 @@ import pytest
 from lymphorisk.absent import Absent
 from lymphorisk.analysis.exposure import blood_dose_of, exposure_of
 from lymphorisk.analysis.options import Options
-from lymphorisk.analysis.placed import Bodies, bodies_of, mix_of
+from lymphorisk.analysis.placed import Bodies, bodies_of, mean_of, mix_of, typical_of
 from lymphorisk.analysis.prepared import Prepared, prepare
+from lymphorisk.anatomy import nearest
 from lymphorisk.dicom import Export, read_export
+from lymphorisk.dvh import DoseDistribution
 from lymphorisk.errors import MissingOrganError
 from lymphorisk.lymphocyte.course import course_from_dict
 from lymphorisk.lymphocyte.realisation import body_of_draw
 from lymphorisk.organs import match
-from lymphorisk.plan import Patient, Structure
+from lymphorisk.plan import DoseGrid, Frame, Patient, Structure
 
 CLINICAL = ("Body", "Lung_L", "Lung_R", "Heart", "Esophagus", "SpinalCord")
 
@@ -157,6 +159,76 @@ def test_moving_the_whole_plan_changes_no_dose(lung: Export) -> None:
 
 def replace_grid(dose, frame):
     return type(dose)(dose.dose_zyx.copy(), frame)
+
+
+#: How a grid's columns, rows and frames run in patient coordinates when the patient lies otherwise: axis and sign.
+POSITIONS = {
+    "head first supine": ((0, 1), (1, 1), (2, 1)),
+    "feet first supine": ((0, -1), (1, 1), (2, -1)),
+    "head first prone": ((0, -1), (1, -1), (2, 1)),
+    "feet first prone": ((0, 1), (1, -1), (2, -1)),
+    "head first on the left side": ((1, -1), (0, 1), (2, 1)),
+    "feet first on the right side": ((1, -1), (0, -1), (2, -1)),
+    "mirrored rows": ((0, 1), (1, -1), (2, 1)),
+}
+
+
+def lying(dose: DoseGrid, position: tuple[tuple[int, int], ...]) -> DoseGrid:
+    """The same doses at the same points, counted as the position has it."""
+    at = (dose.x_mm, dose.y_mm, dose.z_mm)
+    coordinates = [np.sort(sign * at[axis]) for axis, sign in position]
+    directions = np.stack([sign * dose.directions[axis] for axis, sign in position])
+    counted = np.transpose(dose.dose_zyx, [2 - axis for axis, _ in reversed(position)])
+    steps = tuple(slice(None, None, sign) for _, sign in reversed(position))
+    frame = Frame(dose.origin_mm.copy(), directions, *coordinates, dose.frame_of_reference)
+    return DoseGrid(np.ascontiguousarray(counted[steps]), frame)
+
+
+@pytest.mark.parametrize("position", POSITIONS)
+def test_how_the_patient_lies_changes_no_dose(lung: Export, position: str) -> None:
+    few = cut(lung, CLINICAL)
+    (phase,) = few.plan.phases
+    turned = lying(phase.dose, POSITIONS[position])
+    corner = phase.dose.frame.points()[0, 0, 0]
+    assert float(dose_near(turned, corner)) == float(phase.dose.dose_zyx[0, 0, 0])
+    here = bodies(few)
+    there = bodies(replace(few, plan=replace(few.plan, phases=(replace(phase, dose=turned),))))
+    assert isinstance(here, Bodies)
+    assert isinstance(there, Bodies)
+    for organ in here.dosed.placed.reference.organs:
+        assert there.dosed.means({organ: 1.0}) == pytest.approx(here.dosed.means({organ: 1.0}), rel=0.01), organ
+
+
+def dose_near(grid: DoseGrid, point_mm: np.ndarray) -> float:
+    (flat,) = nearest(grid, point_mm[None, :])
+    return float(grid.dose_zyx.reshape(-1)[flat])
+
+
+@pytest.mark.parametrize("position", ["feet first prone", "head first on the left side"])
+def test_nor_does_it_where_nobody_drew_the_body(lung: Export, position: str) -> None:
+    few = cut(lung, tuple(n for n in CLINICAL if n != "Body"))
+    (phase,) = few.plan.phases
+    turned = replace(phase, dose=lying(phase.dose, POSITIONS[position]))
+    here, there = bodies(few), bodies(replace(few, plan=replace(few.plan, phases=(turned,))))
+    assert isinstance(here, Bodies)
+    assert isinstance(there, Bodies)
+    for organ in ("Spleen", "VB_T", "Liver", "LN_Mediastinals", "Brain"):
+        assert there.dosed.means({organ: 1.0}) == pytest.approx(here.dosed.means({organ: 1.0}), rel=0.01), organ
+
+
+def test_the_typical_body_is_the_one_in_the_middle() -> None:
+    three = [[DoseDistribution(np.array([0.0, d]), np.array([0.5, 0.5]))] for d in (1.0, 2.0, 60.0)]
+    typical = typical_of(three, 0, 8)
+    assert typical.dose_gy.tolist() == [0.0] * 4 + [2.0] * 4
+    assert typical.mean_gy == pytest.approx(1.0)
+    assert mean_of(three, 0, 8).mean_gy == pytest.approx(10.5)
+
+
+def test_a_placed_organ_is_shown_as_in_the_typical_body(clinical: Prepared) -> None:
+    spleen, doses = clinical.doses.organs["Spleen"], clinical.doses
+    each = doses.bodies.dosed.means({"Spleen": 1.0}).sum(axis=0)
+    assert spleen.course.mean_gy == pytest.approx(np.median(each), rel=0.1)
+    assert doses.pools["spleen"][0].mean_gy * 30 == pytest.approx(each.mean(), rel=1e-3)
 
 
 def test_mixes_are_whole() -> None:

@@ -123,3 +123,17 @@ def test_organs_spread_less_than_the_outline_of_a_larger_patient(man: Reference,
     assert isinstance(thick, Placed)
     apart = [float((middles(m, "Kidney_L") - middles(m, "Kidney_R"))[:, 0].mean()) for m in (thin, thick)]
     assert 1.0 < apart[1] / apart[0] < 1.4
+
+
+def test_an_organ_is_expected_where_the_prior_says(man: Reference, prior: Prior) -> None:
+    drawn = {n: seen(man, n) for n in ("Bladder", "Femur_Head_L", "Femur_Head_R")}
+    plain, told = (
+        place(man, drawn, man.outline, replace(prior, expected=expected), seed=3)
+        for expected in ({}, {"Spleen": (-20.0, 0.0), "Kidney": (0.0, 0.2)})
+    )
+    assert isinstance(plain, Placed)
+    assert isinstance(told, Placed)
+    assert (middles(told, "Spleen") - middles(plain, "Spleen"))[:, 2].mean() == pytest.approx(-20.0, abs=0.5)
+    longer = [np.ptp(p.points("Kidney_L")[..., 2], axis=1).mean() for p in (plain, told)]
+    assert longer[1] == pytest.approx(1.2 * longer[0], rel=0.02)
+    assert middles(told, "Liver") == pytest.approx(middles(plain, "Liver"), abs=0.01)
