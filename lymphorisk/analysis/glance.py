@@ -55,7 +55,8 @@ def card(a: Analysis) -> str:
 
 
 def frame(a: Analysis) -> pd.DataFrame:
-    """Organs as rows: source, ROI names, course doses [Gy], volume [cm3], coverage, share of the lymphocytes lost.
+    """Organs as rows: source, ROI names, course doses [Gy], volume [cm3], coverage, and the share of the loss at the
+    nadir that an organ's pool of lymphocytes has; parts of a pool's organ have none of their own.
 
     Raises
     ------
@@ -64,6 +65,9 @@ def frame(a: Analysis) -> pd.DataFrame:
     """
     import pandas as pd
 
+    from lymphorisk.analysis.doses import POOL_ORGAN
+
+    lost = {organ: a.attribution[pool] for pool, organ in POOL_ORGAN.items() if pool in a.attribution}
     table: list[dict[str, Any]] = []
     for name, organ in a.organs.items():
         row: dict[str, Any] = {
@@ -75,7 +79,7 @@ def frame(a: Analysis) -> pd.DataFrame:
             "max_gy": float(organ.course.dose_gy[-1]),
             "volume_cm3": organ.volume_cm3,
             "coverage": organ.coverage,
-            "loss_share": a.attribution.get(name),
+            "loss_share": lost.get(name),
         }
         table.append(row)
     return pd.DataFrame(table).set_index("organ")

@@ -193,7 +193,8 @@ class Analysis:
     explanation : Explanation or Absent
         Of the learned voice.
     attribution : mapping of str to float
-        Share of the lymphocytes lost, by organ; sums to 1 (the physics' own explanation).
+        Share of the lymphocytes lost, by pool (``spleen``, ``nodes``, ``blood`` ...) and other causes; sums to 1 (the
+        physics' own explanation).
     what_ifs : tuple of WhatIf
         Changes of the plan that were asked about, each with the paired difference of the forecast.
     findings : tuple of Finding
@@ -269,7 +270,7 @@ class Analysis:
         return render(self)
 
     def to_frame(self) -> pd.DataFrame:
-        """Organs as rows: source, ROI names, doses of the course [Gy], volume [cm3], share of the lymphocytes lost."""
+        """Organs as rows: source, ROI names, doses of the course [Gy], volume [cm3], share of the loss by its pool."""
         from lymphorisk.analysis.glance import frame
 
         return frame(self)

@@ -87,7 +87,7 @@ class AlcForecast:
     day : ndarray, shape (t,)
         Days from the first fraction. [d]
     quantiles : mapping of str to ndarray, each of shape (t,)
-        ``p025`` to ``p975``; also attributes of that name, and `median`. [10^9/L]
+        ``p025`` to ``p975``; `median` is ``p50``. [10^9/L]
     nadir : Nadir
         Lowest count of each patient: band [10^9/L], interval of its day and usual day [d].
     grade_probability : mapping of str to float

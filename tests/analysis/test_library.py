@@ -81,7 +81,11 @@ def test_organs_as_rows(result: Analysis) -> None:
     table = result.to_frame()
     assert list(table.index) == list(result.organs)
     assert table.loc["Spleen", "mean_gy"] == result.organs["Spleen"].course.mean_gy
-    assert table["loss_share"].sum() == pytest.approx(sum(result.attribution.get(n, 0.0) for n in result.organs))
+    shares = table["loss_share"].dropna()
+    assert shares["Spleen"] == result.attribution["spleen"] > 0
+    assert shares["LN"] == result.attribution["nodes"] > 0
+    elsewhere = ("blood", "elsewhere", "unexplained", "chemo", "drugs")
+    assert shares.sum() == pytest.approx(1.0 - sum(result.attribution.get(n, 0.0) for n in elsewhere))
 
 
 def test_a_curve_answers_metrics(result: Analysis) -> None:
