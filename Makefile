@@ -43,7 +43,8 @@ lint: $(VENV)/.dev ## ruff: rules and format
 types: $(VENV)/.dev ## mypy, strict
 	$(BIN)/mypy
 
-docs: $(VENV)/.docs ## the documentation site, warnings are errors
+docs: $(VENV)/.docs ## the documentation site: notebooks run anew, warnings are errors
+	rm -rf .cache/mkdocs-jupyter
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 fixtures: $(VENV)/.dev ## make the fixture plans again
