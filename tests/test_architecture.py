@@ -18,6 +18,7 @@ ORDER: tuple[frozenset[str], ...] = (
     frozenset({"calibration"}),
     frozenset({"regimen", "train"}),
     frozenset({"analysis"}),
+    frozenset({"masks"}),
     frozenset({"dicom", "predict", "organs", "scenario"}),
     frozenset({"literature"}),
     frozenset({"conditioning", "features"}),
@@ -47,6 +48,7 @@ OWNERS = {
     "matplotlib": {"report", "predict"},  # shap draws with it
     "reportlab": {"report"},
     "highdicom": {"dicom"},
+    "nibabel": {"masks"},
     "pyarrow": {"train"},
 }
 MODELS = ("plan", "phantom", "anatomy", "dvh", "circulation", "lymphocyte", "conditioning", "features", "literature")

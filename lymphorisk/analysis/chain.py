@@ -160,12 +160,12 @@ def forecast_again(analysis: Analysis, course: Course) -> AlcForecast:
 
 
 def options_from(plain: Mapping[str, Any]) -> Options:
-    """The options a result was made with; the predictor's folder is not kept."""
+    """The options a result was made with; the predictor's folder and segmentations are not kept."""
     own = plain.get("survival")
     survival = (
         SurvivalForm(*(tuple(own[k]) for k in ("weights", "alphas", "betas"))) if isinstance(own, Mapping) else own
     )
-    return Options(**{**plain, "model": None, "survival": survival})
+    return Options(**{**plain, "model": None, "survival": survival, "segmentation": (), "labels": None})
 
 
 def distinct(findings: list[Finding]) -> tuple[Finding, ...]:
@@ -195,4 +195,7 @@ def shown(options: Options) -> Mapping[str, object]:
     """Options as plain values without paths."""
     plain = asdict(options)
     plain["model"] = None if options.model is None else options.model.name
-    return {name: value for name, value in plain.items() if name not in ("dose_is", "undrawn") or value}
+    plain["segmentation"] = [path.name for path in options.segmentation]
+    plain["labels"] = None if options.labels is None else options.labels.name
+    unsaid = ("dose_is", "undrawn", "segmentation", "labels")
+    return {name: value for name, value in plain.items() if name not in unsaid or value}

@@ -20,6 +20,7 @@ from lymphorisk.errors import MissingOrganError, UndecidableError
 from lymphorisk.findings import Finding
 from lymphorisk.frozen import FrozenDict
 from lymphorisk.organs import Matching, match, organ_name
+from lymphorisk.organs.segments import with_segments
 from lymphorisk.plan import DoseGrid, Structure
 from lymphorisk.plan.dose_sum import sum_doses
 from lymphorisk.scenario import EVERYWHERE
@@ -57,7 +58,7 @@ class Curves:
     @cached_property
     def matching(self) -> Matching:
         """Which structure is which organ."""
-        found = match(self.source.plan.structures, self._mapped)
+        found = with_segments(match(self.source.plan.structures, self._mapped), self.source.segments)
         if not self.undrawn:
             return found
         return replace(found, organs=FrozenDict({n: m for n, m in found.organs.items() if n not in self.undrawn}))
@@ -150,12 +151,15 @@ class Curves:
         return {name: tuple(phase.get(name, phase.get(EVERYWHERE, uniform(0.0))) for phase in phases) for name in names}
 
     def everything(self) -> list[tuple[str, str, Region]]:
-        """Every structure: name, the organ it is, region."""
+        """Every structure, then what segmentations hold: name, the organ it is, region."""
         matching = self.matching
-        organ_of = {m.region.number: name for name, m in matching.organs.items() if isinstance(m.region, Structure)} | {
-            t.structure.number: t.kind for t in matching.targets
-        }
-        return [(s.name, organ_of.get(s.number, ""), s) for s in self.source.plan.structures]
+        organ_of = {
+            m.region.number: name
+            for name, m in matching.organs.items()
+            if isinstance(m.region, Structure) and not m.segmented
+        } | {t.structure.number: t.kind for t in matching.targets}
+        drawn = [(s.name, organ_of.get(s.number, ""), s) for s in self.source.plan.structures]
+        return [*drawn, *((s.name, s.organ, s.region) for s in self.source.segments)]
 
     def wanted(self, name: str) -> tuple[str, str, Region]:
         """A structure by ROI name, TG-263 name or kind of target, or two of them joined: name, organ, region.
@@ -192,6 +196,9 @@ class Curves:
                 return name, organ, structure
         if name in matching.organs:
             return name, name, matching.organs[name].region
+        for segment in self.source.segments:
+            if segment.name == name:
+                return name, segment.organ, segment.region
         targets = tuple(t.structure for t in matching.targets if t.kind == name.upper())
         if targets:
             return name, name, targets[0] if len(targets) == 1 else Union(name, targets)

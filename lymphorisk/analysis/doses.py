@@ -24,6 +24,7 @@ from lymphorisk.analysis.placed import (
 )
 from lymphorisk.analysis.result import OrganDose
 from lymphorisk.analysis.scale import scale_findings
+from lymphorisk.analysis.segmented import disagreements
 from lymphorisk.analysis.source import Source
 from lymphorisk.dvh import DVH, DoseDistribution, diluted, mixture, summed, uniform
 from lymphorisk.dvh.grid_distribution import grid_distribution
@@ -319,12 +320,12 @@ def _contoured(source: Source, curves: Curves, body: BodyNumbers) -> _Found:
     course, by_phase = curves.of_course(regions), curves.of_phases(regions)
     physical = curves.of_physical(regions) if _one_rbe(plan.phases) is None else course
     scale = scale_findings(plan.phases, matching, curves.end_caps)
-    findings = [*matching.findings, *scale, *curves.findings(regions)]
+    findings = [*matching.findings, *scale, *curves.findings(regions), *disagreements(curves, source.segments)]
     organs: dict[str, OrganDose] = {}
     undecidable: set[str] = set()
     for i, (name, m) in enumerate(matching.organs.items()):
         own = [phase[i] for phase in by_phase]
-        kind = "derived" if m.rung == "recipe" else "roi"
+        kind = "segmented" if m.segmented else "derived" if m.rung == "recipe" else "roi"
         organ = _organ(name, m.roi_names, m.how, course[i], physical[i], own, plan.phases, kind)
         if isinstance(organ, Absent):
             if organ.kind == "outside grid":
@@ -713,7 +714,8 @@ def _pool_organ(
         how = f"parts: {parts}" + (f"; the rest placed by {', '.join(landmarks)}" if placed else "")
     elif placed:
         how = f"reference body placed by {', '.join(landmarks)}"
-    kind = "derived" if covered else "placed" if placed else "diluted"
+    masked = any(organs[c.organ].source == "segmented" for c in covered)
+    kind = "segmented" if masked else "derived" if covered else "placed" if placed else "diluted"
     own = organs.get(name) if any(c.organ == name for c in covered) else None
     return OrganDose(
         name,

@@ -10,6 +10,7 @@ from lymphorisk.absent import Absent
 from lymphorisk.analysis.curves import Curve, Curves
 from lymphorisk.analysis.options import END_CAPS, Options
 from lymphorisk.analysis.scale import scale_findings
+from lymphorisk.analysis.segmented import disagreements
 from lymphorisk.analysis.source import Source, open_source
 from lymphorisk.dvh import DVH, Region
 from lymphorisk.dvh.compare import matching_end_caps
@@ -112,7 +113,7 @@ def dvh_table(
     chosen = [curves.wanted(name) for name in names] if names else curves.everything()
     regions = [region for _, _, region in chosen]
     scale = scale_findings(source.plan.phases, curves.matching, curves.end_caps)
-    findings = [*source.findings, *curves.matching.findings, *scale]
+    findings = [*source.findings, *curves.matching.findings, *scale, *disagreements(curves, source.segments)]
     if engine == "exact":
         shown = curves.of_course(regions)
         findings += curves.findings(regions)
@@ -133,7 +134,7 @@ def dvh_table(
         engine=engine,
         end_caps=curves.end_caps if engine == "exact" else "dicompyler",
         structures=tuple(
-            StructureDvh(region.number if isinstance(region, Structure) else None, name, tg263, curve)
+            StructureDvh(_roi_number(region, source), name, tg263, curve)
             for (name, tg263, region), curve in zip(chosen, shown, strict=True)
         ),
         findings=tuple(dict.fromkeys(findings)),
@@ -141,6 +142,11 @@ def dvh_table(
         tps_end_caps=tps_rule,
         alpha_beta_gy=alpha_beta_gy,
     )
+
+
+def _roi_number(region: Region, source: Source) -> int | None:
+    """ROI number of a structure of the plan; joined regions and segmentations have none."""
+    return region.number if isinstance(region, Structure) and region in source.plan.structures else None
 
 
 def crosschecked(regions: Sequence[Region], source: Source, curves: Curves) -> tuple[Crosscheck, ...]:

@@ -78,6 +78,11 @@ class Options:
         How files are linked, whether several plans are one course, which plan of several.
     dose_is : str or None
         ``physical`` or ``rbe``: what the dose is, whatever its labels say.
+    segmentation : tuple of Path
+        Masks or contours of an auto-contouring program handed in beside the export: DICOM SEG or RTSTRUCT files, NIfTI
+        masks or label maps, or folders of them. They stand for organs nobody drew.
+    labels : Path or None
+        What the labels of the segmentations are: a clinic's list (TOML, JSON or CSV).
     """
 
     organs: Mapping[str, str] = field(default_factory=dict)
@@ -106,6 +111,8 @@ class Options:
     dose_is: str | None = None
     parameters: Mapping[str, float] = field(default_factory=dict)
     undrawn: tuple[str, ...] = ()
+    segmentation: tuple[Path, ...] = ()
+    labels: Path | None = None
 
     def __post_init__(self) -> None:
         allowed = {
@@ -179,9 +186,26 @@ def _texts(options: Options) -> None:
         object.__setattr__(options, "model", Path(model))
     elif model is not None and not isinstance(model, Path):
         raise ScenarioError(f"model = {model!r} is not the path of a folder")
+    _paths(options)
     plan: object = options.plan
     if plan is not None and not isinstance(plan, str):
         raise ScenarioError(f"plan = {plan!r} is not a plan's label or UID")
+
+
+def _paths(options: Options) -> None:
+    """The fields that name files."""
+    given: object = options.segmentation
+    paths = (given,) if isinstance(given, str | Path) else given
+    if not isinstance(paths, tuple | list) or not all(isinstance(p, str | Path) for p in paths):
+        raise ScenarioError(f"segmentation = {given!r} is not a list of paths", 'segmentation=("masks/",)')
+    object.__setattr__(options, "segmentation", tuple(Path(p) for p in paths))
+    labels: object = options.labels
+    if isinstance(labels, str):
+        object.__setattr__(options, "labels", Path(labels))
+    elif labels is not None and not isinstance(labels, Path):
+        raise ScenarioError(f"labels = {labels!r} is not the path of a file")
+    if options.labels is not None and not options.segmentation:
+        raise ScenarioError("labels are given and no segmentation", "they say what its labels are: --segmentation PATH")
 
 
 def held(function: Callable[P, R]) -> Callable[P, R]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from lymphorisk.analysis.curves import Curves
 from lymphorisk.analysis.doses import BLOOD_ORGANS, POOL_ORGAN
 from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.scale import scale_findings
 from lymphorisk.analysis.source import Source, open_source
-from lymphorisk.organs import match
 from lymphorisk.plan import Phase
 
 SCHEMA = "lymphorisk/inspect/1"
@@ -18,7 +18,7 @@ SCHEMA = "lymphorisk/inspect/1"
 def overview(source: str | Path, options: Options) -> dict[str, Any]:
     """Plan, phases, beams, matched organs with the reason, what is left over and missing, files, findings."""
     course = open_source(source, options, need_fractions=False)
-    matching = match(course.plan.structures, options.organs)
+    matching = Curves(course, options).matching
     given = {} if course.given is None else {name: "given" for phase in course.given for name in phase}
     known = {*matching.organs, *given}
     return {

@@ -34,7 +34,8 @@ class OrganDose:
         TG-263 name.
     source : str
         ``roi`` (one structure), ``derived`` (structures joined, or a drawn part with the rest placed), ``segmented``
-        (a mask), ``placed`` (by the reference body), ``diluted`` (the body's dose stands in) or ``scenario`` (given).
+        (a mask, or masks and what is joined with them), ``placed`` (by the reference body), ``diluted`` (the
+        body's dose stands in) or ``scenario`` (given).
     roi_names : tuple of str
         As exported; empty where nothing is drawn.
     how : str

@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lymphorisk.analysis.options import Options
+from lymphorisk.analysis.segmented import segmented
 from lymphorisk.dicom import Export, read_export
 from lymphorisk.dvh import DVH, DoseDistribution
 from lymphorisk.errors import AmbiguousOrganError, InputError, ScenarioError
 from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.organs import organ_name
+from lymphorisk.organs.segments import Segment
 from lymphorisk.plan import CTVolume, Patient, TreatmentPlan
 from lymphorisk.scenario import EVERYWHERE, Scenario, read_scenario
 
@@ -45,6 +47,8 @@ class Source:
         A scenario's choices.
     fractions_known : bool
         False in an export without a plan file that was opened for its DVHs.
+    segments : tuple of Segment
+        Structures of segmentations handed in, as far as they fit the plan.
     """
 
     plan: TreatmentPlan
@@ -58,12 +62,13 @@ class Source:
     stages: int | None = None
     lanes: int | None = None
     fractions_known: bool = True
+    segments: tuple[Segment, ...] = ()
 
 
 def open_source(source: str | Path | Export | Scenario, options: Options, *, need_fractions: bool = True) -> Source:
     """The source behind a path (folder, zip, DICOMDIR, scenario TOML) or an object already read."""
     read = read_source(source, options, need_fractions=need_fractions)
-    made = _from_scenario(read) if isinstance(read, Scenario) else _from_export(read)
+    made = _from_scenario(read, options) if isinstance(read, Scenario) else _from_export(read, options)
     return made if options.fractions is None else with_fractions(made, options.fractions)
 
 
@@ -93,20 +98,24 @@ def read_source(
     )
 
 
-def _from_export(export: Export) -> Source:
+def _from_export(export: Export, options: Options) -> Source:
+    handed = segmented(export, options)
     return Source(
         plan=export.plan,
         given=None,
         patient=export.patient,
-        findings=export.findings,
-        inputs=tuple((f.role, f.sop_uid, f.sha256) for f in export.inputs),
+        findings=(*export.findings, *handed.findings),
+        inputs=(*((f.role, f.sop_uid, f.sha256) for f in export.inputs), *handed.inputs),
         tps_dvhs=export.tps_dvhs,
         ct=export.ct,
         fractions_known=export.fractions_known,
+        segments=handed.segments,
     )
 
 
-def _from_scenario(scenario: Scenario) -> Source:
+def _from_scenario(scenario: Scenario, options: Options) -> Source:
+    if options.segmentation:
+        raise ScenarioError("a scenario gives the doses of organs: a segmentation says nothing more", "give an export")
     return Source(
         plan=TreatmentPlan(scenario.label, scenario.phases, ()),
         given=tuple(named_doses(doses) for doses in scenario.organ_doses),

@@ -18,6 +18,8 @@ Real = NDArray[np.float64]
 
 #: A contour that comes this many plane distances close to the end of the scan ends because the scan does.
 CLOSE_PLANES = 1.6
+#: A mask whose last plane is that of its image, within this share of a plane, ends because the image does.
+TOUCHING_PLANES = 0.5
 #: Smallest plane distance that counts, for structures on one plane. [mm]
 THINNEST_MM = 1.0
 #: Area, three coordinates of the middle, height of the plane, middle of the box along x.
@@ -88,9 +90,11 @@ def drawn_organs(regions: Mapping[str, Region], scan_mm: tuple[float, float] | N
         scan_mm = min(d.low_mm for d in seen), max(d.high_mm for d in seen)
     out = {}
     for name, one in found.items():
-        close = CLOSE_PLANES * _plane_mm(sections[name])
-        low, high = max(scan_mm[0], ends[name][0]), min(scan_mm[1], ends[name][1])
-        out[name] = replace(one, cut_low=one.low_mm - low < close, cut_high=high - one.high_mm < close)
+        plane = _plane_mm(sections[name])
+        close, touching = CLOSE_PLANES * plane, TOUCHING_PLANES * plane
+        low = one.low_mm - scan_mm[0] < close or one.low_mm - ends[name][0] < touching
+        high = scan_mm[1] - one.high_mm < close or ends[name][1] - one.high_mm < touching
+        out[name] = replace(one, cut_low=low, cut_high=high)
     return out
 
 

@@ -17,6 +17,7 @@ EXTRAS = {
     "pyarrow": "cohorts in Parquet",
     "reportlab": "PDF reports",
     "highdicom": "DICOM structured reports",
+    "nibabel": "segmentations in NIfTI",
     "pylibjpeg": "JPEG-compressed doses",
 }
 LEAST = (3, 11)

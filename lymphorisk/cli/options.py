@@ -85,6 +85,18 @@ PLAN = (
         type=click.Choice(["physical", "rbe"]),
         help="What the dose is, where its labels say EQD2, BED, biological or EFFECTIVE.",
     ),
+    click.option(
+        "--segmentation",
+        multiple=True,
+        type=click.Path(path_type=Path),
+        metavar="PATH",
+        help="Organs nobody drew, by masks: a DICOM SEG, a second RTSTRUCT, NIfTI masks or a label map; repeat.",
+    ),
+    click.option(
+        "--labels",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="What the labels of a segmentation are: TOML, JSON or CSV.",
+    ),
 )
 BLOOD = (
     click.option("--network", type=click.Choice(["28", "32"]), help="Blood compartments."),
@@ -160,6 +172,8 @@ def options_of(given: dict[str, Any]) -> Options:
         "sum_doses": "sum_doses",
         "link_by": "link_by",
         "dose_is": "dose_is",
+        "segmentation": "segmentation",
+        "labels": "labels",
         "network": "network",
         "blood_volume": "blood_volume_l",
         "cardiac_output": "cardiac_output_l_min",

@@ -106,7 +106,7 @@ def stored_values(file: DicomFile, frames: int, rows: int, columns: int) -> NDAr
     if span is None or span[0] == span[1]:
         raise root.error("there are no pixel data")
     if file.syntax not in NATIVE:
-        return _decompressed(file, frames, rows, columns)
+        return decompressed(file, frames, rows, columns)
     bits = root.short(tags.BITS_ALLOCATED)
     if bits not in (8, 16, 32, 64):
         raise root.error(f"{bits} bits a pixel are not supported")
@@ -120,7 +120,14 @@ def stored_values(file: DicomFile, frames: int, rows: int, columns: int) -> NDAr
     return np.frombuffer(root.data, dtype=kind, count=count, offset=span[0]).reshape(frames, rows, columns)
 
 
-def _decompressed(file: DicomFile, frames: int, rows: int, columns: int) -> NDArray[np.generic]:
+def decompressed(file: DicomFile, frames: int, rows: int, columns: int) -> NDArray[np.generic]:
+    """Compressed pixel values as stored, shape (frames, rows, columns).
+
+    Raises
+    ------
+    DicomReadError
+        They cannot be decoded, or are of another size.
+    """
     import io
     import warnings
 

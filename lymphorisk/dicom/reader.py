@@ -28,9 +28,11 @@ ROLES = {
     "1.2.840.10008.5.1.4.1.1.481.5": "RTPLAN",
     "1.2.840.10008.5.1.4.1.1.481.8": "RTIONPLAN",
     "1.2.840.10008.5.1.4.1.1.2": "CT",
+    "1.2.840.10008.5.1.4.1.1.66.4": "SEG",
+    "1.2.840.10008.5.1.4.1.1.66.7": "SEG",
     "1.2.840.10008.1.3.10": "DICOMDIR",
 }
-MODALITY_ROLES = {"RTDOSE": "RTDOSE", "RTSTRUCT": "RTSTRUCT", "RTPLAN": "RTPLAN", "CT": "CT"}
+MODALITY_ROLES = {"RTDOSE": "RTDOSE", "RTSTRUCT": "RTSTRUCT", "RTPLAN": "RTPLAN", "CT": "CT", "SEG": "SEG"}
 #: What a file is called in messages before its class is known.
 UNKNOWN = "DICOM file"
 RT_ROLES = ("RTPLAN", "RTIONPLAN", "RTSTRUCT", "RTDOSE")

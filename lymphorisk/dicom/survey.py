@@ -62,7 +62,7 @@ def survey(path: str | os.PathLike[str]) -> Survey:
             broken.append(error.message)
     order = {role: n for n, role in enumerate(RT_ROLES)}
     files.sort(key=lambda f: (order[f.role], f.folder, f.sop_uid))
-    return Survey(tuple(files), len(found.of("CT")), found.ignored, tuple(broken))
+    return Survey(tuple(files), len(found.of("CT")), found.ignored + len(found.of("SEG")), tuple(broken))
 
 
 def _surveyed(file: DicomFile) -> SurveyedFile:

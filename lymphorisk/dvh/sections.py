@@ -23,6 +23,15 @@ def boxes_of(region: Region) -> Array:
     return np.concatenate(boxes)
 
 
+def middle_of(region: Region) -> Array | None:
+    """Middle of a region's sections, each weighted by its extent, shape (3,); None without one. [mm]"""
+    boxes = boxes_of(region)
+    weights = np.prod(boxes[:, 1, :2] - boxes[:, 0, :2], axis=1)
+    if not weights.sum() > 0:
+        return None
+    return np.asarray(np.average(0.5 * (boxes[:, 0] + boxes[:, 1]), axis=0, weights=weights))
+
+
 def moments_of(mask: Mask) -> Array:
     """Area and middle of the left and the right half of each plane that holds anything, shape (n, 4). [mm2, mm]"""
     z, y, x = mask.centres_mm()

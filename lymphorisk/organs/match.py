@@ -56,7 +56,7 @@ NOT_DRAWN = rule(
     "The ROI of an organ or target is not usable; the organ counts as not drawn.",
 )
 
-RUNGS = ("override", "exact", "normalised", "reverse order", "alias", "ROI type", "recipe")
+RUNGS = ("override", "exact", "normalised", "reverse order", "alias", "ROI type", "recipe", "segmentation")
 #: Similarity from which a name is suggested: one letter wrong or two swapped in a name of six letters.
 SUGGESTION_CUTOFF = 0.8
 SUGGESTIONS = 2
@@ -86,6 +86,8 @@ class Match:
         The rung of the ladder and what matched.
     rung : str
         One of `RUNGS`.
+    segmented : bool
+        A mask or contour handed in beside the export is it, or is a part of it.
     """
 
     region: Region
@@ -93,6 +95,7 @@ class Match:
     roi_names: tuple[str, ...]
     how: str
     rung: str
+    segmented: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +265,7 @@ def match(structures: Sequence[Structure], overrides: Mapping[str, str | int] | 
             )
     named = {name: m.region for name, m in organs.items()}
     impossible = _impossible(organs, drawn, findings)
-    findings += _derive(organs)
+    findings += derive(organs)
     targets = tuple(Target(kind, s) for s in unclaimed if (kind := _target(s)))
     taken = used | {t.structure.number for t in targets}
     for name, (numbers, reason) in impossible.items():
@@ -475,7 +478,7 @@ def _choose(name: str, claims: Sequence[_Claim]) -> tuple[_Claim, list[Finding]]
     return best[0], noted
 
 
-def _derive(organs: dict[str, Match]) -> list[Finding]:
+def derive(organs: dict[str, Match]) -> list[Finding]:
     """Add unions of parts until nothing more can be made; a union never replaces a contour."""
     noted: list[Finding] = []
     grown = True
@@ -503,6 +506,7 @@ def _union(organ: Organ, organs: Mapping[str, Match]) -> Match | None:
             tuple(n for part in parts for n in part.roi_names),
             f"recipe: union of {' + '.join(recipe.of)}",
             "recipe",
+            any(part.segmented for part in parts),
         )
     return None
 

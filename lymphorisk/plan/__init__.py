@@ -6,7 +6,7 @@ from lymphorisk.plan.ct import CTVolume
 from lymphorisk.plan.facts import KnownPatient, contradictions, known_patient
 from lymphorisk.plan.frame import Frame
 from lymphorisk.plan.grid import DoseGrid
-from lymphorisk.plan.mask import Mask, Segment
+from lymphorisk.plan.mask import Mask
 from lymphorisk.plan.patient import Patient
 from lymphorisk.plan.schedule import every_day, weekdays
 from lymphorisk.plan.structures import Structure
@@ -25,7 +25,6 @@ __all__ = [
     "Mask",
     "Patient",
     "Phase",
-    "Segment",
     "Structure",
     "TreatmentPlan",
     "Witness",

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from lymphorisk.errors import StructureError
 from lymphorisk.plan.frame import read_only
-from lymphorisk.plan.structures import Structure
 from lymphorisk.units import MM3_PER_CM3
 
 Array = NDArray[np.float64]
@@ -75,15 +74,3 @@ class Mask:
         z, y, x = self.widths_mm()
         columns = self.share_zyx.reshape(-1, len(x)) @ x.astype(np.float32)
         return float(columns.reshape(len(z), len(y)).astype(np.float64) @ y @ z) / MM3_PER_CM3
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Segment:
-    """One structure of a segmentation handed in: a mask or contours, the organ it is, and how that is known.
-
-    `organ` is empty where no organ has its name.
-    """
-
-    region: Structure | Mask
-    organ: str = ""
-    how: str = ""

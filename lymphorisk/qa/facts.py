@@ -125,7 +125,13 @@ def facts_of(a: Analysis) -> PlanFacts:
 
 def weak_organs(a: Analysis) -> dict[str, str]:
     """Organs whose dose is not that of contours a person drew, and how it was found."""
-    return {n: o.source for n, o in a.organs.items() if o.source not in DRAWN and not _joined(o.source, o.dvh)}
+    weak = {n: o for n, o in a.organs.items() if o.source not in DRAWN and not _joined(o.source, o.dvh)}
+    return {n: _how(o.source, o.share) for n, o in weak.items()}
+
+
+def _how(source: str, share: float) -> str:
+    """How an organ's dose was found: a mask of a part of it, with the rest placed, counts as placed."""
+    return "placed" if source == "segmented" and share < 1.0 else source
 
 
 def behind_in(a: Analysis) -> dict[str, tuple[Behind, ...]]:
@@ -182,7 +188,7 @@ def facts_of_saved(saved: Mapping[str, Any]) -> PlanFacts:
     """The facts of a result that was saved as JSON (`lymphorisk.analysis.saved` has checked it)."""
     alc, blood, edic = saved["alc"], saved["blood"]["course"], saved["blood"]["edic"]
     weak = {
-        name: o["source"]
+        name: _how(o["source"], o.get("share", 1.0))
         for name, o in saved["organs"].items()
         if o["source"] not in DRAWN and not (o["source"] == "derived" and "metrics" in o)
     }

@@ -32,7 +32,7 @@ from lymphorisk.scenario import Scenario
 #: Takes the starter of the site that targets and dose say.
 AUTO = "auto"
 #: Sources of an organ whose curve in a result is the one the export would give.
-AS_DRAWN = ("roi", "derived")
+AS_DRAWN = ("roi", "derived", "segmented")
 
 
 @dataclass(frozen=True, slots=True)

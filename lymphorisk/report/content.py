@@ -406,7 +406,7 @@ ORGAN_COLUMNS: tuple[Column[OrganDose], ...] = (
     Column("cm³", lambda o: NONE if o.volume_cm3 is None else digits(o.volume_cm3, 4), numeric=True),
     Column(
         "in grid %",
-        lambda o: f"{100 * o.coverage:.0f}" if o.source in ("roi", "derived") else NONE,
+        lambda o: f"{100 * o.coverage:.0f}" if o.source in ("roi", "derived", "segmented") else NONE,
         numeric=True,
     ),
     Column("Mean Gy", lambda o: digits(o.course.mean_gy), numeric=True),

@@ -1,0 +1,87 @@
+"""Segmentations handed in beside an export, and where they disagree with what a person drew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lymphorisk.analysis.options import Options
+from lymphorisk.anatomy import outline_of_dose
+from lymphorisk.dicom import Export
+from lymphorisk.dvh import DVH
+from lymphorisk.dvh.regions import Intersection, Region
+from lymphorisk.dvh.sections import middle_of
+from lymphorisk.findings import Finding, finding
+from lymphorisk.masks import Plan, Segmentation, segmentations
+from lymphorisk.masks.rules import DISAGREES
+from lymphorisk.organs import match
+from lymphorisk.organs.segments import Segment, in_both
+
+if TYPE_CHECKING:
+    from lymphorisk.analysis.curves import Curves
+
+#: Overlap (Dice) below which two drawings of one organ are not alike: between observers large organs reach 0.9, thin
+#: ones 0.7.
+ALIKE_DICE = 0.7
+#: Volumes alike within this factor.
+ALIKE_VOLUME = 1.5
+#: Mean doses alike within this share of the higher one, or within this. [Gy]
+ALIKE_DOSE, ALIKE_GY = 0.15, 0.5
+
+
+def segmented(export: Export, options: Options) -> Segmentation:
+    """The segmentations that the options name, held against an export; none when they name none."""
+    if not options.segmentation:
+        return Segmentation((), (), ())
+    plan = export.plan
+    matching = match(plan.structures, options.organs)
+    doses = [phase.dose for phase in plan.phases if phase.dose is not None]
+    frames = {d.frame_of_reference for d in doses} | {s.frame_of_reference for s in plan.structures}
+    body = matching.organs.get("Body")
+    middle = None if body is None else middle_of(body.region)
+    if middle is None and (outline := outline_of_dose(doses[0])) is not None:
+        middle = np.array([*outline.middle_mm.mean(axis=0), outline.z_mm.mean()])
+    held_against = Plan(
+        matching,
+        export.phi,
+        frozenset(frames - {""}),
+        frozenset(plan.uids.get("RTSTRUCT", ())),
+        np.zeros(3) if middle is None else middle,
+    )
+    return segmentations(options.segmentation, options.labels, held_against)
+
+
+def disagreements(curves: Curves, segments: Sequence[Segment]) -> list[Finding]:
+    """Findings on organs that a person drew and a segmentation holds, where the two are not alike."""
+    both = in_both(curves.matching, segments)
+    regions: list[Region] = []
+    for name, (drawn, segment) in both.items():
+        regions += [drawn.region, segment.region, Intersection(name, (drawn.region, segment.region))]
+    made = curves.of_course(regions)
+    out = []
+    for n, name in enumerate(both):
+        contour, mask, common = made[3 * n : 3 * n + 3]
+        if isinstance(contour, DVH) and isinstance(mask, DVH):
+            shared = common.total_cm3 if isinstance(common, DVH) else 0.0
+            what = _unlike(contour, mask, shared)
+            if what:
+                said = f"{name}: contour and {both[name][1].name!r} differ: {what}; the contour counts"
+                out.append(finding(DISAGREES, said, name, "look at both on the image"))
+    return out
+
+
+def _unlike(contour: DVH, mask: DVH, shared_cm3: float) -> str:
+    """How a mask differs from a contour; empty when they are alike."""
+    dice = 2 * shared_cm3 / (contour.total_cm3 + mask.total_cm3)
+    ratio = mask.total_cm3 / contour.total_cm3
+    apart = abs(mask.mean_gy - contour.mean_gy)
+    unlike = (
+        dice < ALIKE_DICE
+        or not 1 / ALIKE_VOLUME <= ratio <= ALIKE_VOLUME
+        or apart > max(ALIKE_GY, ALIKE_DOSE * max(mask.mean_gy, contour.mean_gy))
+    )
+    if not unlike:
+        return ""
+    return f"Dice {dice:.2f}, volume ratio {ratio:.2f}, mean {mask.mean_gy:.2f} Gy for {contour.mean_gy:.2f} Gy"
