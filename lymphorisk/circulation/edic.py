@@ -232,13 +232,6 @@ def _refused(name: str, whole_body: bool, **organs: Dose) -> Absent | None:
     return None
 
 
-def ntcp_logistic(dose_gy: float, td50_gy: float, gamma50: float) -> float:
-    """Logistic dose-response, ``1 / (1 + (TD50 / D)^(4 gamma))``: one half at TD50 whatever the slope."""
-    if dose_gy <= 0:
-        return 0.0
-    return float(1 / (1 + (td50_gy / dose_gy) ** (2 * 2 * gamma50)))
-
-
 def coverage(first_fraction: float, fractions: int) -> float:
     """Share of the blood irradiated at least once, ``1 - (1 - p)^n``, when fractions mix fully.
 
@@ -249,25 +242,3 @@ def coverage(first_fraction: float, fractions: int) -> float:
     if not 0 <= first_fraction <= 1 or fractions < 0:
         raise ScenarioError(f"coverage of {first_fraction:g} in {fractions} fractions")
     return 1 - (1 - first_fraction) ** fractions
-
-
-def lq_through(dose_1_gy: float, killed_1: float, dose_2_gy: float, killed_2: float) -> tuple[float, float]:
-    """alpha [1/Gy] and beta [1/Gy^2] of ``S = exp(-a d - b d^2)`` through two points (dose, share killed).
-
-    Examples
-    --------
-    >>> [round(x, 4) for x in lq_through(0.5, 0.2044, 5.0, 0.992)]
-    [0.4008, 0.113]
-    """
-    effect = -np.log1p(-np.array([killed_1, killed_2]))
-    dose = np.array([dose_1_gy, dose_2_gy])
-    alpha, beta = np.linalg.solve(np.stack([dose, dose**2], axis=1), effect)
-    return float(alpha), float(beta)
-
-
-def dose_of_survival(alpha: float, beta: float, surviving: float) -> float:
-    """Dose at which ``exp(-a d - b d^2)`` is `surviving`. [Gy]"""
-    effect = -np.log(surviving)
-    if beta == 0:
-        return float(effect / alpha)
-    return float((np.sqrt(alpha**2 + 2 * 2 * beta * effect) - alpha) / (2 * beta))

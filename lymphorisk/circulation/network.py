@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -259,13 +259,3 @@ def generator(network: Network) -> NDArray[np.float64]:
     q = network.routing / network.transit_s[:, None]
     np.fill_diagonal(q, -1 / network.transit_s)
     return np.asarray(q)
-
-
-def volume_of(network: Network, names: Iterable[str]) -> float:
-    """Share of the blood in the named compartments."""
-    return float(sum(network.volume_share[network.index(name)] for name in names))
-
-
-def reference_doses(network: Network, mean_gy: Mapping[str, float]) -> float:
-    """Mean blood dose from mean doses of compartments: sum of volume share times dose. [Gy]"""
-    return float(sum(network.volume_share[network.index(name)] * dose for name, dose in mean_gy.items()))

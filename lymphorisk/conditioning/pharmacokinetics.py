@@ -182,11 +182,6 @@ def total_auc(kinetics: FludarabineKinetics, phosphate_mg: float) -> Array:
     return phosphate_mg * kinetics.active_mass / kinetics.clearance_l_h
 
 
-def half_life_h(kinetics: FludarabineKinetics) -> Array:
-    """Terminal half-life, shape (n,). [h]"""
-    return np.asarray(np.log(2.0) / kinetics.rate_per_h.min(axis=1))
-
-
 def cockcroft_gault_ml_min(
     sex: str, age_y: float, weight_kg: float, creatinine_mg_dl: float, constants: tuple[float, float, float]
 ) -> float:

@@ -23,8 +23,6 @@ from lymphorisk.dvh.curve import DVH
 from lymphorisk.errors import StructureError, UnsupportedDoseError, UnsupportedGeometryError
 from lymphorisk.plan import DoseGrid, Structure
 
-#: dicompyler-core bins its own DVHs to a cGy; ours may come finer, its metrics take the nearest bin.
-EMPTY_NOTE = "Empty DVH"
 #: Contours handed over keep this many digits after the point. [mm]
 DECIMALS = 4
 

@@ -6,19 +6,15 @@ from collections.abc import Callable, Mapping
 
 from lymphorisk.literature import chen2022_breast, kim2024_gbm, kim2024_hcc, xu2020_esophagus
 from lymphorisk.literature.case import Case, Estimate, Outcome
-from lymphorisk.literature.cohorts import CohortRate, cohort_rates, comparable
 from lymphorisk.literature.unusable import UNUSABLE, Unusable
 
 __all__ = [
     "MODELS",
     "UNUSABLE",
     "Case",
-    "CohortRate",
     "Estimate",
     "Outcome",
     "Unusable",
-    "cohort_rates",
-    "comparable",
     "estimate_all",
 ]
 

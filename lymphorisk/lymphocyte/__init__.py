@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lymphorisk.lazy import loader
-from lymphorisk.lymphocyte.course import Course, PhaseExposure, SystemicKill, course_from_dict
+from lymphorisk.lymphocyte.course import Course, PhaseExposure, course_from_dict
 from lymphorisk.lymphocyte.grade import CTCAE_VERSION, grade
 from lymphorisk.lymphocyte.pools import POOLS
-from lymphorisk.lymphocyte.population import Population, Posterior, population
+from lymphorisk.lymphocyte.population import Population, population
 from lymphorisk.lymphocyte.survival import SURVIVAL_SETS, kill, survival_sets
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ __all__ = [
     "Course",
     "PhaseExposure",
     "Population",
-    "Posterior",
-    "SystemicKill",
     "course_from_dict",
     "forecast",
     "grade",

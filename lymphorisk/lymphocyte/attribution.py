@@ -1,7 +1,7 @@
 """Who owns the loss and who owns the spread.
 
 Loss: the fall of the count at the nadir of the median patient is shared between the pools, the
-unexplained loss and the drugs by the Shapley value: each contributor's share is the drop that
+unexplained loss and chemotherapy by the Shapley value: each contributor's share is the drop that
 vanishes when it is spared, averaged over every order of sparing one after another. The shares sum
 to one exactly. (Leave-one-out drops alone do not: a cell killed in the spleen cannot be killed
 again in a node. When each contributor is small, the two agree.)
@@ -30,7 +30,7 @@ RIDGE = 1e-6
 
 
 def loss_shares(course: Course, people: Population, age_y: float | None, seed: int, day: float) -> dict[str, float]:
-    """Share of the lymphocytes lost at `day` [d] owed to each pool, ``unexplained``, ``chemo`` and ``drugs``.
+    """Share of the lymphocytes lost at `day` [d] owed to each pool, ``unexplained`` and ``chemo``.
 
     Empty when nothing is lost.
     """
@@ -75,20 +75,18 @@ def _log_kill_by_contributor(
     course: Course, median: Draws, people: Population, whole: Realisation
 ) -> dict[str, NDArray[np.float64]]:
     """-ln(1-K) of shape (kinds, compartments) for each contributor that kills at all."""
-    kinds, phases = whole.kill.shape[1], len(course.phases)
+    kinds = whole.kill.shape[1]
     out: dict[str, NDArray[np.float64]] = {}
     by_pool = [pool_log_kill(phase, median, people)[0] for phase in course.phases]
     for i, pool in enumerate(POOLS):
         table = np.zeros((kinds, len(POOL_OF)))
-        for k in range(phases):
+        for k in range(kinds):
             table[k, i == POOL_OF] = by_pool[k][i]
         out[pool] = table
-    beyond, drugs = np.zeros((kinds, len(POOL_OF))), np.zeros((kinds, len(POOL_OF)))
+    beyond = np.zeros((kinds, len(POOL_OF)))
     for k, phase in enumerate(course.phases):
         beyond[k] = unexplained(phase, median)[0]
-    for k, drug in enumerate(course.drugs):
-        drugs[phases + k] = drug.log_kill
-    out["unexplained"], out["drugs"] = beyond, drugs
+    out["unexplained"] = beyond
     return {name: table for name, table in out.items() if table.any()}
 
 
@@ -112,8 +110,6 @@ def dimensions_met(course: Course, draws: Draws, age_known: bool, baseline_known
         idle.add("thymus.default_age")
     if baseline_known:
         idle.add("patient.baseline")
-    if not course.drugs:
-        idle.add("patient.drug")
     if chemo is None:
         idle |= {"patient.chemo", "spread.chemo"}
     if not any(phase.modality == "proton" for phase in course.phases):

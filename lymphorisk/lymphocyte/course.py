@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -78,35 +78,6 @@ class PhaseExposure:
         return len(self.times_d)
 
 
-@dataclass(frozen=True, slots=True)
-class SystemicKill:
-    """A drug dose or anything else that kills everywhere at once.
-
-    Attributes
-    ----------
-    name : str
-        What it is.
-    times_d : tuple of float
-        When. [d]
-    log_kill : float
-        -ln of the share that survives each time; the ensemble draws it from `low` to `high`.
-    low, high : float
-        Its range.
-    """
-
-    name: str
-    times_d: tuple[float, ...]
-    log_kill: float
-    low: float
-    high: float
-
-    def __post_init__(self) -> None:
-        if not 0.0 <= self.low <= self.log_kill <= self.high:
-            raise ScenarioError(f"{self.name}: kill {self.log_kill:g} lies outside {self.low:g} to {self.high:g}")
-        if not self.times_d or min(self.times_d) < 0:
-            raise ScenarioError(f"{self.name}: times must be given and not be negative")
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Course:
     """A course of radiotherapy as the lymphocytes meet it.
@@ -117,17 +88,14 @@ class Course:
         In any order; their calendars may interleave.
     chemo : str
         Concurrent chemotherapy, one of `plan.CHEMO`; acts from day 0 to the last fraction.
-    drugs : tuple of SystemicKill
-        Drug doses as events, such as conditioning.
     """
 
     phases: tuple[PhaseExposure, ...]
     chemo: str = "none"
-    drugs: tuple[SystemicKill, ...] = field(default=())
 
     def __post_init__(self) -> None:
-        if not self.phases and not self.drugs:
-            raise ScenarioError("a course has a phase or a drug")
+        if not self.phases:
+            raise ScenarioError("a course has a phase")
 
     @property
     def fractions(self) -> int:
@@ -145,8 +113,8 @@ class Course:
         return tuple(p for p in POOLS if any(p in phase.surrogate for phase in self.phases))
 
     def events(self) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-        """Times [d] and kinds of all events in order: kinds count the phases, then the drugs."""
-        calendars = [phase.times_d for phase in self.phases] + [np.asarray(d.times_d) for d in self.drugs]
+        """Times [d] and kinds of all events in order: kinds count the phases."""
+        calendars = [phase.times_d for phase in self.phases]
         times = np.concatenate(calendars)
         kind = np.concatenate([np.full(len(c), i, dtype=np.intp) for i, c in enumerate(calendars)])
         order = np.lexsort((kind, times))
@@ -169,10 +137,7 @@ class Course:
                 }
                 for phase in self.phases
             ],
-            "drugs": [
-                {"name": d.name, "times_d": list(d.times_d), "log_kill": d.log_kill, "low": d.low, "high": d.high}
-                for d in self.drugs
-            ],
+            "drugs": [],  # no event but a fraction kills; readers of this version of the schema look for the key
         }
 
 
@@ -192,22 +157,8 @@ def course_from_dict(table: Mapping[str, Any]) -> Course:
                 tuple({p: _distribution(*pair) for p, pair in body.items()} for body in row.get("bodies", ())),
             )
         )
-    drugs = tuple(
-        SystemicKill(d["name"], tuple(d["times_d"]), d["log_kill"], d["low"], d["high"]) for d in table["drugs"]
-    )
-    return Course(tuple(phases), table["chemo"], drugs)
+    return Course(tuple(phases), table["chemo"])
 
 
 def _distribution(dose_gy: list[float], share: list[float]) -> DoseDistribution:
     return DoseDistribution(np.asarray(dose_gy, dtype=np.float64), np.asarray(share, dtype=np.float64))
-
-
-def mapped(course: Course, change: Mapping[str, Any], pools: Iterable[str] = POOLS) -> Course:
-    """The course with every distribution of `pools` passed through ``change[pool](distribution)`` where given."""
-    phases = []
-    for phase in course.phases:
-        new = {p: change[p](phase.distribution(p)) if p in change else phase.distribution(p) for p in pools}
-        blood = new.pop("blood")
-        bodies = tuple({p: change[p](d) if p in change else d for p, d in body.items()} for body in phase.bodies)
-        phases.append(replace(phase, blood=blood, pools=new, bodies=bodies))
-    return replace(course, phases=tuple(phases))

@@ -2,8 +2,7 @@
 
 Lymphocytes everywhere are lost at the rate kappa [1/d] from day 0 to the last fraction. The
 rates come from the parameter topic ``lymphocyte`` (``chemo.temozolomide`` ...); they are
-assumptions, or fitted to whole cohorts, never measured on the drug alone. A drug given once,
-such as a conditioning dose, is a `course.SystemicKill`.
+assumptions, or fitted to whole cohorts, never measured on the drug alone.
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ class AlcForecast:
     recovery : Recovery
         Return above 0.5 x10^9/L.
     organ_share : mapping of str to float
-        Share of the loss at the nadir by pool (and ``unexplained``, ``chemo``, ``drugs``): Shapley values
+        Share of the loss at the nadir by pool (and ``unexplained``, ``chemo``): Shapley values
         of the median patient, sum 1; empty when nothing is lost.
     sensitivity : mapping of str to float
         Share of the spread of the nadir by random dimension (``patient.*`` are differences between
@@ -148,11 +148,6 @@ class AlcForecast:
     def median(self) -> NDArray[np.float64]:
         """Median count on each day. [10^9/L]"""
         return self.quantiles["p50"]
-
-    @property
-    def recovery_day(self) -> Band | None:
-        """Day back above 0.5 x10^9/L for good, among draws that fall below and return. [d]"""
-        return self.recovery.day
 
     def at(self, day: float) -> Band:
         """Band of the count on any day of the horizon. [10^9/L]"""
@@ -387,7 +382,7 @@ def ensemble_id(course: Course, baseline_alc: float, people: Population, *rest: 
         for body in phase.bodies:
             for pool, dose in body.items():
                 digest.update(pool.encode() + dose.dose_gy.tobytes() + dose.share.tobytes())
-    digest.update(repr((course.chemo, course.drugs, baseline_alc, rest)).encode())
+    digest.update(repr((course.chemo, (), baseline_alc, rest)).encode())
     digest.update(repr((dict(people.value), dict(people.low), dict(people.high), people.survival)).encode())
     if people.posterior is not None:
         digest.update(repr(people.posterior.names).encode())

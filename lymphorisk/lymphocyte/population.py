@@ -25,7 +25,6 @@ from lymphorisk.circulation.survival_form import SurvivalForm
 from lymphorisk.errors import ParameterError
 from lymphorisk.frozen import FrozenDict
 from lymphorisk.lymphocyte.survival import survival_named
-from lymphorisk.plan.frame import read_only
 
 #: Standard normal deviate of the ends of a central 90 % range.
 Z_90 = 1.6448536269514722
@@ -53,7 +52,7 @@ class Ranged(Protocol):
 
 
 class JointDraws(Protocol):
-    """Anything that carries joint draws: a `Posterior`, or what the parameter store read."""
+    """Anything that carries joint draws: what the parameter store read."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -67,27 +66,6 @@ class JointDraws(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Posterior:
-    """Draws of the calibration in standard-normal coordinates of the ranges.
-
-    Attributes
-    ----------
-    names : tuple of str
-        Parameters the calibration moved.
-    z : ndarray, shape (m, k)
-        Joint draws; 0 is the parameter's value, +-1.645 the ends of its range.
-    """
-
-    names: tuple[str, ...]
-    z: NDArray[np.float64]
-
-    def __post_init__(self) -> None:
-        if self.z.ndim != 2 or self.z.shape[1] != len(self.names) or len(self.z) == 0:
-            raise ParameterError("posterior draws need one column per parameter")
-        read_only(self.z)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Population:
     """Numbers of the topic ``lymphocyte`` with their ranges, the posterior where there is one, and the
     survival the kill is computed with: a named set, or a form of the caller's own."""
@@ -97,11 +75,6 @@ class Population:
     high: Mapping[str, float]
     posterior: JointDraws | None = None
     survival: str | SurvivalForm = "combined"
-
-    @property
-    def ranged(self) -> tuple[str, ...]:
-        """Parameters that vary, in their order."""
-        return tuple(name for name in self.value if self.low[name] < self.high[name])
 
 
 def population(

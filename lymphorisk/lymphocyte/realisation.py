@@ -25,7 +25,6 @@ PATIENT_DIMENSIONS = (
     "sensitivity",
     "recovery",
     *(f"surrogate.{pool}" for pool in POOLS),
-    "drug",
     "chemo",
     "baseline",
     "age",
@@ -168,12 +167,6 @@ def realise(
 ) -> Realisation:
     """Kill table, pools, fates and drug of every draw."""
     tables = [log_kill_of_phase(phase, draws, people) for phase in course.phases]
-    for drug in course.drugs:
-        if drug.low < drug.high and drug.low > 0:
-            log_kill = in_range(draws.z["patient.drug"], drug.log_kill, drug.low, drug.high)
-        else:
-            log_kill = np.full(draws.size, drug.log_kill)
-        tables.append(np.repeat(log_kill[:, None], len(POOLS), axis=1))
     by_pool = -np.expm1(-np.stack(tables, axis=1))
     times, kind = course.events()
     return Realisation(

@@ -83,8 +83,3 @@ class Organ:
     not_alone: tuple[str, ...] = ()
     volume_range_cm3: tuple[float, float] | None = None
     origins: Mapping[str, Origin] = field(default_factory=lambda: FrozenDict({}))
-
-    @property
-    def marrow_share(self) -> float:
-        """Share of the active marrow that lies in this organ."""
-        return self.pool_share if self.pool == "marrow" else 0.0

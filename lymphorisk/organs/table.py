@@ -34,7 +34,7 @@ def load() -> Mapping[str, Organ]:
     --------
     >>> load()["Lung_L"].part_of
     'Lungs'
-    >>> load()["VB_T07"].marrow_share
+    >>> load()["VB_T07"].pool_share
     0.016583
     """
     organs: dict[str, Organ] = {}

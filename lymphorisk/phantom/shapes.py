@@ -7,7 +7,6 @@ closed-form volumes. Coordinates are the patient's: x to the left, y to the back
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -359,11 +358,6 @@ class Bands:
     def volume_mm3(self) -> float:
         """Volume. [mm3]"""
         return math.nan
-
-
-def box_of(shapes: Sequence[Shape]) -> tuple[Triple, Triple]:
-    """A box around several solids. [mm]"""
-    return _around(tuple(shapes))
 
 
 def _around(parts: tuple[Shape, ...]) -> tuple[Triple, Triple]:

@@ -74,8 +74,3 @@ def fitted(margin: NDArray[np.float64], event: NDArray[np.float64]) -> Calibrati
         if size < STEP_TOLERANCE:
             break
     return Calibration(float(beta[0]), float(beta[1]))
-
-
-def in_the_large(margin: NDArray[np.float64], event: NDArray[np.float64]) -> float:
-    """Mean predicted minus observed rate: above zero the model over-predicts."""
-    return float(sigmoid(margin).mean() - event.mean())

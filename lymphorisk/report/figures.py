@@ -55,7 +55,6 @@ BLOOD_FILLED = (
     "Kidneys",
     "Brain",
 )
-LABEL_GAP = 18
 LETTERS = "abcdefgh"
 ORGAN_NAME = 18
 #: Dashes of the grade lines, so that they differ without colour.
@@ -68,20 +67,6 @@ BLOOD_PANEL = 250.0
 BAR_ROW, VOICE_NAMES, VOICE_NUMBER = 46.0, 330.0, 66.0
 #: Two numbers of an axis stand at least this far apart. [px]
 TICK_ROOM = 34.0
-
-
-def all_figures(a: Analysis) -> dict[str, Drawing | None]:
-    """Every figure by key; None where there is nothing to draw."""
-    return {
-        "alc": alc_figure(a),
-        "dvh": dvh_figure(a),
-        "blood_organs": blood_by_organ_figure(a),
-        "blood_dvh": blood_dvh_figure(a),
-        "voices": voices_figure(a),
-        "waterfall": waterfall_figure(a),
-        "physics": attribution_figure(a),
-        "spread": sensitivity_figure(a),
-    }
 
 
 def alc_figure(a: Analysis, width: int = WIDE) -> Drawing:

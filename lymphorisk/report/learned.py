@@ -21,7 +21,6 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "loses less in each fraction than most, doses apart",
     ),
     "clearance.": ("falls later after a dose than most", "falls sooner after a dose than most"),
-    "patient.drug": ("loses more to the drugs than most", "loses less to the drugs than most"),
     "chemo.": ("loses more to the {chemo} than most", "loses less to the {chemo} than most"),
     "patient.chemo": ("loses more to the {chemo} than most", "loses less to the {chemo} than most"),
     "patient.baseline": (

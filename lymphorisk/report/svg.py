@@ -86,41 +86,6 @@ def log_ticks(low: float, high: float) -> list[float]:
     return [v for v in found if low * (1 - 1e-9) <= v <= high * (1 + 1e-9)]
 
 
-def spread_apart(places: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Places moved as little as needed to stand `gap` apart between low and high, order kept.
-
-    Examples
-    --------
-    >>> spread_apart([10, 11, 50], 10, 0, 100)
-    [5.5, 15.5, 50.0]
-    """
-    order = sorted(range(len(places)), key=lambda i: places[i])
-    groups: list[tuple[float, list[int]]] = []
-    for i in order:
-        groups.append((float(places[i]), [i]))
-        while len(groups) > 1 and _edge(groups[-2], gap, 1) > _edge(groups[-1], gap, -1):
-            (a, left), (b, right) = groups[-2], groups[-1]
-            middle = (a * len(left) + b * len(right)) / (len(left) + len(right))
-            groups[-2:] = [(middle, left + right)]
-    out = [0.0] * len(places)
-    for middle, members in groups:
-        for k, i in enumerate(members):
-            out[i] = middle - gap * (len(members) - 1) / 2 + k * gap
-    least = low
-    for i in order:
-        out[i] = max(out[i], least)
-        least = out[i] + gap
-    most = high
-    for i in reversed(order):
-        out[i] = min(out[i], most)
-        most = out[i] - gap
-    return out
-
-
-def _edge(group: tuple[float, list[int]], gap: float, side: int) -> float:
-    return group[0] + side * gap * len(group[1]) / 2
-
-
 def thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     """The fewest points whose line stays within `SAME_PX` of all of them (Ramer-Douglas-Peucker).
 

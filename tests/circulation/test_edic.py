@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from lymphorisk.absent import Absent
@@ -8,13 +7,10 @@ from lymphorisk.circulation.edic import (
     EdicWeights,
     EffectiveDose,
     coverage,
-    dose_of_survival,
     edic,
     edic_esophagus,
     edic_weights,
     edric,
-    lq_through,
-    ntcp_logistic,
 )
 from lymphorisk.errors import ScenarioError
 from lymphorisk.parameters import load
@@ -79,16 +75,3 @@ def test_coverage_limits() -> None:
     assert coverage(0.3, 0) == 0.0
     assert coverage(0.3, 1) == pytest.approx(0.3)
     assert coverage(1.0, 2) == 1.0
-
-
-def test_lq_goes_through_its_points_and_back() -> None:
-    a, b = lq_through(1.0, 0.4, 3.0, 0.9)
-    assert np.exp(-a - b) == pytest.approx(0.6)
-    assert np.exp(-3 * a - 9 * b) == pytest.approx(0.1)
-    assert dose_of_survival(a, b, 0.1) == pytest.approx(3.0)
-    assert dose_of_survival(0.5, 0.0, np.exp(-1.0)) == pytest.approx(2.0)
-
-
-def test_ntcp_rises_through_one_half() -> None:
-    assert ntcp_logistic(0.0, 2.0, 1.0) == 0.0
-    assert ntcp_logistic(1.0, 2.0, 1.0) < 0.5 < ntcp_logistic(3.0, 2.0, 1.0)

@@ -8,7 +8,7 @@ import pytest
 
 from lymphorisk.absent import Absent
 from lymphorisk.errors import ScenarioError
-from lymphorisk.literature import MODELS, UNUSABLE, Case, Outcome, cohort_rates, comparable, estimate_all
+from lymphorisk.literature import MODELS, UNUSABLE, Case, Outcome, estimate_all
 from lymphorisk.parameters import load
 
 NUMBERS = {name: p.number for name, p in load("literature").items()}
@@ -122,28 +122,6 @@ def test_models_without_public_numbers_are_listed_and_never_answer() -> None:
     assert not {u.name for u in UNUSABLE} & set(MODELS)
 
 
-RATES = cohort_rates({name: p.value for name, p in load("cohort").items()})
-
-
-def test_cohort_rates_are_rates() -> None:
-    for row in RATES:
-        low, high = row.interval
-        assert 0.0 <= low <= row.rate <= high <= 1.0
-
-
-def test_wilson_interval_against_the_closed_form_at_one_half() -> None:
-    """At p = 1/2 the Wilson interval is symmetric with half-width z / (2 sqrt(n + z^2))."""
-    row = replace(RATES[0], events=50, n=100)
-    assert row.interval[1] - 0.5 == pytest.approx(1.96 / (2 * (100 + 1.96**2) ** 0.5), rel=1e-4)
-
-
-def test_comparable_cohorts_share_site_modality_and_chemotherapy() -> None:
-    names = {r.name for r in comparable(ESO, RATES)}
-    assert "shiraishi2018_photon_g4" in names
-    assert "shiraishi2018_proton_g4" not in names
-    assert {r.name for r in comparable(replace(GBM, chemo="none"), RATES)} == {"song2021_rt_g3"}
-
-
 @pytest.mark.parametrize(
     ("name", "grade", "words"),
     [
@@ -170,8 +148,3 @@ def test_a_cut_and_no_cut_at_once_are_refused() -> None:
         Outcome(0.5, "nadir", "nadir", "severe, cut not stated")
     with pytest.raises(ScenarioError):
         Outcome(None, "nadir", "nadir")
-
-
-def test_every_cohort_counts_below_the_cut_its_name_says() -> None:
-    for row in RATES:
-        assert row.outcome.grade == int(row.name[-1]), row.name

@@ -12,13 +12,14 @@ import pytest
 
 from lymphorisk.dvh.curve import uniform
 from lymphorisk.errors import ScenarioError
-from lymphorisk.lymphocyte import Course, Posterior, forecast, grade, population
+from lymphorisk.lymphocyte import Course, forecast, grade, population
 from lymphorisk.lymphocyte.attribution import shapley
 from lymphorisk.lymphocyte.ensemble import counts_at
 from lymphorisk.lymphocyte.population import Z_90, draw, in_range, uniforms
 from lymphorisk.lymphocyte.realisation import PATIENT_DIMENSIONS, realise
 from lymphorisk.lymphocyte.summary import quantiles, summarise
 from lymphorisk.parameters import load
+from lymphorisk.parameters.posterior import PosteriorDraws
 
 C = SimpleNamespace(**runpy.run_path(str(Path(__file__).parent / "courses.py")))
 PEOPLE = C.people()
@@ -206,7 +207,7 @@ def test_each_column_is_a_latin_hypercube_of_its_own() -> None:
 
 
 def test_a_posterior_moves_the_forecast() -> None:
-    shift = Posterior(("unexplained.loss_per_fraction",), np.full((4, 1), 1.6))
+    shift = PosteriorDraws(("unexplained.loss_per_fraction",), np.full((4, 1), 1.6))
     moved = population(load("lymphocyte"), shift)
     assert forecast(COURSE, 1.3, moved, explain=False).nadir.median < FORECAST.nadir.median
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from lymphorisk.dvh import DoseDistribution, uniform
 from lymphorisk.report.figures import cumulative
-from lymphorisk.report.svg import SAME_PX, Drawing, Scale, log_ticks, nice_ticks, round_up, spread_apart, thinned
+from lymphorisk.report.svg import SAME_PX, Drawing, Scale, log_ticks, nice_ticks, round_up, thinned
 
 
 @given(st.floats(1e-6, 1e6), st.integers(2, 10))
@@ -35,20 +35,6 @@ def test_an_axis_holds_its_values(value: float) -> None:
 
 def test_log_ticks_are_one_two_five() -> None:
     assert log_ticks(0.01, 1.0) == [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0]
-
-
-@given(st.lists(st.floats(0, 300), min_size=1, max_size=15))
-def test_labels_stand_apart_and_in_order(places: list[float]) -> None:
-    moved = spread_apart(places, 16, 0, 300)
-    order = sorted(range(len(places)), key=lambda i: places[i])
-    for a, b in pairwise(order):
-        assert moved[b] - moved[a] >= 16 - 1e-6
-    assert min(moved) >= -1e-6
-    assert max(moved) <= 300 + 1e-6
-
-
-def test_labels_that_do_not_touch_stay() -> None:
-    assert spread_apart([10.0, 100.0, 200.0], 16, 0, 300) == [10.0, 100.0, 200.0]
 
 
 @given(st.lists(st.tuples(st.floats(0, 500), st.floats(0, 300)), min_size=1, max_size=60))
