@@ -4,8 +4,10 @@ BIN    := $(VENV)/bin
 REPORT := demo-report.html
 
 T ?=
+# What the lowest versions are tried on: files read and written, learners, tables and pages; no long models.
+LOWEST := tests/units tests/plan tests/dicom tests/outputs tests/report/test_pdf.py tests/predict/test_reference.py tests/cli/test_explain.py
 
-.PHONY: help demo test slow lint types docs fixtures model calibrate bench bench-dvh bench-blood bench-anatomy clean
+.PHONY: help demo test slow lowest lint types docs fixtures model calibrate bench bench-dvh bench-blood bench-anatomy clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -35,6 +37,15 @@ test: $(VENV)/.dev ## the test suite; T= chooses a part
 
 slow: $(VENV)/.dev ## the tests that take minutes
 	$(BIN)/python -m pytest -n auto -m slow $(T)
+
+lowest: ## the declared floors together, in an environment of their own: doctor, demo and a quick part of the tests
+	rm -rf $(VENV)-lowest
+	$(PYTHON) -m venv $(VENV)-lowest
+	$(VENV)-lowest/bin/python .ci/lowest.py > $(VENV)-lowest/floors.txt
+	$(VENV)-lowest/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' -c $(VENV)-lowest/floors.txt
+	$(VENV)-lowest/bin/lymphorisk doctor
+	$(VENV)-lowest/bin/lymphorisk demo --report $(VENV)-lowest/demo.html
+	$(VENV)-lowest/bin/python -m pytest -n auto $(LOWEST)
 
 lint: $(VENV)/.dev ## ruff: rules and format
 	$(BIN)/ruff check lymphorisk tests benchmarks fixtures/rtplans/build.py
@@ -71,4 +82,4 @@ bench: bench-dvh bench-blood ## all benchmarks, ratios against peers
 	$(BIN)/python -m pytest benchmarks/bench_lymphocyte.py benchmarks/bench_predict.py
 
 clean: ## remove what was made
-	rm -rf $(VENV) build dist $(REPORT)
+	rm -rf $(VENV) $(VENV)-lowest build dist $(REPORT)
