@@ -19,17 +19,21 @@ OWN = 9
 #: Litres in the volumes that laboratories count in, as exponents of ten.
 VOLUMES = {
     "l": 0, "liter": 0, "litre": 0, "dl": -1, "ml": -3, "cc": -3, "cm3": -3,
-    "ul": -6, "mcl": -6, "mm3": -6, "cmm": -6, "cumm": -6, "microl": -6, "microliter": -6, "microlitre": -6, "nl": -9,
+    "ul": -6, "mcl": -6, "mm3": -6, "cmm": -6, "cumm": -6, "cu.mm": -6,
+    "cubicmillimeter": -6, "cubicmillimetre": -6, "microl": -6, "microliter": -6, "microlitre": -6, "nl": -9,
 }  # fmt: skip
 #: Words for powers of ten.
 FACTORS = {
-    "": 0, "1": 0, "k": 3, "thou": 3, "thousand": 3, "thousands": 3, "ths": 3, "th": 3, "tsd": 3, "1000": 3, "m": 6,
-    "mio": 6, "million": 6, "g": 9, "gpt": 9, "giga": 9, "billion": 9,
+    "": 0, "1": 0, "k": 3, "thou": 3, "thousand": 3, "thousands": 3, "ths": 3, "th": 3, "tsd": 3, "tsd.": 3,
+    "1000": 3, "m": 6, "mio": 6, "mio.": 6, "million": 6, "millions": 6, "g": 9, "gpt": 9, "giga": 9, "billion": 9,
+    "billions": 9,
 }  # fmt: skip
 SUPERSCRIPT = str.maketrans("\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079", "0123456789")
 RAISED = re.compile("[\u2070\u00b9\u00b2\u00b3\u2074-\u2079]+")
-#: 10^9, 10*9, 10**9, 10E9 (as analysers print it), x10e9, 1e9, and 109 where a copy lost the raised digit.
-POWER = re.compile(r"[x*]?(?:10(?:\^|\*\*|\*|e\+?|exp)?0?([369])|1(?:\.0)?e\+?0?([369]))")
+#: 10^9, 10*9, 10**9, 10E9 (as analysers print it), 10x9, x10e9, 1e9, E9, and 109 where a copy lost the raised digit.
+POWER = re.compile(r"[x*]?(?:10(?:\^|\*\*|\*|x|e\+?|exp)?0?([369])|(?:1(?:\.0)?)?e\+?0?([369]))")
+#: What UCUM writes in braces changes no unit; L-1 is a division.
+BRACES, INVERSE = re.compile(r"\{[^{}]*\}"), re.compile(r"\*?([a-z]+\d?)\^?-\^?1$")
 CELLS = re.compile(r"^(lymphocytes?|lymphs?|cells?|zellen|count|#)(?=[/x*\d]|$)")
 KNOWN = "10^9/L, G/L, Gpt/L, 10^3/uL, K/uL, /nL, cells/uL, /mm3, 10^6/L"
 
@@ -48,7 +52,7 @@ def count_exponent(unit: str) -> int:
     [9, 9, 6, 6, 9, 6]
     """
     written = _plain(unit)
-    if "%" in written or "percent" in written:
+    if "%" in written or "percent" in written or written == "pct":
         raise ScenarioError(
             "per cent of the white cells is a share, not a count",
             "lymphocytes = share x white count / 100: 18.5 % of 4.5 x10^9/L is 0.83 x10^9/L",
@@ -72,8 +76,10 @@ def _plain(unit: str) -> str:
     written = (
         written.lower().replace("\u03bc", "u").replace("\u00b5", "u").replace("\u00d7", "x").replace("\u00b7", "*")
     )
+    written = BRACES.sub("", written).replace("\u207b", "-").replace("\u2212", "-")
     written = re.sub(r"\bper\b|\bpro\b|\u2215|\u2044", "/", written)
     written = re.sub(r"[()\s\u00a0\u2009\u202f]|\^(?=3$)|\*(?=\*)", "", written)
+    written = INVERSE.sub(r"/\1", written)
     return re.sub(r"(?<=[\w\d])(cells?|lymphocytes?)(?=/)", "", written)
 
 

@@ -12,7 +12,9 @@ COMMA = re.compile(r"[+-]?\d*,\d+")
 #: A comma before exactly three digits may part thousands or decimals: 1,400 is 1400 here and 1.4 there.
 EITHER = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 #: Both signs, or several: thousands are parted.
-PARTED = re.compile(r"[+-]?\d{1,3}([.,' \u2009\u202f\u00a0]\d{3})+([.,]\d+)?")
+PARTED = re.compile(r"[+-]?\d{1,3}([.,'\u2019_ \u2009\u202f\u00a0]\d{3})+([.,]\d+)?")
+#: A number with something behind it: a unit, a sign of per cent, a laboratory's flag.
+FOLLOWED = re.compile(r"([+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:e[+-]?\d+)?)\s*((?!x)[a-z%(\u00b5\u03bc].*)", re.IGNORECASE)
 BOUND = re.compile(r"(<=?|\u2264|>=?|\u2265)\s*(.+)")
 
 
@@ -59,6 +61,12 @@ def number_from(text: str | float, what: str) -> float:
         return _finite(float(written), what)
     if PARTED.fullmatch(written):
         raise ScenarioError(f"{what} = {text!r} parts thousands", "write the digits without spaces, commas or quotes")
+    if followed := FOLLOWED.fullmatch(written):
+        if followed[2].startswith("%"):
+            raise ScenarioError(f"{what} = {text!r} is per cent, not a number in the unit asked for", "give the number")
+        raise ScenarioError(
+            f"{what} = {text!r} has {followed[2]!r} behind the number", f"write {followed[1]}; a unit has its own place"
+        )
     raise ScenarioError(f"{what} = {text!r} is not a number", "write digits and a decimal point, no unit")
 
 

@@ -42,6 +42,14 @@ BILLIONS = (
     "/nL",
     "10^9 cells/L",
     "tsd/\u00b5l",
+    "Tsd./\u00b5l",
+    "10*3/uL{cells}",
+    "E9/L",
+    "10x9/L",
+    "10 x 3/uL",
+    "10^9 L-1",
+    "10\u2079\u00b7L\u207b\u00b9",
+    "billions per liter",
 )
 MILLIONS = (
     "/uL",
@@ -55,6 +63,9 @@ MILLIONS = (
     "10^6/L",
     "10E6/L",
     "cells per uL",
+    "{cells}/uL",
+    "/cu. mm",
+    "cells per cubic millimeter",
 )
 
 
@@ -87,6 +98,11 @@ def test_what_is_no_unit_of_a_count(unit: str) -> None:
         ("1,400", "/uL", "may be 1.4 or 1400"),
         ("-1", "10^9/L", "below zero"),
         ("high", "10^9/L", "not a number"),
+        ("18.5 %", "10^9/L", "is per cent"),
+        ("1400 cells/uL", "10^9/L", "has 'cells/uL' behind the number"),
+        ("1.2 L", "K/uL", "has 'L' behind the number"),
+        ("1\u2019200", "/uL", "parts thousands"),
+        ("1_200", "/uL", "parts thousands"),
     ],
 )
 def test_a_count_that_is_none_is_named(value: float | str, unit: str, says: str) -> None:
