@@ -16,12 +16,15 @@ import lymphorisk.qa.audit
 import lymphorisk.regimen  # noqa: F401
 from lymphorisk.absent import Absent
 from lymphorisk.analysis import Analysis
+from lymphorisk.analysis.doses import BLOOD_ORGANS, POOL_ORGAN
 from lymphorisk.dvh import DVH
 from lymphorisk.dvh.metrics import bounds, metric, parse
 from lymphorisk.errors import InputError, ScenarioError, UndecidableError
 from lymphorisk.findings import RULES, Finding, finding, rule
+from lymphorisk.organs import load
+from lymphorisk.organs.match import organ_of
 from lymphorisk.qa.facts import NEEDS, PLAN_METRICS, Behind, PlanFacts, facts_of
-from lymphorisk.qa.protocol import GATE_RULES, LINE_RULES, Line, Protocol
+from lymphorisk.qa.protocol import GATE_RULES, LINE_RULES, ORGAN_RULES, Line, Protocol
 
 PASS, VARIATION, FAIL, MISSING, UNDECIDED, REFERENCE, INFORMATIVE = (
     "PASS",
@@ -218,7 +221,8 @@ def _evaluate(line: Line, protocol: Protocol, facts: PlanFacts, dvh_of: Lookup, 
         value = plan_metric(facts, line.metric)
         if isinstance(value, Absent):
             return _absent(line, MISSING, value.reason)
-        return _needed(_judged(line, value, value, value), protocol, facts.behind[line.metric])
+        result = _needed(_judged(line, value, value, value), protocol, facts.behind[line.metric])
+        return _trusted(result, facts, protocol, frozenset((*BLOOD_ORGANS, *POOL_ORGAN.values())))
     names = _tried(line, dvh_of)
     found = [dvh_of(name) for name in names]
     name, curve = names[-1], found[-1]
@@ -230,7 +234,7 @@ def _evaluate(line: Line, protocol: Protocol, facts: PlanFacts, dvh_of: Lookup, 
         result = _judged(line, *_values(line, curve, facts, highest_gy))
     except (InputError, UndecidableError) as error:
         return _absent(line, UNDECIDED, error.message)
-    return _needed(result, protocol, _stand_ins(name, facts))
+    return _trusted(_needed(result, protocol, _stand_ins(name, facts)), facts, protocol, _organs_in(name))
 
 
 def _tried(line: Line, dvh_of: Lookup) -> list[str]:
@@ -263,6 +267,24 @@ def _needed(result: LineResult, protocol: Protocol, behind: tuple[Behind, ...]) 
         return replace(result, value=None, percentile=None, reason=reason)
     if result.line.override is not None:
         reason += "; an override cannot stand for it"
+    return replace(result, state=UNDECIDED, reason=reason, overridden=False)
+
+
+def _organs_in(name: str) -> frozenset[str]:
+    """The organs whose contours a structure of this name is made of."""
+    found: set[str] = set()
+    for part in (p.strip() for p in re.split(r"[-+&]", name)):
+        organ = organ_of(part)
+        found |= {part} if organ is None else {organ[0], *(n for r in load()[organ[0]].recipes for n in r.of)}
+    return frozenset(found)
+
+
+def _trusted(result: LineResult, facts: PlanFacts, protocol: Protocol, organs: frozenset[str]) -> LineResult:
+    """The line, undecided when it does not fail and the volume of an organ it needs is not that of such an organ."""
+    odd = [f for f in facts.findings if f.code in ORGAN_RULES and f.code not in protocol.rules and f.where in organs]
+    if not odd or not (result.state in (PASS, VARIATION) or result.overridden):
+        return result
+    reason = f"{odd[0].code} {odd[0].what}; the protocol may set {odd[0].code}"
     return replace(result, state=UNDECIDED, reason=reason, overridden=False)
 
 

@@ -19,6 +19,8 @@ NEEDS_WORDS = ("any", "placed", "segmented", "drawn")
 #: What a gate makes of findings that mean "this may not be the plan to judge", unless the protocol says otherwise.
 #: Findings of severity info are left as they are.
 GATE_RULES: Mapping[str, str] = {"LR010": "undecided", "LR162": "undecided"}
+#: Findings about one organ that leave the lines that need it undecided, unless the protocol sets them.
+ORGAN_RULES = ("LR157",)
 #: What the gate itself says of lines: no setting makes a line that failed or is missing count for less.
 LINE_RULES = ("LR601", "LR602", "LR603", "LR605")
 #: An override stays visible: it may be made an error, never be hidden.

@@ -94,6 +94,44 @@ def test_a_structure_outside_the_grid_is_undecided_even_when_an_alias_is_missing
     assert (result.lines[0].state, result.exit_code) == ("UNDECIDED", 4)
 
 
+ODD = Finding("LR157", "warning", "14.1 cm3 is outside 40 to 1000 cm3 for Spleen", "Spleen", "")
+
+
+@pytest.mark.parametrize(
+    ("structure", "goal", "rules", "state", "code"),
+    [
+        ("Spleen", "<= 12", {}, "UNDECIDED", 4),
+        ("Milz", "<= 12", {}, "UNDECIDED", 4),
+        ("Spleen+Liver", "<= 12", {}, "UNDECIDED", 4),
+        ("Spleen", "<= 9", {}, "FAIL", 1),
+        ("Liver", "<= 12", {}, "PASS", 0),
+        ("Spleen", "<= 12", {"LR157": "warning"}, "PASS", 0),
+        ("Spleen", "<= 12", {"LR157": "off"}, "PASS", 0),
+    ],
+)
+def test_a_volume_of_no_such_organ_leaves_its_lines_undecided(
+    plan: Analysis, structure: str, goal: str, rules: dict[str, str], state: str, code: int
+) -> None:
+    asked = replace(line(goal), structure=structure)
+    protocol = Protocol("test", (asked,), rules=rules)
+    result = check(replace(plan, findings=(ODD,)), protocol, lambda _: ramp())
+    assert (result.lines[0].state, result.exit_code) == (state, code)
+
+
+@pytest.mark.parametrize(("organ", "state"), [("Kidney_L", "UNDECIDED"), ("Spleen", "PASS")])
+def test_a_whole_made_of_parts_needs_their_volumes(plan: Analysis, organ: str, state: str) -> None:
+    asked = replace(line("<= 12"), structure="Kidneys")
+    made = check(replace(plan, findings=(replace(ODD, where=organ),)), Protocol("t", (asked,)), lambda _: ramp())
+    assert made.lines[0].state == state
+
+
+@pytest.mark.parametrize(("organ", "state"), [("Spleen", "UNDECIDED"), ("Prostate", "PASS")])
+def test_a_metric_of_the_plan_needs_the_volumes_of_blood_and_pools(plan: Analysis, organ: str, state: str) -> None:
+    asked = Line("BloodMean[Gy]", "", goal=limit("<= 100"))
+    made = check(replace(plan, findings=(replace(ODD, where=organ),)), Protocol("t", (asked,)), known())
+    assert made.lines[0].state == state
+
+
 def test_an_alias_stands_in_and_the_first_name_wins(plan: Analysis) -> None:
     doubled = replace(ramp(), mean_gy=5.0)
     made = check(plan, Protocol("t", (line(aliases=("x", "Milz")),)), known(Milz=doubled))
