@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,6 +15,7 @@ from lymphorisk.dvh.combine import share_of
 from lymphorisk.dvh.coverage import TRACE, Lattice
 from lymphorisk.dvh.curve import DVH
 from lymphorisk.dvh.histogram import Accumulator
+from lymphorisk.dvh.lying import Tube, findings_of_tubes, tubes_of
 from lymphorisk.dvh.mask_solid import Voxelled
 from lymphorisk.dvh.nodule import findings_of_balls, with_balls
 from lymphorisk.dvh.regions import Leaf, Region, leaves_of, structures_of
@@ -55,6 +56,8 @@ WHOLE = 0.999
 FAINT = 1e-6
 #: Pixels in all planes of a structure; slabs between planes are a few times as many. 1 << 22 of them hold 16 MB.
 MOST_PIXELS = 1 << 22
+#: Pixels are never wider than the dose's voxels, unless a structure would then hold more than this; 0.3 GB.
+MOST_VOXELS = 1 << 26
 END_CAPS = ("half", "none")
 #: Regions worked on side by side; numpy lets go of the interpreter, more than two mostly wait for memory.
 WORKERS = 2
@@ -74,14 +77,17 @@ Slab = tuple[float, float, Map]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Drawn:
-    """A structure's planes and the thickness of the slices they were drawn on. [mm]"""
+    """A structure's planes, the thickness of the slices they were drawn on [mm], and what of it is a lying tube."""
 
     stack: Stack
     slice_mm: float
+    tubes: Mapping[int, Tube]
 
     def box(self) -> NDArray[np.float64]:
-        """Lowest and highest x and y of its contours, shape (2, 2). [mm]"""
-        return np.asarray(self.stack.box())
+        """Lowest and highest x and y of its contours and of what swells between them, shape (2, 2). [mm]"""
+        swell = max((tube.swell_mm for tube in self.tubes.values()), default=0.0)
+        low, high = self.stack.box()
+        return np.stack([low - swell, high + swell])
 
     @property
     def levels(self) -> int:
@@ -95,7 +101,7 @@ class Drawn:
 
     def solid(self, lattice: Lattice, end_caps: str) -> Solid:
         """Its body on a lattice."""
-        return solid_of(self.stack, lattice, end_caps, self.slice_mm)
+        return solid_of(self.stack, lattice, end_caps, self.slice_mm, self.tubes)
 
 
 #: What the engine integrates over: contours, or the voxels of a mask.
@@ -243,10 +249,12 @@ def _drawn(structure: Structure, slice_mm: float | None, end_caps: str) -> tuple
     if thickness is None:
         return Absent.not_contoured(f"{structure.name} is drawn on one plane, and nothing says how thick it is"), found
     found += findings_of(structure, stack, thickness)
-    if end_caps == "half":
-        stack, balls = with_balls(stack, thickness)
-        found += findings_of_balls(balls, f"ROI {structure.number} {structure.name}")
-    return Drawn(stack, thickness), found
+    if end_caps != "half":
+        return Drawn(stack, thickness, {}), found
+    stack, balls = with_balls(stack, thickness)
+    tubes = tubes_of(stack)
+    where = f"ROI {structure.number} {structure.name}"
+    return Drawn(stack, thickness, tubes), [*found, *findings_of_balls(balls, where), *findings_of_tubes(tubes, where)]
 
 
 def _of_region(
@@ -311,7 +319,8 @@ def _lattice(shapes: Sequence[Shape], dose: AxialDose | ObliqueDose) -> Lattice:
     wanted = min(float((high - low).min()) / PIXELS_ACROSS, min(s.thickness_mm for s in shapes) / PIXELS_THICK)
     wanted = max(wanted, FINEST_MM)
     # long and thin: no more pixels than fit
-    wanted = max(wanted, float(np.sqrt(np.prod(high - low) * max(s.levels for s in shapes) / MOST_PIXELS)))
+    volume = float(np.prod(high - low)) * max(s.levels for s in shapes)
+    wanted, least = max(wanted, np.sqrt(volume / MOST_PIXELS)), np.sqrt(volume / MOST_VOXELS)
     pitch, start = [], []
     for n in range(2):
         coordinates = (dose.x_mm, dose.y_mm)[n] if isinstance(dose, AxialDose) else np.zeros(1)
@@ -320,7 +329,7 @@ def _lattice(shapes: Sequence[Shape], dose: AxialDose | ObliqueDose) -> Lattice:
             border = float(coordinates[0]) - 0.5 * voxel
         else:
             voxel, border = _thinnest(dose), float(coordinates[0])
-        p = voxel / max(int(np.ceil(voxel / wanted)), 1)
+        p = voxel / max(int(np.ceil(voxel / wanted)), 1) * max(int(np.ceil(least / voxel)), 1)
         pitch.append(p)
         start.append(border + p * (np.floor((low[n] - border) / p) - 1))
     count = [int(np.ceil((high[n] - start[n]) / pitch[n])) + 1 for n in range(2)]

@@ -20,6 +20,7 @@ runs as a parabola but the squared width of its sections: `lying`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -27,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.dvh.coverage import TRACE, Lattice, coverage
-from lymphorisk.dvh.lying import BENT_SHARE, girths_mm, width_law, width_mm
+from lymphorisk.dvh.lying import BENT_SHARE, ROUND_BEND, Tube, girths_mm, width_law, width_mm
 from lymphorisk.dvh.rimward import Rim
 from lymphorisk.dvh.stack import Stack
 
@@ -91,7 +92,7 @@ class Solid:
         return total
 
 
-def solid_of(stack: Stack, lattice: Lattice, end_caps: str, spacing_mm: float) -> Solid:
+def solid_of(stack: Stack, lattice: Lattice, end_caps: str, spacing_mm: float, tubes: Mapping[int, Tube]) -> Solid:
     """The body of a stack on a lattice.
 
     Parameters
@@ -104,9 +105,11 @@ def solid_of(stack: Stack, lattice: Lattice, end_caps: str, spacing_mm: float) -
         ``half`` or ``none``.
     spacing_mm : float
         Thickness of a structure drawn on one plane. [mm]
+    tubes : mapping of int to Tube
+        Pieces of two planes that are taken for lying tubes, by their first plane.
     """
     z, bridged = stack.z_mm, stack.bridged
-    planes = _Planes(*coverage(stack.contours, lattice, stack.unions), lattice, z, girths_mm(stack.contours))
+    planes = _Planes(*coverage(stack.contours, lattice, stack.unions), lattice, z, girths_mm(stack.contours), tubes)
     edges: list[float] = []
     maps: list[Map] = []
     for first, last in stack.pieces():
@@ -129,11 +132,15 @@ Slab = tuple[float, float, Map]
 class _Planes:
     """Coverage of the contour planes with what is worked out from it once: areas and distances."""
 
-    def __init__(self, maps: Map, areas: Array, lattice: Lattice, z: Array, girths: Array) -> None:
+    def __init__(
+        self, maps: Map, areas: Array, lattice: Lattice, z: Array, girths: Array, tubes: Mapping[int, Tube]
+    ) -> None:
         self.maps = tuple(maps)
         self.lattice, self.z = lattice, z
         self.areas = areas  # [pixels]
-        self.widths = width_mm(areas * lattice.area_mm2, girths)
+        self.areas_mm2 = areas * lattice.area_mm2
+        self.widths = width_mm(self.areas_mm2, girths)
+        self.tubes = tubes
         slopes = np.diff(areas) / np.diff(z)
         self._bends: list[float] = (2 * np.diff(slopes) / (z[2:] - z[:-2])).tolist()
         self._rims: dict[int, Rim] = {}
@@ -149,18 +156,19 @@ class _Planes:
     def curvature(self, k: int, first: int, last: int) -> float:
         """Second derivative of the area that both neighbours of interval k, k+1 agree on. [pixels / mm2]"""
         low, high = max(k - 1, first), min(k + 2, last)
-        law = width_law(self.areas[low : high + 1], self.widths[low : high + 1], BENT_SHARE)
+        tube = self.tubes.get(first)
+        law = tube.law if tube else width_law(self.areas_mm2[low : high + 1], self.widths[low : high + 1], BENT_SHARE)
         if law is None:
             return _agreed([self._bends[n - 1] for n in (k, k + 1) if first < n < last])
         # the area's mean over the interval, as the squared width runs, is the line's and a sixth of a bulge
-        square, z = law.square(self.areas[low : high + 1]), self.z[low : high + 1]
+        square, z = law.square(self.areas_mm2[low : high + 1]), self.z[low : high + 1]
         slopes = np.diff(square) / np.diff(z)
-        bend = _agreed((2 * np.diff(slopes) / (z[2:] - z[:-2])).tolist())
+        bend = ROUND_BEND if tube else _agreed((2 * np.diff(slopes) / (z[2:] - z[:-2])).tolist())
         gap = float(self.z[k + 1] - self.z[k])
         t = (np.arange(QUADRATURE) + 0.5) / QUADRATURE
         one, two = square[k - low], square[k + 1 - low]
         mean = float(law.area(one + (two - one) * t - 0.5 * bend * gap * gap * t * (1 - t)).mean())
-        bulge = (mean - 0.5 * float(self.areas[k] + self.areas[k + 1])) / (2 * HALF_OF_BULGE)
+        bulge = (mean / self.lattice.area_mm2 - 0.5 * float(self.areas[k] + self.areas[k + 1])) / (2 * HALF_OF_BULGE)
         return -2 * bulge / (gap * gap)
 
 
@@ -340,11 +348,13 @@ def _cap(planes: _Planes, end: int, other: int, up: int, step: float, usual: flo
     area = planes.areas
     flat = [(z0, z0 + 0.5 * step, planes.maps[end])]
     at = [end - up * n for n in range(min(abs(end - other) + 1, 2 + 2))]
-    law = width_law(area[at], planes.widths[at])
+    tube = planes.tubes.get(min(end, other))
+    law = tube.law if tube else width_law(planes.areas_mm2[at], planes.widths[at])
     # what runs as a parabola: the area, or the squared width of a body that lies
-    steady = area[at] if law is None else law.square(area[at])
+    steady = area[at] if law is None else law.square(planes.areas_mm2[at])
     last = float(steady[0])
-    slope, bend = _outward(steady, -np.abs(planes.z[at] - planes.z[end]))
+    heights = -np.abs(planes.z[at] - planes.z[end])
+    slope, bend = _outward(steady, heights) if tube is None else _of_tube(steady, heights)
     if last <= 0 or abs(slope) * step < CUT_SHARE * last:
         return flat
     reach = _closing(last, slope, bend)
@@ -358,13 +368,19 @@ def _cap(planes: _Planes, end: int, other: int, up: int, step: float, usual: flo
     for a, b in pairwise(edge):
         s = a + (b - a) * (np.arange(QUADRATURE) + 0.5) / QUADRATURE
         section = np.maximum(last + slope * s + 0.5 * bend * s * s, 0)
-        extra.append(float((section if law is None else law.area(section)).mean() - area[end]))
+        areas = section if law is None else law.area(section) / planes.lattice.area_mm2
+        extra.append(float(areas.mean() - area[end]))
     share = planes.maps[end]
     room = {most > 0: _room(share, planes, end, most) for most in (max(0.0, *extra), min(0.0, *extra)) if most != 0}
     return [
         (z0 + a, z0 + b, room[more > 0].resized(abs(more)) if more != 0 else share)
         for (a, b), more in zip(pairwise(edge.tolist()), extra, strict=True)
     ]
+
+
+def _of_tube(square: Array, s: Array) -> tuple[float, float]:
+    """Slope and curvature beyond the end of the squared width of a round tube, known at two heights, 0 and below."""
+    return float((square[0] - square[1]) / (s[0] - s[1]) + 0.5 * ROUND_BEND * (s[0] - s[1])), ROUND_BEND
 
 
 def _outward(a: Array, s: Array) -> tuple[float, float]:

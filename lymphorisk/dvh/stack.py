@@ -29,6 +29,8 @@ from lymphorisk.units import MM3_PER_CM3
 
 #: A coordinate of a patient beyond this is a broken file (a couch is two metres long). [mm]
 MAX_COORDINATE = 1e5
+#: So is a structure wider than two patients. [mm]
+MAX_EXTENT = 4e3
 #: A step wider than this many usual spacings has planes missing in it.
 MISSING_STEP = 1.5
 #: Only a regular spacing has planes missing: most steps are the usual one; otherwise the spacing is simply uneven.
@@ -212,10 +214,16 @@ def _sort(structure: Structure) -> Sorted:
     points = np.concatenate(kept)
     if not (np.abs(points) < MAX_COORDINATE).all():
         return _unusable("a contour coordinate is not finite or lies kilometres away", where)
+    wide = float(np.ptp(points, axis=0).max())
+    if wide > MAX_EXTENT:
+        return _unusable(f"its contours are {wide:.0f} mm apart: another unit, or damaged", where)
     flat = flattened(points, starts, lengths)
     if flat.reason:
         return _unusable(flat.reason, where)
     found: list[Finding] = []
+    short = [c for c in structure.contours_mm if 0 < len(c) < FEWEST_POINTS]
+    if short:
+        found.append(_nothing_enclosed(len(short), float(short[0][0, 2]), where))
     if flat.tilt > 0 or flat.off_mm > REMARKED_OFF_MM:
         said = f"tilted by {flat.tilt:.2f} degrees" if flat.tilt > 0 else f"up to {flat.off_mm:.2f} mm off their plane"
         found.append(finding(NO_PLANE, f"contours {said} are laid flat", where))
@@ -263,8 +271,7 @@ def _in_planes(contours: Sequence[Array], heights: Array, where: str, found: lis
     keep = np.flatnonzero(enclosing(outlines))
     if len(keep) < len(contours):
         nothing = heights[np.setdiff1d(np.arange(len(contours)), keep)]
-        what = f"{len(nothing)} contours enclose nothing, the first at z = {nothing[0]:g} mm"
-        found.append(finding(NOTHING_ENCLOSED, what, where, "check the contours of these slices"))
+        found.append(_nothing_enclosed(len(nothing), float(nothing[0]), where))
     order = keep[np.argsort(heights[keep], kind="stable")]
     if not len(order):
         return outlines, heights[order], order
@@ -279,6 +286,11 @@ def _in_planes(contours: Sequence[Array], heights: Array, where: str, found: lis
         what = f"bodies up to {moved:.2f} mm apart along z are taken to be of one slice"
         found.append(finding(OFF_HEIGHT, what, where))
     return outlines, heights[order], joined
+
+
+def _nothing_enclosed(count: int, z_mm: float, where: str) -> Finding:
+    what = f"{count} contours enclose nothing, the first at z = {z_mm:g} mm"
+    return finding(NOTHING_ENCLOSED, what, where, "check the contours of these slices")
 
 
 def _counted_once(of: Outlines, heights: Array, plane: Index, xor: bool, where: str, found: list[Finding]) -> Drawn:
@@ -432,8 +444,8 @@ class Slabs:
 
     def apart(self, volume_cm3: float) -> float:
         """How far a volume is from the sum, its ends left aside, as a share of the sum."""
-        beyond = abs(volume_cm3 - self.volume_cm3) - self.ends_cm3
-        return max(beyond, 0.0) / max(self.volume_cm3, np.finfo(float).tiny)
+        beyond = max(abs(volume_cm3 - self.volume_cm3) - self.ends_cm3, 0.0)
+        return beyond / self.volume_cm3 if self.volume_cm3 > 0 else np.inf if beyond > 0 else 0.0
 
 
 def slabs_of(stack: Stack, end_caps: str, spacing_mm: float) -> Slabs:
