@@ -9,6 +9,7 @@ step error is of second order and is measured by a run with half the steps, whic
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,8 +112,10 @@ def histogram(c: Chain, untouched: float, bin_gy: float, steps: int, transits: T
         return Histogram(offset, bin_gy, read_only(np.ones(1)), 1.0, 0.0, 0.0, 0.0)
     lit = int(np.count_nonzero(c.dose_gy.sum(axis=0) > offset))
     counts = _steps_per_beam(c, round(steps * min(max(FEW_LANES / lit, 1.0), FINER)))
-    fine, lost = _run(c, bin_gy, [step_units(int(n)) for n in counts], transits)
-    coarse, _ = _run(c, bin_gy, [2 * step_units(int(n) // 2) for n in counts], transits)
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        half = beside.submit(_run, c, bin_gy, [2 * step_units(int(n) // 2) for n in counts], transits)
+        fine, lost = _run(c, bin_gy, [step_units(int(n)) for n in counts], transits)
+        coarse, _ = half.result()
     mean = (mean_gy(c) - offset) / bin_gy
     fine, coarse = _centred(fine, mean), _centred(coarse, mean)
     size = max(len(fine), len(coarse))
@@ -251,7 +254,7 @@ class _Blood:
     def fold_tail(self) -> None:
         """Fold what lies beyond `TAIL_MASS` onto the last point kept."""
         for rows in (self.lane, self.whole):
-            rows[rows < FAINT * SCALE] = 0.0
+            rows *= rows >= FAINT * SCALE
         tail = np.cumsum(self.density()[::-1])
         keep = max(self.high - int(np.searchsorted(tail, TAIL_MASS)), 1)
         if keep < self.high:
