@@ -51,11 +51,13 @@ class Outline:
         for array in (self.z_mm, self.middle_mm, self.half_mm):
             read_only(array)
 
-    def at(self, z_mm: Real) -> tuple[Real, Real]:
-        """Middles and half sizes at heights, each of shape (m, 2); the end sections hold beyond the ends. [mm]"""
-        middle = np.stack([np.interp(z_mm, self.z_mm, self.middle_mm[:, k]) for k in range(2)], axis=-1)
-        half = np.stack([np.interp(z_mm, self.z_mm, self.half_mm[:, k]) for k in range(2)], axis=-1)
-        return middle, half
+    def middle_at(self, z_mm: Real, axis: int) -> Real:
+        """Middles at heights along one axis, shape of `z_mm`; the end sections hold beyond the ends. [mm]"""
+        return np.asarray(np.interp(z_mm, self.z_mm, self.middle_mm[:, axis]))
+
+    def half_at(self, z_mm: Real, axis: int) -> Real:
+        """Half sizes at heights along one axis, shape of `z_mm`; the end sections hold beyond the ends. [mm]"""
+        return np.asarray(np.interp(z_mm, self.z_mm, self.half_mm[:, axis]))
 
 
 def outline_of(contours_mm: Iterable[Real]) -> Outline | None:

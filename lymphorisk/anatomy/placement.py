@@ -259,7 +259,7 @@ def _girth(reference: Reference, prior: Prior, outline: Outline | None, along: F
     if outline is None:
         return Outline(z.copy(), np.zeros((len(z), 2)), np.ones((len(z), 2)))
     height = _height(reference, prior, "", z, along, height_mm)
-    _, own = outline.at(height)
+    own = np.stack([outline.half_at(height, axis) for axis in (0, 1)], axis=-1)
     ratio = np.clip(own / reference.outline.half_mm, *GIRTHS)
     inside = (height >= outline.z_mm[0]) & (height <= outline.z_mm[-1])
     if not inside.any():
@@ -283,13 +283,11 @@ def _base_in_plane(
 ) -> Real:
     """Where the outline alone puts points, shape (placements, n): about its middle, spread by its girth. [mm]"""
     z = points_mm[:, 2]
-    middle_ref, _ = reference.outline.at(z)
-    _, ratio = girth.at(z)
-    away = (points_mm[:, axis] - middle_ref[:, axis]) * ratio[:, axis] ** prior.inner_girth
+    middle = reference.outline.middle_at(z, axis)
+    away = (points_mm[:, axis] - middle) * girth.half_at(z, axis) ** prior.inner_girth
     if outline is None:
-        return np.broadcast_to(away + middle_ref[:, axis], height.shape)
-    middle, _ = outline.at(height)
-    return np.asarray(middle[..., axis] + away)
+        return np.broadcast_to(away + middle, height.shape)
+    return outline.middle_at(height, axis) + away
 
 
 def _move_in_plane(
@@ -297,8 +295,8 @@ def _move_in_plane(
 ) -> Real:
     """How states move points of an organ across or front to back, shape (states, m). [mm]"""
     z = points_mm[:, 2]
-    middle, _ = reference.outline.at(z)
-    move = state[:, :1] + state[:, 1:2] * (points_mm[:, axis] - middle[:, axis]) + basis.bend(state, z)
+    away = points_mm[:, axis] - reference.outline.middle_at(z, axis)
+    move = state[:, :1] + state[:, 1:2] * away + basis.bend(state, z)
     if organ in basis.organs:
         move = move + state[:, basis.place(organ), None]
         if axis == DEEP:
