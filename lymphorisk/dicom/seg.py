@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -216,7 +216,7 @@ def _shares(frames: _Frames, kind: str, known: set[int]) -> Iterator[tuple[int, 
             raise frames.root.error(f"two frames of segment {number} lie at one height", HINT)
         planes = [read(n) for n in sorted(of, key=lambda n: int(frames.plane[n]))]
         if (found := frames.raster(np.stack(planes), frames.z[at]).cropped()) is not None:
-            yield number, found
+            yield number, replace(found, values=found.values.copy())  # the empty part is let go
 
 
 def _reader(frames: _Frames, kind: str) -> _Bits | _Values:

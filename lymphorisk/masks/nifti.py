@@ -21,6 +21,10 @@ from lymphorisk.plan.frame import ORTHONORMAL_TOLERANCE
 from lymphorisk.plan.raster import Raster
 
 ENDINGS = (".nii", ".nii.gz")
+#: First bytes of compressed files, and of NIfTI-2 by the size of its header in either byte order.
+GZIP, NIFTI_2 = b"\x1f\x8b", (b"\x1c\x02\x00\x00", b"\x00\x00\x02\x1c")
+#: A file may unfold to this. [bytes]
+MOST_BYTES = 4 << 30
 #: From RAS to LPS.
 TO_LPS = np.diag([-1.0, -1.0, 1.0])
 #: Lengths of a unit. [mm]
@@ -65,8 +69,8 @@ def stem(path: Path) -> str:
     return next(name[: -len(e)] for e in sorted(ENDINGS, key=len, reverse=True) if name.lower().endswith(e))
 
 
-def read_nifti(path: Path) -> NiftiImage:
-    """Labels of a NIfTI file.
+def read_nifti(raw: bytes) -> NiftiImage:
+    """Labels of a NIfTI file, by its bytes.
 
     Raises
     ------
@@ -78,16 +82,29 @@ def read_nifti(path: Path) -> NiftiImage:
     """
     nib = _nibabel()
     try:
-        image = nib.load(path)
+        unpacked = _unpacked(raw)
+        kind = nib.Nifti2Image if unpacked[:4] in NIFTI_2 else nib.Nifti1Image
+        image = kind.from_bytes(unpacked)
         values = np.asanyarray(image.dataobj)
-    except (nib.filebasedimages.ImageFileError, nib.spatialimages.HeaderDataError) as error:
-        raise InputError("it is not a NIfTI file, or a broken one", "write it again") from error
-    except (OSError, EOFError, ValueError, zlib.error, OverflowError) as error:
-        raise InputError("its voxels cannot be read: truncated, or a broken file", "write it again") from error
-    if not isinstance(image, nib.Nifti1Image):
-        raise InputError("it is not a NIfTI file", "give .nii or .nii.gz")
+    except (nib.filebasedimages.ImageFileError, nib.wrapstruct.WrapStructError) as error:
+        raise InputError("it is not a NIfTI file, or a broken one", "give .nii or .nii.gz") from error
+    except (OSError, EOFError, ValueError, zlib.error, OverflowError, nib.spatialimages.HeaderDataError) as error:
+        raise InputError("it cannot be read: truncated, or a broken file", "write it again") from error
     affine, doubt = _affine(image)
     return NiftiImage(_raster(_labels(values), affine), _names(image), doubt)
+
+
+def _unpacked(raw: bytes) -> bytes:
+    """The file as it is without compression."""
+    if raw[:2] != GZIP:
+        return raw
+    stream = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    out = stream.decompress(raw, MOST_BYTES)
+    if stream.unconsumed_tail:
+        raise InputError("it unfolds to far more than labels need", "write it as whole numbers of 8 or 16 bits")
+    if not stream.eof:
+        raise EOFError
+    return out
 
 
 def _nibabel() -> Any:

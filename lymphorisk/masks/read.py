@@ -161,9 +161,11 @@ def masks_of(raster: Raster, names: Mapping[int, str]) -> list[Mask]:
     from scipy import ndimage
 
     straight = upright(raster)
-    base = raster if straight is None else straight
-    ends = NO_ENDS if straight is None else (float(base.z_mm[0]), float(base.z_mm[-1]))
-    out = []
+    ends = NO_ENDS if straight is None else (float(straight.z_mm[0]), float(straight.z_mm[-1]))
+    base = (straight or raster).cropped()
+    out: list[Mask] = []
+    if base is None:
+        return out
     for number, part in enumerate(ndimage.find_objects(base.values), start=1):
         if part is not None:
             box = base.box(part)
@@ -213,8 +215,9 @@ class _File:
 def _read_file(path: Path) -> tuple[Path, str, _File | InputError]:
     digest = ""
     try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        image: NiftiImage = read_nifti(path)
+        raw = path.read_bytes()
+        digest = hashlib.sha256(raw).hexdigest()
+        image: NiftiImage = read_nifti(raw)
         return path, digest, _File(tuple(masks_of(image.raster, image.names)), image.names, image.doubt)
     except OSError as error:
         return path, digest, InputError(f"cannot be read: {error.strerror}", "check the permissions")

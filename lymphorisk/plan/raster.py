@@ -59,16 +59,16 @@ class Raster:
         return replace(self, values=self.values[part], z_mm=z, y_mm=y, x_mm=x)
 
     def cropped(self) -> Raster | None:
-        """The box of what is not zero; None when all is."""
+        """The box of what is above zero; None when nothing is. No value is below."""
+        # the largest of each line: many times faster than to compare each voxel
+        flat = self.values.max(axis=0)
         part = []
-        for axis in range(3):
-            others = tuple(n for n in range(3) if n != axis)
-            held = np.flatnonzero(np.logical_or.reduce(self.values != 0, axis=others))
+        for line in (self.values.max(axis=(1, 2)), flat.max(axis=1), flat.max(axis=0)):
+            held = np.flatnonzero(line)
             if not len(held):
                 return None
             part.append(slice(int(held[0]), int(held[-1]) + 1))
-        box = self.box(tuple(part))
-        return replace(box, values=box.values.copy())
+        return self.box(tuple(part))
 
     def corners(self) -> Array:
         """Patient coordinates of the outermost borders, shape (8, 3). [mm]"""
