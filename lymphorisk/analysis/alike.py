@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lymphorisk import parameters
-from lymphorisk.analysis.doses import BONE_CT
+from lymphorisk.analysis.placed import BONE_CT
 from lymphorisk.analysis.prepared import Prepared
 from lymphorisk.analysis.result import Analysis, OrganDose
 from lymphorisk.findings import Finding, finding, rule

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import cached_property
@@ -12,20 +12,27 @@ import numpy as np
 from lymphorisk.absent import Absent
 from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.source import Source
+from lymphorisk.anatomy.seen import Seen, bone, seen
 from lymphorisk.dvh import DVH, DoseDistribution, Region, summed, uniform
-from lymphorisk.dvh.bone import bone_dvh
 from lymphorisk.dvh.engine import BIN_GY, RegionCurve, noticed, region_curves
 from lymphorisk.dvh.regions import Difference, Intersection, Union, structures_of
 from lymphorisk.errors import MissingOrganError, UndecidableError
-from lymphorisk.findings import Finding
+from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.frozen import FrozenDict
-from lymphorisk.organs import Matching, match, organ_name
-from lymphorisk.organs.segments import with_segments
-from lymphorisk.plan import DoseGrid, Structure
+from lymphorisk.organs import Matching, load, match, organ_name
+from lymphorisk.organs.segments import Segment, with_segments
+from lymphorisk.plan import DoseGrid, Mask, Structure
 from lymphorisk.plan.dose_sum import sum_doses
 from lymphorisk.scenario import EVERYWHERE
 
 Curve = DVH | Absent
+
+BY_CT = rule(
+    "LR108",
+    "warning",
+    "organ by CT number",
+    "Body or lungs are neither contoured nor segmented: the planning CT shows them, couch and clothing left out.",
+)
 
 #: Signs that join names into one structure.
 JOINS: dict[str, Callable[[str, Region, Region], Region]] = {
@@ -53,15 +60,35 @@ class Curves:
         self._mapped = options.organs
         self.undrawn = frozenset(options.undrawn)
         self._known: dict[tuple[int, str, Region], RegionCurve] = {}
-        self._bone: dict[tuple[int, float], Curve] = {}
+        self._bones: dict[float, Mask | None] = {}
+        self._shown: list[Seen | None] = []
 
     @cached_property
     def matching(self) -> Matching:
         """Which structure is which organ."""
-        found = with_segments(match(self.source.plan.structures, self._mapped), self.source.segments)
+        drawn = match(self.source.plan.structures, self._mapped)
+        by_ct = self._by_ct({*drawn.organs, *(s.organ for s in self.source.segments)})
+        found = with_segments(drawn, (*self.source.segments, *by_ct))
+        said = [finding(BY_CT, f"{s.organ}: {s.how}", s.organ, f"contour {s.organ}") for s in by_ct]
+        found = replace(found, findings=(*found.findings, *said))
         if not self.undrawn:
             return found
         return replace(found, organs=FrozenDict({n: m for n, m in found.organs.items() if n not in self.undrawn}))
+
+    def _by_ct(self, known: Collection[str]) -> tuple[Segment, ...]:
+        """Body and lungs as the CT shows them, where neither contours nor segmentations hold them."""
+        lungs = any(name in known for name, organ in load().items() if organ.pool == "lung")
+        if self.source.ct is None or ("Body" in known and lungs):
+            return ()
+        if not self._shown:
+            self._shown.append(seen(self.source.ct))
+        (shown,) = self._shown
+        masks = [] if shown is None else [("Body", shown.body), ("Lungs", None if lungs else shown.lungs)]
+        return tuple(
+            Segment(mask.name, mask, organ, f"by CT numbers, {mask.volume_cm3:.0f} cm3")
+            for organ, mask in masks
+            if mask is not None and organ not in known
+        )
 
     def without(self, names: Iterable[str]) -> Curves:
         """The same curves with more organs taken as not drawn; what is computed is kept."""
@@ -133,15 +160,14 @@ class Curves:
             self._known.update(zip(new, made, strict=True))
         return [self._known[key] for key in keys]
 
-    def bone(self, threshold_hu: float, body: Structure | None) -> tuple[Curve, ...]:
-        """By phase, the curve of the CT voxels at or above a CT number within the body; empty without a CT."""
-        ct = self.source.ct
-        if ct is None:
-            return ()
-        for dose in self.phase_doses:
-            if (id(dose), threshold_hu) not in self._bone:
-                self._bone[id(dose), threshold_hu] = bone_dvh(ct, dose, threshold_hu=threshold_hu, body=body)
-        return tuple(self._bone[id(dose), threshold_hu] for dose in self.phase_doses)
+    def bone(self, threshold_hu: float) -> Mask | None:
+        """The CT voxels at or above a CT number within the body; None without a CT or without any."""
+        if self.source.ct is None:
+            return None
+        if threshold_hu not in self._bones:
+            body = self.matching.organs.get("Body")
+            self._bones[threshold_hu] = bone(self.source.ct, threshold_hu, None if body is None else body.region)
+        return self._bones[threshold_hu]
 
     @cached_property
     def given(self) -> Mapping[str, tuple[DoseDistribution, ...]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from lymphorisk.absent import Absent
 from lymphorisk.analysis.curves import Curve, Curves
 from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.placed import (
+    BONE_CT,
     TRUNK,
     Bodies,
     Makeup,
@@ -18,6 +19,7 @@ from lymphorisk.analysis.placed import (
     bodies_of,
     compartment_mix,
     made_of,
+    marrow_in,
     mean_of,
     sd_ln,
     typical_of,
@@ -32,7 +34,7 @@ from lymphorisk.dvh.regions import Region
 from lymphorisk.errors import MissingOrganError
 from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.organs import Covered, blood_cover, check_volume, load, pool_cover
-from lymphorisk.plan import Patient, Phase, Structure
+from lymphorisk.plan import Mask, Patient, Phase
 from lymphorisk.units import ML_PER_L
 
 SURROGATE = rule(
@@ -90,7 +92,8 @@ BONE_BY_CT = rule(
     "LR117",
     "warning",
     "marrow by CT number",
-    "No marrow or bone is contoured: voxels above a CT number inside the body stand in for the marrow of the scan.",
+    "No marrow or bone is contoured: voxels above a CT number inside the body stand in for the marrow of the scan, by "
+    "the share of it that lies at each level.",
 )
 NOT_LISTED = rule(
     "LR116",
@@ -105,8 +108,6 @@ PARTS_ONLY = rule(
     "Only parts of the organ are contoured; the rest of it is placed, or has the body's diluted dose.",
 )
 
-#: Name of the bone found on the CT.
-BONE_CT = "Bone_CT"
 #: The organ that names each lymphocyte pool in the result.
 POOL_ORGAN = {
     "spleen": "Spleen",
@@ -260,10 +261,11 @@ def organ_doses(
         found = _given(source, curves)
     else:
         found = _contoured(source, curves, body)
-        _bone_by_ct(source, curves, found, body)
+    bone = _bone_by_ct(curves, found, body)
     bodies = _bodies(source, found, options, patient or source.patient)
+    bone_share = 0.0 if bone is None else _marrow_of(bone, source, curves, found, body, bodies)
     whole = _body(source, found, body, bodies)
-    return _completed(source, found, whole, bodies, options, network, body)
+    return _completed(source, found, whole, bodies, options, network, body, bone_share)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -272,9 +274,8 @@ class _Found:
     targets: tuple[OrganDose, ...]
     unmatched: tuple[str, ...]
     findings: list[Finding]
-    regions: Mapping[str, Region]
+    regions: dict[str, Region]
     undecidable: frozenset[str] = frozenset()
-    bone_share: list[float] = field(default_factory=list)
 
 
 def _one_rbe(phases: tuple[Phase, ...]) -> float | None:
@@ -396,34 +397,47 @@ def _organ(
     )
 
 
-def _bone_by_ct(source: Source, curves: Curves, found: _Found, body: BodyNumbers) -> None:
-    """Bone by CT number, where no marrow is contoured and the export has the CT."""
+def _bone_by_ct(curves: Curves, found: _Found, body: BodyNumbers) -> Mask | None:
+    """Bone by CT number among the regions, where no marrow is contoured and the export has the CT."""
     if BONE_CT in curves.undrawn or pool_cover(set(found.organs)).get("marrow"):
-        return
-    region = found.regions.get("Body")
-    by_phase = curves.bone(body.bone_threshold_hu, region if isinstance(region, Structure) else None)
-    parts = [dvh for dvh in by_phase if isinstance(dvh, DVH)]
-    if not parts or len(parts) < len(by_phase):
-        return
-    share = min(parts[0].total_cm3 / ML_PER_L / body.bone_volume_l, 1.0)
+        return None
+    mask = curves.bone(body.bone_threshold_hu)
+    if mask is not None:
+        found.regions[BONE_CT] = mask
+    return mask
+
+
+def _marrow_of(
+    bone: Mask, source: Source, curves: Curves, found: _Found, body: BodyNumbers, bodies: Bodies | None
+) -> float:
+    """The dose of the marrow in the bone on the CT; the share of the marrow it stands for where it is whole.
+
+    Placed bodies say how much of the marrow lies at each level of the scan, and beyond it; without them the volume of
+    the bone says how much there is.
+    """
     phases = source.plan.phases
+    region = bone if bodies is None else marrow_in(bone, bodies)
+    parts = [curve for (curve,) in curves.of_phases([region]) if isinstance(curve, DVH)]
+    if len(parts) < len(phases):
+        return 0.0
+    share = min(bone.volume_cm3 / ML_PER_L / body.bone_volume_l, 1.0) if bodies is None else 1.0
     whole = [_whole(dvh) for dvh in parts]
-    course = summed(whole)
-    volume = parts[0].total_cm3
-    how = f"CT numbers from {body.bone_threshold_hu:g} HU, {volume:.0f} cm3: {100 * share:.0f} % of the marrow"
+    total = summed(whole)
+    stands = f"{100 * share:.0f} % of the marrow" if bodies is None else "the marrow of the scan, level by level"
+    how = f"CT numbers from {body.bone_threshold_hu:g} HU, {bone.volume_cm3:.0f} cm3: {stands}"
     found.organs[BONE_CT] = OrganDose(
         BONE_CT,
         "derived",
         (),
         how,
-        course,
-        _physical(course, whole, phases),
+        total,
+        _physical(total, whole, phases),
         tuple(_per_fraction(d, p) for d, p in zip(whole, phases, strict=True)),
-        volume_cm3=volume,
+        volume_cm3=bone.volume_cm3,
         coverage=parts[0].coverage,
     )
-    found.bone_share.append(share)
     found.findings.append(finding(BONE_BY_CT, how, "CT"))
+    return share
 
 
 def _whole(dvh: DVH) -> DoseDistribution:
@@ -480,6 +494,7 @@ def _completed(
     options: Options,
     network: str,
     body: BodyNumbers,
+    bone_share: float,
 ) -> Doses:
     organs = dict(found.organs)
     usable = {name for name in organs if name not in found.undecidable}
@@ -488,8 +503,8 @@ def _completed(
     makeup: dict[str, tuple[Makeup, ...]] = {"elsewhere": (Makeup((), whole),)}
     undrawn = set()
     cover = dict(pool_cover(usable))
-    if found.bone_share:
-        cover["marrow"] = (Covered(BONE_CT, found.bone_share[0], stand_in=True),)
+    if bone_share:
+        cover["marrow"] = (Covered(BONE_CT, bone_share, stand_in=True),)
     for pool, name in POOL_ORGAN.items():
         covered = cover.get(pool, ())
         share = sum(c.share for c in covered)

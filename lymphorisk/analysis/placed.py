@@ -72,6 +72,12 @@ COMPARTMENTS: Mapping[str, str | Mapping[str, float]] = {
     "superior_vena_cava": "V_Venacava_S",
     "inferior_vena_cava": "V_Venacava_I",
 }
+#: Name of the bone found on the CT: wherever the scan shows bone it is all the marrow's.
+BONE_CT = "Bone_CT"
+#: Levels by which the dose of bone on the CT is weighted with the marrow that lies there. [mm]
+LEVEL_MM = 20.0
+#: A level with less bone than this share of the usual one is weighted as if it had as much: few voxels say little.
+LEAST_BONE = 0.05
 #: Shares smaller than this are rounding.
 LEAST = 1e-6
 #: Doses kept of a pool in one body: many bodies, so fewer than of the mean.
@@ -121,7 +127,7 @@ class Bodies:
         if mix is None or organ not in self.drawn:
             return None
         if organ not in self._parts:
-            fills = not load()[organ].stands_for
+            fills = organ != BONE_CT and not load()[organ].stands_for
             self._parts[organ] = part_of(self.dosed, mix, self.drawn[organ], self.rules, fills=fills)
         return self._parts[organ]
 
@@ -229,6 +235,8 @@ def _mix(organ: str, known: Mapping[str, object]) -> Mapping[str, float]:
         return {organ: 1.0}
     if organ in MIXES:
         return MIXES[organ]
+    if organ == BONE_CT:
+        return _mix("BoneMarrow", known)
     if organ not in table:
         return {}
     if organ == TRUNK:
@@ -280,6 +288,26 @@ def _lanes(distribution: DoseDistribution, bins: int) -> NDArray[np.float64]:
 def sd_ln(means_gy: Sequence[float] | NDArray[np.float64]) -> float:
     """sd of the logarithm of an organ's mean dose between bodies. [Gy]"""
     return float(np.log(np.maximum(np.asarray(means_gy), np.finfo(float).tiny)).std())
+
+
+def marrow_in(bone: Mask, bodies: Bodies) -> Mask:
+    """Bone on the CT, each level covered by the share of marrow that the placed bodies have there.
+
+    Bone is not alike in marrow: vertebrae hold much, the shafts of limbs none. The mask's dose distribution is that of
+    the marrow; its volume means nothing.
+    """
+    mix = bodies.mix(BONE_CT)
+    assert mix is not None
+    z, (thick, high, wide) = bone.centres_mm()[0], bone.widths_mm()
+    level = ((z - bone.z_mm[0]) // LEVEL_MM).astype(np.intp)
+    volume = np.bincount(level, (bone.share_zyx.sum(axis=1) @ wide) * float(high.mean()) * thick)
+    low = bone.z_mm[0] + LEVEL_MM * np.arange(len(volume))
+    marrow = np.array([1.0 - bodies.dosed.beyond(mix, a, a + LEVEL_MM).mean() for a in low])
+    weight = marrow / np.maximum(volume, LEAST_BONE * np.median(volume[volume > 0.0]))
+    if not weight.max() > 0.0:
+        return bone
+    share = bone.share_zyx * (weight / weight.max())[level, None, None].astype(np.float32)
+    return replace(bone, share_zyx=share)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
