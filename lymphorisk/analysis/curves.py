@@ -28,7 +28,7 @@ from lymphorisk.scenario import EVERYWHERE
 Curve = DVH | Absent
 
 BY_CT = rule(
-    "LR108",
+    "LR163",
     "warning",
     "organ by CT number",
     "Body or lungs are neither contoured nor segmented: the planning CT shows them, couch and clothing left out.",

@@ -68,7 +68,7 @@ def test_the_outline_comes_from_the_ct_where_nobody_drew_it(exports: Callable[..
     assert body.volume_cm3 == pytest.approx(drawn.organs["Body"].volume_cm3, rel=0.03)
     assert body.course.mean_gy == pytest.approx(drawn.organs["Body"].course.mean_gy, rel=0.03)
     codes = {f.code for f in found.findings}
-    assert "LR108" in codes
+    assert "LR163" in codes
     assert "LR113" not in codes
     assert drawn.organs["Body"].source == "roi"
 
