@@ -26,7 +26,8 @@ def update(
 ) -> None:
     """The forecast given measured counts, from the JSON of `lymphorisk analyze --json`.
 
-    DAY counts from the first fraction. Counts that contradict the model are refused with exit code 4.
+    DAY counts from the first fraction. A count from before it, after the forecast's end, or that all others deny is
+    named and left out; counts that contradict the model together leave with exit code 4.
     """
     outputs = outputs_of(given, result)
     outputs.expect(report, "page")

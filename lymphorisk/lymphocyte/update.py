@@ -8,8 +8,9 @@ with sigma the log-normal error of a single count, drawn within its range. A cou
 "below what the analyser resolves". How many draws are left to speak is the smaller of two numbers:
 the effective sample size (sum w)^2 / sum w^2, and the number of draws that show the counts at all,
 sum exp(-(chi2 - k)+ / 2) for k counts (weights alone cannot see that every draw is far off). When
-they are too few the draws are multiplied, and when even then too few remain, the counts contradict
-the model and no forecast is given.
+they are too few the draws are multiplied. When even then too few remain, the counts contradict the model:
+one that all others, two at least, deny is left out and named, else no forecast is given. Counts from before
+the first fraction or after the forecast's end say nothing here and are left out too, each with what would use it.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.errors import ScenarioError, UndecidableError
+from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.lymphocyte.attribution import dimensions_met
 from lymphorisk.lymphocyte.course import Course
 from lymphorisk.lymphocyte.ensemble import (
@@ -36,6 +38,17 @@ from lymphorisk.lymphocyte.population import Population, draw
 from lymphorisk.lymphocyte.realisation import PATIENT_DIMENSIONS
 from lymphorisk.lymphocyte.summary import band, summarise
 
+LEFT_OUT = rule(
+    "LR306",
+    "warning",
+    "Count not used",
+    "A measured count is from before the first fraction or after the forecast's end, stands twice, or contradicts all "
+    "others; the update rests on the rest.",
+)
+
+Counts = tuple[tuple[float, float], ...]
+#: With fewer counts nobody can say which of them is wrong.
+DECIDE_MIN = 3
 #: Draws an update starts with: reweighting spends draws, so there are eight times as many as in a forecast.
 UPDATE_DRAWS = 4096
 #: Most draws an update goes to, a few seconds of work.
@@ -61,7 +74,7 @@ class Update:
     Attributes
     ----------
     counts : tuple of (float, float)
-        Day [d] and count [10^9/L], in order.
+        Day [d] and count [10^9/L] of those used, in order.
     prior, posterior : AlcForecast
         On the same draws; only the weights differ.
     effective_draws : float
@@ -71,14 +84,17 @@ class Update:
         can feel: a drug that is not given says nothing.
     chemo : str
         The concurrent drug, ``none`` without.
+    findings : tuple of Finding
+        Counts that were not used.
     """
 
-    counts: tuple[tuple[float, float], ...]
+    counts: Counts
     prior: AlcForecast
     posterior: AlcForecast
     effective_draws: float
     learned: dict[str, float]
     chemo: str = "none"
+    findings: tuple[Finding, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers for the JSON result."""
@@ -88,6 +104,7 @@ class Update:
             "posterior": self.posterior.to_dict(),
             "effective_draws": self.effective_draws,
             "learned": dict(self.learned),
+            "findings": [f.to_dict() for f in self.findings],
         }
 
 
@@ -117,10 +134,12 @@ def update(
 
     Raises
     ------
+    ScenarioError
+        No count that can be used.
     UndecidableError
-        The counts contradict the model: hardly any drawn patient shows them.
+        The counts contradict the model: hardly any drawn patient shows them, and no single one is to blame.
     """
-    measured = _checked(counts, horizon_d)
+    measured, notes = _usable(counts, horizon_d, baseline_alc)
     ask = partial(
         forecast,
         course,
@@ -139,6 +158,10 @@ def update(
         if effective >= ESS_WANTED or draws * DRAWS_FACTOR > UPDATE_DRAWS_MAX:
             break
         draws *= DRAWS_FACTOR
+    if effective < ESS_MIN and (odd := _odd_one(prior, measured, drawn.values["counting.sd_ln"])) is not None:
+        notes.append(_left_out(odd, "contradicts all others and the forecast", "check its day, unit and sample"))
+        measured = tuple(c for c in measured if c != odd)
+        weights, effective = weights_of(prior, measured, drawn.values["counting.sd_ln"])
     if effective < ESS_MIN:
         raise UndecidableError(
             f"the counts contradict the model: of {draws} drawn patients the equivalent of {effective:.0f} show them"
@@ -169,7 +192,19 @@ def update(
         findings=prior.findings,
         ensemble_id=prior.ensemble_id,
     )
-    return Update(measured, prior, posterior, effective, learned, course.chemo)
+    return Update(measured, prior, posterior, effective, learned, course.chemo, tuple(notes))
+
+
+def _odd_one(prior: AlcForecast, measured: Counts, sd_ln: NDArray[np.float64]) -> tuple[float, float] | None:
+    """The one count without which the others speak; None when there is no such one, or several."""
+    if len(measured) < DECIDE_MIN:
+        return None
+    without = [c for c in measured if weights_of(prior, [m for m in measured if m != c], sd_ln)[1] >= ESS_MIN]
+    return without[0] if len(without) == 1 else None
+
+
+def _left_out(count: tuple[float, float], why: str, hint: str) -> Finding:
+    return finding(LEFT_OUT, f"{count[1]:g} on day {count[0]:g} {why}", "measured counts", hint)
 
 
 def weights_of(
@@ -203,18 +238,33 @@ def weights_of(
     return w, min(float(1.0 / np.sum(w**2)), showing)
 
 
-def _checked(counts: Sequence[tuple[float, float]], horizon_d: float) -> tuple[tuple[float, float], ...]:
+def _usable(
+    counts: Sequence[tuple[float, float]], horizon_d: float, baseline_alc: float
+) -> tuple[Counts, list[Finding]]:
+    """The counts that can update a forecast, in order, and what was left out."""
     if not counts:
         raise ScenarioError("an update needs at least one measured count", "give --alc DAY=VALUE")
+    used: list[tuple[float, float]] = []
+    notes: list[Finding] = []
     for day, value in counts:
-        if not 0.0 < day <= horizon_d:
-            raise ScenarioError(
-                f"a count on day {day:g} cannot update a forecast from the first fraction (day 0) to day {horizon_d:g}",
-                "days count from the first fraction; the count before it is the baseline (--alc without a day)",
-            )
-        if not (np.isfinite(value) and value >= 0.0):
+        count = float(day), float(value)
+        if not (np.isfinite(day) and np.isfinite(value) and value >= 0.0):
             raise ScenarioError(f"a count of {value:g} on day {day:g} is not a count")
-    return tuple(sorted((float(day), float(value)) for day, value in counts))
+        if day <= 0.0:
+            why = f"is from before the first fraction: a baseline, and the forecast began at {baseline_alc:.3g}"
+            notes.append(_left_out(count, why, "analyze again with it as --alc; days count from the first fraction"))
+        elif day > horizon_d:
+            why = f"is after the forecast's last day {horizon_d:g}"
+            notes.append(_left_out(count, why, "analyze again with a longer --horizon"))
+        elif count in used:
+            notes.append(_left_out(count, "stands twice: it counts once", "give each sample once"))
+        else:
+            used.append(count)
+    if not used:
+        raise ScenarioError(
+            "no count can update the forecast: " + "; ".join(n.what for n in notes), notes[0].hint if notes else ""
+        )
+    return tuple(sorted(used)), notes
 
 
 def _surprises(prior: AlcForecast, counts: Sequence[tuple[float, float]]) -> str:

@@ -86,6 +86,8 @@ def text(made: Update) -> str:
         "",
         *text_lines(changes(made), ""),
     ]
+    if made.findings:
+        out += ["", "not used:", *(f"  {f.code} {f.what}; {f.hint}" for f in made.findings)]
     if told := says(made):
         out += ["", "what the counts say: this patient", *(f"  {one}" for one in told)]
     return "\n".join(out) + "\n"
@@ -113,10 +115,16 @@ def report(made: Update) -> Document:
         ),
         Section(
             "What the counts say",
-            (*_told(made), counts(made), Paragraph(weighed)),
+            (*_told(made), counts(made), *_left_out(made), Paragraph(weighed)),
         ),
     )
     return explained(Document("Mid-course update of the forecast", (lead,), sections))
+
+
+def _left_out(made: Update) -> tuple[Block, ...]:
+    if not made.findings:
+        return ()
+    return (Paragraph("Not used"), Bullets(tuple(f"{f.code} {f.what}; {f.hint}" for f in made.findings)))
 
 
 def _told(made: Update) -> tuple[Block, ...]:

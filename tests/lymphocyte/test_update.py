@@ -142,4 +142,22 @@ def test_counts_that_are_none_are_refused(counts: list[tuple[float, float]]) -> 
 def test_the_result_is_plain_numbers() -> None:
     d = update(COURSE, BASELINE, PEOPLE, [(7, 0.9)], age_y=60.0).to_dict()
     assert d["counts"] == [{"day": 7.0, "alc": 0.9}]
-    assert set(d) == {"counts", "prior", "posterior", "effective_draws", "learned"}
+    assert set(d) == {"counts", "prior", "posterior", "effective_draws", "learned", "findings"}
+
+
+def test_counts_outside_the_forecast_and_copies_are_named_and_left_out() -> None:
+    plain = update(COURSE, BASELINE, PEOPLE, [(7.0, 0.9)], age_y=60.0)
+    made = update(COURSE, BASELINE, PEOPLE, [(-3.0, 1.6), (7.0, 0.9), (0.0, 1.5), (900.0, 1.0), (7.0, 0.9)], age_y=60.0)
+    assert made.counts == plain.counts
+    assert made.posterior.nadir == plain.posterior.nadir
+    assert [f.code for f in made.findings] == ["LR306"] * 4
+    said = " ".join(f.what for f in made.findings)
+    for part in ("1.6 on day -3 is from before", "1.5 on day 0", "1 on day 900 is after", "0.9 on day 7 stands twice"):
+        assert part in said
+
+
+def test_one_count_that_all_others_deny_is_left_out_and_named() -> None:
+    others = [(7.0, 0.9), (14.0, 0.7), (21.0, 0.55)]
+    made = update(COURSE, BASELINE, PEOPLE, [*others, (28.0, 6.0)], age_y=60.0)
+    assert made.counts == tuple(others)
+    assert [f.what.split(" contradicts")[0] for f in made.findings] == ["6 on day 28"]
