@@ -8,8 +8,10 @@ A finding never carries a patient's name or ID.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
-SEVERITIES = ("info", "warning", "error")
+Severity = Literal["info", "warning", "error"]
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,7 @@ class Rule:
     """
 
     code: str
-    severity: str
+    severity: Severity
     title: str
     meaning: str
     undecides: bool = False
@@ -30,7 +32,7 @@ class Rule:
 RULES: dict[str, Rule] = {}
 
 
-def rule(code: str, severity: str, title: str, meaning: str, *, undecides: bool = False) -> Rule:
+def rule(code: str, severity: Severity, title: str, meaning: str, *, undecides: bool = False) -> Rule:
     """Register a rule. Each code is registered once, by the room that raises it."""
     if severity not in SEVERITIES:
         raise ValueError(f"severity {severity!r} is not one of {SEVERITIES}")
@@ -59,7 +61,7 @@ class Finding:
     """
 
     code: str
-    severity: str
+    severity: Severity
     what: str
     where: str = ""
     hint: str = ""
@@ -69,6 +71,6 @@ class Finding:
         return {name: getattr(self, name) for name in ("code", "severity", "what", "where", "hint")}
 
 
-def finding(of: Rule, what: str, where: str = "", hint: str = "", severity: str | None = None) -> Finding:
+def finding(of: Rule, what: str, where: str = "", hint: str = "", severity: Severity | None = None) -> Finding:
     """A finding of a registered rule."""
     return Finding(of.code, severity or of.severity, what, where, hint)

@@ -19,6 +19,8 @@ from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.parameters import Parameter, load
 from lymphorisk.parameters.network import network_key, network_table
 from lymphorisk.plan import Beam, Patient, Phase, weekdays
+from lymphorisk.plan.treatment import TimeSource
+from lymphorisk.plan.words import is_particle
 from lymphorisk.units import SECONDS_PER_MINUTE
 
 TIME_ASSUMED = rule(
@@ -155,12 +157,12 @@ def timed_beams(
     ), findings
 
 
-def _on_time(beam: Beam, options: Options, numbers: Mapping[str, Parameter]) -> tuple[float, str]:
+def _on_time(beam: Beam, options: Options, numbers: Mapping[str, Parameter]) -> tuple[float, TimeSource]:
     if options.beam_on_s is not None:
         return options.beam_on_s, "user"
     if beam.on_s is not None:
         return beam.on_s, beam.time_source
-    if beam.modality in ("proton", "ion"):
+    if is_particle(beam.modality):
         return numbers["proton_beam_on"].number, "assumed"
     if beam.meterset:
         return beam.meterset / numbers["photon_dose_rate"].number * SECONDS_PER_MINUTE, "assumed"

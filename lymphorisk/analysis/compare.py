@@ -28,7 +28,8 @@ Plan = Analysis | str | Path | Export | Scenario
 
 #: Sources of a dose that is not this plan's own.
 STAND_INS = ("placed", "diluted")
-#: A plan is said to change nothing when a patient's nadir moves by less than this share in the median.
+#: A plan is said to change nothing when a patient's nadir moves by less than this share in the median: assumed, far
+#: below the error of a count.
 NOTHING = 0.01
 
 

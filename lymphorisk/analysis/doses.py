@@ -24,7 +24,7 @@ from lymphorisk.analysis.placed import (
     sd_ln,
     typical_of,
 )
-from lymphorisk.analysis.result import OrganDose
+from lymphorisk.analysis.result import DoseSource, OrganDose
 from lymphorisk.analysis.scale import scale_findings
 from lymphorisk.analysis.segmented import disagreements
 from lymphorisk.analysis.source import Source
@@ -326,7 +326,7 @@ def _contoured(source: Source, curves: Curves, body: BodyNumbers) -> _Found:
     undecidable: set[str] = set()
     for i, (name, m) in enumerate(matching.organs.items()):
         own = [phase[i] for phase in by_phase]
-        kind = "segmented" if m.segmented else "derived" if m.rung == "recipe" else "roi"
+        kind: DoseSource = "segmented" if m.segmented else "derived" if m.rung == "recipe" else "roi"
         organ = _organ(name, m.roi_names, m.how, course[i], physical[i], own, plan.phases, kind)
         if isinstance(organ, Absent):
             if organ.kind == "outside grid":
@@ -371,7 +371,7 @@ def _organ(
     physical: Curve,
     by_phase: Sequence[Curve],
     phases: tuple[Phase, ...],
-    kind: str,
+    kind: DoseSource,
 ) -> OrganDose | Absent:
     """The organ's dose, or why there is none. Of the body, only what is inside counts."""
     if isinstance(course, Absent):
@@ -730,7 +730,7 @@ def _pool_organ(
     elif placed:
         how = f"reference body placed by {', '.join(landmarks)}"
     masked = any(organs[c.organ].source == "segmented" for c in covered)
-    kind = "segmented" if masked else "derived" if covered else "placed" if placed else "diluted"
+    kind: DoseSource = "segmented" if masked else "derived" if covered else "placed" if placed else "diluted"
     own = organs.get(name) if any(c.organ == name for c in covered) else None
     return OrganDose(
         name,

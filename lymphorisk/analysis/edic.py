@@ -11,7 +11,7 @@ from lymphorisk.circulation.edic import EffectiveDose, edic, edic_esophagus, edi
 from lymphorisk.parameters import load
 from lymphorisk.units import ML_PER_L
 
-#: Lungs are whole from this share on: rounding of the parts' shares.
+#: Lungs are whole from this share on: assumed, room for the rounding of the parts' shares.
 WHOLE_LUNGS = 0.99
 
 

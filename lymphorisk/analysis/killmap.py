@@ -20,6 +20,7 @@ from lymphorisk.errors import ScenarioError, UndecidableError
 from lymphorisk.lymphocyte import POOLS
 from lymphorisk.lymphocyte.killmap import Voxels, kill_map, per_cm3
 from lymphorisk.plan import DoseGrid, KnownPatient, Patient
+from lymphorisk.plan.words import is_particle
 from lymphorisk.scenario import Scenario
 from lymphorisk.units import ML_PER_L
 
@@ -138,4 +139,4 @@ def killmap(
         for pool, d in ((p, doses.pools[p][phase]) for p in (*POOL_ORGAN, "elsewhere"))
     )
     drawn = replace(grid, dose_zyx=density.astype(np.float32))
-    return KillMap(drawn, part.label, lost, part.fractions, part.modality in ("proton", "ion"))
+    return KillMap(drawn, part.label, lost, part.fractions, is_particle(part.modality))

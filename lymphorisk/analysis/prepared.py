@@ -89,23 +89,9 @@ def prepare(
     patient: Patient | KnownPatient | None = None,
     options: Options | None = None,
 ) -> Prepared:
-    """Open a source and prepare it for the models.
+    """Open a source and prepare it for the models; takes and raises what `analyze` does.
 
-    Parameters
-    ----------
-    source : path, Export or Scenario
-        A folder or zip a planning system exported, a scenario TOML, or either already read.
-    patient : Patient or KnownPatient, optional
-        What is known of the patient; it wins over what the files say, and where they differ a finding says so.
-    options : Options, optional
-        Choices; the defaults are the documented ones.
-
-    Raises
-    ------
-    InputError
-        A file that cannot be used, with a hint.
-    UndecidableError
-        The data cannot answer the question.
+    Where a `KnownPatient` and the files differ, a finding says so.
     """
     options = options or Options()
     return prepared(open_source(source, options), patient or Patient(), options)

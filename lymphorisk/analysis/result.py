@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from lymphorisk.absent import Absent
 from lymphorisk.plan.treatment import course_modality
@@ -19,9 +19,12 @@ if TYPE_CHECKING:
     from lymphorisk.lymphocyte import AlcForecast, Course
     from lymphorisk.lymphocyte.whatif import Difference
     from lymphorisk.plan import Patient
+    from lymphorisk.plan.treatment import TimeSource
+    from lymphorisk.plan.words import Modality
     from lymphorisk.predict import Agreement, Explanation, Prediction
 
-SOURCES = ("roi", "derived", "segmented", "placed", "diluted", "scenario")
+#: What stands behind the dose of an organ.
+DoseSource = Literal["roi", "derived", "segmented", "placed", "diluted", "scenario"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ class OrganDose:
     """
 
     tg263: str
-    source: str
+    source: DoseSource
     roi_names: tuple[str, ...]
     how: str
     course: DoseDistribution
@@ -83,7 +86,7 @@ class BeamSummary:
     name: str
     on_s: float
     start_s: float
-    time_source: str
+    time_source: TimeSource
     weight: float
 
 
@@ -93,7 +96,7 @@ class PhaseSummary:
 
     label: str
     fractions: int
-    modality: str
+    modality: Modality
     rbe_in_dose: float
     prescription_gy: float | None
     days: tuple[float, ...]

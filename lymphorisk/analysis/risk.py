@@ -23,7 +23,7 @@ from lymphorisk.plan.treatment import course_modality
 if TYPE_CHECKING:
     from lymphorisk.predict import Agreement, Explanation, Prediction, Predictor
 
-#: Probabilities that differ by more than this are called apart.
+#: Probabilities that differ by more than this are called apart: assumed, a matter of wording; no voice moves by it.
 APART = 0.2
 
 

@@ -14,6 +14,7 @@ from lymphorisk.dvh import DoseDistribution
 from lymphorisk.features import FeatureVector, feature_vector
 from lymphorisk.plan import Patient
 from lymphorisk.plan.treatment import particle_share
+from lymphorisk.plan.words import Modality
 from lymphorisk.units import ML_PER_L
 
 #: Survival set of the blood feature in every trained predictor.
@@ -25,7 +26,7 @@ class RowPhase:
     """A phase as a row counts it: its fractions, modality, prescription [Gy], and the blood's kill of one fraction."""
 
     fractions: int
-    modality: str
+    modality: Modality
     prescription_gy: float | None
     killed: float
 

@@ -13,6 +13,7 @@ from lymphorisk.anatomy.placement import Placed
 from lymphorisk.dvh.curve import DoseDistribution
 from lymphorisk.plan.frame import reach, read_only
 from lymphorisk.plan.grid import DoseGrid
+from lymphorisk.plan.words import Modality, is_particle
 
 Real = NDArray[np.float64]
 
@@ -48,7 +49,7 @@ class Field:
     target_gy: float
     low_mm: Real
     high_mm: Real
-    modality: str
+    modality: Modality
     monitor_units: float | None
     numbers: Peripheral
     edge_ln: float = 0.0
@@ -56,7 +57,7 @@ class Field:
 
     def share(self, points_mm: Real) -> Real:
         """Peripheral dose over the target's at points of shape (..., 3), before the edge's factor."""
-        if self.modality not in ("photon", "electron"):
+        if is_particle(self.modality):
             return np.full(points_mm.shape[:-1], self.numbers.proton)
         out = np.maximum(np.maximum(self.low_mm - points_mm, points_mm - self.high_mm), 0.0)
         return photon_share(np.sqrt((out**2).sum(axis=-1)), self.numbers, self.monitor_units)
@@ -66,7 +67,7 @@ def field_of(
     grid: DoseGrid,
     numbers: Peripheral,
     *,
-    modality: str = "photon",
+    modality: Modality = "photon",
     monitor_units: float | None = None,
     fractions: int = 1,
 ) -> Field:
@@ -91,7 +92,7 @@ def field_of(
     if monitor_units is not None and target > 0.0:
         per_cgy = monitor_units / (100 * target / fractions)
     made = Field(target, points.min(axis=0), points.max(axis=0), modality, per_cgy, numbers)
-    if target <= 0.0 or modality not in ("photon", "electron"):
+    if target <= 0.0 or is_particle(modality):
         return made
     edge, expected = _edge(grid, made)
     ln, sd = anchored_ln(edge, expected, numbers)

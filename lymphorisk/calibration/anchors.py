@@ -26,6 +26,7 @@ from lymphorisk.parameters.network import network_table
 from lymphorisk.parameters.store import DATA
 from lymphorisk.phantom import phantom_plan
 from lymphorisk.plan import Phase
+from lymphorisk.plan.words import Modality, modality_of
 
 #: Tumour diameters over the usual one, and bodies, that make the plans of a cohort differ.
 VARIANTS = ((0.8, "M"), (1.0, "M"), (1.25, "M"), (0.8, "F"), (1.0, "F"), (1.25, "F"))
@@ -88,7 +89,7 @@ class Anchor:
     id: str
     group: str
     site: str
-    modality: str
+    modality: Modality
     schedules: tuple[Schedule, ...]
     size: float
     ptv_cm3: float | None
@@ -161,7 +162,7 @@ def anchors() -> tuple[Anchor, ...]:
                 id=row["id"],
                 group=row["group"],
                 site=row["site"],
-                modality=row["modality"],
+                modality=modality_of(row["modality"]),
                 schedules=_schedules(row),
                 size=float(row["size"] or 1.0),
                 ptv_cm3=float(row["ptv_cm3"]) if row["ptv_cm3"] else None,
@@ -272,7 +273,7 @@ def exposure(phase: Phase, organs: Mapping[str, DoseDistribution], sex: str) -> 
 
 @cache
 def site_courses(
-    site: str, modality: str, fractions: int, prescription_gy: float, chemo: str, size: float = 1.0
+    site: str, modality: Modality, fractions: int, prescription_gy: float, chemo: str, size: float = 1.0
 ) -> tuple[Course, ...]:
     """Courses of a site in the bodies and tumour sizes of `VARIANTS`, the sizes times `size`."""
     out = []
@@ -294,7 +295,7 @@ def site_courses(
 
 
 @cache
-def size_for_ptv(site: str, modality: str, ptv_cm3: float) -> float:
+def size_for_ptv(site: str, modality: Modality, ptv_cm3: float) -> float:
     """Tumour diameter over the usual one at which the PTV of the reference body has a volume [cm3]."""
     low, high = SIZES
     for _ in range(HALVINGS):

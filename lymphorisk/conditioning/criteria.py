@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,8 @@ from lymphorisk.errors import ScenarioError
 
 Array = NDArray[np.float64]
 
-STATES = ("MET", "NOT MET", "CANNOT SAY")
+State = Literal["MET", "NOT MET", "CANNOT SAY"]
+STATES: tuple[State, ...] = get_args(State)
 COMPARATORS: Mapping[str, str] = {"at_most": "<=", "at_least": ">="}
 #: Days and counts that agree to this are equal: far below an hour and a cell per microlitre.
 EDGE = 1e-9
@@ -135,7 +137,7 @@ class Judgement:
     """
 
     criterion: Criterion
-    state: str
+    state: State
     probability: float | None
     value: float | None
     low: float | None
@@ -170,7 +172,7 @@ def judge(criterion: Criterion, value: Value, decision: Decision) -> Judgement:
         return Judgement(criterion, "CANNOT SAY", None, None, None, None, value.reason)
     values = np.atleast_1d(np.asarray(value, dtype=float))
     p = float(meets(criterion, values).mean())
-    state = "MET" if p >= decision.met_from else "NOT MET" if p <= decision.not_met_to else "CANNOT SAY"
+    state: State = "MET" if p >= decision.met_from else "NOT MET" if p <= decision.not_met_to else "CANNOT SAY"
     reason = "" if state != "CANNOT SAY" else "the ensemble is divided"
     low, high = (float(q) for q in np.quantile(values, OUTER))
     return Judgement(criterion, state, p, float(np.median(values)), low, high, reason)

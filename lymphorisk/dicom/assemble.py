@@ -27,6 +27,7 @@ from lymphorisk.errors import InputError, LinkError, UnsupportedDoseError
 from lymphorisk.findings import Finding, finding
 from lymphorisk.parameters import load
 from lymphorisk.plan import Beam, DoseGrid, Phase, Structure, TreatmentPlan
+from lymphorisk.plan.words import Modality, is_particle
 
 BeamTimes = Mapping[int, float] | Sequence[float]
 
@@ -302,13 +303,13 @@ def _grid_of(part: DosePart) -> tuple[DoseGrid, list[Finding]]:
     return rtdose.read_grid(part.header.file, part.factor)
 
 
-def _rbe(parts: Sequence[DosePart], modality: str, dose_is: str | None, findings: list[Finding]) -> float:
+def _rbe(parts: Sequence[DosePart], modality: Modality, dose_is: str | None, findings: list[Finding]) -> float:
     """RBE that an EFFECTIVE dose already contains; 1 for a physical dose."""
     if dose_is is not None:
         findings.append(finding(DOSE_AS_SAID, f"the dose is taken as {dose_is}, as said (--dose-is)", "RTDOSE"))
     if dose_is == "physical" or (dose_is is None and all(part.header.dose_type != "EFFECTIVE" for part in parts)):
         return 1.0
-    if dose_is is None and modality in ("photon", "electron"):
+    if dose_is is None and not is_particle(modality):
         raise UnsupportedDoseError(
             f"RTDOSE: the EFFECTIVE dose of {modality}s is no physical dose: EQD2, BED or a weighted one", HINT
         )

@@ -9,6 +9,7 @@ from lymphorisk.dicom import tags
 from lymphorisk.dicom.tree import Item
 from lymphorisk.errors import UnsupportedDoseError
 from lymphorisk.findings import rule
+from lymphorisk.plan.words import Modality, is_particle
 
 DOSE_AS_SAID = rule(
     "LR045",
@@ -58,7 +59,7 @@ def word_in(text: str, *, photons: bool = False) -> str:
     return ""
 
 
-def check_texts(roots: Sequence[Item], modality: str = "") -> None:
+def check_texts(roots: Sequence[Item], modality: Modality | None = None) -> None:
     """Refuse a dose, or a plan, whose own words say that it is not a physical dose.
 
     Raises
@@ -69,5 +70,5 @@ def check_texts(roots: Sequence[Item], modality: str = "") -> None:
     for root in roots:
         for tag, name in (DOSE_TEXTS if root.role == "RTDOSE" else PLAN_TEXTS).items():
             text, _ = root.text(tag)
-            if word := word_in(text, photons=modality in ("photon", "electron")):
+            if word := word_in(text, photons=modality is not None and not is_particle(modality)):
                 raise UnsupportedDoseError(f"{root.role}: {name} says {word!r}: that is not a physical dose", HINT)

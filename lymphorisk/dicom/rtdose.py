@@ -14,7 +14,7 @@ from lymphorisk.dicom.reader import DicomFile
 from lymphorisk.dicom.tree import Item, label
 from lymphorisk.errors import DicomReadError, UnsupportedDoseError, UnsupportedGeometryError
 from lymphorisk.findings import Finding, finding
-from lymphorisk.plan import DoseGrid
+from lymphorisk.plan import DoseGrid, Frame
 
 #: Positions are written in micrometres at best; two planes closer than this are one. [mm]
 POSITION_TOLERANCE = 1e-3
@@ -130,13 +130,13 @@ def check_usable(header: DoseHeader) -> None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Placement:
-    """Where the voxels of a dose lie: local coordinates as in `DoseGrid`, frames in file order."""
+    """Where the voxels of a dose lie, which plane of the file lies at each height, and what was noticed.
 
-    origin_mm: NDArray[np.float64]
-    directions: NDArray[np.float64]
-    x_mm: NDArray[np.float64]
-    y_mm: NDArray[np.float64]
-    frame_z_mm: NDArray[np.float64]
+    `order` holds, for each `frame.z_mm`, the number of its plane in the file.
+    """
+
+    frame: Frame
+    order: NDArray[np.intp]
     findings: tuple[Finding, ...]
 
 
@@ -160,9 +160,11 @@ def read_placement(root: Item) -> Placement:
     origin, directions = _placement(root)
     x, y = _in_plane(root, rows, columns)
     offsets = _offsets(root, _frames(root), origin, directions, found)
-    if np.any(np.diff(np.sort(offsets)) < POSITION_TOLERANCE):
+    order = np.argsort(offsets, kind="stable")
+    if np.any(np.diff(offsets[order]) < POSITION_TOLERANCE):
         raise UnsupportedGeometryError("RTDOSE: two dose planes lie at one position", "export the dose again")
-    return Placement(origin, directions, x, y, offsets, tuple(found))
+    frame = Frame(origin, directions, x, y, offsets[order], root.code(tags.FRAME_OF_REFERENCE_UID))
+    return Placement(frame, order, tuple(found))
 
 
 def read_grid(file: DicomFile, factor: float = 1.0) -> tuple[DoseGrid, list[Finding]]:
@@ -181,7 +183,7 @@ def read_grid(file: DicomFile, factor: float = 1.0) -> tuple[DoseGrid, list[Find
     place = read_placement(root)
     found = list(place.findings)
     scaling = _scaling(root)
-    values = stored_values(file, len(place.frame_z_mm), len(place.y_mm), len(place.x_mm))
+    values = stored_values(file, *place.frame.shape)
     _check_stored(root, values)
     dose = np.empty(values.shape, dtype=np.float32)
     with np.errstate(over="ignore"):  # what overflows is refused below
@@ -199,19 +201,9 @@ def read_grid(file: DicomFile, factor: float = 1.0) -> tuple[DoseGrid, list[Find
     if lowest < 0.0:
         found.append(finding(checks.NEGATIVE_DOSE, f"lowest {lowest:.3g} Gy", "RTDOSE"))
         np.maximum(dose, 0.0, out=dose)
-    order = np.argsort(place.frame_z_mm, kind="stable")
-    if np.any(np.diff(order) != 1):
-        dose = np.ascontiguousarray(dose[order])
-    grid = DoseGrid(
-        dose,
-        place.origin_mm,
-        place.directions,
-        place.x_mm,
-        place.y_mm,
-        place.frame_z_mm[order],
-        root.code(tags.FRAME_OF_REFERENCE_UID),
-    )
-    return grid, found
+    if np.any(np.diff(place.order) != 1):
+        dose = np.ascontiguousarray(dose[place.order])
+    return DoseGrid(dose, place.frame), found
 
 
 def _check_stored(root: Item, values: NDArray[np.generic]) -> None:

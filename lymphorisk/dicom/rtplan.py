@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from lymphorisk.dicom import checks, tags
@@ -11,9 +11,17 @@ from lymphorisk.dicom.tree import Item
 from lymphorisk.errors import DicomReadError
 from lymphorisk.findings import Finding, finding
 from lymphorisk.plan import Beam, Phase
+from lymphorisk.plan.words import Modality
 from lymphorisk.units import SECONDS_PER_MINUTE
 
-MODALITIES = {"PHOTON": "photon", "ELECTRON": "electron", "PROTON": "proton", "ION": "ion", "NEUTRON": "ion"}
+HEAVIEST_FIRST: tuple[Modality, ...] = ("ion", "proton", "photon", "electron")
+MODALITIES: Mapping[str, Modality] = {
+    "PHOTON": "photon",
+    "ELECTRON": "electron",
+    "PROTON": "proton",
+    "ION": "ion",
+    "NEUTRON": "ion",
+}
 NOT_TREATMENT = frozenset(("SETUP", "OPEN_PORTFILM", "TRMT_PORTFILM"))
 MAX_LABEL = 64
 #: The longest courses in use have below a hundred fractions; more than this is a broken number.
@@ -74,15 +82,15 @@ class PlanFile:
         return sum(g.fractions or 0 for g in self.groups)
 
     @property
-    def modality(self) -> str:
+    def modality(self) -> Modality:
         """Modality of the treatment beams; that of the heaviest particle when they differ."""
         return modality_of(self.beams.values(), "proton" if self.role == "RTIONPLAN" else "photon")
 
 
-def modality_of(beams: Iterable[Beam], otherwise: str) -> str:
+def modality_of(beams: Iterable[Beam], otherwise: Modality) -> Modality:
     """Modality of some beams; that of the heaviest particle when they differ."""
     present = {b.modality for b in beams}
-    return next((name for name in ("ion", "proton", "photon", "electron") if name in present), otherwise)
+    return next((name for name in HEAVIEST_FIRST if name in present), otherwise)
 
 
 def read_plan(file: DicomFile) -> PlanFile:

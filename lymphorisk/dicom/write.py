@@ -13,10 +13,11 @@ from pathlib import Path
 
 from lymphorisk.dicom.study import Study, study_of, uid
 from lymphorisk.dicom.write_dose import ORIENTATIONS, write_dose
-from lymphorisk.dicom.write_plan import PARTICLES, write_plan
+from lymphorisk.dicom.write_plan import write_plan
 from lymphorisk.dicom.write_structures import write_structures
 from lymphorisk.dvh.curve import DVH
 from lymphorisk.plan import Patient, TreatmentPlan
+from lymphorisk.plan.words import is_particle
 
 __all__ = ["ORIENTATIONS", "Study", "study_of", "uid", "write_dose", "write_export", "write_plan", "write_structures"]
 
@@ -85,7 +86,7 @@ def write_export(
                     phase.dose,
                     study,
                     plan_uid=plan_uid,
-                    ion=phase.modality in PARTICLES,
+                    ion=is_particle(phase.modality),
                     dose_uid=uid(seed, "RTDOSE", n),
                     dose_type="PHYSICAL" if phase.rbe_in_dose == 1.0 else "EFFECTIVE",
                     bits=bits,
@@ -101,7 +102,7 @@ def write_export(
                         beam.dose,
                         study,
                         plan_uid=plan_uid,
-                        ion=phase.modality in PARTICLES,
+                        ion=is_particle(phase.modality),
                         dose_uid=uid(seed, "RTDOSE", n, "beam", beam.number),
                         dose_type="PHYSICAL" if phase.rbe_in_dose == 1.0 else "EFFECTIVE",
                         bits=bits,

@@ -19,13 +19,13 @@ from lymphorisk.dicom.study import (
     uid,
 )
 from lymphorisk.plan import Beam, Phase
+from lymphorisk.plan.words import is_particle
 from lymphorisk.units import SECONDS_PER_MINUTE
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 RADIATION = {"photon": "PHOTON", "electron": "ELECTRON", "proton": "PROTON", "ion": "ION"}
-PARTICLES = ("proton", "ion")
 SAD_MM = 1000.0
 FIELD_MM = 100.0
 #: RT Plan Label is a short string. [characters]
@@ -44,7 +44,7 @@ def write_plan(
 ) -> Path:
     """Write an RTPLAN, or an RTIONPLAN when the phase is of protons or ions."""
     study = study.filled()
-    ion = phase.modality in PARTICLES
+    ion = is_particle(phase.modality)
     ds = dataset(
         "RTIONPLAN" if ion else "RTPLAN",
         study,

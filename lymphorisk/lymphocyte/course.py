@@ -14,7 +14,7 @@ from lymphorisk.errors import MissingOrganError, ScenarioError
 from lymphorisk.frozen import FrozenDict
 from lymphorisk.lymphocyte.pools import POOLS
 from lymphorisk.plan.frame import read_only
-from lymphorisk.plan.words import MODALITIES
+from lymphorisk.plan.words import MODALITIES, Modality
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +42,7 @@ class PhaseExposure:
     blood: DoseDistribution
     pools: Mapping[str, DoseDistribution]
     surrogate: frozenset[str] = frozenset()
-    modality: str = "photon"
+    modality: Modality = "photon"
     bodies: tuple[Mapping[str, DoseDistribution], ...] = ()
 
     def __post_init__(self) -> None:

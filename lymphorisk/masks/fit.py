@@ -14,7 +14,7 @@ import numpy as np
 from lymphorisk.dicom.identity import differences
 from lymphorisk.dvh.inside import inside
 from lymphorisk.dvh.regions import Region, leaves_of
-from lymphorisk.findings import Finding, finding
+from lymphorisk.findings import Finding, Severity, finding
 from lymphorisk.masks import rules
 from lymphorisk.masks.against import Held, Plan, both_of
 from lymphorisk.masks.read import Handed
@@ -75,7 +75,7 @@ def _unchecked(handed: Handed, plan: Plan) -> Iterator[Finding]:
         what = f"{handed.name} says neither patient nor frame of reference"
         if compared:
             what += f"; held against {', '.join(compared)} as drawn"
-        severity = "info" if compared else "warning"
+        severity: Severity = "info" if compared else "warning"
         yield finding(rules.UNCHECKED, what, handed.name, "check that it is of the planning CT", severity)
     elif not (handed.frames and plan.frames):
         yield finding(rules.UNCHECKED, f"{handed.name}: no frame of reference to compare", handed.name)

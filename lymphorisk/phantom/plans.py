@@ -22,6 +22,7 @@ from lymphorisk.phantom.sites import Target, site_of, target
 from lymphorisk.phantom.voxels import Voxels, organ_distributions, voxels, voxels_of
 from lymphorisk.plan import Beam, DoseGrid, Phase, Structure, TreatmentPlan, every_day, weekdays
 from lymphorisk.plan.schedule import DAYS_PER_WEEK, WORKING_DAYS
+from lymphorisk.plan.words import Modality
 from lymphorisk.units import CGY_PER_GY, SECONDS_PER_MINUTE
 
 #: Voxel of a plan to look at. [mm]
@@ -86,7 +87,7 @@ def phantom_plan(
     volume_factor: Mapping[str, float] | None = None,
     shift_mm: Mapping[str, Triple] | None = None,
     rng: Generator | None = None,
-    modality: str = "photon",
+    modality: Modality = "photon",
     technique: str | None = None,
     energy: str = PHOTON_ENERGY,
     fractions: int | None = None,
@@ -175,7 +176,7 @@ def with_phase(
     site: str,
     *,
     aim: Target | None = None,
-    modality: str = "photon",
+    modality: Modality = "photon",
     technique: str | None = None,
     energy: str = PHOTON_ENERGY,
     fractions: int | None = None,
@@ -325,7 +326,13 @@ def dose_grid(grid: Voxels, dose_zyx: NDArray[np.float32], frame_of_reference: s
 
 
 def _beams(
-    numbers: Numbers, site: str, technique: str, modality: str, relative: TechniqueDose, fraction_gy: float, used: int
+    numbers: Numbers,
+    site: str,
+    technique: str,
+    modality: Modality,
+    relative: TechniqueDose,
+    fraction_gy: float,
+    used: int,
 ) -> tuple[tuple[Beam, ...], list[list[int]]]:
     """Beams of one fraction with monitor units and beam-on times; fields of an arc are one beam."""
     fields = relative.fields
@@ -352,7 +359,7 @@ def _beams(
 
 
 def _timing(
-    numbers: Numbers, site: str, technique: str, modality: str, fields: list[FieldDose], fraction_gy: float
+    numbers: Numbers, site: str, technique: str, modality: Modality, fields: list[FieldDose], fraction_gy: float
 ) -> tuple[float, float]:
     """Meterset of one fraction [MU] and beam-on time [s]."""
     share = sum(f.share for f in fields)

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from lymphorisk.errors import ScenarioError, UnsupportedDoseError
 from lymphorisk.plan.grid import DoseGrid
 from lymphorisk.plan.structures import Structure
-from lymphorisk.plan.words import MODALITIES
+from lymphorisk.plan.words import MODALITIES, Modality, is_particle
 
-#: Modalities whose dose is given by heavy charged particles.
-PARTICLES = ("proton", "ion")
-TIME_SOURCES = ("plan", "user", "assumed")
+TimeSource = Literal["plan", "user", "assumed"]
 
 
-def course_modality(modalities: Iterable[str]) -> str:
+def course_modality(modalities: Iterable[Modality]) -> str:
     """The modality of a course from those of its phases; several are named together, in whatever order they come.
 
     Examples
@@ -27,7 +26,7 @@ def course_modality(modalities: Iterable[str]) -> str:
     return " and ".join(name for name in MODALITIES if name in present)
 
 
-def particle_share(phases: Sequence[tuple[int, str]]) -> float:
+def particle_share(phases: Sequence[tuple[int, Modality]]) -> float:
     """Share of a course's fractions given with protons or ions, from the fractions and modality of each phase.
 
     Examples
@@ -36,7 +35,7 @@ def particle_share(phases: Sequence[tuple[int, str]]) -> float:
     0.2
     """
     total = sum(fractions for fractions, _ in phases)
-    return sum(fractions for fractions, modality in phases if modality in PARTICLES) / total
+    return sum(fractions for fractions, modality in phases if is_particle(modality)) / total
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +62,10 @@ class Beam:
 
     number: int
     name: str = ""
-    modality: str = "photon"
+    modality: Modality = "photon"
     meterset: float | None = None
     on_s: float | None = None
-    time_source: str = "assumed"
+    time_source: TimeSource = "assumed"
     technique: str = ""
     dose: DoseGrid | None = None
 
@@ -128,7 +127,7 @@ class Phase:
     fractions: int
     beams: tuple[Beam, ...] = ()
     dose: DoseGrid | None = None
-    modality: str = "photon"
+    modality: Modality = "photon"
     rbe_in_dose: float = 1.0
     prescription_gy: float | None = None
     days: tuple[float, ...] | None = None

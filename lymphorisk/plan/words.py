@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from typing import Literal, assert_never, get_args
 
 from lymphorisk.errors import ScenarioError
 from lymphorisk.units import chosen, squashed
@@ -24,7 +25,8 @@ SITES = (
 )
 SEXES = ("M", "F")
 CHEMO = ("none", "temozolomide", "platinum", "other")
-MODALITIES = ("photon", "electron", "proton", "ion")
+Modality = Literal["photon", "electron", "proton", "ion"]
+MODALITIES: tuple[Modality, ...] = get_args(Modality)
 
 #: Words by what they mean. A word stands here only when it means one thing.
 SITE_WORDS: Mapping[str, str] = {
@@ -96,7 +98,7 @@ def sex_of(text: str) -> str:
         raise ScenarioError(f"sex {text!r} is not M or F", "write M, F, male or female") from None
 
 
-def modality_of(text: str) -> str:
+def modality_of(text: str) -> Modality:
     """The kind of beam of `MODALITIES`; a photon technique is photons."""
     return chosen(_without_fillers(text), MODALITIES, _meanings(MODALITY_WORDS), "modality")
 
@@ -130,3 +132,20 @@ READERS: Mapping[str, Callable[[str], str]] = {
     "chemo": chemo_of,
     "modality": modality_of,
 }
+
+
+def is_particle(modality: Modality) -> bool:
+    """Whether a dose is given by heavy charged particles.
+
+    Examples
+    --------
+    >>> is_particle("proton"), is_particle("electron")
+    (True, False)
+    """
+    match modality:
+        case "proton" | "ion":
+            return True
+        case "photon" | "electron":
+            return False
+        case _:
+            assert_never(modality)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-#: Kendall tau of the organs' order over resampled models from which single reasons are called steady.
+#: Kendall tau of the organs' order over resampled models from which single reasons are called steady: assumed.
 STEADY_TAU = 0.8
 
 

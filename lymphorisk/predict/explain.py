@@ -26,7 +26,7 @@ ADDITIVE = 1e-6
 SPREAD_LEVELS = (0.05, 0.95)
 #: Reasons put into words.
 TOP = 5
-#: A factor on the odds nearer to 1 than this is not worth a sentence.
+#: A factor on the odds nearer to 1 than this is not worth a sentence: assumed.
 WORTH_SAYING = 0.02
 DISCLAIMER = (
     "These reasons describe the model, not a cause: they say what moved its number, not what would happen to the "

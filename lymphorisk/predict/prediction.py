@@ -44,7 +44,7 @@ FEW_FEATURES = rule(
 
 #: Outer quantiles of the resampled models that make the interval of a probability.
 SPREAD_LEVELS = (0.05, 0.95)
-#: Above this share of missing features the reader is told.
+#: Above this share of missing features the reader is told: assumed.
 MANY_MISSING = 0.4
 
 

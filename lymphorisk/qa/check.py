@@ -7,7 +7,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final, Literal, assert_never
 
 # Every room a plan passes through registers its rules on import; a protocol may name any of them.
 import lymphorisk.dicom
@@ -20,23 +20,24 @@ from lymphorisk.analysis.doses import BLOOD_ORGANS, POOL_ORGAN
 from lymphorisk.dvh import DVH
 from lymphorisk.dvh.metrics import bounds, metric, parse
 from lymphorisk.errors import InputError, ScenarioError, UndecidableError
-from lymphorisk.findings import RULES, Finding, finding, rule
+from lymphorisk.findings import RULES, Finding, Severity, finding, rule
 from lymphorisk.organs import load
 from lymphorisk.organs.match import organ_of
 from lymphorisk.qa.facts import NEEDS, PLAN_METRICS, Behind, PlanFacts, facts_of
-from lymphorisk.qa.protocol import GATE_RULES, LINE_RULES, ORGAN_RULES, Line, Protocol
+from lymphorisk.qa.protocol import GATE_RULES, LINE_RULES, ORGAN_RULES, Line, Protocol, Setting
 
-PASS, VARIATION, FAIL, MISSING, UNDECIDED, REFERENCE, INFORMATIVE = (
-    "PASS",
-    "VARIATION",
-    "FAIL",
-    "MISSING",
-    "UNDECIDED",
-    "REFERENCE",
-    "INFORMATIVE",
-)
+#: What a line can be, and what a plan can be.
+State = Literal["PASS", "VARIATION", "FAIL", "MISSING", "UNDECIDED", "REFERENCE"]
+Verdict = Literal["PASS", "VARIATION", "FAIL", "MISSING", "UNDECIDED", "INFORMATIVE"]
+PASS: Final = "PASS"
+VARIATION: Final = "VARIATION"
+FAIL: Final = "FAIL"
+MISSING: Final = "MISSING"
+UNDECIDED: Final = "UNDECIDED"
+REFERENCE: Final = "REFERENCE"
+INFORMATIVE: Final = "INFORMATIVE"
 #: States of a line that somebody can rest a verdict on.
-DECIDED = (PASS, VARIATION, FAIL)
+DECIDED: tuple[State, ...] = (PASS, VARIATION, FAIL)
 EXIT_PASS, EXIT_FAIL, EXIT_UNDECIDED = 0, 1, 4
 
 LINE_FAILED = rule(
@@ -93,7 +94,7 @@ class LineResult:
     """
 
     line: Line
-    state: str
+    state: State
     value: float | None
     reason: str = ""
     low: float | None = None
@@ -110,7 +111,7 @@ class CheckResult:
     protocol: Protocol
     lines: tuple[LineResult, ...]
     findings: tuple[Finding, ...]
-    verdict: str
+    verdict: Verdict
     exit_code: int
     plan: PlanFacts
     why: tuple[str, ...] = ()
@@ -181,7 +182,11 @@ def check(
     asked = [name for line in protocol.lines if line.structure for name in _tried(line, dvh_of)]
     known = dict.fromkeys((*facts.findings, *(noticed(asked) if noticed else ()), *noted))
     ruled, blocked = _ruled(tuple(known), protocol)
-    findings = [*ruled, *(f for r in lines for f in _line_findings(r, protocol))]
+    told = [f for r in lines for f in _line_findings(r, protocol)]
+    if protocol.rules.get(OVERRIDDEN.code) == "undecided":
+        blocked += [f for f in told if f.code == OVERRIDDEN.code]
+    findings = [*ruled, *told]
+    verdict: Verdict
     counted = {r.state for r in lines if not r.overridden and (r.line.required or strict)}
     lesser = any(r.overridden or r.state in (VARIATION, FAIL) for r in lines)
     error = any(f.severity == "error" and f.code not in LINE_RULES for f in findings if f not in blocked)
@@ -316,7 +321,7 @@ def _known_volume(curve: DVH) -> None:
         raise UndecidableError("a scenario gives no volumes in cm3", "ask for % of the volume, or give an export")
 
 
-def _absent(line: Line, state: str, reason: str) -> LineResult:
+def _absent(line: Line, state: State, reason: str) -> LineResult:
     if line.goal is None and not line.required:
         return LineResult(line, REFERENCE, None, reason)
     if line.override is not None:
@@ -324,7 +329,7 @@ def _absent(line: Line, state: str, reason: str) -> LineResult:
     return LineResult(line, state, None, reason)
 
 
-def _state(line: Line, value: float) -> str:
+def _state(line: Line, value: float) -> State:
     if line.goal is None:
         return REFERENCE
     if line.goal.met_by(value):
@@ -341,7 +346,8 @@ def _judged(line: Line, value: float, low: float, high: float) -> LineResult:
     if line.published:
         percentile = bisect_right(sorted(line.published), value) / len(line.published)
     ends = (None, None) if low == high else (low, high)
-    state, reason = _state(line, low), ""
+    state: State = _state(line, low)
+    reason = ""
     if state != _state(line, high):
         state = UNDECIDED
         reason = f"part of the structure lies outside the dose grid: the value is between {low:.4g} and {high:.4g}"
@@ -353,34 +359,49 @@ def _judged(line: Line, value: float, low: float, high: float) -> LineResult:
 
 def _ruled(findings: Sequence[Finding], protocol: Protocol) -> tuple[list[Finding], list[Finding]]:
     """Findings as the protocol counts them, and those of them that leave the plan unjudged."""
-    out, blocked = [], []
+    out: list[Finding] = []
+    blocked: list[Finding] = []
     for f in findings:
-        own = "undecided" if RULES[f.code].undecides else f.severity
-        usual = f.severity if f.severity == "info" else GATE_RULES.get(f.code, own)
+        own: Setting = "undecided" if RULES[f.code].undecides else f.severity
+        usual: Setting = f.severity if f.severity == "info" else GATE_RULES.get(f.code, own)
         setting = protocol.rules.get(f.code, usual)
-        if setting == "off":
-            continue
-        out.append(replace(f, severity="error" if setting == "undecided" else setting))
-        if setting == "undecided":
-            blocked.append(out[-1])
+        match setting:
+            case "off":
+                continue
+            case "undecided":
+                blocked.append(replace(f, severity="error"))
+                out.append(blocked[-1])
+            case "info" | "warning" | "error":
+                out.append(replace(f, severity=setting))
+            case _:
+                assert_never(setting)
     return out, blocked
+
+
+def _severity(setting: Setting | None) -> Severity | None:
+    """What a finding of a line weighs by its protocol; a setting that leaves the plan unjudged is an error."""
+    return "error" if setting == "undecided" else None if setting == "off" else setting
 
 
 def _line_findings(result: LineResult, protocol: Protocol) -> list[Finding]:
     line, what = result.line, result.reason
     if result.overridden and line.override is not None:
         accepted = f"{result.state} accepted: {line.override.reason} ({line.override.by})"
-        return [finding(OVERRIDDEN, accepted, line.label, severity=protocol.rules.get(OVERRIDDEN.code))]
-    severity = None if line.required else "warning"
-    if result.state == FAIL:
-        return [finding(LINE_FAILED, f"{result.value:.4g}, goal {line.goal}", line.label, severity=severity)]
-    if result.state == VARIATION:
-        held = f"{result.value:.4g}, goal {line.goal}, variation {line.variation}"
-        return [finding(LINE_VARIED, held, line.label)]
-    if result.state == MISSING:
-        hint = "contour it, map it with --organ, or make the line optional" if line.structure else ""
-        return [finding(LINE_MISSING, what, line.label, hint, severity)]
-    if result.state == UNDECIDED:
-        hint = "export a dose grid that covers the structure" if result.low is not None else ""
-        return [finding(LINE_UNDECIDED, what, line.label, hint, severity)]
-    return []
+        return [finding(OVERRIDDEN, accepted, line.label, severity=_severity(protocol.rules.get(OVERRIDDEN.code)))]
+    severity: Severity | None = None if line.required else "warning"
+    match result.state:
+        case "FAIL":
+            return [finding(LINE_FAILED, f"{result.value:.4g}, goal {line.goal}", line.label, severity=severity)]
+        case "VARIATION":
+            held = f"{result.value:.4g}, goal {line.goal}, variation {line.variation}"
+            return [finding(LINE_VARIED, held, line.label)]
+        case "MISSING":
+            hint = "contour it, map it with --organ, or make the line optional" if line.structure else ""
+            return [finding(LINE_MISSING, what, line.label, hint, severity)]
+        case "UNDECIDED":
+            hint = "export a dose grid that covers the structure" if result.low is not None else ""
+            return [finding(LINE_UNDECIDED, what, line.label, hint, severity)]
+        case "PASS" | "REFERENCE":
+            return []
+        case _:
+            assert_never(result.state)

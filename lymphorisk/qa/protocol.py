@@ -6,19 +6,20 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 from lymphorisk.errors import ScenarioError
 
-COMPARISONS = ("<=", "<", ">=", ">")
 LIMIT = re.compile(r"^\s*(<=|>=|<|>|≤|≥)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*$")
 UNICODE_SIGNS = {"≤": "<=", "≥": ">="}
 #: ``undecided`` leaves the plan unjudged (exit code 4) where ``error`` fails it.
-RULE_SETTINGS = ("off", "info", "warning", "error", "undecided")
+Setting = Literal["off", "info", "warning", "error", "undecided"]
+RULE_SETTINGS: tuple[Setting, ...] = get_args(Setting)
 #: What stands behind a line at most: see `lymphorisk.qa.facts.NEEDS`.
 NEEDS_WORDS = ("any", "placed", "segmented", "drawn")
 #: What a gate makes of findings that mean "this may not be the plan to judge", unless the protocol says otherwise.
 #: Findings of severity info are left as they are.
-GATE_RULES: Mapping[str, str] = {"LR010": "undecided", "LR162": "undecided"}
+GATE_RULES: Mapping[str, Setting] = {"LR010": "undecided", "LR162": "undecided"}
 #: Findings about one organ that leave the lines that need it undecided, unless the protocol sets them.
 ORGAN_RULES = ("LR157",)
 #: What the gate itself says of lines: no setting makes a line that failed or is missing count for less.
@@ -45,6 +46,20 @@ class Limit:
 
     def __str__(self) -> str:
         return f"{self.comparison} {self.value!r}".removesuffix(".0")
+
+
+def setting_of(code: str, text: str) -> Setting:
+    """What a rule counts for, from the word of a protocol.
+
+    Raises
+    ------
+    ScenarioError
+        There is no such setting.
+    """
+    found = next((setting for setting in RULE_SETTINGS if setting == text), None)
+    if found is None:
+        raise ScenarioError(f"rule {code} = {text!r}", f"use one of {', '.join(RULE_SETTINGS)}")
+    return found
 
 
 def limit(text: str) -> Limit:
@@ -159,7 +174,7 @@ class Protocol:
     lines: tuple[Line, ...]
     site: str = ""
     note: str = ""
-    rules: Mapping[str, str] = field(default_factory=dict)
+    rules: Mapping[str, Setting] = field(default_factory=dict)
     needs: str = "any"
     informative: bool = False
     sha256: str = field(default="", compare=False)
@@ -175,8 +190,7 @@ class Protocol:
         for code, setting in self.rules.items():
             if not re.fullmatch(r"LR\d{3}", code):
                 raise ScenarioError(f"{code!r} is not a rule code", "rule codes look like LR012")
-            if setting not in RULE_SETTINGS:
-                raise ScenarioError(f"rule {code} = {setting!r}", f"use one of {', '.join(RULE_SETTINGS)}")
+            setting_of(code, setting)
             if code in LINE_RULES or (code == OVERRIDE_RULE and setting == "off"):
                 raise ScenarioError(
                     f"rule {code} = {setting!r}: what the gate says of a line cannot be set aside",

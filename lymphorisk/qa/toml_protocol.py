@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lymphorisk.errors import ScenarioError
-from lymphorisk.qa.protocol import Line, Override, Protocol, limit
+from lymphorisk.qa.protocol import Line, Override, Protocol, limit, setting_of
 
 SCHEMA = "lymphorisk/protocol/1"
 TOP = {"schema", "name", "site", "note", "informative", "needs", "rules", "line"}
@@ -57,7 +57,7 @@ def loads(text: str) -> Protocol:
         lines=tuple(_line(entry, i) for i, entry in enumerate(lines, start=1)),
         site=str(table.get("site", "")),
         note=str(table.get("note", "")),
-        rules={code: str(setting) for code, setting in rules.items()},
+        rules={code: setting_of(code, str(said)) for code, said in rules.items()},
         needs=str(table.get("needs", "any")),
         informative=_boolean(table.get("informative", False), "the protocol", "informative"),
         sha256=hashlib.sha256(text.encode("utf-8")).hexdigest(),

@@ -34,7 +34,6 @@ from lymphorisk.report.summary import headline, weakness
 from lymphorisk.report.svg import Drawing
 from lymphorisk.report.table import Cell, Column, Table, tabled
 from lymphorisk.report.wording import (
-    SOURCE_LABELS,
     STANDS_IN,
     TEXT_MAX,
     chance,
@@ -45,6 +44,7 @@ from lymphorisk.report.wording import (
     percent,
     plural,
     short,
+    source_label,
 )
 
 if TYPE_CHECKING:
@@ -401,7 +401,7 @@ def _from(o: OrganDose) -> Cell:
 
 ORGAN_COLUMNS: tuple[Column[OrganDose], ...] = (
     Column("Organ (TG-263)", lambda o: short(o.tg263), width=4),
-    Column("Source", lambda o: Cell(SOURCE_LABELS.get(o.source, o.source), tag=o.source), width=2.4),
+    Column("Source", lambda o: Cell(source_label(o.source), tag=o.source), width=2.4),
     Column("From", _from, width=6, style="from"),
     Column("cm³", lambda o: NONE if o.volume_cm3 is None else digits(o.volume_cm3, 4), numeric=True),
     Column(

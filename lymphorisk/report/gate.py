@@ -5,17 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal, assert_never
 from xml.sax.saxutils import escape, quoteattr
 
-from lymphorisk.findings import RULES
+from lymphorisk.findings import RULES, Severity
 from lymphorisk.qa.check import (
     EXIT_FAIL,
     EXIT_PASS,
     EXIT_UNDECIDED,
     FAIL,
     MISSING,
-    REFERENCE,
     UNDECIDED,
     CheckResult,
     LineResult,
@@ -27,7 +26,6 @@ from lymphorisk.report.table import Column, tabled, text_lines
 
 SCHEMA = "lymphorisk/check/1"
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
-SARIF_LEVELS = {"info": "note", "warning": "warning", "error": "error"}
 #: Control characters that XML 1.0 cannot hold.
 XML_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 #: Longest name and longest remark in the table for a terminal.
@@ -266,13 +264,16 @@ def unread_dict(unread: Unread) -> dict[str, Any]:
     }
 
 
+CaseKind = Literal["failure", "error", "skipped", "system-out"]
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A test case of JUnit: `kind` is ``failure``, ``error``, ``skipped`` or ``system-out``."""
+    """A test case of JUnit."""
 
     where: str
     name: str
-    kind: str
+    kind: CaseKind
     message: str
     content: str = ""
 
@@ -348,11 +349,17 @@ def _case(r: LineResult) -> Case:
         return Case(where, name, "system-out", said)
     rests = f"; rests on {', '.join(map(str, r.behind))}" if r.behind else ""
     message = f"{state_text(r)}: {r.reason or value_text(r)}{rests}"
-    if r.state == FAIL:
-        return Case(where, name, "failure" if r.line.required else "skipped", message, f"goal {r.line.goal}")
-    if r.state in (MISSING, UNDECIDED):
-        return Case(where, name, "error" if r.line.required else "skipped", message)
-    return Case(where, name, "skipped" if r.state == REFERENCE else "system-out", message)
+    match r.state:
+        case "FAIL":
+            return Case(where, name, "failure" if r.line.required else "skipped", message, f"goal {r.line.goal}")
+        case "MISSING" | "UNDECIDED":
+            return Case(where, name, "error" if r.line.required else "skipped", message)
+        case "REFERENCE":
+            return Case(where, name, "skipped", message)
+        case "PASS" | "VARIATION":
+            return Case(where, name, "system-out", message)
+        case _:
+            assert_never(r.state)
 
 
 def _forgiven(case: Case, exit_code: int) -> Case:
@@ -362,7 +369,7 @@ def _forgiven(case: Case, exit_code: int) -> Case:
 
 def _verdict(result: CheckResult, exit_code: int) -> Case:
     grave = "; ".join(f"{f.code} {f.what}" for f in result.findings if f.severity == "error")
-    kinds = {EXIT_PASS: "system-out", EXIT_FAIL: "failure"}
+    kinds: dict[int, CaseKind] = {EXIT_PASS: "system-out", EXIT_FAIL: "failure"}
     message = f"{result.verdict} {rests_on(result)}" + "".join(f"; {w}" for w in result.why)
     return Case("gate", "verdict", kinds.get(exit_code, "error"), message, grave)
 
@@ -414,13 +421,24 @@ def _run(result: CheckResult, exit_code: int, version: str) -> dict[str, Any]:
         "results": [
             {
                 "ruleId": f.code,
-                "level": SARIF_LEVELS.get(f.severity, "none"),
+                "level": _level(f.severity),
                 "message": {"text": f.what + (f" ({f.hint})" if f.hint else "")},
                 "locations": [{"logicalLocations": [{"name": f.where or "plan"}]}],
             }
             for f in result.findings
         ],
     }
+
+
+def _level(severity: Severity) -> str:
+    """The word of SARIF for a severity."""
+    match severity:
+        case "info":
+            return "note"
+        case "warning" | "error":
+            return severity
+        case _:
+            assert_never(severity)
 
 
 def _unread_run(unread: Unread, version: str) -> dict[str, Any]:

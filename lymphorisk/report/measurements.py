@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lymphorisk.absent import Absent
 from lymphorisk.qa.facts import behind_in
-from lymphorisk.report.wording import SOURCE_LABELS, short
+from lymphorisk.report.wording import short, source_label
 
 if TYPE_CHECKING:
     from lymphorisk.analysis import Analysis
@@ -91,7 +91,7 @@ def sentences(a: Analysis) -> tuple[tuple[str, str, str], ...]:
         if isinstance(value, Absent):
             out.append(("LR-DECLINED", "Number not given", f"{meaning}: {value.reason}"))
     for name, organ in a.organs.items():
-        source = SOURCE_LABELS.get(organ.source, organ.source)
+        source = source_label(organ.source)
         out.append(("LR-ORGAN-SOURCE", "Where the dose of an organ is from", f"{name}: {source}; {organ.how}"))
     for fact, source in a.patient_sources.items():
         out.append(("LR-FACT-SOURCE", "Where a fact of the patient is from", f"{fact}: {source}"))

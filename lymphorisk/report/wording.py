@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 if TYPE_CHECKING:
     from lymphorisk.analysis import OrganDose
+    from lymphorisk.analysis.result import DoseSource
 
 #: Longest name shown; an ROI name holds up to 64 characters, a hostile one far more.
 NAME_MAX = 64
@@ -27,20 +28,27 @@ POOL_LABELS = {
     "chemo": "Chemotherapy",
     "drugs": "Drugs",
 }
-SOURCE_LABELS = {
-    "roi": "contour",
-    "derived": "derived",
-    "segmented": "segmented",
-    "placed": "placed",
-    "diluted": "diluted body",
-    "scenario": "given",
-}
 #: What stands for an organ nobody drew, in words.
 STANDS_IN = {"placed": "reference body, placed", "diluted": "body's dose, diluted"}
 #: Sources of organs nobody drew.
 NOBODY_DREW = tuple(STANDS_IN)
 GRADE_EDGES = {"2": 0.8, "3": 0.5, "4": 0.2}
 SIMULATED = "The trained predictor learned from simulated patients."
+
+
+def source_label(source: DoseSource) -> str:
+    """What stands behind the dose of an organ, in a word or two."""
+    match source:
+        case "roi":
+            return "contour"
+        case "diluted":
+            return "diluted body"
+        case "scenario":
+            return "given"
+        case "derived" | "segmented" | "placed":
+            return source
+        case _:
+            assert_never(source)
 
 
 def short(name: str, longest: int = NAME_MAX) -> str:

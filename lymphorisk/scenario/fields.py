@@ -7,13 +7,15 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from lymphorisk.errors import ScenarioError
 from lymphorisk.units import nearest, number_from
 
 #: A value with a decimal comma.
 DECIMAL_COMMA = re.compile(r"=\s*[+-]?\d+,\d+\s*(#.*)?$", re.MULTILINE)
+
+Choice = TypeVar("Choice", bound=str)
 
 
 def parsed(data: bytes, name: str) -> Mapping[str, Any]:
@@ -73,7 +75,7 @@ def number(table: Mapping[str, Any], key: str, where: str) -> float | None:
     return float(value)
 
 
-def word(table: Mapping[str, Any], key: str, where: str, read: Callable[[str], str]) -> str | None:
+def word(table: Mapping[str, Any], key: str, where: str, read: Callable[[str], Choice]) -> Choice | None:
     """A choice in any spelling that `read` knows, or None when it is not given."""
     given = text(table, key, where, "")
     try:

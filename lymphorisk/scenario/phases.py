@@ -10,7 +10,7 @@ from typing import Any
 from lymphorisk.errors import ScenarioError
 from lymphorisk.plan import Beam, Phase, every_day, weekdays
 from lymphorisk.plan.schedule import DAYS_PER_WEEK, WORKING_DAYS
-from lymphorisk.plan.words import modality_of
+from lymphorisk.plan.words import Modality, is_particle, modality_of
 from lymphorisk.scenario.fields import known, number, numbers, table_of, text, whole, word
 from lymphorisk.units import HOURS_PER_DAY, checked
 
@@ -49,12 +49,12 @@ def last_day_of(phases: Sequence[Phase]) -> float | None:
 def phase_from(table: Mapping[str, Any], place: int, of: int, last_day: float | None) -> Phase:
     """A phase from its table."""
     where = "[plan]" if of == 1 else f"phase {place}"
-    modality = word(table, "modality", where, modality_of) or "photon"
+    modality: Modality = word(table, "modality", where, modality_of) or "photon"
     days = _days(table, where, last_day)
     rbe = number(table, "rbe", where)
     if rbe is not None and rbe <= 0:
         raise ScenarioError(f"{where}: rbe = {rbe:g} is not above 0")
-    if rbe is not None and rbe != 1 and modality in ("photon", "electron"):
+    if rbe is not None and rbe != 1 and not is_particle(modality):
         raise ScenarioError(f"{where}: rbe = {rbe:g} of {modality}s: that is no physical dose", "give doses in Gy")
     if rbe is not None and rbe != 1 and modality == "ion":
         raise ScenarioError(
@@ -127,7 +127,9 @@ def _scheduled(table: Mapping[str, Any], where: str, fractions: int, last_day: f
     return tuple(weekdays(fractions, of_week, start).tolist())
 
 
-def _beams(table: Mapping[str, Any], where: str, modality: str) -> tuple[tuple[Beam, ...], tuple[float, ...] | None]:
+def _beams(
+    table: Mapping[str, Any], where: str, modality: Modality
+) -> tuple[tuple[Beam, ...], tuple[float, ...] | None]:
     on, starts = numbers(table, "beam_on_s", where), numbers(table, "beam_start_s", where)
     weights = numbers(table, "beam_weights", where)
     if on is None:

@@ -20,6 +20,7 @@ from lymphorisk.lymphocyte import Course, Population
 from lymphorisk.lymphocyte.cohort import simulate
 from lymphorisk.lymphocyte.course import PhaseExposure
 from lymphorisk.parameters import load
+from lymphorisk.plan.words import Modality
 from lymphorisk.simulated.plan import ARMS, drawn_body, several, treated
 from lymphorisk.train.scores import wilson
 from lymphorisk.train.settings import Progress
@@ -106,7 +107,7 @@ def judged_row(row: Anchor, simulated: float, baseline: float) -> IncidenceRow:
 
 @cache
 def drawn_courses(
-    site: str, modality: str, fractions: int, prescription_gy: float, size: float, seed: int
+    site: str, modality: Modality, fractions: int, prescription_gy: float, size: float, seed: int
 ) -> tuple[PhaseExposure, ...]:
     """`PLANS` drawn treatments of a site."""
     out = []
@@ -149,7 +150,7 @@ def _rate_under(schedule: Schedule, row: Anchor, people: Population, seed: int) 
     return float((count < row.below).mean())
 
 
-def _arm(site: str, modality: str) -> str:
+def _arm(site: str, modality: Modality) -> str:
     """The arm whose bodies and ages stand for a site."""
     return site if site in ARMS else f"{site}_{modality}"
 

@@ -23,9 +23,10 @@ from lymphorisk.parameters import load
 from lymphorisk.parameters.network import network_key, network_table
 from lymphorisk.phantom import SITES, phantom_plan
 from lymphorisk.plan import Patient, Phase
+from lymphorisk.plan.words import Modality
 
 #: What each arm of the simulated cohort is in the phantom: site, modality, technique (empty: the site's usual one).
-ARMS: Mapping[str, tuple[str, str, str]] = {
+ARMS: Mapping[str, tuple[str, Modality, str]] = {
     "brain_photon": ("brain", "photon", ""),
     "brain_proton": ("brain", "proton", ""),
     "whole_brain": ("whole_brain", "photon", ""),
@@ -280,7 +281,7 @@ def _plan(arm: str, rng: np.random.Generator) -> SimulatedPlan:
 def treated(
     arm: str,
     site: str,
-    modality: str,
+    modality: Modality,
     technique: str,
     sex: str,
     height: float,

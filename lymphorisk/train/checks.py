@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lymphorisk.errors import CohortError, ScenarioError
 from lymphorisk.features import FEATURES, NAMES, Feature, feature
-from lymphorisk.findings import Finding, finding, rule
+from lymphorisk.findings import Finding, Severity, finding, rule
 from lymphorisk.train.schema import CENTRE, GRADE_BELOW, ID, MISSING, OUTCOMES, TEXT_COLUMNS
 from lymphorisk.train.table import EXTRA, KNOWN, Table, below_limit, event_below, is_number, numbers
 from lymphorisk.units import (
@@ -461,7 +461,7 @@ def _outcomes(numeric: dict[str, NDArray[np.float64]], table: Table) -> Iterable
         if event is None:
             continue
         events, others = int((event == 1).sum()), int((event == 0).sum())
-        severity = "error" if grade == min(GRADE_BELOW) else "warning"
+        severity: Severity = "error" if grade == min(GRADE_BELOW) else "warning"
         if not events or not others:
             what = f"{grade}: single class, {events} events among {events + others} patients"
             yield finding(CLASSES, what, grade, "nothing can be learned from one class", severity)

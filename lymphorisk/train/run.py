@@ -80,28 +80,9 @@ def run_training(
     seed: int = 20261,
     progress: Progress = lambda _: None,
 ) -> Training:
-    """Train a model on a clinic's cohort and write it to `out`.
+    """Train a model and write it to the folder `out`, new or not; parameters as those of `train.door.train`.
 
-    Parameters
-    ----------
-    cohort_path : path
-        CSV or Parquet (`lymphorisk.train.schema_text` tells its columns), or a folder of exports.
-    counts : path or None
-        With a folder of exports: the table of counts and facts.
-    out : path
-        Model folder to write.
-    window, aggregation : str
-        The outcome's key: when counts were looked at, and how several became one.
-    ignore : sequence of str
-        Columns to leave out.
-    seed : int
-    progress : callable
-        Told each step.
-
-    Raises
-    ------
-    CohortError
-        The cohort fails validation; every fault is named.
+    `progress` is told each step.
     """
     if Path(cohort_path).is_dir():
         if counts is None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import difflib
 import unicodedata
 from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 from lymphorisk.errors import ScenarioError
+
+Choice = TypeVar("Choice", bound=str)
 
 #: British digraphs and the American letter; both sides of a comparison lose them.
 DIGRAPHS = (("oe", "e"), ("ae", "e"), ("our", "or"))
@@ -29,7 +32,7 @@ def squashed(text: str) -> str:
     return "".join(c for c in plain if c.isalnum())
 
 
-def chosen(text: str, known: Iterable[str], synonyms: Mapping[str, str], what: str) -> str:
+def chosen(text: str, known: Iterable[Choice], synonyms: Mapping[str, str], what: str) -> Choice:
     """The choice a text means.
 
     Parameters
@@ -54,7 +57,8 @@ def chosen(text: str, known: Iterable[str], synonyms: Mapping[str, str], what: s
     'esophagus'
     """
     choices = tuple(known)
-    meaning = {squashed(word): choice for word, choice in synonyms.items()} | {squashed(c): c for c in choices}
+    by_name = {squashed(c): c for c in choices}
+    meaning = {squashed(word): by_name[squashed(choice)] for word, choice in synonyms.items()} | by_name
     key = squashed(text)
     if key in meaning:
         return meaning[key]

@@ -31,6 +31,16 @@ def test_the_limit_itself_meets() -> None:
     assert judge(Criterion("alc_day_30", "at_least", 0.5, "assumed", "a", "b"), 0.5, DECIDE).state == "MET"
 
 
+@pytest.mark.parametrize(("count", "state"), [(0.4, "NOT MET"), (0.5, "MET"), (0.6, "MET")])
+def test_at_least_is_met_from_the_limit_upwards(count: float, state: str) -> None:
+    assert judge(Criterion("alc_day_30", "at_least", 0.5, "assumed", "a", "b"), count, DECIDE).state == state
+
+
+@pytest.mark.parametrize(("count", "state"), [(0.05, "MET"), (0.1, "MET"), (0.2, "NOT MET")])
+def test_at_most_is_met_up_to_the_limit(count: float, state: str) -> None:
+    assert judge(DEEP, count, DECIDE).state == state
+
+
 def test_what_cannot_be_known_cannot_be_said_and_what_has_no_meaning_is_met() -> None:
     assert judge(DEEP, Absent.unknown("no count"), DECIDE).state == "CANNOT SAY"
     assert judge(DEEP, Absent.unknown("no count"), DECIDE).reason == "no count"

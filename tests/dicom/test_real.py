@@ -137,16 +137,16 @@ def test_orientation_headers(real_data, position):
     """Planning systems' own headers: axes as the position says, planes at the first and last place."""
     path = real_data / "orientation_headers" / f"RD.DICOMORIENT.Dose_{position}.dcm"
     (file,) = find(path).files
-    place = read_placement(file.root)
+    place = read_placement(file.root).frame
     ds = pydicom.dcmread(path, force=True, stop_before_pixels=True)
     assert np.linalg.det(place.directions) == pytest.approx(1.0)
     assert place.directions[2].tolist() == [0.0, 0.0, HEAD_UP[position]]
     assert len(place.x_mm) == ds.Columns
     assert len(place.y_mm) == ds.Rows
-    assert len(place.frame_z_mm) == int(ds.NumberOfFrames)
-    assert np.all(np.diff(place.frame_z_mm) == 2.0)
+    assert len(place.z_mm) == int(ds.NumberOfFrames)
+    assert np.all(np.diff(place.z_mm) == 2.0)
     with pytest.raises(DicomReadError, match="no pixel data"):
-        stored_values(file, len(place.frame_z_mm), len(place.y_mm), len(place.x_mm))
+        stored_values(file, *place.shape)
 
 
 def test_orientation_folder(real_data):
@@ -183,7 +183,7 @@ def test_a_number_of_frames_that_is_none(real_data):
 
 def test_the_eye_plan_has_one_frame(real_data):
     (file,) = find(real_data / "odd" / "eyeplan_singleframe_rtdose.dcm").files
-    assert len(read_placement(file.root).frame_z_mm) == 1
+    assert len(read_placement(file.root).frame.z_mm) == 1
 
 
 def test_the_odd_structure_set(real_data):

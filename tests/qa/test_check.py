@@ -16,7 +16,7 @@ from lymphorisk.analysis import Analysis, Options, analyze
 from lymphorisk.analysis.envelope import render
 from lymphorisk.dvh import DVH
 from lymphorisk.errors import InputError, ScenarioError
-from lymphorisk.findings import Finding
+from lymphorisk.findings import SEVERITIES, Finding
 from lymphorisk.plain import dumps
 from lymphorisk.qa.check import PLAN_METRICS, CheckResult, check
 from lymphorisk.qa.facts import facts_of, facts_of_saved
@@ -293,6 +293,14 @@ def test_a_clinic_may_forbid_overrides_but_not_hide_them(plan: Analysis) -> None
     for code, setting in (("LR604", "off"), ("LR601", "off"), ("LR602", "info"), ("LR603", "warning")):
         with pytest.raises(ScenarioError, match="cannot be set aside"):
             Protocol("t", (line(),), rules={code: setting})
+
+
+def test_a_clinic_may_leave_a_plan_with_an_accepted_line_unjudged(plan: Analysis) -> None:
+    protocol = Protocol("t", (line("<= 1", override=ACCEPTED),), rules={"LR604": "undecided"})
+    result = check(plan, protocol, known(Spleen=ramp()))
+    assert (result.verdict, result.exit_code) == ("UNDECIDED", 4)
+    assert any("LR604" in said for said in result.why)
+    assert {f.severity for f in result.findings} <= set(SEVERITIES)
 
 
 # rules

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+
+from lymphorisk.circulation import BloodDose, BloodSummary
 
 Rows = list[dict[str, str]]
 
@@ -84,3 +87,21 @@ def squeezed(text: str) -> str:
     for a, b in (("×10⁹/L", "x10^9/L"), ("10⁹/L", "10^9/L"), ("cm³", "cm3"), ("−", "-")):
         text = text.replace(a, b)
     return re.sub(r"\s", "", text)
+
+
+def told_apart(blood: BloodDose) -> BloodDose:
+    """The same blood dose with measures that are each unlike every other: swapped columns cannot hide."""
+
+    def apart(s: BloodSummary, k: int) -> BloodSummary:
+        shares = (0.9137, 0.7253, 0.5381, 0.3419)
+        names = ("v_gt_0", "v_gt_0_07", "v_gt_0_125", "v_ge_0_5")
+        return replace(
+            s,
+            mean_gy=1.2341 + k,
+            sd_gy=0.3437 + k,
+            d2_gy=2.4563 + k,
+            **{name: share - 0.0117 * k for name, share in zip(names, shares, strict=True)},
+        )
+
+    fractions = tuple(apart(s, k) for k, s in enumerate(blood.fraction))
+    return replace(blood, fraction=fractions, course=apart(blood.course, len(fractions)))

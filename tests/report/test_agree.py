@@ -24,9 +24,9 @@ from lymphorisk.report.document import Document
 from lymphorisk.report.measurements import measurements
 from lymphorisk.report.summary import headline
 from lymphorisk.report.table import Table, text_lines
-from lymphorisk.report.wording import SOURCE_LABELS, TEXT_MAX, chance, digits, percent
+from lymphorisk.report.wording import TEXT_MAX, chance, digits, percent, source_label
 
-from .tables import html_rows, html_tables, pdf_text, squeezed, text_rows
+from .tables import html_rows, html_tables, pdf_text, squeezed, text_rows, told_apart
 
 ORGANS = "Organ doses of the course"
 HEADS = ["Organ (TG-263)", "Source", "From", "cm³", "in grid %", "Mean Gy", "Gy / fx", "V5 %", "V20 %", "Max Gy"]
@@ -58,6 +58,7 @@ def drawn(explained: Analysis) -> Analysis:
         explained,
         organs=organs,
         targets=(target,),
+        blood=told_apart(explained.blood),
         risk=replace(explained.risk, literature=voices),
         edic={"edic_gy": 3.21, "edric_gy": 4.56, "edic_esophagus_gy": Absent.declined("no liver")},
         agreement=Agreement((("Spleen", 0.61, 1.1), ("Lungs", 0.17, -0.3)), 0.5, "They agree."),
@@ -88,7 +89,7 @@ def expected(name: str, o: dict[str, Any], share: dict[str, float]) -> dict[str,
     """What a reader must find of an organ, from its JSON: by head."""
     return {
         "Organ (TG-263)": name,
-        "Source": SOURCE_LABELS[o["source"]],
+        "Source": source_label(o["source"]),
         "From": ", ".join(o["roi"]) or ("body's dose, diluted" if o["source"] == "diluted" else "–"),
         "cm³": digits(o["volume_cm3"], 4),
         "in grid %": f"{100 * o['coverage']:.0f}" if o["source"] in ("roi", "derived") else "–",

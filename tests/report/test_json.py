@@ -15,7 +15,10 @@ from jsonschema import Draft202012Validator
 from lymphorisk import plain
 from lymphorisk.analysis import Analysis, envelope
 from lymphorisk.lymphocyte import course_from_dict
+from lymphorisk.organs.compartments import by_organ
 from lymphorisk.schemas import schema
+
+from .tables import told_apart
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +138,17 @@ def test_phases_keep_their_own_fraction(read: dict[str, object]) -> None:
     assert isinstance(blood, dict)
     assert len(blood["fraction_by_phase"]) == 2
     assert blood["fraction_by_phase"][0] == blood["fraction"]
+
+
+def test_each_measure_of_blood_stands_under_its_own_key(result: Analysis) -> None:
+    dose = told_apart(result.blood)
+    table = json.loads(plain.dumps(envelope.blood_to_dict(dose, result.edic)))
+    written = [*table["fraction_by_phase"], table["course"]]
+    for read_back, summary in zip(written, (*dose.fraction, dose.course), strict=True):
+        for name in ("mean_gy", "sd_gy", "v_gt_0", "v_gt_0_07", "v_gt_0_125", "v_ge_0_5", "d2_gy"):
+            assert read_back[name] == pytest.approx(getattr(summary, name), rel=1e-8), name
+    assert table["fraction"]["by_organ"] == pytest.approx(by_organ(dose.attribution[0].dose_gy), rel=1e-8)
+    assert table["course"]["by_organ"] == pytest.approx(by_organ(dose.by_organ), rel=1e-8)
 
 
 def test_the_envelope_of_blood(result: Analysis) -> None:

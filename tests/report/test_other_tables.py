@@ -28,7 +28,7 @@ from lymphorisk.report.table import Table, text_lines
 from lymphorisk.report.wording import chance, digits
 from lymphorisk.scenario import scenario_from
 
-from .tables import html_tables, pdf_text, squeezed
+from .tables import html_tables, pdf_text, squeezed, told_apart
 
 
 def by_head(table: Table) -> list[dict[str, str]]:
@@ -147,9 +147,10 @@ def test_before_is_before_and_after_is_after(update: Update) -> None:
 
 
 def test_blood_dose_as_text_is_the_json(result: Analysis) -> None:
-    answer = BloodResult(result.label, result.phases, result.blood, result.edic, ())
+    dose = told_apart(result.blood)
+    answer = BloodResult(result.label, result.phases, dose, result.edic, ())
     data = tidy(blood.to_dict(answer))
-    rows = {row[""]: row for row in by_head(blood.dose_table(result.blood))}
+    rows = {row[""]: row for row in by_head(blood.dose_table(dose))}
     phases = {f"fraction of {i + 1}": s for i, s in enumerate(data["fraction_by_phase"])}
     assert len(phases) == 2
     for head, s in {**phases, "course": data["course"]}.items():
