@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lymphorisk.absent import Absent
-from lymphorisk.analysis.saved import CHECKSUM, checksum
+from lymphorisk.analysis.saved import sealed
 from lymphorisk.dvh import DVH
 from lymphorisk.findings import Finding
 from lymphorisk.organs.compartments import by_organ
-from lymphorisk.plain import Exact, dumps
+from lymphorisk.plain import Exact
 from lymphorisk.version import NOT_A_DEVICE
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def render(analysis: Analysis, identity: Identity | None = None, curves: Mapping
     content = envelope(analysis, identity)
     if curves is not None:
         content["curves"] = Exact(dict(curves))
-    return dumps({**content, CHECKSUM: checksum(json.loads(dumps(content)))})
+    return sealed(content)
 
 
 def envelope(analysis: Analysis, identity: Identity | None = None) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from lymphorisk.dvh import DVH
 from lymphorisk.errors import InputError
+from lymphorisk.plain import dumps
 
 CHECKSUM = "checksum"
 PREFIX = "sha256:"
@@ -31,6 +32,11 @@ def checksum(result: Mapping[str, Any]) -> str:
     body = {k: v for k, v in result.items() if k != CHECKSUM}
     text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return PREFIX + hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def sealed(content: Mapping[str, Any]) -> str:
+    """The JSON text of a result, with its checksum as the last key."""
+    return dumps({**content, CHECKSUM: checksum(json.loads(dumps(content)))})
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -115,7 +115,7 @@ def conditioning(**given: Any) -> None:
     read += [(what, "", sha256_of(given[what])) for what in ("drugs", "criteria") if given[what] is not None]
     comparison = compare([(f.regimen, f.plans) for f in files], facts, choices, inputs=read)
     found = _search(files, facts, choices) if given["searching"] else None
-    from lymphorisk.plain import dumps
+    from lymphorisk.analysis.saved import sealed
     from lymphorisk.report.conditioning.json_ import conditioning_json
     from lymphorisk.report.conditioning.text import conditioning_text
 
@@ -124,7 +124,7 @@ def conditioning(**given: Any) -> None:
         if report is not None:
             outputs.add(report, _page(report, comparison, found))
         if out is not None or given["as_json"]:
-            result = dumps(conditioning_json(comparison, found))
+            result = sealed(conditioning_json(comparison, found))
         if out is not None:
             outputs.add(out, result)
         if study is not None:

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 from click.testing import CliRunner
 
+from lymphorisk.analysis.saved import checksum
 from lymphorisk.cli.main import cli, run
 from lymphorisk.conditioning.regimen import DrugDose, Regimen
 from lymphorisk.findings import SEVERITIES
@@ -141,6 +142,7 @@ def test_json_is_versioned_and_the_same_every_time() -> None:
     assert first == second
     data = json.loads(first)
     assert data["schema"] == "lymphorisk/conditioning/1"
+    assert data["checksum"] == checksum(data)
     regimen = data["regimens"][0]
     assert len(regimen["alc"]["day"]) == len(regimen["alc"]["p50"])
     assert {"median", "p05", "p95", "unit"} <= set(regimen["metrics"]["alc_at_infusion"])
