@@ -75,7 +75,7 @@ bench-blood: $(VENV)/.dev
 	$(BIN)/python benchmarks/bench_blood.py
 
 bench-anatomy: $(VENV)/.dev
-	$(BIN)/python benchmarks/bench_anatomy.py $(if $(EXPORT),--real $(EXPORT))
+	$(BIN)/python benchmarks/bench_anatomy.py $(if $(EXPORT),--real $(EXPORT)) $(if $(WRITE),--write)
 
 bench-start: $(VENV)/.dev
 	$(BIN)/python benchmarks/bench_start.py $(EXPORT)

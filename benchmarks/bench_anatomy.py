@@ -1,10 +1,12 @@
 """How far placed organs are from the truth, and what that does to the forecast.
 
-    python benchmarks/bench_anatomy.py [--real FOLDER] [--bodies N] [--quick]
+    python benchmarks/bench_anatomy.py [--real FOLDER] [--bodies N] [--no-fixtures] [--write]
 
-Three tables: organ doses of clinical contour sets of phantoms with independently varied bodies (the whole body is
-known there); the same of the fixtures, nadir and risk against all contours; and, where a folder of plans with voxel
-truth is given, organ doses and nadirs of clinical sets and of everything drawn against the whole body's truth.
+Nadir and risk of clinical contour sets of the fixtures against all their contours; where a folder of plans with voxel
+truth is given, organ doses and nadirs of clinical sets and of everything drawn against the whole body's truth; and the
+errors of placed organs: clinical sets of phantoms with independently varied bodies (the whole body is known there),
+and every organ left out in turn of those, of the fixtures and of the plans with truth. `--write` puts the last into
+the parameters (topic ``placement``), where the reports take it from.
 """
 
 from __future__ import annotations
@@ -13,21 +15,24 @@ import argparse
 import csv
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from lymphorisk.analysis import Options, analyze
-from lymphorisk.analysis.placed import mix_of
+from lymphorisk.analysis.placed import Bodies, bodies_of, mix_of
+from lymphorisk.analysis.prepared import prepare
 from lymphorisk.analysis.result import Analysis
 from lymphorisk.analysis.source import read_source
+from lymphorisk.anatomy import reference_body
 from lymphorisk.dicom import Export, read_export
 from lymphorisk.dvh import DoseDistribution
+from lymphorisk.dvh.regions import Region
 from lymphorisk.organs import match
 from lymphorisk.parameters import load
 from lymphorisk.phantom import PhantomPlan, anatomy, phantom_plan, treatment_plan
-from lymphorisk.plan import Patient
+from lymphorisk.plan import Patient, Phase
 from lymphorisk.scenario import Scenario
 
 HERE = Path(__file__).parent
@@ -72,6 +77,14 @@ TRUE_NAMES = {
     "Thymus": "Glnd_Thymus", "Brain": "Brain", "Kidneys": "Kidneys", "Stomach": "Stomach", "Pancreas": "Pancreas",
     "BODY": "Body",
 }  # fmt: skip
+#: Drawn beside the clinical set where organs of the varied phantoms are left out in turn.
+USUAL = ("Lung_L", "Lung_R", "Heart", "Liver", "Kidney_L", "Kidney_R", "Spleen", "Stomach", "SpinalCord", "Bladder",
+         "Femur_Head_L", "Femur_Head_R", "Brain")  # fmt: skip
+#: True mean doses below this are not compared. [Gy]
+LEAST_GY = 0.01
+#: Fewest errors a row of the table rests on.
+FEWEST = 6
+PARAMETERS = HERE.parent / "lymphorisk" / "parameters" / "data" / "placement.toml"
 VOLUME_DOSES = (2.0, 5.0, 10.0, 20.0)
 ALC = 1.6
 
@@ -95,13 +108,14 @@ def exported(plan: PhantomPlan, names: Iterable[str], patient: Patient) -> Expor
 
 
 def true_means(plan: PhantomPlan) -> dict[str, float]:
-    """Mean doses of whole organs of a phantom on a grid of the whole body. [Gy]"""
+    """Mean doses of whole organs of a phantom on a grid of the whole body, joined as the program joins them. [Gy]"""
     known = {name: d.mean_gy for name, d in plan.organ_doses()[0].items()}
+    single = {n: m for n, m in known.items() if n not in ORGANS or n in plan.body.shapes}
     out = {}
     for organ in ORGANS:
-        mix = mix_of(organ, known)
+        mix = mix_of(organ, single)
         if mix is not None:
-            out[organ] = sum(w * known[n] for n, w in mix.items())
+            out[organ] = sum(w * single[n] for n, w in mix.items())
     return out
 
 
@@ -110,30 +124,113 @@ def rms(values: Iterable[float]) -> float:
     return float(np.sqrt(np.mean(array**2))) if len(array) else float("nan")
 
 
-def varied(count: int, options: Options, spacing_mm: float) -> None:
-    """Clinical sets of independently varied phantoms against their own whole body."""
-    errors: dict[str, list[float]] = {o: [] for o in ORGANS}
-    scores: dict[str, list[float]] = {o: [] for o in ORGANS}
+@dataclass(frozen=True)
+class Errors:
+    """Of each placed organ: ln(typical body's mean dose / true mean dose) and the sd between bodies, plan by plan."""
+
+    found: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+
+    def add(self, bodies: Bodies, organ: str, true_gy: float) -> None:
+        mix = bodies.mix(organ)
+        if mix is None or true_gy < LEAST_GY:
+            return
+        means = np.maximum(bodies.dosed.means(mix).sum(axis=0), 1e-4)
+        error = float(np.log(np.median(means) / true_gy))
+        self.found.setdefault(organ, []).append((error, float(np.log(means).std())))
+
+    def rows(self) -> dict[str, tuple[int, float, float, float, float]]:
+        """By organ: number, mean and rms error, rms of the sd between bodies, and what the error has beyond that."""
+        out = {}
+        for organ in ORGANS:
+            error, sd = np.array(self.found.get(organ, np.zeros((0, 2)))).reshape(-1, 2).T
+            if len(error):
+                whole, between = rms(error), rms(sd)
+                beyond = float(np.sqrt(max(whole**2 - between**2, 0.0)))
+                out[organ] = (len(error), float(error.mean()), whole, between, beyond)
+        return out
+
+    def table(self, title: str) -> None:
+        print(f"\n{title}: ln(typical body's mean dose / true)")
+        print(f"{'organ':14s} {'n':>3s} {'mean':>6s} {'rms':>6s} {'bodies':>6s} {'beyond':>6s}")
+        for organ, (n, mean, whole, between, beyond) in self.rows().items():
+            print(f"{organ:14s} {n:3d} {mean:6.2f} {whole:6.2f} {between:6.2f} {beyond:6.2f}")
+
+
+def regions_of(export: Export) -> dict[str, Region]:
+    return {name: m.region for name, m in match(export.plan.structures).organs.items()}
+
+
+def without(regions: Mapping[str, Region], organ: str) -> dict[str, Region]:
+    """The regions without an organ, its parts, and what it is a part of."""
+    known = known_organs()
+    own = set(mix_of(organ, known) or ())
+    return {n: r for n, r in regions.items() if n == "Body" or not own & set(mix_of(n, known) or ())}
+
+
+def known_organs() -> Mapping[str, object]:
+    """Organs of the reference body."""
+    extra = {n: p.value for n, p in load("anatomy").items()}
+    return reference_body(NUMBERS, "M", extra).organs
+
+
+def left_out(
+    errors: Errors, regions: Mapping[str, Region], phases: tuple[Phase, ...], who: Patient, true: Mapping[str, float]
+) -> None:
+    """Every organ that is drawn, left out in turn and placed by the others."""
+    for organ, true_gy in true.items():
+        rest = without(regions, organ)
+        if len(rest) < len(regions) and true_gy >= LEAST_GY:
+            bodies = bodies_of(rest, phases, who, 1)
+            if isinstance(bodies, Bodies):
+                errors.add(bodies, organ, true_gy)
+
+
+def varied(count: int, spacing_mm: float, few: Errors, turn: Errors) -> None:
+    """Clinical sets of independently varied phantoms against their own whole body, and organs left out in turn."""
     for i, site in enumerate(s for s in CLINICAL if s not in ("tbi", "lymphoma")):
         for j in range(count):
             sex, height, weight = BODIES[(2 * i + 3 * j) % len(BODIES)]
             if site in ("breast", "prostate"):
                 sex, height, weight = [b for b in BODIES if (b[0] == "F") is (site == "breast")][j % 3]
             body = anatomy(NUMBERS, sex=sex, height_cm=height, weight_kg=weight, rng=np.random.default_rng([i, j]))
-            whole = phantom_plan(NUMBERS, site, body=body, spacing_mm=spacing_mm)
+            true = true_means(phantom_plan(NUMBERS, site, body=body, spacing_mm=spacing_mm))
             scan = phantom_plan(NUMBERS, site, body=body, spacing_mm=spacing_mm, whole_body=False)
-            a = analyze(exported(scan, CLINICAL[site], Patient(sex=sex)), Patient(alc=ALC), options)
-            for organ, true in true_means(whole).items():
-                found = a.organs[organ]
-                if found.source == "placed":
-                    errors[organ].append(float(np.log(found.course.mean_gy / true)))
-                    scores[organ].append(errors[organ][-1] / max(found.sd_ln, 0.05))
-    print(f"\nVaried phantoms, clinical sets: ln(placed / true mean dose), {count} bodies a site")
-    print(f"{'organ':14s} {'n':>3s} {'mean':>6s} {'rms':>6s} {'rms/sd_ln':>9s}")
-    for organ in ORGANS:
-        e = errors[organ]
-        if e:
-            print(f"{organ:14s} {len(e):3d} {np.mean(e):6.2f} {rms(e):6.2f} {rms(scores[organ]):9.2f}")
+            who = Patient(sex=sex)
+            clinic = exported(scan, CLINICAL[site], who)
+            regions = regions_of(clinic)
+            bodies = bodies_of(regions, clinic.plan.phases, who, 1)
+            for organ in true:
+                if isinstance(bodies, Bodies) and without(regions, organ).keys() == regions.keys():
+                    few.add(bodies, organ, true[organ])
+            usual = exported(scan, USUAL, who)
+            left_out(turn, regions_of(usual), usual.plan.phases, who, true)
+
+
+def fixtures_left_out(options: Options, turn: Errors) -> None:
+    """Organs of the fixtures that are drawn as a whole, left out in turn."""
+    for name in SITE_OF_FIXTURE:
+        export = read_source(FIXTURES / name, options)
+        assert isinstance(export, Export)
+        found = prepare(export, options=options).doses.organs
+        whole = {n: found[n].course.mean_gy for n in ORGANS if n in found and found[n].source == "roi"}
+        left_out(turn, regions_of(export), export.plan.phases, export.patient, whole)
+
+
+def write(errors: Errors) -> None:
+    """The table as the parameters of topic ``placement``."""
+    lines = [
+        "# Errors of placed organs beyond what placed bodies differ by: made by `make bench-anatomy`, not by hand.",
+        "",
+        "[beyond]",
+    ]
+    for organ, (n, mean, whole, between, beyond) in errors.rows().items():
+        if n >= FEWEST:
+            place = f"{n} plans, rms {whole:.2f}, mean {mean:.2f}, between bodies {between:.2f}"
+            lines.append(
+                f'{organ} = {{ value = {beyond:.2f}, unit = "1", source = "bench_anatomy", place = "{place}", '
+                'known = "fitted" }'
+            )
+    PARAMETERS.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def against_all(label: str, export: Export, site: str, options: Options) -> tuple[float, float]:
@@ -209,7 +306,7 @@ def with_truth(folder: Path, export: Export) -> Scenario:
     )
 
 
-def real(root: Path, options: Options) -> None:
+def real(root: Path, options: Options, few: Errors, turn: Errors) -> None:
     """Plans with voxel truth: organs and nadirs of the clinical set and of everything drawn."""
     errors: dict[str, list[float]] = {}
     lines = []
@@ -218,6 +315,13 @@ def real(root: Path, options: Options) -> None:
         export = read_export(folder)
         sex = export.patient.sex or ("F" if "female" in folder.name else "M")
         who = Patient(alc=ALC, sex=sex)
+        true = {n: row["mean_Gy"] for n, row in truth(folder).items() if n in ORGANS}
+        clinic = regions_of(clinical(export, site))
+        bodies = bodies_of(clinic, export.plan.phases, who, options.seed)
+        for organ in true:
+            if isinstance(bodies, Bodies) and without(clinic, organ).keys() == clinic.keys():
+                few.add(bodies, organ, true[organ])
+        left_out(turn, regions_of(export), export.plan.phases, who, true)
         whole = analyze(with_truth(folder, export), who, options)
         for label, one in (("clinical", clinical(export, site)), ("all drawn", export)):
             start = time.perf_counter()
@@ -238,17 +342,26 @@ def real(root: Path, options: Options) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--real", type=Path, help="folder of plans with TRUTH_from_voxel_masks.csv")
-    parser.add_argument("--bodies", type=int, default=2, help="varied bodies a site; 0 leaves the phantoms out")
+    parser.add_argument("--bodies", type=int, default=3, help="varied bodies a site; 0 leaves the phantoms out")
     parser.add_argument("--missing", default="placed", choices=("placed", "diluted"))
     parser.add_argument("--no-fixtures", action="store_true")
+    parser.add_argument("--write", action="store_true", help="put the errors into the parameters")
     args = parser.parse_args()
     options = Options(missing=args.missing)
+    few, turn = Errors(), Errors()
     if args.real is not None:
-        real(args.real, options)
+        real(args.real, options, few, turn)
     if not args.no_fixtures:
         fixtures(options)
+        fixtures_left_out(options, turn)
     if args.bodies:
-        varied(args.bodies, options, 8.0)
+        varied(args.bodies, 8.0, few, turn)
+    few.table("Clinical sets, organs not drawn")
+    turn.table("Every organ left out in turn")
+    both = Errors({o: [*few.found.get(o, []), *turn.found.get(o, [])] for o in ORGANS})
+    both.table("Both")
+    if args.write:
+        write(both)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from lymphorisk import parameters
 from lymphorisk.analysis.edic import edic_family
 from lymphorisk.analysis.exposure import blood_dose_of, exposure_of
 from lymphorisk.analysis.options import Options, held
+from lymphorisk.analysis.picture import views_of
 from lymphorisk.analysis.prepared import Prepared, prepare
 from lymphorisk.analysis.result import Analysis, Assumption, Provenance, Risk, WhatIf
 from lymphorisk.analysis.risk import agreement_of, learned_voice, literature_voice, outcomes, voices_differ
@@ -114,6 +115,7 @@ def analysis_of(plan: Prepared) -> Analysis:
         ),
         agreement=agreement_of(count.organ_share, voice),
         explanation_figures=voice.figures,
+        anatomy=views_of(doses),
     )
 
 

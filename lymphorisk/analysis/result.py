@@ -12,6 +12,7 @@ from lymphorisk.plan.treatment import course_modality
 if TYPE_CHECKING:
     import pandas as pd
 
+    from lymphorisk.analysis.picture import View
     from lymphorisk.circulation import BloodDose
     from lymphorisk.dvh import DVH, DoseDistribution
     from lymphorisk.findings import Finding
@@ -208,6 +209,8 @@ class Analysis:
         Physics' attribution and the learned reasons by organ; None when the learned voice gives none.
     explanation_figures : mapping of str to str
         SVG drawn by shap, when asked for; not part of the JSON result.
+    anatomy : tuple of View
+        Placed organs over the patient's outline and dose, from three sides; not part of the JSON result.
     """
 
     label: str
@@ -231,6 +234,7 @@ class Analysis:
     provenance: Provenance
     agreement: Agreement | None = None
     explanation_figures: Mapping[str, str] = field(default_factory=dict)
+    anatomy: tuple[View, ...] = ()
 
     @property
     def alc(self) -> AlcForecast:

@@ -11,7 +11,7 @@ from lymphorisk.absent import Absent
 from lymphorisk.circulation import BloodSummary
 from lymphorisk.dvh import DVH
 from lymphorisk.dvh.metrics import metric
-from lymphorisk.report import figures
+from lymphorisk.report import figures, placed
 from lymphorisk.report.document import (
     Beside,
     Block,
@@ -431,6 +431,7 @@ def _organs(a: Analysis) -> Section:
         "Organ doses",
         (
             *_figure(figures.dvh_figure(a), caption, figures.dvh_figure(a, NARROW)),
+            *_figure(placed.placed_figure(a), placed.CAPTION, placed.placed_figure(a, NARROW)),
             organs([*shown, *a.targets]),
             *unclaimed,
         ),

@@ -12,6 +12,7 @@ import pytest
 from lymphorisk.absent import Absent
 from lymphorisk.analysis.exposure import blood_dose_of, exposure_of
 from lymphorisk.analysis.options import Options
+from lymphorisk.analysis.picture import VIEWS, views_of
 from lymphorisk.analysis.placed import Bodies, bodies_of, mean_of, mix_of, typical_of
 from lymphorisk.analysis.prepared import Prepared, prepare
 from lymphorisk.anatomy import nearest
@@ -238,3 +239,36 @@ def test_mixes_are_whole() -> None:
     for organ in ("BoneMarrow", "Lungs", "Bowel", "Bag_Bowel", "Lungs-GTV"):
         assert sum(mix_of(organ, known).values()) == pytest.approx(1.0), organ
     assert mix_of("Bowel", known)["Bowel_Large"] == pytest.approx(0.25)
+
+
+def test_placed_organs_are_pictured_where_they_lie(clinical: Prepared) -> None:
+    front, side, section = views_of(clinical.doses)
+    assert [v.name for v in (front, side, section)] == list(VIEWS)
+    points = clinical.doses.bodies.dosed.placed.points("Spleen")
+    for view, axes in zip((front, side), VIEWS.values(), strict=False):
+        (spleen,) = (s for s in view.organs if s.organ == "Spleen")
+        middle = np.mean([box_of(line).mean(axis=0) for line in spleen.likely], axis=0)
+        assert middle == pytest.approx(points.mean(axis=(0, 1))[list(axes)], abs=15.0)
+        (low, high), (wide_low, wide_high) = (
+            (np.min([box_of(x)[0] for x in lines], axis=0), np.max([box_of(x)[1] for x in lines], axis=0))
+            for lines in (spleen.likely, spleen.possible)
+        )
+        assert (wide_low <= low).all()
+        assert (wide_high >= high).all()
+        assert view.outline
+        assert all(lines for _, lines in view.doses)
+    level = np.mean([box_of(line)[:, 1].mean() for _, lines in front.doses[:1] for line in lines])
+    assert level == pytest.approx(
+        clinical.doses.bodies.dosed.fields[0].low_mm[2] / 2 + clinical.doses.bodies.dosed.fields[0].high_mm[2] / 2,
+        abs=25.0,
+    )
+    assert "Brain" not in {s.organ for s in section.organs}
+    assert not {"Heart", "Lungs"} & {s.organ for s in front.organs}, "drawn organs are not placed"
+
+
+def box_of(line: tuple[tuple[float, float], ...]) -> np.ndarray:
+    return np.array([np.min(line, axis=0), np.max(line, axis=0)])
+
+
+def test_nothing_placed_is_no_picture(lung: Export) -> None:
+    assert views_of(prepare(cut(lung, CLINICAL), options=Options(missing="diluted")).doses) == ()

@@ -1,0 +1,76 @@
+"""The picture of placed organs: shown when an organ was placed, readable in both widths, the head up."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from lymphorisk.analysis import Analysis
+from lymphorisk.analysis.picture import Silhouette, View
+from lymphorisk.report import html, pdf
+from lymphorisk.report.content import report
+from lymphorisk.report.legend import NARROW, WIDE
+from lymphorisk.report.placed import placed_figure
+from lymphorisk.report.svg import Path
+from tests.report.test_figures import faults
+
+ORGANS = ("Spleen", "LN", "Bowel", "Lungs", "Heart", "Liver", "Kidneys", "Brain")
+
+
+def square(x: float, y: float, half: float) -> tuple[tuple[float, float], ...]:
+    return (
+        (x - half, y - half),
+        (x + half, y - half),
+        (x + half, y + half),
+        (x - half, y + half),
+        (x - half, y - half),
+    )
+
+
+def view(name: str) -> View:
+    organs = tuple(Silhouette(o, (square(20.0 * i, 30.0 * i, 15.0),), (square(20.0 * i, 30.0 * i, 25.0),)) for i, o in
+                   enumerate(ORGANS))  # fmt: skip
+    return View(name, (square(0.0, 0.0, 180.0),), ((0.5, (square(0.0, 0.0, 40.0),)), (0.1, ())), organs)
+
+
+@pytest.fixture(scope="module")
+def pictured(result: Analysis) -> Analysis:
+    return replace(result, anatomy=tuple(view(n) for n in ("from the front", "from the left", "section")))
+
+
+def test_no_organ_placed_is_no_figure(result: Analysis) -> None:
+    assert placed_figure(result) is None
+    assert "figure-placed" not in html.render(report(result))
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_every_line_and_text_stays_in_the_figure(pictured: Analysis, width: int) -> None:
+    d = placed_figure(pictured, width)
+    assert d is not None
+    assert not list(faults(d))
+    for shape in d.shapes:
+        if isinstance(shape, Path):
+            assert all(-1 <= x <= width + 1 and -1 <= y <= d.height + 1 for x, y in shape.points)
+
+
+def test_the_head_is_up_and_the_back_is_down(pictured: Analysis) -> None:
+    d = placed_figure(pictured, WIDE)
+    assert d is not None
+
+    def height(panel: int, colour: str) -> float:
+        third = WIDE / 3
+        lines = [s for s in d.shapes if isinstance(s, Path) and s.kind == f"curve {colour}"]
+        (line,) = (s for s in lines if panel * third <= s.points[0][0] < (panel + 1) * third and len(s.points) > 2)
+        return sum(y for _, y in line.points) / len(line.points)
+
+    assert height(0, "c7") < height(0, "c0"), "the brain above the spleen"
+    assert height(2, "c7") > height(2, "c0"), "a larger y is nearer the back: lower"
+
+
+def test_the_page_and_the_pdf_show_it(pictured: Analysis) -> None:
+    page = html.render(report(pictured))
+    assert 'id="figure-placed"' in page
+    assert "in one of ten" in page
+    pytest.importorskip("reportlab")
+    assert len(pdf.render(report(pictured))) > len(pdf.render(report(replace(pictured, anatomy=()))))
