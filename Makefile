@@ -17,6 +17,7 @@ help: ## what can be made
 $(BIN)/lymphorisk: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	$(BIN)/python -m compileall -q lymphorisk
 	@touch $@
 
 $(VENV)/.docs: pyproject.toml
@@ -27,6 +28,7 @@ $(VENV)/.docs: pyproject.toml
 $(VENV)/.dev: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(BIN)/python -m compileall -q lymphorisk
 	@touch $@
 
 demo: $(BIN)/lymphorisk ## install, analyse a built-in plan, say where the report is

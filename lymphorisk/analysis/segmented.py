@@ -8,19 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lymphorisk.analysis.options import Options
-from lymphorisk.anatomy import outline_of_dose
 from lymphorisk.dicom import Export
 from lymphorisk.dvh import DVH
 from lymphorisk.dvh.regions import Intersection, Region
 from lymphorisk.dvh.sections import middle_of
 from lymphorisk.findings import Finding, finding
-from lymphorisk.masks import Plan, Segmentation, segmentations
 from lymphorisk.masks.rules import DISAGREES
 from lymphorisk.organs import match
 from lymphorisk.organs.segments import Segment, in_both
 
 if TYPE_CHECKING:
     from lymphorisk.analysis.curves import Curves
+    from lymphorisk.masks import Segmentation
 
 #: Overlap (Dice) below which two drawings of one organ are not alike: between observers large organs reach 0.9, thin
 #: ones 0.7.
@@ -31,10 +30,13 @@ ALIKE_VOLUME = 1.5
 ALIKE_DOSE, ALIKE_GY = 0.15, 0.5
 
 
-def segmented(export: Export, options: Options) -> Segmentation:
-    """The segmentations that the options name, held against an export; none when they name none."""
+def segmented(export: Export, options: Options) -> Segmentation | None:
+    """The segmentations that the options name, held against an export; None when they name none."""
     if not options.segmentation:
-        return Segmentation((), (), ())
+        return None
+    from lymphorisk.anatomy import outline_of_dose
+    from lymphorisk.masks import Plan, segmentations
+
     plan = export.plan
     matching = match(plan.structures, options.organs)
     doses = [phase.dose for phase in plan.phases if phase.dose is not None]

@@ -104,12 +104,15 @@ def _from_export(export: Export, options: Options) -> Source:
         plan=export.plan,
         given=None,
         patient=export.patient,
-        findings=(*export.findings, *handed.findings),
-        inputs=(*((f.role, f.sop_uid, f.sha256) for f in export.inputs), *handed.inputs),
+        findings=export.findings if handed is None else (*export.findings, *handed.findings),
+        inputs=(
+            *((f.role, f.sop_uid, f.sha256) for f in export.inputs),
+            *(() if handed is None else handed.inputs),
+        ),
         tps_dvhs=export.tps_dvhs,
         ct=export.ct,
         fractions_known=export.fractions_known,
-        segments=handed.segments,
+        segments=() if handed is None else handed.segments,
     )
 
 

@@ -7,15 +7,20 @@ it (`dosed`, `peripheral`). No file is read here and no parameter is looked up: 
 
 from __future__ import annotations
 
-from lymphorisk.anatomy.dosed import DosedBody, Field, dosed_body, field_of, nearest
-from lymphorisk.anatomy.fit import Fit, Residual
-from lymphorisk.anatomy.landmarks import Drawn, drawn_organs
-from lymphorisk.anatomy.outline import Outline, outline_of, outline_of_dose, outline_of_mask
-from lymphorisk.anatomy.parts import Part, PartRules, part_of
-from lymphorisk.anatomy.peripheral import Peripheral
-from lymphorisk.anatomy.placement import Placed, place
-from lymphorisk.anatomy.prior import Prior, prior_of
-from lymphorisk.anatomy.reference import Reference, reference_body
+from typing import TYPE_CHECKING
+
+from lymphorisk.lazy import loader
+
+if TYPE_CHECKING:
+    from lymphorisk.anatomy.dosed import DosedBody, Field, dosed_body, field_of, nearest
+    from lymphorisk.anatomy.fit import Fit, Residual
+    from lymphorisk.anatomy.landmarks import Drawn, drawn_organs
+    from lymphorisk.anatomy.outline import Outline, outline_of, outline_of_dose, outline_of_mask
+    from lymphorisk.anatomy.parts import Part, PartRules, part_of
+    from lymphorisk.anatomy.peripheral import Peripheral
+    from lymphorisk.anatomy.placement import Placed, place
+    from lymphorisk.anatomy.prior import Prior, prior_of
+    from lymphorisk.anatomy.reference import Reference, reference_body
 
 __all__ = [
     "DosedBody",
@@ -42,3 +47,32 @@ __all__ = [
     "prior_of",
     "reference_body",
 ]
+
+__getattr__ = loader(
+    __name__,
+    {
+        "DosedBody": "dosed",
+        "Drawn": "landmarks",
+        "Field": "dosed",
+        "Fit": "fit",
+        "Outline": "outline",
+        "Part": "parts",
+        "PartRules": "parts",
+        "Peripheral": "peripheral",
+        "Placed": "placement",
+        "Prior": "prior",
+        "Reference": "reference",
+        "Residual": "fit",
+        "dosed_body": "dosed",
+        "drawn_organs": "landmarks",
+        "field_of": "dosed",
+        "nearest": "dosed",
+        "outline_of": "outline",
+        "outline_of_dose": "outline",
+        "outline_of_mask": "outline",
+        "part_of": "parts",
+        "place": "placement",
+        "prior_of": "prior",
+        "reference_body": "reference",
+    },
+)

@@ -9,14 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lymphorisk.lazy import loader
-from lymphorisk.lymphocyte.course import Course, PhaseExposure, course_from_dict
 from lymphorisk.lymphocyte.grade import CTCAE_VERSION, grade
-from lymphorisk.lymphocyte.pools import POOLS
 from lymphorisk.lymphocyte.population import Population, population
-from lymphorisk.lymphocyte.survival import SURVIVAL_SETS, kill, survival_sets
 
 if TYPE_CHECKING:
+    from lymphorisk.lymphocyte.course import Course, PhaseExposure, course_from_dict
     from lymphorisk.lymphocyte.ensemble import AlcForecast, forecast
+    from lymphorisk.lymphocyte.pools import POOLS
+    from lymphorisk.lymphocyte.survival import SURVIVAL_SETS, kill, survival_sets
 
 __all__ = [
     "CTCAE_VERSION",
@@ -34,4 +34,17 @@ __all__ = [
     "survival_sets",
 ]
 
-__getattr__ = loader(__name__, {"AlcForecast": "ensemble", "forecast": "ensemble"})
+__getattr__ = loader(
+    __name__,
+    {
+        "AlcForecast": "ensemble",
+        "Course": "course",
+        "POOLS": "pools",
+        "PhaseExposure": "course",
+        "SURVIVAL_SETS": "survival",
+        "course_from_dict": "course",
+        "forecast": "ensemble",
+        "kill": "survival",
+        "survival_sets": "survival",
+    },
+)

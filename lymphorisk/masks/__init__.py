@@ -6,7 +6,21 @@ plan. Whatever does not fit is refused by name.
 
 from __future__ import annotations
 
-from lymphorisk.masks.against import Plan
-from lymphorisk.masks.handed import Segmentation, segmentations
+from typing import TYPE_CHECKING
+
+from lymphorisk.lazy import loader
+
+if TYPE_CHECKING:
+    from lymphorisk.masks.against import Plan
+    from lymphorisk.masks.handed import Segmentation, segmentations
 
 __all__ = ["Plan", "Segmentation", "segmentations"]
+
+__getattr__ = loader(
+    __name__,
+    {
+        "Plan": "against",
+        "Segmentation": "handed",
+        "segmentations": "handed",
+    },
+)
