@@ -21,6 +21,14 @@ def test_the_file_holds_what_stdout_says(tmp_path: Path, capsys: pytest.CaptureF
     assert run([*ASK, "--out", str(out)]) == 3
 
 
+def test_ends_of_a_band_keep_their_order(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*ASK, "--json"]) == 0
+    (regimen,) = json.loads(capsys.readouterr().out)["regimens"]
+    rows = [r for r in (*regimen["metrics"].values(), *regimen["criteria"]) if r["median"] is not None]
+    assert any(r["p05"] < r["p95"] for r in regimen["criteria"] if r["median"] is not None)
+    assert all(r["p05"] <= r["median"] <= r["p95"] for r in rows)
+
+
 def test_a_structured_report_needs_a_study(rtplans: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("highdicom")
     from pydicom import dcmread

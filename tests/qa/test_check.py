@@ -287,6 +287,22 @@ def test_an_unused_override_changes_nothing(plan: Analysis) -> None:
     assert (result.verdict, result.lines[0].overridden, result.findings) == ("PASS", False, ())
 
 
+def test_each_metric_of_the_plan_is_the_number_of_its_name(plan: Analysis) -> None:
+    """Blood measures that are each unlike every other: no one can stand for another."""
+    course = replace(plan.blood.course, mean_gy=1.1, v_gt_0=0.9, v_gt_0_07=0.7, v_gt_0_125=0.5, v_ge_0_5=0.3, d2_gy=2.2)
+    edic = {"edic_gy": 3.3, "edric_gy": 4.4, "edic_esophagus_gy": 5.5}
+    values = facts_of(replace(plan, blood=replace(plan.blood, course=course), edic=edic)).values
+    wanted = {
+        "BloodMean[Gy]": 1.1,
+        "BloodV0.5Gy[%]": 30.0,
+        "BloodD2%[Gy]": 2.2,
+        "EDIC[Gy]": 3.3,
+        "EDRIC[Gy]": 4.4,
+        "EDICesophagus[Gy]": 5.5,
+    }
+    assert {name: values[name] for name in wanted} == pytest.approx(wanted)
+
+
 def test_a_clinic_may_forbid_overrides_but_not_hide_them(plan: Analysis) -> None:
     protocol = Protocol("t", (line("<= 1", override=ACCEPTED),), rules={"LR604": "error"})
     assert check(plan, protocol, known(Spleen=ramp())).verdict == "FAIL"
