@@ -197,7 +197,7 @@ def shown(options: Options) -> Mapping[str, object]:
     """Options as plain values without paths."""
     plain = asdict(options)
     plain["model"] = None if options.model is None else options.model.name
-    plain["segmentation"] = [path.name for path in options.segmentation]
-    plain["labels"] = None if options.labels is None else options.labels.name
+    plain["segmentation"] = len(options.segmentation)  # a file's name may be the patient's
+    plain["labels"] = options.labels is not None
     unsaid = ("dose_is", "undrawn", "segmentation", "labels")
     return {name: value for name, value in plain.items() if name not in unsaid or value}

@@ -24,12 +24,16 @@ ENGINES = ("exact", "dicompyler")
 
 @dataclass(frozen=True, slots=True)
 class StructureDvh:
-    """One structure's DVH; `number` is None for a derived structure, `tg263` empty where no organ is known."""
+    """One structure's DVH; `number` is None for a derived structure, `tg263` empty where no organ is known.
+
+    `segmented` says that a segmentation handed in holds it.
+    """
 
     number: int | None
     name: str
     tg263: str
     curve: Curve
+    segmented: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +128,7 @@ def dvh_table(
         tps_rule, notes = end_caps_of_tps(source, curves)
         findings += notes
     prescriptions = [p.prescription_gy for p in source.plan.phases]
+    handed_in = [m.region for m in curves.matching.organs.values() if m.segmented] + [s.region for s in source.segments]
     return DvhTable(
         label=source.plan.label,
         fractions=source.plan.fractions if source.fractions_known else None,
@@ -134,7 +139,7 @@ def dvh_table(
         engine=engine,
         end_caps=curves.end_caps if engine == "exact" else "dicompyler",
         structures=tuple(
-            StructureDvh(_roi_number(region, source), name, tg263, curve)
+            StructureDvh(_roi_number(region, source), name, tg263, curve, region in handed_in)
             for (name, tg263, region), curve in zip(chosen, shown, strict=True)
         ),
         findings=tuple(dict.fromkeys(findings)),

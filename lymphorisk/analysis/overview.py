@@ -33,6 +33,7 @@ def overview(source: str | Path, options: Options) -> dict[str, Any]:
         "organs": [
             *(
                 {"tg263": name, "roi": list(m.roi_names), "numbers": list(m.roi_numbers), "how": m.how}
+                | ({"source": "segmented"} if m.segmented else {})
                 for name, m in matching.organs.items()
             ),
             *({"tg263": name, "roi": [], "numbers": [], "how": how} for name, how in given.items()),

@@ -82,22 +82,26 @@ def volumes_of_mask(mask: Mask, grid: DoseGrid) -> Array:
     Each voxel is given by points half a spacing of the grid apart or closer, each to the cell it lies in.
     """
     spacing = min((float(np.diff(c).min()) for c in (grid.x_mm, grid.y_mm, grid.z_mm) if len(c) > 1), default=1.0)
-    k, j, i = np.nonzero(mask.share_zyx)
-    share = mask.share_zyx[k, j, i].astype(np.float64)
-    points, widths = [], []
-    for axis, width, at in zip((mask.z_mm, mask.y_mm, mask.x_mm), mask.widths_mm(), (k, j, i), strict=True):
-        count = max(int(np.ceil(float(width.max()) / (POINT_SHARE * spacing))), 1)
-        offset = (np.arange(count) + 0.5) / count
-        points.append(axis[at, None] + width[at, None] * offset)
-        widths.append(width[at] / count)
-    each = share * widths[0] * widths[1] * widths[2] / MM3_PER_CM3
+    lines = (mask.z_mm, mask.y_mm, mask.x_mm)
+    (z, dz), (y, dy), (x, dx) = (_points(line, POINT_SHARE * spacing) for line in lines)
     out = np.zeros(grid.dose_zyx.size)
-    for a in points[0].T:
-        for b in points[1].T:
-            for c in points[2].T:
-                at, inside = cells_at(grid, np.stack([c, b, a], axis=-1))
-                out += np.bincount(at[inside], each[inside], minlength=out.size)
+    per_plane = len(z) // len(mask.share_zyx)
+    for k, plane in enumerate(mask.share_zyx):  # plane by plane: few points at once
+        fine = plane.repeat(len(y) // plane.shape[0], axis=0).repeat(len(x) // plane.shape[1], axis=1)
+        j, i = np.nonzero(fine)
+        each = fine[j, i] * dy[j] * dx[i] / MM3_PER_CM3
+        for n in range(k * per_plane, (k + 1) * per_plane):
+            at, inside = cells_at(grid, np.stack([x[i], y[j], np.full(len(i), z[n])], axis=-1))
+            np.add.at(out, at[inside], each[inside] * dz[n])
     return out.reshape(grid.dose_zyx.shape)
+
+
+def _points(borders: Array, most: float) -> tuple[Array, Array]:
+    """Points amid equal parts of each voxel, no wider than this, and the widths of the parts. [mm]"""
+    width = np.diff(borders)
+    count = max(int(np.ceil(float(width.max()) / most)), 1)
+    offset = (np.arange(count) + 0.5) / count
+    return (borders[:-1, None] + width[:, None] * offset).ravel(), np.repeat(width / count, count)
 
 
 def cells_at(grid: DoseGrid, points_mm: Array) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:

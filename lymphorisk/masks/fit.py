@@ -49,6 +49,8 @@ def fitting(handed: Handed, plan: Plan) -> tuple[tuple[Segment, ...], tuple[Find
     wrong = flipped(handed, held, plan) or _elsewhere(handed, held, plan)
     if wrong is not None:
         return (), (wrong, *found)
+    if handed.assumed and any(f.severity == "error" for f in found):  # numbers of another list
+        return (), tuple(found)
     found += [refused for one in held if (refused := _outside(one, plan)) is not None]
     kept = [one.segment for one in held if _outside(one, plan) is None]
     return tuple(kept), (*found, *_unchecked(handed, plan))
@@ -132,8 +134,9 @@ def _impossible(one: Held) -> Finding | None:
     small = one.volume_cm3 < low / TOO_SMALL and not _ends_with_image(one.segment.region)
     if not small and one.volume_cm3 <= high * TOO_LARGE:
         return None
-    what = f"{one.segment.name}: {one.volume_cm3:.3g} cm3, a {organ} has {low:g} to {high:g}"
-    return finding(rules.IMPOSSIBLE, what, organ, "is it the right label, in the right unit?")
+    what = f"{one.segment.name}: {one.volume_cm3:.3g} cm3, a {organ} has {low:g} to {high:g}; it is not used"
+    hint = "is it the right label, in the right unit? List labels of your own with --labels"
+    return finding(rules.IMPOSSIBLE, what, organ, hint, "warning" if small else None)  # programs leave crumbs
 
 
 def _ends_with_image(region: Region) -> bool:

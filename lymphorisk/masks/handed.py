@@ -50,8 +50,8 @@ def segmentations(paths: Sequence[Path], labels: Path | None, plan: Plan) -> Seg
     findings: list[Finding] = []
     inputs = [] if listed is None else [("labels", "", listed.sha256)]
     met: set[str] = set()
-    for path in paths:
-        for handed in read_path(path, listed):
+    for number, path in enumerate(paths, start=1):
+        for handed in read_path(path, listed, f"segmentation {number}"):
             kept, found = fitting(handed, plan)
             said = (*handed.findings, *found)
             if not kept:
@@ -67,7 +67,9 @@ def segmentations(paths: Sequence[Path], labels: Path | None, plan: Plan) -> Seg
 def _refused(path: Path, said: Sequence[Finding]) -> InputError:
     """Nothing of a path is usable: what was handed in must not be left out in silence."""
     order = {"error": 0, "warning": 1, "info": 2}
-    reasons = sorted(said, key=lambda f: order[f.severity]) or [finding(rules.EMPTY, "it holds nothing", path.name)]
+    reasons = sorted(said, key=lambda f: order[f.severity]) or [
+        finding(rules.EMPTY, "it holds nothing", "segmentation")
+    ]
     worst = [f for f in reasons if f.severity == reasons[0].severity]
     what = "; ".join(f"{f.code} {f.what}" for f in worst[:MOST_NAMES])
     return InputError(f"segmentation {path.name!r} is not used: {what}", worst[0].hint or "hand in another file")

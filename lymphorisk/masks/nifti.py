@@ -84,7 +84,8 @@ def read_nifti(raw: bytes) -> NiftiImage:
     try:
         unpacked = _unpacked(raw)
         kind = nib.Nifti2Image if unpacked[:4] in NIFTI_2 else nib.Nifti1Image
-        image = kind.from_bytes(unpacked)
+        with nib.imageglobals.LoggingOutputSuppressor():
+            image = kind.from_bytes(unpacked)
         values = np.asanyarray(image.dataobj)
     except (nib.filebasedimages.ImageFileError, nib.wrapstruct.WrapStructError) as error:
         raise InputError("it is not a NIfTI file, or a broken one", "give .nii or .nii.gz") from error

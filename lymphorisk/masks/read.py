@@ -15,6 +15,7 @@ from lymphorisk.dicom.identity import read_identity
 from lymphorisk.dicom.reader import DicomFile, find
 from lymphorisk.dicom.rtstruct import read_structures
 from lymphorisk.dicom.seg import SegmentationImage, read_segmentation
+from lymphorisk.dicom.slices import with_slices
 from lymphorisk.dvh.regions import Union
 from lymphorisk.errors import InputError
 from lymphorisk.findings import Finding, finding
@@ -29,6 +30,8 @@ from lymphorisk.plan.raster import Raster, straightened, upright
 
 #: Files read side by side: unpacking lets go of the interpreter.
 READERS = 2
+#: What may be handed in.
+KINDS = "give a DICOM SEG, an RTSTRUCT, .nii or .nii.gz files, or a folder of them, as their programs wrote them"
 #: Role of a file of masks among the inputs of a result.
 ROLE = "SEGMENTATION"
 #: A mask turned against the patient's axes says nothing of where the scan ends.
@@ -42,7 +45,7 @@ class Handed:
     Attributes
     ----------
     name : str
-        Of the file or folder.
+        As it is called in messages: by its place among those handed in, as a file's name may be the patient's.
     segments : tuple of Segment
         One for each structure that holds anything; masks of one organ are joined.
     inputs : tuple of (role, UID, SHA-256)
@@ -55,6 +58,8 @@ class Handed:
     identity : PatientIdentity or None
         None when the format holds none.
     sop_uid : str
+    assumed : bool
+        Nothing says what its labels are: they are taken as TotalSegmentator's.
     """
 
     name: str
@@ -65,10 +70,19 @@ class Handed:
     frames: frozenset[str] = frozenset()
     identity: PatientIdentity | None = None
     sop_uid: str = ""
+    assumed: bool = False
 
 
-def read_path(path: Path, labels: Labels | None) -> list[Handed]:
+def read_path(path: Path, labels: Labels | None, name: str) -> list[Handed]:
     """The segmentations of a path: a file, or a folder of NIfTI masks or DICOM files.
+
+    Parameters
+    ----------
+    path : Path
+    labels : Labels or None
+        The clinic's list.
+    name : str
+        What the path is called in messages.
 
     Raises
     ------
@@ -78,23 +92,29 @@ def read_path(path: Path, labels: Labels | None) -> list[Handed]:
     if not path.exists():
         raise InputError(f"segmentation {path.name!r} does not exist", "check the path")
     masks = sorted(p for p in path.iterdir() if is_nifti(p)) if path.is_dir() else [path] if is_nifti(path) else []
-    out = [_of_nifti(path.name, masks, labels)] if masks else []
+    out = [_of_nifti(name, masks, labels)] if masks else []
     if not masks or path.is_dir():
-        out += _of_dicom(path, labels, alone=not masks)
+        out += _of_dicom(path, labels, name, alone=not masks)
     return out
 
 
-def _of_dicom(path: Path, labels: Labels | None, *, alone: bool) -> list[Handed]:
-    found = find(path)
-    for error in found.broken:
-        raise type(error)(f"segmentation {path.name!r}: {error.message}", error.hint)
-    files = found.of("SEG", "RTSTRUCT")
+def _of_dicom(path: Path, labels: Labels | None, name: str, *, alone: bool) -> list[Handed]:
+    try:
+        found = find(path)
+        for error in found.broken:
+            raise error
+        files = found.of("SEG", "RTSTRUCT")
+        read = [
+            _of_seg(file, labels, name) if file.role == "SEG" else _of_structures(file, labels, name) for file in files
+        ]
+    except InputError as error:
+        raise type(error)(f"segmentation {path.name!r}: {error.message}", KINDS) from error
     if not files and alone:
         raise InputError(
             f"segmentation {path.name!r} holds no DICOM SEG, RTSTRUCT or NIfTI file",
-            "give a DICOM SEG, an RTSTRUCT, .nii or .nii.gz files, or a folder of them",
+            KINDS,
         )
-    return [_of_seg(file, labels) if file.role == "SEG" else _of_structures(file, labels) for file in files]
+    return read
 
 
 class _Namer:
@@ -193,14 +213,15 @@ def _of_nifti(name: str, paths: Sequence[Path], labels: Labels | None) -> Handed
         for path, digest, read in pool.map(_read_file, paths):
             inputs.append((ROLE, "", digest))
             if isinstance(read, InputError):
-                noted.append(finding(rules.NOT_USABLE, f"{path.name}: {read.message}", path.name, read.hint))
+                noted.append(finding(rules.NOT_USABLE, f"{path.name}: {read.message}", name, read.hint))
                 continue
             if read.doubt:
-                noted.append(finding(rules.UNCHECKED, read.doubt, path.name, "keep one of the two"))
+                noted.append(finding(rules.UNCHECKED, f"{path.name}: {read.doubt}", name, "keep one of the two"))
             if not read.masks:
                 empty.append(stem(path))
             segments += _segments(read, path, namer, noted, several=len(paths) > 1)
-    return _handed(name, segments, namer, empty, Handed(name, (), tuple(inputs), tuple(noted)))
+    assumed = any(f.code == rules.ASSUMED.code for f in noted)
+    return _handed(name, segments, namer, empty, Handed(name, (), tuple(inputs), tuple(noted), assumed=assumed))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -237,17 +258,17 @@ def _segments(read: _File, path: Path, namer: _Namer, noted: list[Finding], *, s
     if not names and namer.labels is None and read.masks:
         names = NUMBERED
         what = "no names of labels: taken as TotalSegmentator's task total, version 2"
-        noted.append(finding(rules.ASSUMED, what, path.name, "if they are others, list them with --labels"))
+        noted.append(finding(rules.ASSUMED, what, "labels", "if they are others, list them with --labels"))
     for mask in read.masks:
         name = names.get(mask.number, f"label {mask.number}")
         organ, how = namer.organ([name], mask.number)
         yield Segment(name, replace(mask, name=name), organ, how)
 
 
-def _of_seg(file: DicomFile, labels: Labels | None) -> Handed:
+def _of_seg(file: DicomFile, labels: Labels | None, called: str) -> Handed:
     image: SegmentationImage = read_segmentation(file)
     namer = _Namer(labels)
-    name = f"SEG ...{file.sop_uid[-12:]}"
+    name = f"{called} (SEG)"
     shown = {number: names[0] if names else f"segment {number}" for number, names in image.names.items()}
     masks = [] if image.labels is None else masks_of(image.labels, shown)
     masks += [mask_of(raster, number, shown[number]) for number, raster in image.shares.items()]
@@ -261,14 +282,15 @@ def _of_seg(file: DicomFile, labels: Labels | None) -> Handed:
     return _handed(name, segments, namer, empty, _base(name, file, frozenset({image.frame_of_reference} - {""}), noted))
 
 
-def _of_structures(file: DicomFile, labels: Labels | None) -> Handed:
+def _of_structures(file: DicomFile, labels: Labels | None, called: str) -> Handed:
     read = read_structures(file)
     namer = _Namer(labels)
-    name = f"RTSTRUCT ...{file.sop_uid[-12:]}"
-    drawn = [s for s in read.structures if s.contours_mm]
+    name = f"{called} (RTSTRUCT)"
+    drawn = [s for s in with_slices(read.structures, None) if s.contours_mm]
     segments = [Segment(s.name, s, *namer.organ([s.name])) for s in drawn]
     empty = [s.name for s in read.structures if not s.contours_mm]
-    return _handed(name, segments, namer, empty, _base(name, file, read.frames, read.findings))
+    noted = [replace(f, where=f"{name}: {f.where}") for f in read.findings]
+    return _handed(name, segments, namer, empty, _base(name, file, read.frames, noted))
 
 
 def _base(name: str, file: DicomFile, frames: frozenset[str], noted: Sequence[Finding]) -> Handed:

@@ -62,7 +62,7 @@ def flipped(handed: Handed, held: Sequence[Held], plan: Plan) -> Finding | None:
     if not wrong:
         return None
     what = f"{handed.name} is flipped {' and '.join(wrong)}: {'; '.join(dict.fromkeys(why))}"
-    hint = "write it in the image's own orientation; NIfTI is RAS, DICOM LPS. Situs inversus: draw the organs"
+    hint = "write it in the image's own orientation; NIfTI is RAS, DICOM LPS. Other labels: --labels"
     return finding(rules.FLIPPED, what, handed.name, hint)
 
 

@@ -88,6 +88,8 @@ def to_dict(table: DvhTable, wanted: Sequence[str] = ()) -> dict[str, Any]:
 
 def _structure(row: StructureDvh, wanted: Sequence[str], table: DvhTable) -> dict[str, Any]:
     head: dict[str, Any] = {"number": row.number, "name": row.name}
+    if row.segmented:
+        head["source"] = "segmented"
     curve = row.curve
     if not isinstance(curve, DVH):
         return head | {"tg263": row.tg263, "not_contoured": reason(curve)}

@@ -29,6 +29,10 @@ def coarse() -> Any:
     return voxels
 
 
+def read(path: Path) -> list[Handed]:
+    return read_path(path, None, "segmentation 1")
+
+
 def volumes(handed: Handed) -> dict[str, float]:
     return {s.organ: s.region.volume_cm3 for s in handed.segments if isinstance(s.region, Mask)}
 
@@ -41,7 +45,7 @@ def truth(voxels: Any) -> dict[str, float]:
 @pytest.mark.parametrize("kind", ["BINARY", "FRACTIONAL", "LABELMAP"])
 def test_every_kind_gives_every_voxel(coarse: Any, tmp_path: Path, kind: str, keep_empty: bool) -> None:
     assert coarse.values[:, :, 0].size % 8
-    (handed,) = read_path(P.seg(tmp_path / "s.dcm", coarse, NAMES, kind=kind, keep_empty=keep_empty), None)
+    (handed,) = read(P.seg(tmp_path / "s.dcm", coarse, NAMES, kind=kind, keep_empty=keep_empty))
     share = 0.5 if kind == "FRACTIONAL" else 1.0
     assert volumes(handed) == pytest.approx({n: share * v for n, v in truth(coarse).items()})
     assert handed.frames == {P.FRAME}
@@ -54,7 +58,7 @@ def test_every_kind_gives_every_voxel(coarse: Any, tmp_path: Path, kind: str, ke
 def test_planes_left_out_between_others_are_empty(coarse: Any, tmp_path: Path) -> None:
     """One segment of two organs one above the other: the gap between them holds nothing."""
     both = P.Voxels(4.0, {"Kidney_L": 1, "Heart": 1})
-    (handed,) = read_path(P.seg(tmp_path / "s.dcm", both, {1: "odd"}), None)
+    (handed,) = read(P.seg(tmp_path / "s.dcm", both, {1: "odd"}))
     mask = handed.segments[0].region
     assert isinstance(mask, Mask)
     assert mask.volume_cm3 == pytest.approx(np.count_nonzero(both.values) * 0.064)
@@ -102,7 +106,7 @@ def highdicom_seg(path: Path, voxels: Any, kind: str) -> Path:
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("kind", ["BINARY", "FRACTIONAL", "LABELMAP"])
 def test_what_highdicom_writes_is_read(coarse: Any, tmp_path: Path, kind: str) -> None:
-    (handed,) = read_path(highdicom_seg(tmp_path / "s.dcm", coarse, kind), None)
+    (handed,) = read(highdicom_seg(tmp_path / "s.dcm", coarse, kind))
     share = 0.5 if kind == "FRACTIONAL" else 1.0
     assert volumes(handed) == pytest.approx({n: share * v for n, v in truth(coarse).items()}, rel=4e-3)
     assert handed.frames == {P.FRAME}
@@ -116,7 +120,7 @@ def test_codes_name_a_segment_whose_label_does_not(coarse: Any, tmp_path: Path) 
     kind.SegmentedPropertyTypeModifierCodeSequence = [side]
     ds.SegmentSequence[0].SegmentedPropertyTypeCodeSequence = [kind]
     ds.save_as(path)
-    (handed,) = read_path(path, None)
+    (handed,) = read(path)
     assert [s.organ for s in handed.segments] == ["Kidney_R"]
 
 
@@ -166,4 +170,4 @@ def test_a_broken_segmentation_is_refused_by_name(
     change(ds)
     ds.save_as(path)
     with pytest.raises(InputError, match=why):
-        read_path(path, None)
+        read(path)
