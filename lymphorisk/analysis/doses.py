@@ -16,6 +16,7 @@ from lymphorisk.analysis.placed import (
     Bodies,
     Makeup,
     Piece,
+    beyond_bodies,
     bodies_of,
     compartment_mix,
     made_of,
@@ -722,7 +723,8 @@ def _pool_organ(
     landmarks = bodies.landmarks if placed and bodies is not None else ()
     spread = 0.0
     if bodies is not None and (mix := bodies.mix(name)) is not None and placed:
-        spread = sd_ln(bodies.dosed.means(mix).sum(axis=0) if not covered else [_mean(m, drawn, scale) for m in made])
+        between = sd_ln(bodies.dosed.means(mix).sum(axis=0) if not covered else [_mean(m, drawn, scale) for m in made])
+        spread = float(np.hypot(between, (1.0 - share) * beyond_bodies(name)))
     how = "the body's dose diluted over the whole body"
     if covered:
         parts = ", ".join(f"{c.organ} {100 * c.share:.0f} %" for c in covered)

@@ -436,3 +436,12 @@ def compartment_mix(compartment: str, bodies: Bodies) -> Mapping[str, float] | N
     if isinstance(where, str):
         return bodies.mix(where)
     return where
+
+
+def beyond_bodies(organ: str) -> float:
+    """sd of the logarithm of an organ's mean dose beyond what placed bodies differ by, as the benchmark found it.
+
+    Where it was not measured, the root mean square of what was.
+    """
+    found = {n.removeprefix("beyond."): p.number for n, p in parameters.load("placement").items()}
+    return found[organ] if organ in found else float(np.sqrt(np.mean(np.square(list(found.values())))))

@@ -61,7 +61,7 @@ class OrganDose:
     landmarks : tuple of str
         Organs a placement rests on.
     sd_ln : float
-        sd of the logarithm of the mean dose between placed bodies.
+        sd of the logarithm of the mean dose: between placed bodies, and what the benchmark found beyond that.
     """
 
     tg263: str

@@ -54,13 +54,16 @@ def arm_counts(plans: int) -> dict[str, int]:
     return {arm: max(round(float(s)), 1) for arm, s in zip(ARMS, share, strict=True)}
 
 
-def _one(task: tuple[str, int, int]) -> dict[str, Any]:
-    return packed(simulated_plan(*task))
+def _one(task: tuple[str, int, int, bool]) -> dict[str, Any]:
+    arm, seed, index, clinic = task
+    return packed(simulated_plan(arm, seed, index, clinic=clinic))
 
 
-def plan_library(plans: int, seed: int, *, workers: int, progress: Progress) -> list[SimulatedPlan]:
+def plan_library(
+    plans: int, seed: int, *, workers: int, progress: Progress, clinic: bool = False
+) -> list[SimulatedPlan]:
     """Distinct plans of all arms, drawn in parallel; the result does not depend on the number of workers."""
-    tasks = [(arm, seed, i) for arm, n in arm_counts(plans).items() for i in range(n)]
+    tasks = [(arm, seed, i, clinic) for arm, n in arm_counts(plans).items() for i in range(n)]
     out: list[SimulatedPlan] = []
     step = max(len(tasks) // 10, 1)
 
@@ -127,13 +130,14 @@ def rows_of(plans: list[SimulatedPlan], which: NDArray[np.intp], drawn: Facts) -
     return x
 
 
-def with_gaps(x: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
-    """What a clinic's plans lack: organs that are not contoured, facts that are not written down."""
+def with_gaps(x: NDArray[np.float64], rng: np.random.Generator, *, placed: bool = False) -> NDArray[np.float64]:
+    """What a clinic's plans lack: organs that are not contoured (none is lacking once they are placed), facts that are
+    not written down."""
     out = x.copy()
     organs = [
         k.removeprefix("missing.") for k in load("predictor") if k.startswith("missing.") and k != "missing.facts"
     ]
-    for organ in organs:
+    for organ in () if placed else organs:
         gone = rng.random(len(x)) < scalar(f"missing.{organ}")
         for i, f in enumerate(FEATURES):
             if f.organ == organ:
@@ -147,7 +151,13 @@ def with_gaps(x: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.fl
 
 
 def insilico_cohort(
-    patients: int, seed: int, *, early: bool = False, workers: int = 2, progress: Progress = lambda _: None
+    patients: int,
+    seed: int,
+    *,
+    early: bool = False,
+    clinic: bool = False,
+    workers: int = 2,
+    progress: Progress = lambda _: None,
 ) -> Cohort:
     """A cohort of simulated patients.
 
@@ -159,6 +169,8 @@ def insilico_cohort(
         Same seed, same patients, whatever the number of workers.
     early : bool
         Add the count after one week, for the mid-course model.
+    clinic : bool
+        Features see organs as clinics export them: the usual contours, the rest placed, none missing.
     workers : int
         Processes that draw plans.
 
@@ -168,7 +180,8 @@ def insilico_cohort(
         Grouped by plan: patients of one plan never sit on both sides of a fold. Outcome: lowest of weekly counts, with
         counting error, from the start to a stated time after the last fraction.
     """
-    plans = plan_library(max(round(patients / PATIENTS_PER_PLAN), len(ARMS)), seed, workers=workers, progress=progress)
+    count = max(round(patients / PATIENTS_PER_PLAN), len(ARMS))
+    plans = plan_library(count, seed, workers=workers, progress=progress, clinic=clinic)
     rng = np.random.default_rng([seed, patients])
     which = np.repeat(np.arange(len(plans)), PATIENTS_PER_PLAN)
     drawn = facts(plans, which, rng)
@@ -184,7 +197,7 @@ def insilico_cohort(
         window_d=scalar("outcome.window_d"),
         days=(WEEK,) if early else (),
     )
-    x = with_gaps(rows_of(plans, which, drawn), rng)
+    x = with_gaps(rows_of(plans, which, drawn), rng, placed=clinic)
     nadir = counted.measured_nadir
     if early:
         noise = scalar("counting.sd_ln", "lymphocyte") * rng.standard_normal(len(which))

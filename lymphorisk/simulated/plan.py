@@ -24,6 +24,7 @@ from lymphorisk.parameters.network import network_key, network_table
 from lymphorisk.phantom import SITES, phantom_plan
 from lymphorisk.plan import Patient, Phase
 from lymphorisk.plan.words import Modality
+from lymphorisk.simulated.clinic import seen
 
 #: What each arm of the simulated cohort is in the phantom: site, modality, technique (empty: the site's usual one).
 ARMS: Mapping[str, tuple[str, Modality, str]] = {
@@ -68,6 +69,8 @@ POOL_CLASSES = 32
 #: Bodies the phantom can draw: BMI [kg/m2] and height [cm].
 BMI_LIMITS = (16.0, 48.0)
 HEIGHT_LIMITS = (145.0, 205.0)
+#: Pools whose organ is made of several.
+POOL_NAMES = (("marrow", "BoneMarrow"), ("nodes", "LN"), ("gut", "Bowel"))
 #: Tries to draw a body in which the target lies inside.
 TRIES = 8
 
@@ -230,12 +233,18 @@ def unpacked(data: Mapping[str, Any]) -> SimulatedPlan:
     )
 
 
-def simulated_plan(arm: str, seed: int, index: int) -> SimulatedPlan:
-    """The `index`-th plan of an arm; same seed, same plan."""
-    rng = np.random.default_rng([seed, list(ARMS).index(arm), index])
+def simulated_plan(arm: str, seed: int, index: int, *, clinic: bool = False) -> SimulatedPlan:
+    """The `index`-th plan of an arm; same seed, same plan.
+
+    With `clinic` its features see organs as a clinic's export gives them (`simulated.clinic`): the usual contours,
+    the rest placed. What blood and lymphocytes meet stays the truth.
+    """
+    which = [seed, list(ARMS).index(arm), index]
+    rng = np.random.default_rng(which)
+    drawing = np.random.default_rng([*which, 1]) if clinic else None
     for _ in range(TRIES):
         try:
-            return _plan(arm, rng)
+            return _plan(arm, rng, drawing)
         except ScenarioError:
             continue
     raise ScenarioError(f"no body could be drawn for {arm} in {TRIES} tries")
@@ -256,7 +265,7 @@ def _between(rng: np.random.Generator, name: str) -> float:
     return float(rng.uniform(low, high))
 
 
-def _plan(arm: str, rng: np.random.Generator) -> SimulatedPlan:
+def _plan(arm: str, rng: np.random.Generator, drawing: np.random.Generator | None) -> SimulatedPlan:
     site, modality, technique = ARMS[arm]
     sex, height, weight = drawn_body(arm, rng)
     fractions, prescription = several(f"arm.{arm}.fractions"), several(f"arm.{arm}.prescription")
@@ -275,6 +284,7 @@ def _plan(arm: str, rng: np.random.Generator) -> SimulatedPlan:
         prescription[choice],
         rng,
         stretch=_between(rng, "plan.stretch") if rng.random() < scalar("plan.stretched_share") else 1.0,
+        drawing=drawing,
     )
 
 
@@ -291,10 +301,12 @@ def treated(
     rng: np.random.Generator,
     stretch: float = 1.0,
     size: float = 1.0,
+    drawing: np.random.Generator | None = None,
 ) -> SimulatedPlan:
     """A site treated in a drawn body, as blood, lymphocytes and features see it.
 
-    `stretch` widens the PTV margin, `size` the tumour (its diameter) around which sizes are drawn.
+    `stretch` widens the PTV margin, `size` the tumour (its diameter) around which sizes are drawn. With `drawing` the
+    features see what a clinic draws by that chance, and the rest placed.
     """
     phantom = topic("phantom")
     usual_margin, usual_field = (phantom[f"site.{site}.{kind}_margin"] for kind in ("ptv", "field"))
@@ -324,19 +336,25 @@ def treated(
     met = exposure(phase, organs, sex)
     to_fraction = 1.0 / (phase.fractions * phase.rbe_in_dose)
     per_fraction = {name: d.scaled(to_fraction) for name, d in organs.items()}
-    blood = quick_blood(network_of(sex, height, weight), phase, per_fraction)
+    network = network_of(sex, height, weight)
+    blood = told = quick_blood(network, phase, per_fraction)
+    volumes = {name: plan.grid.volume_cm3(name) for name in plan.grid.owned}
+    if drawing is not None:
+        organs, drawn = seen(plan, organs, sex, height, drawing)
+        told = quick_blood(network, phase, {name: d.scaled(to_fraction) for name, d in organs.items()})
+        volumes = {n: v for n, v in volumes.items() if n in drawn or n.startswith("PTV")}
     physical = {name: d.scaled(1.0 / phase.rbe_in_dose) for name, d in organs.items()}
     cover = pool_cover(set(organs))
-    for pool, organ in (("marrow", "BoneMarrow"), ("nodes", "LN"), ("gut", "Bowel")):
-        physical[organ] = mixed(cover[pool], physical, physical["Body"])
-    volumes = {name: plan.grid.volume_cm3(name) for name in plan.grid.owned}
+    for pool, organ in POOL_NAMES:
+        physical[organ] = mixed(cover.get(pool, ()), physical, physical["Body"])
     features = feature_row(
         patient=Patient(sex=sex, height_cm=height, weight_kg=weight, site=SITES[site].patient_site),
-        phases=[RowPhase(fractions, modality, prescription, blood.killed)],
+        phases=[RowPhase(fractions, modality, prescription, told.killed)],
         physical=physical,
         volumes_cm3=volumes,
         ptv_cm3=[v for name, v in volumes.items() if name.startswith("PTV")],
-        blood_mean_gy=blood.mean_gy * fractions,
+        blood_mean_gy=told.mean_gy * fractions,
+        surrogates={organ for pool, organ in POOL_NAMES if pool not in cover},
     )
     pools = {name: d.rebinned(POOL_CLASSES) for name, d in met.pools.items()}
     return SimulatedPlan(

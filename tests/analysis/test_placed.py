@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lymphorisk import parameters
 from lymphorisk.absent import Absent
 from lymphorisk.analysis.exposure import blood_dose_of, exposure_of
 from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.picture import VIEWS, views_of
-from lymphorisk.analysis.placed import Bodies, bodies_of, mean_of, mix_of, typical_of
+from lymphorisk.analysis.placed import Bodies, beyond_bodies, bodies_of, mean_of, mix_of, typical_of
 from lymphorisk.analysis.prepared import Prepared, prepare
 from lymphorisk.anatomy import nearest
 from lymphorisk.dicom import Export, read_export
@@ -272,3 +273,23 @@ def box_of(line: tuple[tuple[float, float], ...]) -> np.ndarray:
 
 def test_nothing_placed_is_no_picture(lung: Export) -> None:
     assert views_of(prepare(cut(lung, CLINICAL), options=Options(missing="diluted")).doses) == ()
+
+
+def test_the_stated_error_holds_what_the_benchmark_found(clinical: Prepared) -> None:
+    found = {n.removeprefix("beyond."): p.number for n, p in parameters.load("placement").items()}
+    assert found["Bowel"] > 0.1
+    assert beyond_bodies("Bowel") == found["Bowel"]
+    assert min(found.values()) <= beyond_bodies("GreatVes_Trunk") <= max(found.values())
+    bodies = clinical.doses.bodies
+    between = float(np.log(bodies.dosed.means(bodies.mix("Bowel")).sum(axis=0)).std())
+    assert clinical.doses.organs["Bowel"].sd_ln == pytest.approx(np.hypot(between, found["Bowel"]))
+
+
+def test_a_drawn_part_shares_the_error_of_the_rest(full: Prepared) -> None:
+    liver = full.doses.organs["Liver"]
+    assert 0.0 < liver.share < 1.0
+    assert liver.sd_ln < clinical_sd(full, "Liver") + beyond_bodies("Liver")
+
+
+def clinical_sd(plan: Prepared, organ: str) -> float:
+    return float(np.log(plan.doses.bodies.dosed.means({organ: 1.0}).sum(axis=0)).std())
