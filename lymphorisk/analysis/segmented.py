@@ -31,8 +31,9 @@ ALIKE_DOSE, ALIKE_GY = 0.15, 0.5
 
 
 def segmented(export: Export, options: Options) -> Segmentation | None:
-    """The segmentations that the options name, held against an export; None when they name none."""
-    if not options.segmentation:
+    """The segmentations that the options name, or the export was read with, held against it; None without any."""
+    paths = options.segmentation or export.segmentation
+    if not paths:
         return None
     from lymphorisk.anatomy import outline_of_dose
     from lymphorisk.masks import Plan, segmentations
@@ -52,7 +53,7 @@ def segmented(export: Export, options: Options) -> Segmentation | None:
         frozenset(plan.uids.get("RTSTRUCT", ())),
         np.zeros(3) if middle is None else middle,
     )
-    return segmentations(options.segmentation, options.labels, held_against)
+    return segmentations(paths, options.labels or export.labels, held_against)
 
 
 def disagreements(curves: Curves, segments: Sequence[Segment]) -> list[Finding]:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -42,6 +43,8 @@ def read_export(
     fractions: int | None = None,
     dose_is: str | None = None,
     need_fractions: bool = True,
+    segmentation: Sequence[str | os.PathLike[str]] = (),
+    labels: str | os.PathLike[str] | None = None,
 ) -> Export:
     """Read what a planning system exported and join what belongs together.
 
@@ -64,6 +67,10 @@ def read_export(
         ``physical`` or ``rbe``: what the dose is, whatever its labels say.
     need_fractions : bool
         Without a plan file and `fractions` nothing is read; False reads the dose for DVHs (`Export.fractions_known`).
+    segmentation : sequence of path
+        DICOM SEG, RTSTRUCT or NIfTI files, or folders of them, for organs nobody drew; read with the analysis.
+    labels : path, optional
+        What their labels are.
 
     Raises
     ------
@@ -102,7 +109,9 @@ def read_export(
     used = _used(linked, found_of)
     with ThreadPoolExecutor(1) as hasher:
         hashes = [hasher.submit(f.sha256) for f in used]
-        return _assemble(found, linked, used, hashes, found_of["CT"], beam_on_s, dose_is)
+        export = _assemble(found, linked, used, hashes, found_of["CT"], beam_on_s, dose_is)
+    paths = (segmentation,) if isinstance(segmentation, str | os.PathLike) else tuple(segmentation)
+    return replace(export, segmentation=tuple(Path(p) for p in paths), labels=None if labels is None else Path(labels))
 
 
 def read_plan(path: str | os.PathLike[str]) -> tuple[tuple[Phase, ...], tuple[Finding, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from lymphorisk.dvh.curve import DVH
 from lymphorisk.findings import Finding
@@ -72,6 +73,8 @@ class Export:
         Its other attributes, for the same files only.
     fractions_known : bool
         False when no plan file said their number and the dose was read for DVHs alone.
+    segmentation, labels : tuple of Path, Path or None
+        Masks handed in beside the export, and what their labels are; read and held against it when it is analysed.
     """
 
     plan: TreatmentPlan
@@ -84,3 +87,5 @@ class Export:
     study_uid: str = ""
     study: StudyFacts = field(default_factory=StudyFacts)
     fractions_known: bool = True
+    segmentation: tuple[Path, ...] = ()
+    labels: Path | None = None

@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from lymphorisk import Options, analyze
+from lymphorisk import Options, analyze, read_export
 from lymphorisk.analysis.dvhs import DvhTable, structure_dvhs
 from lymphorisk.analysis.overview import overview
+from lymphorisk.analysis.source import open_source
 from lymphorisk.cli.main import cli
 from lymphorisk.dicom import write_export
 from lymphorisk.dvh import DVH
@@ -111,6 +112,14 @@ def test_a_dicom_segmentation_is_used(export: Exports, tmp_path: Path, voxels: A
     table = structure_dvhs(export("Liver"), Options(segmentation=(path,)))
     assert of(table, "Liver", drawn=False).mean_gy == pytest.approx(of(table, "Liver", drawn=True).mean_gy, rel=0.01)
     assert not codes(table.findings) & {"LR182", "LR183", "LR184", "LR185", "LR186", "LR189"}
+
+
+def test_an_export_may_be_read_with_its_segmentation(export: Exports, label_map: Path) -> None:
+    read = read_export(export("Heart"), segmentation=[label_map])
+    one = open_source(read, Options())
+    same = open_source(export("Heart"), Options(segmentation=(label_map,)))
+    assert [s.organ for s in one.segments] == [s.organ for s in same.segments] != []
+    assert one.inputs == same.inputs
 
 
 def test_a_second_structure_set_is_used(export: Exports, tmp_path: Path) -> None:
