@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lymphorisk.qa.judge import check
     from lymphorisk.regimen.door import conditioning
     from lymphorisk.scenario import read_scenario
-    from lymphorisk.train.door import evaluate, train
+    from lymphorisk.train.door import cohort, evaluate, train
 
 __all__ = [
     "Absent",
@@ -33,6 +33,7 @@ __all__ = [
     "__version__",
     "analyze",
     "check",
+    "cohort",
     "compare",
     "conditioning",
     "evaluate",
@@ -51,6 +52,7 @@ __getattr__ = loader(
         "Patient": "plan",
         "analyze": "analysis",
         "check": "qa.judge",
+        "cohort": "train.door",
         "compare": "analysis.compare",
         "conditioning": "regimen.door",
         "evaluate": "train.door",

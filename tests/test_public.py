@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import lymphorisk
@@ -23,7 +24,17 @@ SCENARIO = ROOT / "fixtures" / "scenarios" / "cranial_24gy_12fx.toml"
 OTHER = ROOT / "fixtures" / "scenarios" / "cranial_24gy_20fx.toml"
 FEW = Options(draws=64)
 WHO = Patient(sex="F", age_y=61, alc=1.4)
-FUNCTIONS = ("analyze", "check", "compare", "conditioning", "evaluate", "read_export", "read_scenario", "train")
+FUNCTIONS = (
+    "analyze",
+    "check",
+    "cohort",
+    "compare",
+    "conditioning",
+    "evaluate",
+    "read_export",
+    "read_scenario",
+    "train",
+)
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +46,8 @@ def test_all_is_what_can_be_imported() -> None:
     assert list(lymphorisk.__all__) == sorted(lymphorisk.__all__)
     assert all(hasattr(lymphorisk, name) for name in lymphorisk.__all__)
     assert set(dir(lymphorisk)) == set(lymphorisk.__all__)
-    with pytest.raises(AttributeError, match="cohort"):
-        _ = lymphorisk.cohort  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match="oracle"):
+        _ = lymphorisk.oracle  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -61,6 +72,19 @@ def test_a_verb_that_is_also_a_room_answers_whichever_is_imported_first(name: st
     assert done.returncode == 0, done.stderr
     wanted = {"train": "cohort", "conditioning": "regimens"}[name]
     assert done.stdout.split() == [wanted, f"lymphorisk.{name}.{inner}", "True"]
+
+
+def test_a_cohort_is_a_row_a_patient_and_what_training_reads() -> None:
+    made = lymphorisk.cohort(ROOT / "fixtures" / "cohorts" / "two_centres.csv")
+    frame = made.to_frame()
+    assert len(frame) == len(made) > 0
+    assert frame["patient"].nunique() == made.patients
+    for name in made.names:
+        assert np.array_equal(frame[name], made.column(name), equal_nan=True)
+    for outcome, event in made.outcomes.items():
+        assert np.array_equal(frame[outcome], event, equal_nan=True)
+    with pytest.raises(CohortError, match="table of counts"):
+        lymphorisk.cohort(PLANS)
 
 
 def test_a_result_is_judged_as_its_export_is(result: Analysis) -> None:

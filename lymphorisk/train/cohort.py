@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,9 @@ from lymphorisk.plan.frame import read_only
 from lymphorisk.train.checks import check, group_ids, raise_errors
 from lymphorisk.train.schema import CENTRE, GRADE_BELOW, ID, MISSING, OUTCOMES, TEXT_COLUMNS
 from lymphorisk.train.table import Table, event_below, numbers, read_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Digits in which two rows are the same row: a file saved again may write fewer than the one before.
 ROW_DIGITS = 4
@@ -77,6 +81,21 @@ class Cohort:
     def patients(self) -> int:
         """Number of patients: groups of rows, or every row when a group is a plan."""
         return len(self) if self.grouped_by == "plan" else len(np.unique(self.group))
+
+    def to_frame(self) -> pd.DataFrame:
+        """A row a patient: group, subgroups, outcomes (NaN where not known), lowest count [10^9/L], features.
+
+        Raises
+        ------
+        ImportError
+            pandas is not installed.
+        """
+        import pandas as pd
+
+        columns: dict[str, Any] = {self.grouped_by: self.group, **self.subgroups, **self.outcomes}
+        if self.nadir_alc is not None:
+            columns["nadir_alc"] = self.nadir_alc
+        return pd.DataFrame({**columns, **{name: self.column(name) for name in self.names}})
 
     def rows(self, keep: NDArray[np.bool_] | NDArray[np.int64]) -> Cohort:
         """The patients of `keep`."""

@@ -69,6 +69,21 @@ def size_findings(cohort: Cohort) -> tuple[Finding, ...]:
     return tuple(out)
 
 
+def cohort_from(
+    source: str | Path,
+    counts: str | Path | None = None,
+    *,
+    ignore: Sequence[str] = (),
+    progress: Progress = lambda _: None,
+) -> Cohort:
+    """A checked cohort from a file, or from a folder of exports and its counts; as `train.door.cohort`."""
+    if not Path(source).is_dir():
+        return read_cohort(source, ignore=ignore)
+    if counts is None:
+        raise CohortError("a folder of exports needs a table of counts", "--counts TABLE.csv")
+    return read_exports(source, counts, ignore=ignore, progress=progress)
+
+
 def run_training(
     cohort_path: str | Path,
     out: str | Path,
@@ -84,12 +99,7 @@ def run_training(
 
     `progress` is told each step.
     """
-    if Path(cohort_path).is_dir():
-        if counts is None:
-            raise CohortError("a folder of exports needs a table of counts", "--counts TABLE.csv")
-        cohort = read_exports(cohort_path, counts, ignore=ignore, progress=progress)
-    else:
-        cohort = read_cohort(cohort_path, ignore=ignore)
+    cohort = cohort_from(cohort_path, counts, ignore=ignore, progress=progress)
     progress(f"{len(cohort)} rows, {len(cohort.names)} features")
     return train_cohort(
         cohort,
