@@ -64,7 +64,7 @@ def analysis_of(plan: Prepared) -> Analysis:
     exposure = exposure_of(plan, blood)
     count = forecast_of(exposure, who, options)
     edic = edic_family(doses, plan.source.plan.fractions, plan.body)
-    voice = learned_voice(row_of(plan, blood, edic), options)
+    voice = learned_voice(lambda placed: row_of(plan, blood, edic, placed=placed), options)
     learned = voice.prediction
     literature = literature_voice(plan, blood, edic)
 

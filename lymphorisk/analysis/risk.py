@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from math import isfinite
@@ -57,8 +57,8 @@ class Learned:
     findings: tuple[Finding, ...] = ()
 
 
-def learned_voice(row: FeatureVector, options: Options) -> Learned:
-    """Ask the chosen or shipped predictor."""
+def learned_voice(row: Callable[[bool], FeatureVector], options: Options) -> Learned:
+    """Ask the chosen or shipped predictor; `row` gives the patient with placed organs known, or missing."""
     from lymphorisk import predict
 
     path = options.model or shipped_model()
@@ -67,13 +67,14 @@ def learned_voice(row: FeatureVector, options: Options) -> Learned:
         return Learned(reason, reason)
     predictor = _loaded(path)
     named = predictor.name, predictor.sha256
-    said = predict.predict(predictor, row)
+    vector = row(predictor.knows_placed)
+    said = predict.predict(predictor, vector)
     if (why_not := said.declined) is not None:
         return Learned(why_not, why_not, model=named, findings=said.findings)
     return Learned(
         said,
-        predict.explain(predictor, row),
-        predict.shap_drawings(predictor, row) if options.shap_plots else {},
+        predict.explain(predictor, vector),
+        predict.shap_drawings(predictor, vector) if options.shap_plots else {},
         named,
         said.findings,
     )

@@ -76,16 +76,24 @@ def feature_row(
     )
 
 
-def row_of(plan: Prepared, blood: BloodDose, edic: Mapping[str, float | Absent] | None = None) -> FeatureVector:
+def row_of(
+    plan: Prepared,
+    blood: BloodDose,
+    edic: Mapping[str, float | Absent] | None = None,
+    *,
+    placed: bool = False,
+) -> FeatureVector:
     """The plan and the patient as the predictor sees them.
 
-    Surrogates, and pools of which less than half is contoured, count as missing: a borrowed dose is no evidence. The
-    blood's kill is always that of the survival set the predictor was trained with, whatever the forecast uses.
+    A diluted body is no evidence: it counts as missing. So do placed organs, and pools of which less than half is
+    contoured, unless `placed` says that the predictor was trained with them placed. The blood's kill is always that
+    of the survival set the predictor was trained with, whatever the forecast uses.
     """
     doses = plan.doses
     edic = edic or edic_family(doses, plan.source.plan.fractions, plan.body)
-    surrogates = {name for name, organ in doses.organs.items() if organ.source in NOT_DRAWN}
-    surrogates |= {POOL_ORGAN[pool] for pool in doses.undrawn if pool in POOL_ORGAN}
+    unknown, undrawn = (("diluted",), doses.surrogates) if placed else (NOT_DRAWN, doses.undrawn)
+    surrogates = {name for name, organ in doses.organs.items() if organ.source in unknown}
+    surrogates |= {POOL_ORGAN[pool] for pool in undrawn if pool in POOL_ORGAN}
     volumes = {name: o.volume_cm3 for name, o in doses.organs.items() if o.volume_cm3 is not None}
     if (whole := doses.organs.get("Body")) is not None and whole.source == "scenario":
         volumes["Body"] = plan.body.volume_l * ML_PER_L

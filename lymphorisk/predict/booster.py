@@ -97,6 +97,11 @@ class Predictor:
         return tuple(o for o in self.boosters if o != NADIR)
 
     @property
+    def knows_placed(self) -> bool:
+        """Whether its training patients had undrawn organs placed; otherwise they had them missing."""
+        return bool(self.card.get("organs", {}).get("placed", False))
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """How a physicist writes each feature."""
         return tuple(feature(name).label for name in self.features)

@@ -16,14 +16,18 @@ from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.picture import VIEWS, views_of
 from lymphorisk.analysis.placed import Bodies, beyond_bodies, bodies_of, mean_of, mix_of, typical_of
 from lymphorisk.analysis.prepared import Prepared, prepare
+from lymphorisk.analysis.risk import learned_voice, shipped_model
+from lymphorisk.analysis.row import row_of
 from lymphorisk.anatomy import nearest
 from lymphorisk.dicom import Export, read_export
 from lymphorisk.dvh import DoseDistribution
-from lymphorisk.errors import MissingOrganError
+from lymphorisk.errors import InputError, MissingOrganError
+from lymphorisk.features import NAMES, FeatureVector
 from lymphorisk.lymphocyte.course import course_from_dict
 from lymphorisk.lymphocyte.realisation import body_of_draw
 from lymphorisk.organs import match
 from lymphorisk.plan import DoseGrid, Frame, Patient, Structure
+from lymphorisk.predict import load
 
 CLINICAL = ("Body", "Lung_L", "Lung_R", "Heart", "Esophagus", "SpinalCord")
 
@@ -293,3 +297,29 @@ def test_a_drawn_part_shares_the_error_of_the_rest(full: Prepared) -> None:
 
 def clinical_sd(plan: Prepared, organ: str) -> float:
     return float(np.log(plan.doses.bodies.dosed.means({organ: 1.0}).sum(axis=0)).std())
+
+
+def test_a_predictor_that_knows_placed_organs_sees_them(clinical: Prepared) -> None:
+    blood = blood_dose_of(clinical)
+    usual, told = (row_of(clinical, blood, placed=placed) for placed in (False, True))
+    for name in ("spleen_mean", "nodes_mean", "marrow_mean", "bowel_mean", "liver_mean"):
+        at = NAMES.index(name)
+        assert np.isnan(usual.values[at]), name
+        assert np.isfinite(told.values[at]), name
+    assert told.values[NAMES.index("heart_mean")] == usual.values[NAMES.index("heart_mean")]
+
+
+@pytest.mark.parametrize("card", [{}, {"organs": {"placed": True}}])
+def test_the_card_says_which_row_the_predictor_is_asked(card: dict[str, dict[str, bool]]) -> None:
+    asked: list[bool] = []
+
+    def row(placed: bool) -> FeatureVector:
+        asked.append(placed)
+        raise InputError("enough")
+
+    known = replace(load(shipped_model()), card=card)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lymphorisk.analysis.risk._loaded", lambda _: known)
+        with pytest.raises(InputError):
+            learned_voice(row, Options())
+    assert asked == [bool(card)]
