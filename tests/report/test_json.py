@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,8 +15,13 @@ from jsonschema import Draft202012Validator
 
 from lymphorisk import plain
 from lymphorisk.analysis import Analysis, envelope
+from lymphorisk.analysis.result import BeamSummary, OrganDose, PhaseSummary
+from lymphorisk.dvh import DVH, uniform
+from lymphorisk.literature import Estimate, Outcome
 from lymphorisk.lymphocyte import course_from_dict
 from lymphorisk.organs.compartments import by_organ
+from lymphorisk.plan import Patient
+from lymphorisk.predict import Agreement
 from lymphorisk.schemas import schema
 
 from .tables import told_apart
@@ -149,6 +155,81 @@ def test_each_measure_of_blood_stands_under_its_own_key(result: Analysis) -> Non
             assert read_back[name] == pytest.approx(getattr(summary, name), rel=1e-8), name
     assert table["fraction"]["by_organ"] == pytest.approx(by_organ(dose.attribution[0].dose_gy), rel=1e-8)
     assert table["course"]["by_organ"] == pytest.approx(by_organ(dose.by_organ), rel=1e-8)
+
+
+def test_a_phase_and_its_beams_stand_under_their_own_keys(result: Analysis) -> None:
+    beams = (BeamSummary(3, "LAO", 41.5, 7.25, "plan", 0.625), BeamSummary(4, "RPO", 12.5, 55.0, "assumed", 0.375))
+    phase = PhaseSummary("boost", 5, "proton", 1.1, 20.5, (0.0, 1.0, 2.0, 3.0, 6.0), "given", beams)
+    (written,) = json.loads(envelope.render(replace(result, phases=(phase,))))["plan"]["phases"]
+    assert written == {
+        "label": "boost", "fractions": 5, "modality": "proton", "rbe_in_dose": 1.1, "prescription_gy": 20.5,
+        "days": [0.0, 1.0, 2.0, 3.0, 6.0], "schedule": "given",
+        "beams": [
+            {"number": 3, "name": "LAO", "on_s": 41.5, "start_s": 7.25, "time_source": "plan", "weight": 0.625},
+            {"number": 4, "name": "RPO", "on_s": 12.5, "start_s": 55.0, "time_source": "assumed", "weight": 0.375},
+        ],
+    }  # fmt: skip
+
+
+def test_a_published_model_and_the_patient_stand_under_their_own_keys(result: Analysis) -> None:
+    said = Estimate("m", Outcome(0.5, "during RT", "nadir"), 0.3, 0.2, 0.45, 0.81, "cited", "read")
+    made = replace(
+        result,
+        risk=replace(result.risk, literature=(said,)),
+        patient=Patient(
+            sex="F", age_y=61, height_cm=170, weight_kg=70, alc=1.4, lln=1.1, site="lung", chemo="platinum"
+        ),
+    )
+    written = json.loads(envelope.render(made))
+    assert written["risk"]["literature"] == [
+        {
+            "name": "m", "outcome": "ALC <0.5, during RT, nadir", "p": 0.3, "p_low": 0.2, "p_high": 0.45, "alc": 0.81,
+            "citation": "cited", "how": "read",
+        }
+    ]  # fmt: skip
+    assert {k: v for k, v in written["patient"].items() if k != "sources"} == {
+        "sex": "F", "age_y": 61.0, "height_cm": 170.0, "weight_kg": 70.0, "alc": 1.4, "lln": 1.1, "site": "lung",
+        "chemo": "platinum",
+    }  # fmt: skip
+
+
+def test_an_organ_stands_under_its_own_keys(result: Analysis) -> None:
+    edges = np.array([0.0, 5.0, 10.0, 20.0, 30.0])
+    curve = DVH("S", edges, np.array([100.0, 80.0, 60.0, 25.0, 0.0]), 12.5, 1.5, 29.5, total_cm3=100.0)
+    organ = OrganDose(
+        "Spleen", "segmented", ("a", "b"), "how", uniform(12.5), uniform(11.5), (uniform(2.5), uniform(2.25)), curve,
+        111.0, 0.96, 0.85, ("Liver",), 0.21,
+    )  # fmt: skip
+    written = json.loads(envelope.render(replace(result, organs={"Spleen": organ})))["organs"]["Spleen"]
+    assert written == {
+        "roi": ["a", "b"], "source": "segmented", "how": "how", "volume_cm3": 111.0, "coverage": 0.96, "share": 0.85,
+        "landmarks": ["Liver"], "sd_ln": 0.21, "mean_gy": 12.5, "min_gy": 1.5, "max_gy": 29.5,
+        "fraction_mean_gy": [2.5, 2.25],
+        "metrics": {"V5Gy[%]": 80.0, "V10Gy[%]": 60.0, "V20Gy[%]": 25.0, "D2%[Gy]": pytest.approx(29.2)},
+    }  # fmt: skip
+
+
+def test_the_learned_voice_and_its_reasons_stand_under_their_own_keys(
+    explained: Analysis, read: dict[str, object]
+) -> None:
+    risk, why = read["risk"], read["explanation"]
+    assert isinstance(risk, dict)
+    assert isinstance(why, dict)
+    learned = risk["learned"]
+    assert (learned["g3"], learned["g4"]) == (0.62, 0.11)
+    assert learned["interval"] == {"g3": [0.5, 0.74], "g4": [0.05, 0.2]}
+    assert (learned["domain"]["distance"], learned["domain"]["known_share"]) == (0.4, 0.9)
+    assert learned["nadir"] == {"0.5": 0.4}
+    assert (why["base"], why["log_odds"], why["p"]) == (-0.4, 0.5, 0.6225)
+    assert why["groups"][0] == {"group": "Spleen", "log_odds": 1.1, "low": 0.8, "high": 1.3}
+    assert why["kinds"][1] == {"group": "clinical", "log_odds": -0.2, "low": -0.4, "high": 0.1}
+    first = {"name": "spleen_mean", "label": "Spleen Mean[Gy]", "unit": "Gy", "value": 4.0, "log_odds": 1.1}
+    assert why["features"][0] == first
+    agreed = replace(explained, agreement=Agreement((("Spleen", 0.61, 1.1),), 0.5, "They agree."))
+    assert json.loads(envelope.render(agreed))["agreement"] == {
+        "organs": [{"group": "Spleen", "lost_share": 0.61, "log_odds": 1.1}], "kendall_tau": 0.5,
+        "sentence": "They agree.",
+    }  # fmt: skip
 
 
 def test_the_envelope_of_blood(result: Analysis) -> None:
