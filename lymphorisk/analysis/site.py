@@ -68,9 +68,14 @@ def site_of(dvh_of: Lookup, given: str | None = None) -> Site:
     best = next((s for s in found if s.name), None)
     if best is None:
         return Site("", "; ".join(s.why for s in found))
-    if given and not same("site", given, best.name):
-        return Site("", f"the site was given as {given}, and the dose says {best.name} ({best.why})")
-    return best
+    return agreed(best, given)
+
+
+def agreed(found: Site, given: str | None) -> Site:
+    """The site that was found, unless another one was given: two that differ are none."""
+    if given and found.name and not same("site", given, found.name):
+        return Site("", f"the site was given as {given}, and the dose says {found.name} ({found.why})")
+    return found
 
 
 def contradicted(dvh_of: Lookup, given: str) -> str:

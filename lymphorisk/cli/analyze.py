@@ -23,6 +23,7 @@ from lymphorisk.cli.options import (
 )
 from lymphorisk.cli.output import SAFETY, Audit, emit, finish, outputs_of, working
 from lymphorisk.cli.reporting import INTERACTIVE, page_wanted, report_option
+from lymphorisk.errors import InputError
 from lymphorisk.outputs.kinds import report_kind
 
 if TYPE_CHECKING:
@@ -103,18 +104,31 @@ def analyze(
 
 
 def _curves(curves: Curves, read: Export | Scenario, result: Analysis, more: tuple[str, ...]) -> dict[str, Any]:
-    """Every curve a protocol may ask for, by name: structures, organs, kinds of targets, and those named."""
+    """Every curve a protocol may ask for, by name, and the site the dose says.
+
+    Structures, organs, kinds of targets, what the starter of that site asks for, and those named.
+    """
     from lymphorisk.analysis.saved import curve_to_dict
+    from lymphorisk.analysis.site import site_of
     from lymphorisk.dicom import Export
     from lymphorisk.dvh import DVH
+    from lymphorisk.qa.store import read_protocol
 
+    site = site_of(curves.dvh)
+    lines = read_protocol(site.name).lines if site.name else ()
+    starter = [n for line in lines if line.structure for n in (line.structure, *line.aliases)]
     drawn = [s.name for s in read.plan.structures] if isinstance(read, Export) else []
-    names = dict.fromkeys([*drawn, *result.organs, *(t.tg263 for t in result.targets), *more])
+    names = dict.fromkeys([*drawn, *result.organs, *(t.tg263 for t in result.targets), *starter, *more])
     out: dict[str, Any] = {}
     for name in names:
-        curve = curves.dvh(name)
+        try:
+            curve = curves.dvh(name)
+        except InputError:  # structures of a joined name that do not meet
+            if name in more:
+                raise
+            continue
         if isinstance(curve, DVH):
             out[name] = curve_to_dict(name, curve)
         elif curve.kind == "outside grid":
             out[name] = {"name": name, "outside_grid": curve.reason}
-    return {"highest_gy": curves.highest_gy, "structures": out}
+    return {"highest_gy": curves.highest_gy, "site": {"name": site.name, "why": site.why}, "structures": out}

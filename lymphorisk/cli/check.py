@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 #: Of several plans the exit code that needs a person most: a fault of the program, an input that cannot be read, a plan
 #: that fails, a plan nobody could judge.
 WORST = (70, 3, 1, 4, 0)
+INTERNAL = "check this plan alone with --debug and report the traceback"
 
 
 @click.command()
@@ -104,11 +105,14 @@ def _check(exports: tuple[Path, ...], form: str, given: dict[str, Any]) -> int:
                 judged.append(unread)
                 message(f"error: {path.name}: {error.message}")
             except Exception as error:
+                unread = _unread(path, LymphoriskError(f"internal error: {type(error).__name__}", INTERNAL))
                 if len(exports) == 1:
+                    emit(_written([unread], form, unread.exit_code) if form != "text" else "")
                     raise
                 if Debug.on:
                     message(traceback.format_exc())
-                judged.append(_unread(path, LymphoriskError(f"internal error: {type(error).__name__}")))
+                judged.append(unread)
+                message(f"error: {path.name}: {unread.message}")
     codes = [j.exit_code for j in judged]
     code = next(c for c in WORST if c in codes)
     written = _written(judged, form, code)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.prepared import prepare
 from lymphorisk.analysis.result import Analysis, OrganDose
 from lymphorisk.analysis.saved import read_saved
-from lymphorisk.analysis.site import site_of
+from lymphorisk.analysis.site import Site, site_of
 from lymphorisk.analysis.source import read_source
 from lymphorisk.dicom import Export
 from lymphorisk.dvh import DVH
@@ -25,7 +25,7 @@ from lymphorisk.plan import KnownPatient, Patient
 from lymphorisk.qa import check as gate
 from lymphorisk.qa.facts import facts_of_saved
 from lymphorisk.qa.protocol import Protocol
-from lymphorisk.qa.saved import saved_lookup
+from lymphorisk.qa.saved import saved_lookup, saved_site
 from lymphorisk.qa.store import read_protocol, shipped
 from lymphorisk.scenario import Scenario
 
@@ -100,13 +100,13 @@ def judge(
         if patient is not None or options is not None:
             raise ScenarioError("the plan is analysed already", "give patient and options to `analyze`")
         dvh_of = curves_of(plan)
-        wanted, why = _wanted(wanted, dvh_of, plan.patient.site)
+        wanted, why = _wanted(wanted, lambda: site_of(dvh_of, plan.patient.site))
         made = gate.check(plan, wanted, dvh_of, strict=strict, noted=noted)
         return Judged(made, made.leaving(exit_zero), why, provenance_of(plan), plan)
     if isinstance(plan, str | Path) and is_saved(Path(plan)):
         saved = read_saved(Path(plan))
         dvh_of, highest = saved_lookup(saved)
-        wanted, why = _wanted(wanted, dvh_of, saved["patient"]["site"])
+        wanted, why = _wanted(wanted, lambda: saved_site(saved))
         facts = facts_of_saved(saved)
         made = gate.check(facts, wanted, dvh_of, strict=strict, highest_gy=highest, noted=noted)
         return Judged(made, made.leaving(exit_zero), why, _saved_provenance(saved))
@@ -115,7 +115,7 @@ def judge(
     prepared = prepare(read, patient, options)
     curves = prepared.curves
     analysis = chain.analysis_of(prepared)
-    wanted, why = _wanted(wanted, curves.dvh, analysis.patient.site)
+    wanted, why = _wanted(wanted, lambda: site_of(curves.dvh, analysis.patient.site))
     made = gate.check(
         analysis,
         wanted,
@@ -168,11 +168,11 @@ def _named(protocol: str | Path) -> Protocol:
     return read_protocol(str(protocol))
 
 
-def _wanted(protocol: Protocol | None, dvh_of: gate.Lookup, given: str | None) -> tuple[Protocol, str]:
+def _wanted(protocol: Protocol | None, found: Callable[[], Site]) -> tuple[Protocol, str]:
     """The protocol, or the starter of the site that targets and dose say, and why it was taken."""
     if protocol is not None:
         return protocol, ""
-    site = site_of(dvh_of, given)
+    site = found()
     if not site.name:
         raise UndecidableError(
             f"no protocol can be picked: {site.why}", f"name one with --protocol: {', '.join(shipped())}, or a file"

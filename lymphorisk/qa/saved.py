@@ -8,11 +8,20 @@ from typing import Any
 
 from lymphorisk.absent import Absent
 from lymphorisk.analysis.saved import curve_from_dict
+from lymphorisk.analysis.site import Site, agreed
 from lymphorisk.dvh import DVH
 from lymphorisk.qa.check import Lookup
 
 #: Signs that join two names into a structure, which only the export can draw.
 JOINED = re.compile(r"[-+&]")
+
+
+def saved_site(saved: Mapping[str, Any]) -> Site:
+    """The site that targets and dose said when the result was written; no name where it holds none."""
+    kept = (saved.get("curves") or {}).get("site")
+    if kept is None:
+        return Site("", "the result does not hold the site of its dose: analyze again with --curves")
+    return agreed(Site(kept["name"], kept["why"]), saved["patient"]["site"])
 
 
 def saved_lookup(saved: Mapping[str, Any]) -> tuple[Lookup, float | None]:

@@ -443,3 +443,80 @@ def test_without_a_target_no_protocol_is_picked(go, place: Path) -> None:
         code, out, err = go("check", place / source, "--protocol", "auto", *more)
         assert (code, out.splitlines()[-1]) == (4, "UNDECIDED")
         assert "esophagus" in err
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_plan_the_program_fails_on_is_named_and_the_others_are_judged(
+    go, place: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    from lymphorisk.qa import judge as module
+
+    honest = module.judge
+
+    def judge(path: Path, *args: object, **more: object) -> object:
+        if path.name == "bare.json":
+            raise ZeroDivisionError("a bug")
+        return honest(path, *args, **more)
+
+    monkeypatch.setattr(module, "judge", judge)
+    paths = [place / n for n in ("saved.json", "bare.json", "saved.json")]
+    code, out, err = go("check", *paths, "--protocol", place / "FAIL.toml", "--format", form)
+    assert code == 70
+    assert "bare.json: internal error: ZeroDivisionError" in err
+    if form == "text":
+        assert [line for line in out.splitlines() if line in ("FAIL", "ERROR")] == ["FAIL", "ERROR", "FAIL"]
+    elif form == "json":
+        assert [p["verdict"] for p in json.loads(out)["plans"]] == ["FAIL", "ERROR", "FAIL"]
+    elif form == "junit":
+        suites = list(ET.fromstring(out))
+        assert [s.get("errors") for s in suites] == ["0", "1", "0"]
+        assert suites[1].get("name") == "bare.json"
+    else:
+        assert [r["invocations"][0]["exitCode"] for r in json.loads(out)["runs"]] == [1, 70, 1]
+    code, out, err = go("check", place / "bare.json", "--protocol", place / "FAIL.toml", "--format", form)
+    assert code == 70
+    assert "internal error: ZeroDivisionError" in err
+    assert out == "" if form == "text" else said(form, out)[:2] == ("ERROR", 70)
+
+
+def test_a_saved_result_keeps_the_site_of_its_dose(go, export: Path, tmp_path: Path) -> None:
+    saved = tmp_path / "r.json"
+    for more, picked in (((), True), (("--site", "lung"), False)):
+        assert go("analyze", export, *QUICK, *more, "--curves", "--force", "--out", saved)[0] == 0
+        code, out, err = go("check", saved, "--protocol", "auto", "--json")
+        d = json.loads(out)
+        if picked:
+            assert code in (0, 1)
+            assert d["protocol"].startswith("Brain")
+            assert "site brain: GTV" in d["protocol_chosen"]
+            assert all(line["value"] is not None for line in d["lines"])
+        else:
+            assert (code, d["verdict"]) == (4, "UNDECIDED")
+            assert "lung" in err
+            assert "brain" in err
+    assert go("analyze", export, *QUICK, "--force", "--out", saved)[0] == 0
+    code, _, err = go("check", saved, "--protocol", "auto")
+    assert code == 4
+    assert "--curves" in err
+
+
+def test_files_of_different_patients_fail_unless_the_protocol_says_otherwise(go, export: Path, tmp_path: Path) -> None:
+    import shutil
+
+    import pydicom
+
+    mixed, saved, rules = tmp_path / "mixed", tmp_path / "r.json", tmp_path / "p.toml"
+    shutil.copytree(export, mixed)
+    dose = next(mixed.glob("RD*.dcm"))
+    read = pydicom.dcmread(dose)
+    read.PatientID = "somebody else"
+    read.save_as(dose)
+    assert go("analyze", mixed, *QUICK, "--curves", "--out", saved)[0] == 0
+    line = '[[line]]\nstructure = "Brain"\nmetric = "Mean[Gy]"\ngoal = "<= 70"\n'
+    for setting, code in (("", 1), ("error", 1), ("undecided", 4), ("warning", 0), ("info", 0), ("off", 0)):
+        rule = f'[rules]\nLR041 = "{setting}"\n' if setting else ""
+        rules.write_text(f'name = "P"\n{rule}{line}')
+        got, out, _ = go("check", saved, "--protocol", rules)
+        assert got == code, setting
+        assert ("LR041" in out) is (setting not in ("info", "off"))
+        assert "somebody" not in out
