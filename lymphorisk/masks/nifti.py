@@ -25,6 +25,8 @@ ENDINGS = (".nii", ".nii.gz")
 GZIP, NIFTI_2 = b"\x1f\x8b", (b"\x1c\x02\x00\x00", b"\x00\x00\x02\x1c")
 #: A file may unfold to this. [bytes]
 MOST_BYTES = 4 << 30
+#: How many times its length a compressed file can unfold to at most.
+MOST_RATIO = 1032
 #: From RAS to LPS.
 TO_LPS = np.diag([-1.0, -1.0, 1.0])
 #: Lengths of a unit. [mm]
@@ -59,8 +61,8 @@ class NiftiImage:
 
 
 def is_nifti(path: Path) -> bool:
-    """Whether a file's ending is that of NIfTI."""
-    return path.name.lower().endswith(ENDINGS)
+    """Whether a file's ending is that of NIfTI; hidden files are notes of a file system."""
+    return path.name.lower().endswith(ENDINGS) and not path.name.startswith(".")
 
 
 def stem(path: Path) -> str:
@@ -86,7 +88,7 @@ def read_nifti(raw: bytes) -> NiftiImage:
         kind = nib.Nifti2Image if unpacked[:4] in NIFTI_2 else nib.Nifti1Image
         with nib.imageglobals.LoggingOutputSuppressor():
             image = kind.from_bytes(unpacked)
-        values = np.asanyarray(image.dataobj)
+        values = _values(image.dataobj, unpacked)
     except (nib.filebasedimages.ImageFileError, nib.wrapstruct.WrapStructError) as error:
         raise InputError("it is not a NIfTI file, or a broken one", "give .nii or .nii.gz") from error
     except (OSError, EOFError, ValueError, zlib.error, OverflowError, nib.spatialimages.HeaderDataError) as error:
@@ -96,9 +98,11 @@ def read_nifti(raw: bytes) -> NiftiImage:
 
 
 def _unpacked(raw: bytes) -> bytes:
-    """The file as it is without compression."""
+    """The file as it is without compression; its last four bytes say how long that is."""
     if raw[:2] != GZIP:
         return raw
+    if len(raw) * MOST_RATIO <= MOST_BYTES:
+        return zlib.decompress(raw, zlib.MAX_WBITS | 16, int.from_bytes(raw[-4:], "little") + 1)
     stream = zlib.decompressobj(zlib.MAX_WBITS | 16)
     out = stream.decompress(raw, MOST_BYTES)
     if stream.unconsumed_tail:
@@ -106,6 +110,14 @@ def _unpacked(raw: bytes) -> bytes:
     if not stream.eof:
         raise EOFError
     return out
+
+
+def _values(proxy: Any, unpacked: bytes) -> NDArray[Any]:
+    """The voxels: where they lie in the file's bytes, or scaled as its header says."""
+    if proxy.slope == 1 and proxy.inter == 0:
+        count = int(np.prod(proxy.shape, dtype=np.int64))
+        return np.frombuffer(unpacked, proxy.dtype, count, proxy.offset).reshape(proxy.shape, order="F")
+    return np.asanyarray(proxy)
 
 
 def _nibabel() -> Any:
@@ -153,7 +165,8 @@ def _labels(values: NDArray[Any]) -> NDArray[Any]:
             raise InputError("it holds values that are not numbers (NaN or infinite)", "give whole numbers")
         if np.any(values != np.rint(values)):
             raise InputError("it holds labels that are not whole numbers", "resample label maps by nearest neighbour")
-    low, high = (int(values.min()), int(values.max())) if values.size else (0, 0)
+    low = int(values.min()) if values.size and values.dtype.kind in "if" else 0
+    high = int(values.max()) if values.size else 0
     if low < 0 or high > MOST_LABELS:
         raise InputError(f"it holds values from {low} to {high}: an image, not labels", "give labels from 0 up")
     return values.astype(np.uint8 if high < 1 << 8 else np.uint16, copy=False)

@@ -91,7 +91,7 @@ def read_path(path: Path, labels: Labels | None, name: str) -> list[Handed]:
     """
     if not path.exists():
         raise InputError(f"segmentation {path.name!r} does not exist", "check the path")
-    masks = sorted(p for p in path.iterdir() if is_nifti(p)) if path.is_dir() else [path] if is_nifti(path) else []
+    masks = sorted(p for p in path.rglob("*") if is_nifti(p)) if path.is_dir() else [path] if is_nifti(path) else []
     out = [_of_nifti(name, masks, labels)] if masks else []
     if not masks or path.is_dir():
         out += _of_dicom(path, labels, name, alone=not masks)

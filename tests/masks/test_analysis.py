@@ -100,6 +100,7 @@ def test_a_folder_of_masks_by_their_names(export: Exports, tmp_path: Path, voxel
     for organ, number in P.NUMBERS.items():
         P.nifti(tmp_path / f"{P.CLASSES[organ]}.nii.gz", (voxels.values == number).astype(np.uint8), voxels.affine)
     P.nifti(tmp_path / "gluteus_maximus_left.nii.gz", voxels.values * 0, voxels.affine)
+    (tmp_path / "._liver.nii.gz").write_bytes(b"notes of another file system")
     found = overview(export(), Options(segmentation=(tmp_path,)))
     assert {o["tg263"] for o in found["organs"]} == {"Body", *P.NUMBERS, "Kidneys"}
     (empty,) = (f for f in found["findings"] if f["code"] == "LR187")
