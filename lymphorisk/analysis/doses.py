@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -131,6 +132,11 @@ LYMPHOID = ("spleen", "nodes", "marrow", "gut")
 #: Covered shares closer to one than this are whole: rounding of areas.
 WHOLE = 1e-6
 
+#: Dose of one fraction, by phase; and of each pool. [Gy]
+ByPhase = tuple[DoseDistribution, ...]
+Pools = Mapping[str, ByPhase]
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Doses:
@@ -156,6 +162,8 @@ class Doses:
         Organs standing for each blood compartment, with the share each one covers.
     makeup : tuple of mapping of str to Makeup
         What each pool is made of, in each placed body; one body where none was placed.
+    by_body : tuple of mapping of str to tuple of DoseDistribution
+        Dose of one fraction of each pool in each of these bodies, by phase. [Gy]
     drawn : mapping of str to tuple of DoseDistribution
         By phase: dose of one fraction of what is drawn of each contoured organ. [Gy]
     rests : mapping of str to tuple of DoseDistribution
@@ -173,12 +181,13 @@ class Doses:
     organs: Mapping[str, OrganDose]
     targets: tuple[OrganDose, ...]
     body: tuple[DoseDistribution, ...]
-    pools: Mapping[str, tuple[DoseDistribution, ...]]
+    pools: Pools
     pool_parts: Mapping[str, tuple[Covered, ...]]
     undrawn: frozenset[str]
     surrogates: frozenset[str]
     compartments: Mapping[str, tuple[tuple[str, float], ...]]
     makeup: tuple[Mapping[str, Makeup], ...]
+    by_body: tuple[Pools, ...]
     drawn: Mapping[str, tuple[DoseDistribution, ...]]
     rests: Mapping[str, tuple[DoseDistribution, ...]]
     pieces: Mapping[str, tuple[Piece, ...]]
@@ -192,36 +201,21 @@ class Doses:
         organ = self.organs.get(name)
         return None if organ is None or organ.source in NOT_DRAWN else organ
 
-    def pools_in(self, body: int) -> Mapping[str, tuple[DoseDistribution, ...]]:
-        """Dose of one fraction of each pool in one body, by phase. [Gy]"""
-        return {pool: pool_doses(m, self.drawn) for pool, m in self.makeup[body].items()}
 
-
-def pool_doses(made: Makeup, drawn: Mapping[str, tuple[DoseDistribution, ...]]) -> tuple[DoseDistribution, ...]:
-    """By phase: dose of one fraction of a pool, its drawn organs by share and the rest. [Gy]"""
+def pool_doses(made: Makeup, drawn: Mapping[str, ByPhase]) -> ByPhase:
+    """Dose of one fraction of a pool, its drawn organs by share and the rest. [Gy]"""
     return tuple(mixed(made.covered, drawn, rest, i) for i, rest in enumerate(made.rest))
 
 
-def mean_pools(
-    makeup: tuple[Mapping[str, Makeup], ...], drawn: Mapping[str, tuple[DoseDistribution, ...]]
-) -> dict[str, tuple[DoseDistribution, ...]]:
-    """By pool and phase: dose of one fraction, all bodies alike. [Gy]"""
-    each = [{pool: pool_doses(m, drawn) for pool, m in body.items()} for body in makeup]
-    return {pool: _over_bodies([b[pool] for b in each], mean_of) for pool in each[0]}
-
-
-def typical_dose(
-    made: tuple[Makeup, ...], drawn: Mapping[str, tuple[DoseDistribution, ...]]
-) -> tuple[DoseDistribution, ...]:
-    """By phase: dose of one fraction of an organ in the typical body. [Gy]"""
-    return _over_bodies([pool_doses(m, drawn) for m in made], typical_of)
+def mean_pools(by_body: tuple[Pools, ...]) -> Pools:
+    """By pool: dose of one fraction, all bodies alike. [Gy]"""
+    return {pool: _over_bodies([b[pool] for b in by_body], mean_of) for pool in by_body[0]}
 
 
 def _over_bodies(
-    each: Sequence[tuple[DoseDistribution, ...]],
-    one_of: Callable[[Sequence[Sequence[DoseDistribution]], int, int], DoseDistribution],
-) -> tuple[DoseDistribution, ...]:
-    """By phase: one distribution for those of all bodies."""
+    each: Sequence[ByPhase], one_of: Callable[[Sequence[Sequence[DoseDistribution]], int, int], DoseDistribution]
+) -> ByPhase:
+    """One distribution for those of all bodies."""
     return each[0] if len(each) == 1 else tuple(one_of(each, i, POOL_BINS) for i in range(len(each[0])))
 
 
@@ -487,103 +481,132 @@ def _bodies(source: Source, found: _Found, options: Options, patient: Patient) -
     return made
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Completion:
+    """What organs are completed from; `organs` and `findings` grow."""
+
+    source: Source
+    whole: ByPhase
+    bodies: Bodies | None
+    options: Options
+    usable: frozenset[str]
+    drawn: Mapping[str, ByPhase]
+    organs: dict[str, OrganDose]
+    findings: list[Finding]
+
+    def made(self, name: str, covered: tuple[Covered, ...]) -> tuple[Makeup, ...]:
+        """A pool or organ in every placed body; the body's dose is its rest where none is placed or none has it."""
+        mix = None if self.bodies is None else self.bodies.mix(name)
+        if self.bodies is None or mix is None:
+            return (Makeup(covered, self.whole),)
+        return made_of(self.bodies, mix, covered, self.whole)
+
+    def doses(self, made: tuple[Makeup, ...]) -> tuple[ByPhase, ...]:
+        """Its dose in every body."""
+        return tuple(pool_doses(m, self.drawn) for m in made)
+
+    def is_whole(self, name: str, made: tuple[Makeup, ...]) -> bool:
+        """Whether the organ is drawn and nothing is left over."""
+        return name in self.usable and not any(sum(c.share for c in m.covered) < 1.0 - WHOLE for m in made)
+
+    def add(self, name: str, made: tuple[Makeup, ...], each: tuple[ByPhase, ...]) -> None:
+        """Take the organ that is not, or not wholly, drawn."""
+        self.organs[name] = _pool_organ(name, made, each, self.organs, self.drawn, self.source, self.bodies)
+
+    def tell(self, name: str, covered: tuple[Covered, ...]) -> None:
+        """Say what stands for it."""
+        share = sum(c.share for c in covered)
+        self.findings.extend(_told(self.organs[name], covered, share, self.bodies, self.options))
+
+
 def _completed(
     source: Source,
     found: _Found,
-    whole: tuple[DoseDistribution, ...],
+    whole: ByPhase,
     bodies: Bodies | None,
     options: Options,
     network: str,
     body: BodyNumbers,
     bone_share: float,
 ) -> Doses:
-    organs = dict(found.organs)
-    usable = {name for name in organs if name not in found.undecidable}
-    findings = found.findings
-    drawn = {name: organ.per_fraction for name, organ in organs.items()}
-    makeup: dict[str, tuple[Makeup, ...]] = {"elsewhere": (Makeup((), whole),)}
-    undrawn = set()
-    cover = dict(pool_cover(usable))
+    usable = frozenset(found.organs) - found.undecidable
+    drawn = {name: organ.per_fraction for name, organ in found.organs.items()}
+    to = _Completion(source, whole, bodies, options, usable, drawn, dict(found.organs), found.findings)
+    covers = dict(pool_cover(set(usable)))
     if bone_share:
-        cover["marrow"] = (Covered(BONE_CT, bone_share, stand_in=True),)
-    for pool, name in POOL_ORGAN.items():
-        covered = cover.get(pool, ())
-        share = sum(c.share for c in covered)
-        if share < body.pool_share:
-            undrawn.add(pool)
-        makeup[pool] = _made(name, covered, whole, bodies)
-        if bodies is not None:
-            cover[pool] = _mean_cover(makeup[pool])
-        if name in usable and not _completes(makeup[pool]):
-            continue
-        organs[name] = _pool_organ(name, makeup[pool], organs, drawn, source, bodies)
-        findings += _told(organs[name], covered, share, bodies, options)
-    cover = {pool: parts for pool, parts in cover.items() if parts}
+        covers["marrow"] = (Covered(BONE_CT, bone_share, stand_in=True),)
     blood = {
         compartment: covered
-        for compartment, covered in blood_cover(usable, network).items()
+        for compartment, covered in blood_cover(set(usable), network).items()
         if source.given is None or compartment not in WALL_VESSELS
     }
-    for name in _judged(usable, bodies):
-        covered = (Covered(name, 1.0),) if name in usable else _drawn_parts(name, usable, bodies)
-        of_organ = _made(name, covered, whole, bodies)
-        if name in usable and not _completes(of_organ):
-            continue
-        inside = load()[name].compartments.get(network, {})
-        stand_ins = [c for compartment in inside for c in blood.get(compartment, ()) if c.share >= body.pool_share]
-        if stand_ins and bodies is None:
-            covered = (replace(stand_ins[0], share=1.0),)
-            of_organ = (Makeup(covered, whole),)
-        organs[name] = _pool_organ(name, of_organ, organs, drawn, source, bodies)
-        if bodies is not None or not stand_ins:
-            findings += _told(organs[name], covered, sum(c.share for c in covered), bodies, options)
-    if all(not cover.get(pool) for pool in LYMPHOID) and source.given is None:
-        findings.append(
-            finding(
-                NO_LYMPHOID, "none of spleen, marrow, nodes, bowel", "RTSTRUCT", "contour them, or map with --organ"
-            )
-        )
-    by_body = _by_body(makeup)
+    makeup, each = _complete_pools(to, covers)
+    undrawn = frozenset(p for p in POOL_ORGAN if sum(c.share for c in covers.get(p, ())) < body.pool_share)
+    _complete_organs(to, blood, network, body.pool_share)
+    if bodies is not None:
+        covers |= {pool: _mean_cover(makeup[pool]) for pool in POOL_ORGAN}
+    if not any(covers.get(pool) for pool in LYMPHOID) and source.given is None:
+        what, hint = "none of spleen, marrow, nodes, bowel", "contour them, or map with --organ"
+        to.findings.append(finding(NO_LYMPHOID, what, "RTSTRUCT", hint))
+    by_body = _by_body(each)
     compartments, rests, pieces = _compartments(blood, bodies, whole, network)
     return Doses(
-        organs=organs,
+        organs=to.organs,
         targets=found.targets,
         body=whole,
-        pools=mean_pools(by_body, drawn),
-        pool_parts=cover,
-        undrawn=frozenset(undrawn),
-        surrogates=frozenset(undrawn) if bodies is None else frozenset(),
+        pools=mean_pools(by_body),
+        pool_parts={pool: parts for pool, parts in covers.items() if parts},
+        undrawn=undrawn,
+        surrogates=undrawn if bodies is None else frozenset(),
         compartments=compartments,
-        makeup=by_body,
+        makeup=_by_body(makeup),
+        by_body=by_body,
         drawn=drawn,
         rests=rests,
         pieces={**{pool: m[0].pieces for pool, m in makeup.items()}, **pieces},
         bodies=bodies,
         unmatched=found.unmatched,
         regions=found.regions,
-        findings=tuple(findings),
+        findings=tuple(to.findings),
     )
 
 
-def _made(
-    name: str,
-    covered: tuple[Covered, ...],
-    whole: tuple[DoseDistribution, ...],
-    bodies: Bodies | None,
-) -> tuple[Makeup, ...]:
-    """A pool or organ in every placed body; the body's dose is its rest where none is placed or none has it."""
-    mix = None if bodies is None else bodies.mix(name)
-    if bodies is None or mix is None:
-        return (Makeup(covered, whole),)
-    return made_of(bodies, mix, covered, whole)
+def _complete_pools(
+    to: _Completion, covers: Mapping[str, tuple[Covered, ...]]
+) -> tuple[dict[str, tuple[Makeup, ...]], dict[str, tuple[ByPhase, ...]]]:
+    """What each pool is made of in every body, and its dose there; organs of the pools are completed."""
+    makeup: dict[str, tuple[Makeup, ...]] = {"elsewhere": (Makeup((), to.whole),)}
+    each = {"elsewhere": to.doses(makeup["elsewhere"])}
+    for pool, name in POOL_ORGAN.items():
+        covered = covers.get(pool, ())
+        makeup[pool] = to.made(name, covered)
+        each[pool] = to.doses(makeup[pool])
+        if not to.is_whole(name, makeup[pool]):
+            to.add(name, makeup[pool], each[pool])
+            to.tell(name, covered)
+    return makeup, each
 
 
-def _completes(made: tuple[Makeup, ...]) -> bool:
-    """Whether what is drawn leaves something over."""
-    return any(sum(c.share for c in m.covered) < 1.0 - WHOLE for m in made)
+def _complete_organs(
+    to: _Completion, blood: Mapping[str, tuple[Covered, ...]], network: str, pool_share: float
+) -> None:
+    """Organs beside those of the pools; without placed bodies what holds their blood stands in for them."""
+    for name in _judged(to.usable, to.bodies):
+        covered = (Covered(name, 1.0),) if name in to.usable else _drawn_parts(name, to.usable, to.bodies)
+        made = to.made(name, covered)
+        if to.is_whole(name, made):
+            continue
+        inside = load()[name].compartments.get(network, {})
+        stand_ins = [c for compartment in inside for c in blood.get(compartment, ()) if c.share >= pool_share]
+        stands_in = bool(stand_ins) and to.bodies is None
+        if stands_in:
+            made = (Makeup((replace(stand_ins[0], share=1.0),), to.whole),)
+        to.add(name, made, to.doses(made))
+        if not stands_in:
+            to.tell(name, covered)
 
 
-def _judged(usable: set[str], bodies: Bodies | None) -> tuple[str, ...]:
+def _judged(usable: frozenset[str], bodies: Bodies | None) -> tuple[str, ...]:
     """Organs beside those of the pools: blood-filled ones, drawn or not, and drawn ones that may be parts."""
     pools = set(POOL_ORGAN.values())
     blood = tuple(n for n in BLOOD_ORGANS if n not in pools)
@@ -595,10 +618,10 @@ def _judged(usable: set[str], bodies: Bodies | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*blood, TRUNK, *drawn)))
 
 
-def _by_body(makeup: Mapping[str, tuple[Makeup, ...]]) -> tuple[Mapping[str, Makeup], ...]:
+def _by_body(of: Mapping[str, tuple[T, ...]]) -> tuple[Mapping[str, T], ...]:
     """Body by body; a pool that is the same in all bodies is given once to each."""
-    count = max(len(m) for m in makeup.values())
-    return tuple({pool: m[b % len(m)] for pool, m in makeup.items()} for b in range(count))
+    count = max(len(m) for m in of.values())
+    return tuple({pool: m[b % len(m)] for pool, m in of.items()} for b in range(count))
 
 
 def _mean_cover(made: tuple[Makeup, ...]) -> tuple[Covered, ...]:
@@ -608,7 +631,7 @@ def _mean_cover(made: tuple[Makeup, ...]) -> tuple[Covered, ...]:
     )
 
 
-def _drawn_parts(name: str, usable: set[str], bodies: Bodies | None) -> tuple[Covered, ...]:
+def _drawn_parts(name: str, usable: frozenset[str], bodies: Bodies | None) -> tuple[Covered, ...]:
     """Drawn parts of an organ that is not drawn itself, by the volume of the reference's."""
     mix = None if bodies is None else bodies.mix(name)
     return () if mix is None else tuple(Covered(n, w) for n, w in mix.items() if n in usable)
@@ -704,6 +727,7 @@ def _mean(made: Makeup, drawn: Mapping[str, tuple[DoseDistribution, ...]], scale
 def _pool_organ(
     name: str,
     made: tuple[Makeup, ...],
+    each: tuple[ByPhase, ...],
     organs: Mapping[str, OrganDose],
     drawn: Mapping[str, tuple[DoseDistribution, ...]],
     source: Source,
@@ -711,7 +735,7 @@ def _pool_organ(
 ) -> OrganDose:
     """An organ that is not, or not wholly, drawn: what stands for it."""
     phases = source.plan.phases
-    per_fraction = typical_dose(made, drawn)
+    per_fraction = _over_bodies(each, typical_of)
     scale = [p.fractions * p.rbe_in_dose for p in phases]
     by_phase = [d.scaled(f) for d, f in zip(per_fraction, scale, strict=True)]
     course = summed(by_phase)

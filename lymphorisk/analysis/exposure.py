@@ -68,5 +68,4 @@ def bodies_met(doses: Doses, phase: int) -> tuple[Mapping[str, DoseDistribution]
     if len(doses.makeup) == 1:
         return ()
     varied = [pool for pool, m in doses.makeup[0].items() if any(b[pool] is not m for b in doses.makeup)]
-    each = [doses.pools_in(body) for body in range(len(doses.makeup))]
-    return tuple({pool: pools[pool][phase].rebinned(BODY_BINS) for pool in varied} for pools in each)
+    return tuple({pool: pools[pool][phase].rebinned(BODY_BINS) for pool in varied} for pools in doses.by_body)

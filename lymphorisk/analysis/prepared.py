@@ -13,6 +13,7 @@ from lymphorisk.analysis.doses import BodyNumbers, Doses, organ_doses
 from lymphorisk.analysis.options import Options, held
 from lymphorisk.analysis.source import Source, open_source, with_fractions
 from lymphorisk.analysis.told import against_plan
+from lymphorisk.circulation.threads import one_blas_thread
 from lymphorisk.dicom import Export
 from lymphorisk.findings import Finding
 from lymphorisk.plan import KnownPatient, Patient, known_patient
@@ -97,6 +98,7 @@ def prepare(
     return prepared(open_source(source, options), patient or Patient(), options)
 
 
+@one_blas_thread
 @held
 def prepared(course: Source, patient: Patient | KnownPatient, options: Options) -> Prepared:
     """Prepare a source that is open."""

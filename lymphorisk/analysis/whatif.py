@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lymphorisk.analysis.doses import POOL_ORGAN, Doses, mean_pools
+from lymphorisk.analysis.doses import POOL_ORGAN, Doses, mean_pools, pool_doses
 from lymphorisk.dvh import DoseDistribution, uniform
 from lymphorisk.errors import ScenarioError
 from lymphorisk.organs import load, organ_name
@@ -91,7 +91,10 @@ def changed(doses: Doses, change: Change, phases: tuple[Phase, ...]) -> Doses:
         # a whole pool is changed: what is drawn of it, in whatever organ, with the rest
         drawn |= {c.organ: new(doses.drawn[c.organ]) for body in makeup for c in body[pool].covered}
     rests = {n: new(d) if n in rests_of(doses, change.organ) else d for n, d in doses.rests.items()}
-    return replace(doses, organs=organs, drawn=drawn, makeup=makeup, rests=rests, pools=mean_pools(makeup, drawn))
+    by_body = tuple({name: pool_doses(m, drawn) for name, m in body.items()} for body in makeup)
+    return replace(
+        doses, organs=organs, drawn=drawn, makeup=makeup, by_body=by_body, rests=rests, pools=mean_pools(by_body)
+    )
 
 
 def rests_of(doses: Doses, organ: str) -> frozenset[str]:

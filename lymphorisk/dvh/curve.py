@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from lymphorisk.errors import StructureError
 from lymphorisk.plan.frame import read_only
 
+Pair = tuple[NDArray[np.float64], NDArray[np.float64]]
+
 #: Shares of volume that differ by less than this are the same: double precision over a million voxels.
 SHARE_TOLERANCE = 1e-9
 
@@ -34,10 +36,12 @@ class DoseDistribution:
     def __post_init__(self) -> None:
         if self.dose_gy.shape != self.share.shape or self.dose_gy.ndim != 1 or len(self.dose_gy) == 0:
             raise StructureError("a dose distribution needs as many doses as shares")
-        if np.any(self.dose_gy < 0) or np.any(np.diff(self.dose_gy) < 0) or not np.all(np.isfinite(self.dose_gy)):
+        dose, total = self.dose_gy, float(self.share.sum())
+        # in order, the first and the last say it of all; a NaN is in no order
+        if not (dose[0] >= 0.0 and dose[-1] < np.inf and (dose[1:] >= dose[:-1]).all()):
             raise StructureError("doses of a distribution must be finite, not negative, and increasing")
-        if np.any(self.share < 0) or abs(float(self.share.sum()) - 1.0) > SHARE_TOLERANCE:
-            raise StructureError(f"shares of a dose distribution sum to {self.share.sum():.12g}, not 1")
+        if self.share.min() < 0 or not abs(total - 1.0) <= SHARE_TOLERANCE:
+            raise StructureError(f"shares of a dose distribution sum to {total:.12g}, not 1")
         read_only(self.dose_gy)
         read_only(self.share)
 
@@ -71,11 +75,13 @@ def mixture(parts: Iterable[tuple[float, DoseDistribution]]) -> DoseDistribution
         raise StructureError("a mixture of dose distributions needs a weight above zero")
     doses = np.concatenate([d.dose_gy for _, d in kept])
     shares = np.concatenate([w * d.share for w, d in kept])
-    order = np.argsort(doses, kind="stable")
     total = shares.sum()
     if abs(float(total) - 1.0) > SHARE_TOLERANCE:
         raise StructureError(f"weights of a mixture sum to {total:.12g}, not 1")
-    return DoseDistribution(doses[order], shares[order] / total)
+    if len(kept) > 1:
+        order = np.argsort(doses, kind="stable")
+        doses, shares = doses[order], shares[order]
+    return DoseDistribution(doses, shares / total)
 
 
 def summed(parts: Sequence[DoseDistribution]) -> DoseDistribution:
@@ -107,29 +113,26 @@ def diluted(distribution: DoseDistribution, share: float) -> DoseDistribution:
 
 
 def _rebin(distribution: DoseDistribution, lanes: int) -> DoseDistribution:
-    positive = distribution.dose_gy > 0
-    dose, share = distribution.dose_gy[positive], distribution.share[positive]
-    zero = float(distribution.share[~positive].sum())
-    doses: list[float] = []
-    shares: list[float] = []
-    if zero > 0:
-        doses, shares = [0.0], [zero]
-    wanted = lanes - len(doses)
-    if len(dose) <= wanted:
-        doses += list(dose)
-        shares += list(share)
-    elif wanted < 1:
-        return uniform(distribution.mean_gy)
-    else:
-        edge = np.concatenate([[0.0], np.cumsum(share)])
-        cuts = np.linspace(0.0, edge[-1], wanted + 1)
-        moment = np.concatenate([[0.0], np.cumsum(share * dose)])
-        part = np.diff(np.interp(cuts, edge, moment))
-        width = np.diff(cuts)
-        doses += list(np.maximum.accumulate(part / width))
-        shares += list(width)
-    s = np.array(shares)
-    return DoseDistribution(np.array(doses), s / s.sum())
+    zeros = int(np.searchsorted(distribution.dose_gy, 0.0, side="right"))
+    zero = distribution.share[:zeros].sum(keepdims=True)
+    first = zero[zero > 0]
+    dose, share = distribution.dose_gy[zeros:], distribution.share[zeros:]
+    wanted = lanes - len(first)
+    if len(dose) > wanted:
+        if wanted < 1:
+            return uniform(distribution.mean_gy)
+        dose, share = _joined(dose, share, wanted)
+    share = np.concatenate([first, share])
+    return DoseDistribution(np.concatenate([np.zeros(len(first)), dose]), share / share.sum())
+
+
+def _joined(dose: NDArray[np.float64], share: NDArray[np.float64], lanes: int) -> Pair:
+    """Mean doses of `lanes` equal shares, and those shares."""
+    edge = np.concatenate([[0.0], np.cumsum(share)])
+    cuts = np.linspace(0.0, edge[-1], lanes + 1)
+    moment = np.concatenate([[0.0], np.cumsum(share * dose)])
+    width = np.diff(cuts)
+    return np.maximum.accumulate(np.diff(np.interp(cuts, edge, moment)) / width), width
 
 
 @dataclass(frozen=True, slots=True, eq=False)

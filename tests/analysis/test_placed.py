@@ -87,9 +87,9 @@ def test_every_pool_is_whole_in_every_body(clinical: Prepared) -> None:
     doses = clinical.doses
     assert len(doses.makeup) == doses.bodies.count
     for body in range(len(doses.makeup)):
-        for pool, by_phase in doses.pools_in(body).items():
+        for pool, by_phase in doses.by_body[body].items():
             assert by_phase[0].share.sum() == pytest.approx(1.0), pool
-    means = [doses.pools_in(b)["nodes"][0].mean_gy for b in range(len(doses.makeup))]
+    means = [pools["nodes"][0].mean_gy for pools in doses.by_body]
     assert np.std(means) > 0
     assert doses.pools["nodes"][0].mean_gy == pytest.approx(np.mean(means), rel=1e-3)
 
