@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lymphorisk import parameters
 from lymphorisk.analysis.edic import edic_family
 from lymphorisk.analysis.exposure import blood_dose_of, exposure_of
 from lymphorisk.analysis.options import Options, held
-from lymphorisk.analysis.picture import views_of
 from lymphorisk.analysis.prepared import Prepared, prepare
 from lymphorisk.analysis.result import Analysis, Assumption, Provenance, Risk, WhatIf
 from lymphorisk.analysis.risk import agreement_of, learned_voice, literature_voice, outcomes, voices_differ
@@ -26,6 +25,9 @@ from lymphorisk.lymphocyte.whatif import difference
 from lymphorisk.plan import Patient
 from lymphorisk.scenario import Scenario
 from lymphorisk.version import __version__
+
+if TYPE_CHECKING:
+    from lymphorisk.analysis.picture import View
 
 
 def analyze(
@@ -115,8 +117,17 @@ def analysis_of(plan: Prepared) -> Analysis:
         ),
         agreement=agreement_of(count.organ_share, voice),
         explanation_figures=voice.figures,
-        anatomy=views_of(doses),
+        anatomy=pictures(plan),
     )
+
+
+def pictures(plan: Prepared) -> tuple[View, ...]:
+    """Where placed organs lie, when pictures are asked for."""
+    if not plan.options.pictures:
+        return ()
+    from lymphorisk.analysis.picture import views_of
+
+    return views_of(plan.doses)
 
 
 def forecast_of(
@@ -200,4 +211,5 @@ def shown(options: Options) -> Mapping[str, object]:
     plain["segmentation"] = len(options.segmentation)  # a file's name may be the patient's
     plain["labels"] = options.labels is not None
     unsaid = ("dose_is", "undrawn", "segmentation", "labels")
+    plain.pop("pictures")  # they change no number
     return {name: value for name, value in plain.items() if name not in unsaid or value}

@@ -21,7 +21,7 @@ MISSING = ("placed", "diluted", "refuse")
 END_CAPS = ("half", "none")
 NETWORKS = (None, "28", "32")
 LINKS = ("uid", "frame", "folder")
-FLAGS = ("blood_bounds", "sum_doses", "shap_plots")
+FLAGS = ("blood_bounds", "sum_doses", "shap_plots", "pictures")
 NEEDED = ("first_weekday", "draws", "seed", "horizon_d")
 #: Fields of the table of quantities; the command line has the same ranges.
 NUMBERS = (*NEEDED, "stages", "lanes", "blood_volume_l", "cardiac_output_l_min", "fractions", "beam_on_s")
@@ -72,6 +72,8 @@ class Options:
         Folder of a trained predictor; None takes the shipped one.
     shap_plots : bool
         Also let the shap package draw the learned voice's reasons (a few seconds, most of it loading shap).
+    pictures : bool
+        Also draw where placed organs lie, for a report's page.
     what_if : tuple of str
         Changes to answer beside the plan, such as ``Spleen-5Gy`` or ``fractions=15``.
     link_by, sum_doses, plan : str, bool, str or None
@@ -104,6 +106,7 @@ class Options:
     horizon_d: int = 365
     model: Path | None = None
     shap_plots: bool = False
+    pictures: bool = False
     what_if: tuple[str, ...] = ()
     link_by: str = "uid"
     sum_doses: bool = False

@@ -210,7 +210,8 @@ class Analysis:
     explanation_figures : mapping of str to str
         SVG drawn by shap, when asked for; not part of the JSON result.
     anatomy : tuple of View
-        Placed organs over the patient's outline and dose, from three sides; not part of the JSON result.
+        Placed organs over the patient's outline and dose, from three sides, when pictures are asked for; not part of
+        the JSON result.
     """
 
     label: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,7 +84,7 @@ def analyze(
         from lymphorisk.dicom import Export
         from lymphorisk.report import content, formats, text
 
-        options = options_of(given)
+        options = replace(options_of(given), pictures=report is not None or dicom_pdf is not None)
         read = read_source(export, options)
         prepared = prepare(read, patient_of(given), options)
         result = analysis_of(prepared)

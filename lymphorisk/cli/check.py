@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -134,7 +135,9 @@ def _judge(path: Path, protocol: str, given: dict[str, Any], noted: list[Finding
     if is_saved(path) and (given["report"] or given["dicom_pdf"] or given["sr"]):
         raise InputError("a saved result holds too little for a report", "check the export, or leave reports out")
     asked = {"strict": given["strict"], "exit_zero": given["exit_zero"]}
-    return judge(path, protocol, patient_of(given), options_of(given), noted=noted, **asked)
+    pictured = bool(given["report"] or given["dicom_pdf"])
+    options = replace(options_of(given), pictures=pictured)
+    return judge(path, protocol, patient_of(given), options, noted=noted, **asked)
 
 
 def _trail_entry(one: Judged) -> dict[str, Any]:

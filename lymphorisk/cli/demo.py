@@ -61,11 +61,12 @@ def demo(case: str, report: Path | None, **given: Any) -> None:
     outputs = outputs_of(given, path)
     outputs.expect(report, report_kind(report) if report else "page")
     with working("analysing the built-in plan"):
-        from lymphorisk.analysis import analyze
+        from lymphorisk.analysis import Options, analyze
         from lymphorisk.plan import Patient
         from lymphorisk.report import content, formats, text
 
-        result = analyze(path, Patient(age_y=AGE, alc=ALC, site=SITES.get(case, case), chemo="none"))
+        who = Patient(age_y=AGE, alc=ALC, site=SITES.get(case, case), chemo="none")
+        result = analyze(path, who, Options(pictures=report is not None))
     with outputs:
         if report is not None:
             outputs.add(report, formats.written(report, content.report(result)))

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from lymphorisk import Options, analyze
 from lymphorisk.analysis import Analysis
 from lymphorisk.analysis.picture import Silhouette, View
+from lymphorisk.cli.analyze import analyze as analyze_command
 from lymphorisk.report import html, pdf
 from lymphorisk.report.content import report
 from lymphorisk.report.legend import NARROW, WIDE
 from lymphorisk.report.placed import placed_figure
-from lymphorisk.report.svg import Path
+from lymphorisk.report.svg import Path as Drawn
 from tests.report.test_figures import faults
 
+ROOT = Path(__file__).parents[2]
 ORGANS = ("Spleen", "LN", "Bowel", "Lungs", "Heart", "Liver", "Kidneys", "Brain")
 
 
@@ -60,7 +65,7 @@ def test_the_head_is_up_and_the_back_is_down(pictured: Analysis) -> None:
 
     def height(panel: int, colour: str) -> float:
         third = WIDE / 3
-        lines = [s for s in d.shapes if isinstance(s, Path) and s.kind == f"curve {colour}"]
+        lines = [s for s in d.shapes if isinstance(s, Drawn) and s.kind == f"curve {colour}"]
         (line,) = (s for s in lines if panel * third <= s.points[0][0] < (panel + 1) * third and len(s.points) > 2)
         return sum(y for _, y in line.points) / len(line.points)
 
@@ -74,3 +79,14 @@ def test_the_page_and_the_pdf_show_it(pictured: Analysis) -> None:
     assert "in one of ten" in page
     pytest.importorskip("reportlab")
     assert len(pdf.render(report(pictured))) > len(pdf.render(report(replace(pictured, anatomy=()))))
+
+
+def test_the_commands_page_is_pictured_and_no_number_waits_for_it(tmp_path: Path) -> None:
+    export = ROOT / "fixtures" / "rtplans" / "pelvis"
+    page, saved = tmp_path / "page.html", tmp_path / "saved.json"
+    given = [str(export), "--draws", "64", "--report", str(page), "--out", str(saved)]
+    assert CliRunner().invoke(analyze_command, given).exit_code == 0
+    assert 'id="figure-placed"' in page.read_text(encoding="utf-8")
+    plain = analyze(export, options=Options(draws=64))
+    assert plain.anatomy == ()
+    assert plain.to_json() == saved.read_text(encoding="utf-8")
