@@ -80,7 +80,15 @@ def test_what_a_result_writes_is_read_back_as_saved(result: Analysis, tmp_path: 
 def test_organs_as_rows(result: Analysis) -> None:
     table = result.to_frame()
     assert list(table.index) == list(result.organs)
-    assert table.loc["Spleen", "mean_gy"] == result.organs["Spleen"].course.mean_gy
+    for name, organ in result.organs.items():
+        row = table.loc[name]
+        assert (row["source"], row["roi"]) == (organ.source, ", ".join(organ.roi_names))
+        assert row["min_gy"] <= row["mean_gy"] == organ.course.mean_gy <= row["max_gy"], name
+        assert row["coverage"] == organ.coverage
+        assert organ.volume_cm3 is None or row["volume_cm3"] == organ.volume_cm3
+    spleen = result.organs["Spleen"]
+    assert table.loc["Spleen", "volume_cm3"] == spleen.volume_cm3 > 1.0
+    assert table.loc["Spleen", "min_gy"] < table.loc["Spleen", "max_gy"]
     shares = table["loss_share"].dropna()
     assert shares["Spleen"] == result.attribution["spleen"] > 0
     assert shares["LN"] == result.attribution["nodes"] > 0

@@ -19,6 +19,15 @@ def test_what_lies_outside_the_grid_is_no_difference() -> None:
     assert [f.code for f in found] == ["LR105"]
 
 
+def test_ours_less_theirs() -> None:
+    """They have a quarter more volume and 3 Gy more dose: ours is less of both, and the finding says so."""
+    theirs = replace(THEIRS, volume_cm3=THEIRS.volume_cm3 * 1.25, mean_gy=13.0)
+    apart = difference(OURS, theirs)
+    assert (apart.volume_cm3, apart.volume_share, apart.mean_gy) == (-20.0, -0.2, -3.0)
+    _, found = matching_end_caps({"half": [OURS]}, [theirs], 20.0)
+    assert found[-1].what == "volume -20.00 cm3 (-20.0 %), mean -3.00 Gy"
+
+
 def test_a_missing_piece_inside_is_one() -> None:
     less = replace(THEIRS, volume_cm3=THEIRS.volume_cm3 * 0.9)
     _, found = matching_end_caps({"half": [OURS]}, [less], 20.0)

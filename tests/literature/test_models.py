@@ -99,6 +99,43 @@ def test_every_model_declines_outside_its_gate_with_a_reason(name: str) -> None:
         assert declined.alc is None
 
 
+#: What each model's published range is of: field of the case, and the name of the range's ends.
+RANGES = [
+    ("kim2024_gbm", "brain_mean_gy", "brain_mean"),
+    ("kim2024_gbm", "alc", "alc"),
+    ("chen2022_breast_edic", "edic_gy", "edic"),
+    ("xu2020_esophagus_edic", "edic_esophagus_gy", "edic"),
+    ("kim2024_hcc_blood_dose", "blood_mean_gy", "blood"),
+]
+
+
+@pytest.mark.parametrize(("name", "field", "of"), RANGES)
+def test_a_model_answers_up_to_the_ends_of_its_range_and_not_beyond(name: str, field: str, of: str) -> None:
+    low, high = (NUMBERS[f"{name}.{of}_{end}"] for end in ("low", "high"))
+    assert low < high
+    for value, answers in ((low, True), (high, True), (0.999 * low, False), (1.001 * high, False)):
+        given = said(replace(INSIDE[name], **{field: value}, lln=0.1), name)
+        assert (given.alc is not None or not isinstance(given.p, Absent)) is answers, value
+        if not answers:
+            assert f"outside the published range {low:g} to {high:g}" in given.p.reason
+
+
+def test_every_range_is_in_this_list() -> None:
+    ends = {key.removesuffix("_high") for key in NUMBERS if key.endswith("_high")}
+    assert ends == {f"{name}.{of}" for name, _, of in RANGES}
+
+
+def test_a_range_holds_its_probability() -> None:
+    """Of every model that gives one, over the whole of its doses."""
+    for name, field, of in RANGES:
+        low, high = (NUMBERS[f"{name}.{of}_{end}"] for end in ("low", "high"))
+        for share in (0.0, 0.3, 0.7, 1.0):
+            e = said(replace(INSIDE[name], **{field: low + share * (high - low)}), name)
+            assert (e.p_low is None) == (e.p_high is None)
+            if e.p_low is not None and e.p_high is not None and not isinstance(e.p, Absent):
+                assert 0.0 <= e.p_low <= e.p <= e.p_high <= 1.0
+
+
 @pytest.mark.parametrize("name", sorted(MODELS))
 def test_every_model_has_its_outcome_and_source(name: str) -> None:
     estimate = said(INSIDE[name], name)

@@ -265,6 +265,34 @@ def test_effective_doses_or_their_reasons(drawn: Analysis, made: Document) -> No
         assert f"  {line}\n" in said
 
 
+def test_an_archive_gets_each_number_with_its_unit(drawn: Analysis, plain: dict[str, Any]) -> None:
+    alc, course = plain["alc"], plain["blood"]["course"]
+    p = alc["grade_probability"]
+    wanted = {
+        "LR-BASELINE": (1.2, "10*9/L"),
+        "LR-NADIR": (alc["nadir"]["median"], "10*9/L"),
+        "LR-NADIR-P05": (alc["nadir"]["p05"], "10*9/L"),
+        "LR-NADIR-P95": (alc["nadir"]["p95"], "10*9/L"),
+        "LR-P-G2": (100 * p["2"], "%"),
+        "LR-P-G3": (100 * p["3"], "%"),
+        "LR-P-G4": (100 * p["4"], "%"),
+        "LR-DAYS-0.5": (alc["days_below_0_5"]["median"], "d"),
+        "LR-DAYS-0.2": (alc["days_below_0_2"]["median"], "d"),
+        "LR-BLOODMEAN": (course["mean_gy"], "Gy"),
+        "LR-BLOODV0.5": (100 * course["v_ge_0_5"], "%"),
+        "LR-BLOODD2": (course["d2_gy"], "Gy"),
+        "LR-EDIC": (3.21, "Gy"),
+        "LR-EDRIC": (4.56, "Gy"),
+        "LR-LEARNED-G3": (62.0, "%"),
+        "LR-LEARNED-G4": (11.0, "%"),
+    }
+    told = {code: (value, unit) for code, _, value, unit, _ in measurements(drawn)}
+    assert set(told) - set(wanted) == {"LR-NADIR-DAY", "LR-NADIR-DAY-P05", "LR-NADIR-DAY-P95"}
+    assert {told[code][1] for code in set(told) - set(wanted)} == {"d"}
+    for code, (value, unit) in wanted.items():
+        assert told[code] == (pytest.approx(value, rel=1e-5), unit), code
+
+
 def test_each_voice_stands_under_its_grade(drawn: Analysis, made: Document, printed: str) -> None:
     table = table_of(made, "What each voice rests on")
     shown = {row[0].text: [cell.text for cell in row[1:]] for row in table.rows}

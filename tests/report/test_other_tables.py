@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 from dataclasses import replace
@@ -77,7 +78,11 @@ def test_two_plans_and_their_difference(compared: Comparison) -> None:
         assert row["second: B"] == f"{100 * second['grade_probability'][g]:.0f}"
         assert row["Median change"] == f"{100 * said.probability[g]:+.0f}"
         assert row["95 % band"] == f"standard error {100 * said.probability_se[g]:.0f}"
+    for g, change in said.probability.items():
+        assert change == pytest.approx(second["grade_probability"][g] - first["grade_probability"][g], abs=1e-9)
     dose = rows["Mean blood dose [Gy]"]
+    more = float(second["blood_mean_gy"]) - float(first["blood_mean_gy"])
+    assert dose["Median change"] == f"{more:+.2f}"
     assert (dose["first: A"], dose["second: B"]) == tuple(digits(p["blood_mean_gy"]) for p in (first, second))
 
 
@@ -94,6 +99,8 @@ def test_organs_of_two_plans_largest_change_first(compared: Comparison) -> None:
         for o in data["organs"][: comparison.ORGANS_SHOWN]
     ]
     assert by_head(comparison.organ_table(compared, "A", "B")) == wanted
+    spleen = next(row for row in wanted if row["Organ"] == "Spleen")
+    assert (spleen["first: A"], spleen["second: B"], spleen["Change"]) == ("4.00", "8.00", "+4.00")
     sizes = [abs(float(row["Change"])) for row in wanted if not row["Remark"]]
     assert sizes == sorted(sizes, reverse=True)
     assert len(sizes) >= 3
@@ -235,12 +242,23 @@ def test_dvh_lines_hold_the_metrics_of_their_heads() -> None:
     assert {k: f"{v:.3f}" for k, v in plain[0]["metrics"].items()} == {name: milz[name] for name in wanted}
 
 
+def test_a_curve_as_csv_falls_with_dose() -> None:
+    rows = list(csv.DictReader(dvh.to_csv(dvh_table()).splitlines()))
+    assert {(row["structure"], row["tg263"]) for row in rows} == {("Milz", "Spleen"), ("Halb", "Heart")}
+    spleen = {float(row["dose_gy"]): float(row["volume_cm3"]) for row in rows if row["structure"] == "Milz"}
+    assert (spleen[0.0], spleen[15.0], spleen[30.0]) == pytest.approx((40.0, 20.0, 0.0))
+
+
 def test_the_crosscheck_keeps_who_said_what() -> None:
     ours, other, tps = curve("x", 30.0), curve("x", 33.0), curve("x", 36.0)
     (row,) = by_head(dvh.crosscheck_table([Crosscheck(1, "x", ours, other, tps)]))
     for head, c in (("lymphorisk", ours), ("dicompyler-core", other), ("planning system", tps)):
         assert row[head] == f"40.00 / {c.mean_gy:.3f} / {metric(c, 'D2%[Gy]'):.3f}"
     assert row["difference"].startswith("dicompyler-core: volume +0.0 %, mean +1.35 Gy; planning system:")
+    (plain,) = dvh.to_dict(dvh_table(crosscheck=(Crosscheck(1, "x", ours, other, tps),)))["crosscheck"]
+    for who, c in (("ours", ours), ("dicompyler", other), ("tps", tps)):
+        told = {"volume_cm3": 40.0, "mean_gy": c.mean_gy, "d2_gy": metric(c, "D2%[Gy]"), "max_gy": c.max_gy}
+        assert plain[who] == pytest.approx(told)
 
 
 def test_the_gate_prints_each_value_under_its_head(result: Analysis) -> None:

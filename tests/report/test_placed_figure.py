@@ -73,6 +73,19 @@ def test_the_head_is_up_and_the_back_is_down(pictured: Analysis) -> None:
     assert height(2, "c7") > height(2, "c0"), "a larger y is nearer the back: lower"
 
 
+def test_the_patients_left_is_at_the_right_and_the_back_too_from_the_left(pictured: Analysis) -> None:
+    """The brain of these views lies at a larger x than the spleen: farther to the patient's left."""
+    d = placed_figure(pictured, WIDE)
+    assert d is not None
+    places: dict[tuple[int, str], float] = {}
+    for s in d.shapes:
+        if isinstance(s, Path) and s.kind in ("curve c0", "curve c7") and len(s.points) > 2:
+            panel = int(s.points[0][0] // (WIDE / 3))
+            places[panel, s.kind] = sum(x for x, _ in s.points) / len(s.points)
+    for panel in range(3):
+        assert places[panel, "curve c7"] > places[panel, "curve c0"], panel
+
+
 def test_the_page_and_the_pdf_show_it(pictured: Analysis) -> None:
     page = html.render(report(pictured))
     assert 'id="figure-placed"' in page

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lymphorisk.analysis import Analysis
-from lymphorisk.report import text
+from lymphorisk.analysis.result import WhatIf
+from lymphorisk.lymphocyte.summary import Band
+from lymphorisk.lymphocyte.whatif import Difference
+from lymphorisk.report import content, text
 
 
 def test_every_part_is_there(explained: Analysis) -> None:
@@ -30,8 +35,6 @@ def test_it_is_plain_text(hostile: Analysis) -> None:
 
 
 def test_control_characters_in_names_do_not_reach_the_terminal(result: Analysis) -> None:
-    from dataclasses import replace
-
     made = text.render(replace(result, label="a\x1b[31mred\x07", unmatched=("\x1b]0;x\x07",)))
     assert "\x1b" not in made
     assert "\x07" not in made
@@ -47,6 +50,24 @@ def test_columns_line_up(explained: Analysis) -> None:
     head, rows = lines[start], lines[start + 1 : start + 4]
     at = head.index("Source")
     assert all(row[at - 1] == " " and row[at] != " " for row in rows)
+
+
+def test_a_what_if_says_the_median_its_band_and_each_grade(result: Analysis) -> None:
+    nadir = Band(-0.9, -0.8, -0.7, -0.5, -0.4, -0.3, -0.2, 0.1, 0.3)
+    ratio = days = Band(*(0.0,) * 9)
+    change = Difference(nadir, ratio, days, {"2": 0.1, "3": 0.2, "4": -0.05}, {"2": 0.0, "3": 0.0, "4": 0.0})
+    made = text.render(replace(result, what_ifs=(WhatIf("Spleen-5Gy", change),)))
+    wanted = "Spleen-5Gy: nadir -0.40 (-0.80 to +0.10) x10^9/L, P(grade 3+) +20 points, P(grade 4) -5 points"
+    assert f"  {wanted}\n" in made
+
+
+def test_days_below_stand_with_their_edge(result: Analysis) -> None:
+    long, short = Band(1, 3, 5, 8, 12, 20, 30, 40, 50), Band(0, 1, 2, 3, 5, 6, 7, 9, 11)
+    made = replace(result, forecast=replace(result.forecast, days_below={"0.5": long, "0.2": short}))
+    assert "days below 0.5: 12 d (3 to 40), below 0.2: 5 d (1 to 9)" in text.render(made)
+    tile = next(t for t in content.tiles(made).tiles if t[0] == "Days below 0.5")
+    assert tile[1] == "12 d"
+    assert tile[2].startswith("90 %: 3 to 40; ")
 
 
 def test_the_patient_is_named_only_on_request(explained: Analysis) -> None:
