@@ -14,6 +14,7 @@ from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.source import Source
 from lymphorisk.anatomy.seen import Seen, bone, seen
 from lymphorisk.dvh import DVH, DoseDistribution, Region, summed, uniform
+from lymphorisk.dvh.curve import EndCaps
 from lymphorisk.dvh.engine import BIN_GY, RegionCurve, noticed, region_curves
 from lymphorisk.dvh.regions import Difference, Intersection, Union, structures_of
 from lymphorisk.errors import MissingOrganError, UndecidableError
@@ -135,7 +136,7 @@ class Curves:
         """Highest dose of the course, the ceiling of what lies outside the grid; None in a scenario. [Gy]"""
         return None if self.source.given is not None else float(self.course_dose.dose_zyx.max())
 
-    def of_course(self, regions: Sequence[Region], end_caps: str = "") -> tuple[Curve, ...]:
+    def of_course(self, regions: Sequence[Region], end_caps: EndCaps | None = None) -> tuple[Curve, ...]:
         """Curves of the course dose, by the chosen rule for end caps or another."""
         return tuple(c.curve for c in self._of(regions, self.course_dose, end_caps))
 
@@ -151,7 +152,7 @@ class Curves:
         """What the engine noticed on these regions."""
         return noticed(self._of(regions, self.course_dose))
 
-    def _of(self, regions: Sequence[Region], dose: DoseGrid, end_caps: str = "") -> list[RegionCurve]:
+    def _of(self, regions: Sequence[Region], dose: DoseGrid, end_caps: EndCaps | None = None) -> list[RegionCurve]:
         caps = end_caps or self.end_caps
         keys = [(id(dose), caps, region) for region in regions]
         new = list(dict.fromkeys(key for key in keys if key not in self._known))

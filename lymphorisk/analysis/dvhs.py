@@ -8,12 +8,13 @@ from pathlib import Path
 
 from lymphorisk.absent import Absent
 from lymphorisk.analysis.curves import Curve, Curves
-from lymphorisk.analysis.options import END_CAPS, Options
+from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.scale import scale_findings
 from lymphorisk.analysis.segmented import disagreements
 from lymphorisk.analysis.source import Source, open_source
 from lymphorisk.dvh import DVH, Region
 from lymphorisk.dvh.compare import matching_end_caps
+from lymphorisk.dvh.curve import END_CAPS, CapsOf, EndCaps
 from lymphorisk.errors import ScenarioError
 from lymphorisk.findings import Finding
 from lymphorisk.parameters import load
@@ -63,11 +64,11 @@ class DvhTable:
     highest_gy: float
     undecidable_coverage: float
     engine: str
-    end_caps: str
+    end_caps: CapsOf
     structures: tuple[StructureDvh, ...]
     findings: tuple[Finding, ...]
     crosscheck: tuple[Crosscheck, ...] = field(default=())
-    tps_end_caps: str = ""
+    tps_end_caps: EndCaps | None = None
     alpha_beta_gy: float | None = None
 
 
@@ -123,7 +124,7 @@ def dvh_table(
         findings += curves.findings(regions)
     else:
         shown = by_dicompyler(regions, curves.course_dose)
-    tps_rule = ""
+    tps_rule: EndCaps | None = None
     if source.tps_dvhs and engine == "exact":
         tps_rule, notes = end_caps_of_tps(source, curves)
         findings += notes
@@ -166,7 +167,7 @@ def crosschecked(regions: Sequence[Region], source: Source, curves: Curves) -> t
     )
 
 
-def end_caps_of_tps(source: Source, curves: Curves) -> tuple[str, tuple[Finding, ...]]:
+def end_caps_of_tps(source: Source, curves: Curves) -> tuple[EndCaps, tuple[Finding, ...]]:
     """The end-cap rule that fits the planning system's own DVHs best, and where ours differ all the same."""
     theirs = {d.name for d in source.tps_dvhs}
     shared = [s for s in source.plan.structures if s.name in theirs]

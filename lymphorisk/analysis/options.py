@@ -6,21 +6,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Literal, ParamSpec, TypeVar, get_args
 
 from lymphorisk import parameters
 from lymphorisk.circulation.survival_form import SurvivalForm, form_of
+from lymphorisk.dvh.curve import END_CAPS, EndCaps
 from lymphorisk.errors import ScenarioError
 from lymphorisk.lymphocyte.survival import survival_named
+from lymphorisk.plan.words import LINK_BY, DoseIs, LinkBy
 from lymphorisk.units import checked, quantity
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-MISSING = ("placed", "diluted", "refuse")
-END_CAPS = ("half", "none")
+Missing = Literal["placed", "diluted", "refuse"]
+MISSING: tuple[Missing, ...] = get_args(Missing)
 NETWORKS = (None, "28", "32")
-LINKS = ("uid", "frame", "folder")
 FLAGS = ("blood_bounds", "sum_doses", "shap_plots", "pictures")
 NEEDED = ("first_weekday", "draws", "seed", "horizon_d")
 #: Fields of the table of quantities; the command line has the same ranges.
@@ -88,8 +89,8 @@ class Options:
     """
 
     organs: Mapping[str, str] = field(default_factory=dict)
-    missing: str = "placed"
-    end_caps: str = "half"
+    missing: Missing = "placed"
+    end_caps: EndCaps = "half"
     network: str | None = None
     stages: int | None = None
     lanes: int | None = None
@@ -108,10 +109,10 @@ class Options:
     shap_plots: bool = False
     pictures: bool = False
     what_if: tuple[str, ...] = ()
-    link_by: str = "uid"
+    link_by: LinkBy = "uid"
     sum_doses: bool = False
     plan: str | None = None
-    dose_is: str | None = None
+    dose_is: DoseIs | None = None
     parameters: Mapping[str, float] = field(default_factory=dict)
     undrawn: tuple[str, ...] = ()
     segmentation: tuple[Path, ...] = ()
@@ -122,7 +123,7 @@ class Options:
             "missing": MISSING,
             "end_caps": END_CAPS,
             "network": NETWORKS,
-            "link_by": LINKS,
+            "link_by": LINK_BY,
         }
         for name, values in allowed.items():
             if getattr(self, name) not in values:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.dvh import DVH
+from lymphorisk.dvh.curve import EndCaps
 from lymphorisk.dvh.engine import exact_with_findings
 from lymphorisk.dvh.voxels import voxel_volumes
 from lymphorisk.errors import InputError
@@ -197,7 +198,7 @@ def _around(local_mm: NDArray[np.float64], grid: DoseGrid) -> DoseGrid:
     return DoseGrid(grid.dose_zyx[z, y, x], frame)
 
 
-def _held(structure: Structure, grid: DoseGrid, end_caps: str) -> Sampled | None:
+def _held(structure: Structure, grid: DoseGrid, end_caps: EndCaps) -> Sampled | None:
     """The structure's doses; from its DVH where its planes are not the grid's; None when it encloses nothing."""
     try:
         return sampled(structure, grid)
@@ -209,7 +210,7 @@ def _held(structure: Structure, grid: DoseGrid, end_caps: str) -> Sampled | None
         return Sampled(d.dose_gy, d.share * curve.total_cm3, np.empty((0, 0)), curve.coverage)
 
 
-def scale_findings(phases: Sequence[Phase], matching: Matching, end_caps: str = "half") -> list[Finding]:
+def scale_findings(phases: Sequence[Phase], matching: Matching, end_caps: EndCaps = "half") -> list[Finding]:
     """Findings on the dose of the targets, phase by phase.
 
     Parameters
@@ -245,7 +246,7 @@ def _of_phase(
     grid: DoseGrid,
     held: Mapping[str, Sampled],
     matching: Matching,
-    end_caps: str,
+    end_caps: EndCaps,
     *,
     of_several: bool,
 ) -> list[Finding]:

@@ -18,7 +18,7 @@ from lymphorisk.dicom.frames import beams_on_one_grid
 from lymphorisk.dicom.identity import check_files, read_identity
 from lymphorisk.dicom.link import Candidates, Linked, link
 from lymphorisk.dicom.patient import read_patient, read_study
-from lymphorisk.dicom.quantity import DOSE_AS_SAID, DOSE_IS, HINT, check_texts
+from lymphorisk.dicom.quantity import DOSE_AS_SAID, HINT, check_texts
 from lymphorisk.dicom.reader import RT_ROLES, UNKNOWN, DicomFile, Found, find
 from lymphorisk.dicom.slices import with_slices
 from lymphorisk.dicom.summation import WHOLE, DosePart, PhaseLink
@@ -28,7 +28,7 @@ from lymphorisk.errors import InputError, LinkError, UnsupportedDoseError
 from lymphorisk.findings import Finding, finding
 from lymphorisk.parameters import load
 from lymphorisk.plan import Beam, DoseGrid, Phase, Structure, TreatmentPlan
-from lymphorisk.plan.words import Modality, is_particle
+from lymphorisk.plan.words import DOSE_IS, DoseIs, LinkBy, Modality, is_particle
 
 BeamTimes = Mapping[int, float] | Sequence[float]
 
@@ -36,12 +36,12 @@ BeamTimes = Mapping[int, float] | Sequence[float]
 def read_export(
     path: str | os.PathLike[str],
     *,
-    link_by: str = "uid",
+    link_by: LinkBy = "uid",
     sum_doses: bool = False,
     beam_on_s: BeamTimes | None = None,
     plan: str | None = None,
     fractions: int | None = None,
-    dose_is: str | None = None,
+    dose_is: DoseIs | None = None,
     need_fractions: bool = True,
     segmentation: Sequence[str | os.PathLike[str]] = (),
     labels: str | os.PathLike[str] | None = None,
@@ -148,7 +148,7 @@ def _assemble(
     hashes: list[Future[str]],
     ct_files: tuple[DicomFile, ...],
     beam_on_s: BeamTimes | None,
-    dose_is: str | None,
+    dose_is: DoseIs | None,
 ) -> Export:
     structure_file = next(f for f in used if f.role == "RTSTRUCT")
     structure_set = rtstruct.read_structures(structure_file)
@@ -209,7 +209,7 @@ def _file_findings(found: Found, used: list[DicomFile]) -> list[Finding]:
     return out
 
 
-def _phase(linked: PhaseLink, beam_on_s: BeamTimes | None, dose_is: str | None, findings: list[Finding]) -> Phase:
+def _phase(linked: PhaseLink, beam_on_s: BeamTimes | None, dose_is: DoseIs | None, findings: list[Finding]) -> Phase:
     grid = _sum_of(linked.parts, findings)
     plan = linked.plan
     if plan is None:
@@ -312,7 +312,7 @@ def _grid_of(part: DosePart) -> tuple[DoseGrid, list[Finding]]:
     return rtdose.read_grid(part.header.file, part.factor)
 
 
-def _rbe(parts: Sequence[DosePart], modality: Modality, dose_is: str | None, findings: list[Finding]) -> float:
+def _rbe(parts: Sequence[DosePart], modality: Modality, dose_is: DoseIs | None, findings: list[Finding]) -> float:
     """RBE that an EFFECTIVE dose already contains; 1 for a physical dose."""
     if dose_is is not None:
         findings.append(finding(DOSE_AS_SAID, f"the dose is taken as {dose_is}, as said (--dose-is)", "RTDOSE"))

@@ -14,6 +14,7 @@ from lymphorisk.errors import LinkError, UnsupportedDoseError
 from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.plan import Beam, DoseGrid
 from lymphorisk.plan.dose_sum import on_one_frame
+from lymphorisk.plan.words import LinkBy
 
 #: Beams keep their own doses when the grid they share holds this share of the plan's dose: a low-dose rim may miss.
 SHARED_DOSE = 0.99
@@ -27,7 +28,7 @@ BEAM_GRIDS = rule(
 
 
 def structures_for(
-    phases: Sequence[PhaseLink], structures: Sequence[StructureSetHeader], link_by: str, found: list[Finding]
+    phases: Sequence[PhaseLink], structures: Sequence[StructureSetHeader], link_by: LinkBy, found: list[Finding]
 ) -> str:
     """UID of the structure set that belongs to the phases.
 
@@ -59,7 +60,7 @@ def structures_for(
 def _by_frame(
     phases: Sequence[PhaseLink],
     structures: Sequence[StructureSetHeader],
-    link_by: str,
+    link_by: LinkBy,
     *,
     broken: bool,
     found: list[Finding],
@@ -86,7 +87,7 @@ def _by_frame(
 
 
 def _check_frames(
-    phases: Sequence[PhaseLink], structures: StructureSetHeader, link_by: str, found: list[Finding]
+    phases: Sequence[PhaseLink], structures: StructureSetHeader, link_by: LinkBy, found: list[Finding]
 ) -> None:
     for phase in phases:
         for part in (*phase.parts, *phase.beam_doses.values()):

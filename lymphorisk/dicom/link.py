@@ -20,8 +20,8 @@ from lymphorisk.dicom.rtstruct import StructureSetHeader
 from lymphorisk.dicom.summation import WHOLE, DosePart, PhaseLink, fractions_of, phases_from
 from lymphorisk.errors import LinkError, UnsupportedDoseError
 from lymphorisk.findings import Finding, finding
+from lymphorisk.plan.words import LINK_BY, DoseIs, LinkBy
 
-LINK_BY = ("uid", "frame", "folder")
 #: Choices listed in a message; more would hide it.
 MAX_LISTED = 12
 
@@ -53,11 +53,11 @@ def choices(plans: Sequence[PlanFile]) -> str:
 def link(
     have: Candidates,
     *,
-    link_by: str = "uid",
+    link_by: LinkBy = "uid",
     sum_doses: bool = False,
     plan: str | None = None,
     fractions: int | None = None,
-    dose_is: str | None = None,
+    dose_is: DoseIs | None = None,
     need_fractions: bool = True,
 ) -> Linked:
     """Join plans, doses and structures; a DVH needs no number of fractions.
@@ -109,7 +109,7 @@ def _require(have: Candidates) -> None:
         )
 
 
-def _usable(doses: Sequence[DoseHeader], found: list[Finding], dose_is: str | None) -> list[DoseHeader]:
+def _usable(doses: Sequence[DoseHeader], found: list[Finding], dose_is: DoseIs | None) -> list[DoseHeader]:
     usable: list[DoseHeader] = []
     first: UnsupportedDoseError | None = None
     for dose in doses:
@@ -158,7 +158,7 @@ def _with_plans(
     plans: Sequence[PlanFile],
     have: Candidates,
     doses: Sequence[DoseHeader],
-    link_by: str,
+    link_by: LinkBy,
     sum_doses: bool,
     fractions: int | None,
     found: list[Finding],
@@ -225,7 +225,7 @@ def _adopt(
     have: Candidates,
     doses: Sequence[DoseHeader],
     own: dict[str, list[DoseHeader]],
-    link_by: str,
+    link_by: LinkBy,
     found: list[Finding],
 ) -> PlanFile:
     """The one plan that doses without a usable reference may belong to."""

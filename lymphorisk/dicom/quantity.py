@@ -17,7 +17,6 @@ DOSE_AS_SAID = rule(
     "kind of dose as said",
     "What the dose is (physical or RBE-weighted) was given with --dose-is, whatever the files call it.",
 )
-DOSE_IS = ("physical", "rbe")
 #: Words of what was computed from a dose; BED and LET count in capitals alone, and no tumour bed does.
 WORDS = (
     re.compile(

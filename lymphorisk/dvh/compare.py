@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lymphorisk.absent import Absent
-from lymphorisk.dvh.curve import DVH
-from lymphorisk.dvh.engine import END_CAPS
+from lymphorisk.dvh.curve import DVH, END_CAPS, EndCaps
 from lymphorisk.findings import Finding, finding, rule
 
 #: Means further apart than this share of the highest dose are a difference to explain.
@@ -75,8 +74,8 @@ def difference(ours: DVH, theirs: DVH) -> CurveDifference:
 
 
 def matching_end_caps(
-    by_rule: Mapping[str, Sequence[DVH | Absent]], tps: Sequence[DVH], highest_gy: float
-) -> tuple[str, tuple[Finding, ...]]:
+    by_rule: Mapping[EndCaps, Sequence[DVH | Absent]], tps: Sequence[DVH], highest_gy: float
+) -> tuple[EndCaps, tuple[Finding, ...]]:
     """The end-cap rule that agrees best with the planning system's volumes, and what still differs.
 
     Parameters

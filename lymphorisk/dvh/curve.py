@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.errors import StructureError
 from lymphorisk.plan.frame import read_only
+
+#: The rule for the volume beyond the outermost contours: half a spacing, or none; other programs have their own.
+EndCaps = Literal["half", "none"]
+END_CAPS: tuple[EndCaps, ...] = get_args(EndCaps)
+CapsOf = Literal["half", "none", "dicompyler", "tps"]
 
 Pair = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -154,7 +159,8 @@ class DVH:
     total_cm3 : float
         Volume of the whole structure, covered or not. [cm3]
     end_caps : str
-        Rule for the volume beyond the outermost contours: ``half`` or ``none``.
+        Rule for the volume beyond the outermost contours: ``half`` or ``none``; ``dicompyler`` or ``tps`` where another
+        program has its own.
     engine : str
         ``exact``, ``twin``, ``dicompyler`` or ``tps``.
     """
@@ -167,7 +173,7 @@ class DVH:
     max_gy: float
     coverage: float = 1.0
     total_cm3: float = 0.0
-    end_caps: str = "half"
+    end_caps: CapsOf = "half"
     engine: str = "exact"
 
     def __post_init__(self) -> None:

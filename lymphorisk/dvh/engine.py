@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lymphorisk.absent import Absent
 from lymphorisk.dvh.combine import share_of
 from lymphorisk.dvh.coverage import TRACE, Lattice
-from lymphorisk.dvh.curve import DVH
+from lymphorisk.dvh.curve import DVH, END_CAPS, EndCaps
 from lymphorisk.dvh.histogram import Accumulator
 from lymphorisk.dvh.lying import Tube, findings_of_tubes, tubes_of
 from lymphorisk.dvh.mask_solid import Voxelled
@@ -58,7 +58,6 @@ FAINT = 1e-6
 MOST_PIXELS = 1 << 22
 #: Pixels are never wider than the dose's voxels, unless a structure would then hold more than this; 0.3 GB.
 MOST_VOXELS = 1 << 26
-END_CAPS = ("half", "none")
 #: Regions worked on side by side; numpy lets go of the interpreter, more than two mostly wait for memory.
 WORKERS = 2
 #: Bins of 0.1 Gy shift low-dose curves by tens of percent points; ten times finer costs nothing. [Gy]
@@ -99,7 +98,7 @@ class Drawn:
         """How thick it is across its contours. [mm]"""
         return thickness_mm(self.stack)
 
-    def solid(self, lattice: Lattice, end_caps: str) -> Solid:
+    def solid(self, lattice: Lattice, end_caps: EndCaps) -> Solid:
         """Its body on a lattice."""
         return solid_of(self.stack, lattice, end_caps, self.slice_mm, self.tubes)
 
@@ -109,7 +108,7 @@ Shape = Drawn | Voxelled
 
 
 def exact(
-    regions: Sequence[Region], grid: DoseGrid, *, end_caps: str = "half", bin_gy: float = BIN_GY
+    regions: Sequence[Region], grid: DoseGrid, *, end_caps: EndCaps = "half", bin_gy: float = BIN_GY
 ) -> tuple[DVH | Absent, ...]:
     """Cumulative DVHs of regions.
 
@@ -157,7 +156,7 @@ def exact_with_findings(
     regions: Sequence[Region],
     grid: DoseGrid,
     *,
-    end_caps: str = "half",
+    end_caps: EndCaps = "half",
     bin_gy: float = BIN_GY,
     slice_mm: float | None = None,
 ) -> tuple[tuple[DVH | Absent, ...], tuple[Finding, ...]]:
@@ -176,7 +175,7 @@ def region_curves(
     regions: Sequence[Region],
     grid: DoseGrid,
     *,
-    end_caps: str = "half",
+    end_caps: EndCaps = "half",
     bin_gy: float = BIN_GY,
     slice_mm: float | None = None,
 ) -> tuple[RegionCurve, ...]:
@@ -203,7 +202,7 @@ def _held(
     region: Region,
     result: DVH | Absent,
     drawn: Shape | Absent | None,
-    end_caps: str,
+    end_caps: EndCaps,
     planes: tuple[Finding, ...],
 ) -> RegionCurve:
     """The curve with its findings; none when the body of a structure is far from what its sections add up to."""
@@ -229,12 +228,14 @@ def _coverage_findings(region: Region, result: DVH | Absent) -> tuple[Finding, .
     return (finding(PARTLY_COVERED, what, region.name, hint),)
 
 
-def _shape(leaf: Leaf, slice_mm: float | None, end_caps: str) -> tuple[Shape | Absent | None, list[Finding]]:
+def _shape(leaf: Leaf, slice_mm: float | None, end_caps: EndCaps) -> tuple[Shape | Absent | None, list[Finding]]:
     """A structure's planes or a mask's voxels; None or `Absent` when there is nothing to integrate over."""
     return (Voxelled(leaf), []) if isinstance(leaf, Mask) else _drawn(leaf, slice_mm, end_caps)
 
 
-def _drawn(structure: Structure, slice_mm: float | None, end_caps: str) -> tuple[Drawn | Absent | None, list[Finding]]:
+def _drawn(
+    structure: Structure, slice_mm: float | None, end_caps: EndCaps
+) -> tuple[Drawn | Absent | None, list[Finding]]:
     """The planes of a structure with the thickness of their slices, which no other structure has a say in.
 
     None when it has no planes; `Absent` when it is not usable, or has one and nothing says how thick that is.
@@ -261,7 +262,7 @@ def _of_region(
     region: Region,
     drawn: dict[int, Shape | Absent | None],
     dose: AxialDose | ObliqueDose,
-    end_caps: str,
+    end_caps: EndCaps,
     bin_gy: float,
 ) -> DVH | Absent:
     members = {id(leaf): drawn[id(leaf)] for leaf in leaves_of(region)}

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lymphorisk.dvh.curve import DVH
+from lymphorisk.dvh.curve import DVH, EndCaps
 from lymphorisk.units import MM3_PER_CM3
 
 #: Ramps begin and end on a grid this much finer than the bins.
@@ -60,7 +60,7 @@ class Accumulator:
         self._second -= np.bincount(first, weight, len(self._second))
         self._second += np.bincount(after, weight, len(self._second))
 
-    def dvh(self, name: str, end_caps: str) -> DVH:
+    def dvh(self, name: str, end_caps: EndCaps) -> DVH:
         """The curve. Volumes are taken in mm3 and given in cm3."""
         fine = self.volume + np.cumsum(np.cumsum(self._second))
         # one edge above the highest dose met, where nothing is left

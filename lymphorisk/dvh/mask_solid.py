@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.dvh.coverage import TRACE, Lattice
+from lymphorisk.dvh.curve import EndCaps
 from lymphorisk.dvh.solid import Solid
 from lymphorisk.plan.frame import reach
 from lymphorisk.plan.grid import DoseGrid
@@ -51,7 +52,7 @@ class Voxelled:
         # steps of a border run along both axes where it runs aslant: 4 / pi too long on average
         return 2 * float(share.sum(dtype=np.float64)) * dx * dy / ((across + along) * (np.pi / (2 * 2)))
 
-    def solid(self, lattice: Lattice, end_caps: str) -> Solid:
+    def solid(self, lattice: Lattice, end_caps: EndCaps) -> Solid:
         """Coverage of the lattice's pixels, plane by plane."""
         rows = _shares(self.mask.y_mm, lattice.y0_mm, lattice.pitch_y_mm, lattice.ny)
         columns = np.ascontiguousarray(_shares(self.mask.x_mm, lattice.x0_mm, lattice.pitch_x_mm, lattice.nx).T)

@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.dvh.coverage import TRACE, Lattice, coverage
+from lymphorisk.dvh.curve import EndCaps
 from lymphorisk.dvh.lying import BENT_SHARE, ROUND_BEND, Tube, girths_mm, width_law, width_mm
 from lymphorisk.dvh.rimward import Rim
 from lymphorisk.dvh.stack import Stack
@@ -92,7 +93,7 @@ class Solid:
         return total
 
 
-def solid_of(stack: Stack, lattice: Lattice, end_caps: str, spacing_mm: float, tubes: Mapping[int, Tube]) -> Solid:
+def solid_of(stack: Stack, lattice: Lattice, end_caps: EndCaps, spacing_mm: float, tubes: Mapping[int, Tube]) -> Solid:
     """The body of a stack on a lattice.
 
     Parameters
@@ -180,7 +181,7 @@ def _agreed(bends: list[float]) -> float:
 
 
 def _piece(
-    planes: _Planes, first: int, last: int, bridged: frozenset[int], end_caps: str, spacing: float
+    planes: _Planes, first: int, last: int, bridged: frozenset[int], end_caps: EndCaps, spacing: float
 ) -> list[Slab]:
     """Slabs of the planes first..last, upwards, without a break."""
     z = planes.z

@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
+from lymphorisk.dvh.curve import EndCaps
 from lymphorisk.dvh.levels import ALIKE, THICKEST_MM, alike, beside, flattened, links, rounded, skips
 from lymphorisk.dvh.outlines import (
     FEWEST_POINTS,
@@ -448,7 +449,7 @@ class Slabs:
         return beyond / self.volume_cm3 if self.volume_cm3 > 0 else np.inf if beyond > 0 else 0.0
 
 
-def slabs_of(stack: Stack, end_caps: str, spacing_mm: float) -> Slabs:
+def slabs_of(stack: Stack, end_caps: EndCaps, spacing_mm: float) -> Slabs:
     """Each plane's area times half the steps beside it; beyond the outermost planes of a piece as the rule says."""
     areas = stack.areas_mm2
     volume, ends = 0.0, 0.0
@@ -466,7 +467,7 @@ def slabs_of(stack: Stack, end_caps: str, spacing_mm: float) -> Slabs:
 
 
 def unlike_slabs(
-    structure: Structure, stack: Stack, volume_cm3: float, end_caps: str, spacing_mm: float
+    structure: Structure, stack: Stack, volume_cm3: float, end_caps: EndCaps, spacing_mm: float
 ) -> Finding | None:
     """A finding when a body is not what its sections add up to: a warning, or an error when it is far from it.
 

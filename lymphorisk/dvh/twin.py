@@ -11,12 +11,13 @@ ball: the twin is given such a ball on fine planes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import assert_never
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.absent import Absent
-from lymphorisk.dvh.curve import DVH
+from lymphorisk.dvh.curve import DVH, EndCaps
 from lymphorisk.dvh.regions import Difference, Intersection, Region, Union, leaves_of, structures_of
 from lymphorisk.errors import StructureError
 from lymphorisk.plan.grid import DoseGrid
@@ -36,7 +37,7 @@ def sampled(
     regions: Sequence[Region],
     grid: DoseGrid,
     *,
-    end_caps: str = "half",
+    end_caps: EndCaps = "half",
     mesh_mm: float = MESH_MM,
     slice_mm: float = 1.0,
 ) -> tuple[DVH | Absent, ...]:
@@ -65,7 +66,7 @@ def sampled(
     return tuple(_one(region, grid, end_caps, mesh_mm, slice_mm) for region in regions)
 
 
-def _one(region: Region, grid: DoseGrid, end_caps: str, mesh: float, slice_mm: float) -> DVH | Absent:
+def _one(region: Region, grid: DoseGrid, end_caps: EndCaps, mesh: float, slice_mm: float) -> DVH | Absent:
     contours = [c for s in structures_of(region) for c in s.contours_mm if len(c) >= 3]
     if not contours:
         return Absent.not_contoured(f"{region.name} has no closed contours")
@@ -106,7 +107,7 @@ def _one(region: Region, grid: DoseGrid, end_caps: str, mesh: float, slice_mm: f
 
 
 def _contains(
-    region: Region, points: NDArray[np.float64], z: float, end_caps: str, slice_mm: float
+    region: Region, points: NDArray[np.float64], z: float, end_caps: EndCaps, slice_mm: float
 ) -> NDArray[np.bool_]:
     if isinstance(region, Structure):
         return _in_structure(region, points, z, end_caps, slice_mm)
@@ -121,7 +122,7 @@ def _contains(
 
 
 def _in_structure(
-    structure: Structure, points: NDArray[np.float64], z: float, end_caps: str, slice_mm: float
+    structure: Structure, points: NDArray[np.float64], z: float, end_caps: EndCaps, slice_mm: float
 ) -> NDArray[np.bool_]:
     inside = np.zeros(len(points), bool)
     contours = [c for c in structure.contours_mm if len(c) >= 3]
@@ -148,15 +149,17 @@ def _largest_step(heights: NDArray[np.float64]) -> float:
     return float(steps.max()) if len(steps) else 0.0
 
 
-def _ends(heights: NDArray[np.float64], end_caps: str, slice_mm: float) -> tuple[float, float]:
+def _ends(heights: NDArray[np.float64], end_caps: EndCaps, slice_mm: float) -> tuple[float, float]:
     if len(heights) == 1:
         return float(heights[0] - 0.5 * slice_mm), float(heights[0] + 0.5 * slice_mm)
-    if end_caps == "none":
-        return float(heights[0]), float(heights[-1])
-    return (
-        float(heights[0] - 0.5 * (heights[1] - heights[0])),
-        float(heights[-1] + 0.5 * (heights[-1] - heights[-2])),
-    )
+    match end_caps:
+        case "none":
+            return float(heights[0]), float(heights[-1])
+        case "half":
+            first, last = heights[1] - heights[0], heights[-1] - heights[-2]
+            return float(heights[0] - 0.5 * first), float(heights[-1] + 0.5 * last)
+        case _:
+            assert_never(end_caps)
 
 
 def _in_polygon(corners: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -14,6 +14,7 @@ from functools import cache
 
 import numpy as np
 
+from lymphorisk.dvh.curve import EndCaps
 from lymphorisk.dvh.regions import Region, Union
 from lymphorisk.dvh.stack import Stack, slabs_of, stack_of
 from lymphorisk.errors import AmbiguousOrganError, MissingOrganError
@@ -65,7 +66,7 @@ SUGGESTIONS = 2
 TOO_SMALL = 4.0
 TOO_LARGE = 3.0
 #: The end-cap rule a rough volume is taken with.
-HALF = "half"
+HALF: EndCaps = "half"
 #: A closed contour has at least three points.
 CONTOUR_POINTS = 3
 #: Names longer than this are cut in messages: an ROI name may hold 64 characters, a hostile one far more.

@@ -27,6 +27,11 @@ SEXES = ("M", "F")
 CHEMO = ("none", "temozolomide", "platinum", "other")
 Modality = Literal["photon", "electron", "proton", "ion"]
 MODALITIES: tuple[Modality, ...] = get_args(Modality)
+#: By what the files of an export are joined, and what a person says a dose is.
+LinkBy = Literal["uid", "frame", "folder"]
+LINK_BY: tuple[LinkBy, ...] = get_args(LinkBy)
+DoseIs = Literal["physical", "rbe"]
+DOSE_IS: tuple[DoseIs, ...] = get_args(DoseIs)
 
 #: Words by what they mean. A word stands here only when it means one thing.
 SITE_WORDS: Mapping[str, str] = {

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, assert_never
 
 from lymphorisk.absent import Absent
 from lymphorisk.analysis import Analysis
 from lymphorisk.analysis.doses import BLOOD_ORGANS, POOL_ORGAN
-from lymphorisk.dvh import DVH
+from lymphorisk.analysis.result import DoseSource
 from lymphorisk.findings import Finding
 
 PLAN_METRICS: dict[str, str] = {
@@ -29,10 +29,10 @@ PLAN_METRICS: dict[str, str] = {
 }
 EDIC_NAMES = {"EDIC[Gy]": "edic_gy", "EDRIC[Gy]": "edric_gy", "EDICesophagus[Gy]": "edic_esophagus_gy"}
 EDIC_ORGANS = ("Lungs-GTV", "Lungs", "Heart", "Body")
-#: Organs drawn by a person, or given as numbers by one.
-DRAWN = ("roi", "scenario")
+#: How a number came about that nobody drew or measured.
+How = Literal["segmented", "derived", "placed", "diluted", "surrogate", "assumed"]
 #: What `needs` of a protocol lets stand behind a line, each with what lies above it.
-NEEDS: Mapping[str, tuple[str, ...]] = {
+NEEDS: Mapping[str, tuple[How, ...]] = {
     "drawn": (),
     "segmented": ("segmented",),
     "placed": ("segmented", "derived", "placed"),
@@ -42,13 +42,10 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """Something behind a number that nobody drew or measured: what, and how it came about.
-
-    `how` is ``segmented``, ``derived``, ``placed``, ``diluted``, ``surrogate`` or ``assumed``.
-    """
+    """Something behind a number that nobody drew or measured: what, and how it came about."""
 
     what: str
-    how: str
+    how: How
 
     def __str__(self) -> str:
         return f"{self.what} ({self.how})"
@@ -72,7 +69,7 @@ class PlanFacts:
         By metric of the plan (`PLAN_METRICS`).
     behind : mapping of str to tuple of Behind
         What each of these metrics rests on beyond contours and measurements.
-    organs : mapping of str to str
+    organs : mapping of str to How
         How the dose of each organ was found, by TG-263 name; only those nobody drew.
     findings : tuple of Finding
     """
@@ -84,7 +81,7 @@ class PlanFacts:
     highest_gy: float
     values: Mapping[str, float | Absent]
     behind: Mapping[str, tuple[Behind, ...]]
-    organs: Mapping[str, str]
+    organs: Mapping[str, How]
     findings: tuple[Finding, ...]
 
     @property
@@ -123,15 +120,29 @@ def facts_of(a: Analysis) -> PlanFacts:
     )
 
 
-def weak_organs(a: Analysis) -> dict[str, str]:
+def weak_organs(a: Analysis) -> dict[str, How]:
     """Organs whose dose is not that of contours a person drew, and how it was found."""
-    weak = {n: o for n, o in a.organs.items() if o.source not in DRAWN and not _joined(o.source, o.dvh)}
-    return {n: _how(o.source, o.share) for n, o in weak.items()}
+    found = {n: _how(o.source, o.share, joined=o.dvh is not None) for n, o in a.organs.items()}
+    return {n: how for n, how in found.items() if how is not None}
 
 
-def _how(source: str, share: float) -> str:
-    """How an organ's dose was found: a mask of a part of it, with the rest placed, counts as placed."""
-    return "placed" if source == "segmented" and share < 1.0 else source
+def _how(source: DoseSource, share: float, *, joined: bool) -> How | None:
+    """How an organ's dose was found; None when a person drew it or gave it.
+
+    A mask of a part of an organ, with the rest placed, counts as placed. A derived organ that is `joined`, a union or
+    difference of contours, is as good as drawn; parts that stand for a whole have no curve and are not.
+    """
+    match source:
+        case "roi" | "scenario":
+            return None
+        case "derived":
+            return None if joined else "derived"
+        case "segmented":
+            return "placed" if share < 1.0 else "segmented"
+        case "placed" | "diluted":
+            return source
+        case _:
+            assert_never(source)
 
 
 def behind_in(a: Analysis) -> dict[str, tuple[Behind, ...]]:
@@ -148,13 +159,8 @@ def behind_in(a: Analysis) -> dict[str, tuple[Behind, ...]]:
     )
 
 
-def _joined(source: str, dvh: DVH | None) -> bool:
-    """Whether a derived organ is a union or difference of contours; parts that stand for a whole have no DVH."""
-    return source == "derived" and dvh is not None
-
-
 def behind_of(
-    weak: Mapping[str, str],
+    weak: Mapping[str, How],
     *,
     baseline_known: bool,
     schedules: Sequence[str],
@@ -187,11 +193,8 @@ def behind_of(
 def facts_of_saved(saved: Mapping[str, Any]) -> PlanFacts:
     """The facts of a result that was saved as JSON (`lymphorisk.analysis.saved` has checked it)."""
     alc, blood, edic = saved["alc"], saved["blood"]["course"], saved["blood"]["edic"]
-    weak = {
-        name: _how(o["source"], o.get("share", 1.0))
-        for name, o in saved["organs"].items()
-        if o["source"] not in DRAWN and not (o["source"] == "derived" and "metrics" in o)
-    }
+    found = {n: _how(o["source"], o.get("share", 1.0), joined="metrics" in o) for n, o in saved["organs"].items()}
+    weak = {n: how for n, how in found.items() if how is not None}
 
     def number(value: Any, why: str = "the result holds no number") -> float | Absent:
         return float(value) if isinstance(value, int | float) else Absent.declined(why)

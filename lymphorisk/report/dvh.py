@@ -70,7 +70,7 @@ def to_dict(table: DvhTable, wanted: Sequence[str] = ()) -> dict[str, Any]:
         "schema": SCHEMA,
         "engine": table.engine,
         "end_caps": table.end_caps,
-        "tps_end_caps": table.tps_end_caps or None,
+        "tps_end_caps": table.tps_end_caps,
         "plan": {
             "fractions": table.fractions,
             "sop_uids": {role: list(uids) for role, uids in table.uids.items()},
