@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 #: Longest reason of a voice that declines; its findings hold all of it. [characters]
 REASON_MAX = 200
+#: Share of the loss from which a pool is named.
+MATTERS = 0.01
+#: Share of an organ below which a drawn part speaks for little of it.
+HALF = 0.5
 
 
 def headline(a: Analysis) -> list[str]:
@@ -31,6 +35,20 @@ def headline(a: Analysis) -> list[str]:
     return [count, risk]
 
 
+def _placed(a: Analysis) -> list[str]:
+    """Pools that matter to the nadir and whose organs are placed, or drawn by less than half."""
+    from lymphorisk.analysis.doses import POOL_ORGAN
+
+    out = []
+    for pool, name in POOL_ORGAN.items():
+        organ = a.organs.get(name)
+        if organ is None or a.attribution.get(pool, 0.0) < MATTERS:
+            continue
+        if organ.source == "placed" or (organ.source == "derived" and organ.share < HALF):
+            out.append(POOL_LABELS.get(pool, pool).lower())
+    return out
+
+
 def weakness(a: Analysis) -> list[str]:
     """What makes this answer weaker than it looks, most important first."""
     out = []
@@ -40,6 +58,11 @@ def weakness(a: Analysis) -> list[str]:
         named = ", ".join(POOL_LABELS.get(p, p).lower() for p in standing_in if p != "elsewhere")
         if named:
             out.append(f"Not contoured, or less than half: {named}. The body's diluted dose stands in.")
+    if placed := _placed(a):
+        out.append(
+            f"Not contoured, or less than half: {', '.join(placed)}. "
+            "The reference body, placed in this patient, stands in; the band holds its error."
+        )
     if any(b.time_source == "assumed" for p in a.phases for b in p.beams):
         out.append("Beam-on times are assumed: they shape the blood dose histogram, not its mean.")
     if any(p.schedule.endswith("assumed") for p in a.phases):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from lymphorisk.analysis import Analysis
-from lymphorisk.analysis.result import WhatIf
+from lymphorisk.analysis.result import DoseSource, WhatIf
 from lymphorisk.lymphocyte.summary import Band
 from lymphorisk.lymphocyte.whatif import Difference
 from lymphorisk.report import content, text
+from lymphorisk.report.summary import weakness
 
 
 def test_every_part_is_there(explained: Analysis) -> None:
@@ -73,3 +76,26 @@ def test_days_below_stand_with_their_edge(result: Analysis) -> None:
 def test_the_patient_is_named_only_on_request(explained: Analysis) -> None:
     assert "patient Doe" not in text.render(explained)
     assert "patient Doe^Jane (7)" in text.render(explained, ("Doe^Jane", "7"))
+
+
+@pytest.mark.parametrize(
+    ("source", "share", "lost", "named"),
+    [
+        ("placed", 0.0, 0.3, True),
+        ("placed", 0.0, 0.001, False),
+        ("derived", 0.3, 0.3, True),
+        ("derived", 0.8, 0.3, False),
+        ("roi", 1.0, 0.3, False),
+        ("segmented", 1.0, 0.3, False),
+    ],
+)
+def test_a_placed_pool_that_matters_makes_the_answer_weaker(
+    result: Analysis, source: DoseSource, share: float, lost: float, named: bool
+) -> None:
+    spleen = replace(result.organs["Spleen"], source=source, share=share)
+    other = replace(
+        result, organs={**result.organs, "Spleen": spleen}, attribution={**result.attribution, "spleen": lost}
+    )
+    said = [line for line in weakness(other) if "placed in this patient" in line]
+    assert bool(said) is named
+    assert all("spleen" in line for line in said)
