@@ -132,6 +132,15 @@ def test_two_plans_are_compared_as_results_or_as_files() -> None:
     assert lymphorisk.compare(one, OTHER, patient=WHO, options=FEW).forecast.to_dict() == results.forecast.to_dict()
 
 
+def test_another_seed_is_another_forecast_and_the_same_one_the_same() -> None:
+    one, again, other = (analyze(SCENARIO, patient=WHO, options=Options(draws=64, seed=seed)) for seed in (7, 7, 8))
+    assert one.to_json() == again.to_json()
+    assert one.forecast.nadir.median != other.forecast.nadir.median
+    assert (one.forecast.seed, one.provenance.seed, other.provenance.seed) == (7, 7, 8)
+    with pytest.raises(ScenarioError, match="seeds"):
+        lymphorisk.compare(one, other)
+
+
 def test_a_patient_for_plans_that_are_analysed_already_is_refused() -> None:
     one = analyze(SCENARIO, patient=WHO, options=FEW)
     with pytest.raises(ScenarioError, match="already"):

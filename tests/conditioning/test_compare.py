@@ -212,6 +212,17 @@ def test_a_what_if_of_the_field_scales_the_blood_dose_too(bridging: PlanExposure
     assert half.fractions[0][1] == pytest.approx(0.1)
 
 
+def test_another_seed_draws_other_patients() -> None:
+    counts = [
+        np.asarray(
+            compare([(product("axi-cel"), {})], FACTS, Choices(draws=16, seed=s)).forecasts[0].metrics["alc_nadir"]
+        )
+        for s in (7, 7, 8)
+    ]
+    assert np.array_equal(counts[0], counts[1])
+    assert not np.isclose(counts[0], counts[2]).any()
+
+
 def test_the_paired_table_says_how_often_a_regimen_is_lower() -> None:
     both = compare([(product("ide-cel"), {}), (product("axi-cel"), {}), (product("tisa_fl"), {})], FACTS, FAST)
     rows = {row[0]: row for row in ([str(cell.text) for cell in row] for row in paired_table(both).rows)}
