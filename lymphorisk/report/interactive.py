@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from lymphorisk.report.document import Document
-from lymphorisk.report.svg import Plot, Scale
+from lymphorisk.report.svg import Plot, Point, Scale, Trace, thinned
 
+#: A line may leave out points whose value it gives this closely: values are shown with one decimal.
+SAME_VALUE = 0.02
 STYLE = (
     ".ask { margin: 4px 0 8px; display: flex; flex-wrap: wrap; gap: 6px 10px; align-items: center; } "
     ".ask label { display: flex; gap: 6px; align-items: center; flex: 1 1 220px; } .ask input { flex: 1; } "
@@ -37,7 +40,13 @@ class Interaction:
 def interaction(document: Document) -> Interaction:
     """The script and what it may ask, of every figure that has lines to ask."""
     drawings = [d for f in document.figures() for d in (f.drawing, f.narrow) if d is not None]
-    data = {d.key: [_plot(d.title, p) for p in d.plots] for d in drawings if d.plots}
+    # A figure and its narrow form show the same lines: each is held once, and named by its place.
+    lines = list(dict.fromkeys(t for d in drawings for p in d.plots for t in p.traces))
+    place = {line: i for i, line in enumerate(lines)}
+    data = {
+        "traces": [_trace(t) for t in lines],
+        "plots": {d.key: [_plot(d.title, p, place) for p in d.plots] for d in drawings if d.plots},
+    }
     # A name of an export may hold "</script>"; JSON reads the escaped form as the same text.
     held = json.dumps(data, separators=(",", ":"), sort_keys=True).replace("<", "\\u003c")
     script = _script()
@@ -46,24 +55,33 @@ def interaction(document: Document) -> Interaction:
     return Interaction(held, script, policy)
 
 
-def _plot(title: str, plot: Plot) -> dict[str, Any]:
+def _plot(title: str, plot: Plot, place: Mapping[Trace, int]) -> dict[str, Any]:
     return {
         "title": plot.name or title,
         "name": plot.name,
         "unit": plot.unit,
         "x": _scale(plot.x),
         "y": _scale(plot.y),
-        "traces": [
-            {
-                "name": t.name,
-                "kind": t.kind,
-                "unit": t.unit,
-                "said": list(t.said),
-                "points": [[_short(x), _short(y)] for x, y in t.points],
-            }
-            for t in plot.traces
-        ],
+        "traces": [place[t] for t in plot.traces],
     }
+
+
+def _trace(trace: Trace) -> dict[str, Any]:
+    points = trace.points if trace.said else thinned(trace.points, _above, SAME_VALUE)
+    return {
+        "name": trace.name,
+        "kind": trace.kind,
+        "unit": trace.unit,
+        "said": list(trace.said),
+        "points": [[_short(x), _short(y)] for x, y in points],
+    }
+
+
+def _above(p: Point, a: Point, b: Point) -> float:
+    """How far a point lies above or below a line at its own x: the error of a value read between two kept points."""
+    if a[0] == b[0]:
+        return max(min(a[1], b[1]) - p[1], p[1] - max(a[1], b[1]), 0.0)
+    return abs(a[1] + (b[1] - a[1]) * (p[0] - a[0]) / (b[0] - a[0]) - p[1])
 
 
 def _scale(scale: Scale) -> dict[str, Any]:

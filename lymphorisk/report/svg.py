@@ -7,12 +7,14 @@ and a description for people who do not see it.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
 #: A line may leave out points it passes this closely: invisible on a printed page.
 SAME_PX = 0.15
+#: A place, or a value over another.
+Point = tuple[float, float]
 TICK_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
@@ -86,8 +88,27 @@ def log_ticks(low: float, high: float) -> list[float]:
     return [v for v in found if low * (1 - 1e-9) <= v <= high * (1 + 1e-9)]
 
 
-def thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The fewest points whose line stays within `SAME_PX` of all of them (Ramer-Douglas-Peucker).
+def _off(p: Point, a: Point, b: Point) -> float:
+    """Distance of a point from a line segment."""
+    along = (b[0] - a[0], b[1] - a[1])
+    length = along[0] ** 2 + along[1] ** 2
+    share = 0.0 if length == 0 else ((p[0] - a[0]) * along[0] + (p[1] - a[1]) * along[1]) / length
+    share = min(max(share, 0.0), 1.0)
+    return math.hypot(p[0] - a[0] - share * along[0], p[1] - a[1] - share * along[1])
+
+
+def thinned(
+    points: Sequence[Point], off: Callable[[Point, Point, Point], float] = _off, within: float = SAME_PX
+) -> list[Point]:
+    """The points whose line stays within a distance of all of them (Ramer-Douglas-Peucker).
+
+    Parameters
+    ----------
+    points : sequence of tuple of float
+    off : callable
+        How far the first point is off the line between the other two; in the drawing by default.
+    within : float
+        The largest such distance.
 
     Examples
     --------
@@ -102,20 +123,11 @@ def thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
         first, last = open_spans.pop()
         if last - first < 2:
             continue
-        farthest = max(range(first + 1, last), key=lambda i: _off(points[i], points[first], points[last]))
-        if _off(points[farthest], points[first], points[last]) > SAME_PX:
+        farthest = max(range(first + 1, last), key=lambda i: off(points[i], points[first], points[last]))
+        if off(points[farthest], points[first], points[last]) > within:
             keep.add(farthest)
             open_spans += [(first, farthest), (farthest, last)]
     return [points[i] for i in sorted(keep)]
-
-
-def _off(p: tuple[float, float], a: tuple[float, float], b: tuple[float, float]) -> float:
-    """Distance of a point from a line segment."""
-    along = (b[0] - a[0], b[1] - a[1])
-    length = along[0] ** 2 + along[1] ** 2
-    share = 0.0 if length == 0 else ((p[0] - a[0]) * along[0] + (p[1] - a[1]) * along[1]) / length
-    share = min(max(share, 0.0), 1.0)
-    return math.hypot(p[0] - a[0] - share * along[0], p[1] - a[1] - share * along[1])
 
 
 def px(value: float) -> str:

@@ -8,6 +8,7 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -16,6 +17,9 @@ from lymphorisk.cli.analyze import analyze
 from lymphorisk.cli.compare import compare
 from lymphorisk.report import formats, html
 from lymphorisk.report.content import report
+from lymphorisk.report.document import Document, Figure, Section
+from lymphorisk.report.interactive import interaction
+from lymphorisk.report.svg import Drawing, Plot, Scale, Trace
 from lymphorisk.report.wording import digits
 from tests.report.test_browser import CHROMIUM, shown
 
@@ -27,7 +31,7 @@ for (const slider of document.querySelectorAll(".ask input")) {
 }
 const svg = document.querySelector('svg[aria-labelledby~="alc-t"]');
 const r = svg.getBoundingClientRect();
-const [p] = JSON.parse(document.getElementById("plots").textContent)["alc"];
+const [p] = JSON.parse(document.getElementById("plots").textContent).plots["alc"];
 const x = p.x.start + (30 - p.x.low) / (p.x.high - p.x.low) * (p.x.end - p.x.start);
 const scale = r.width / 960;
 svg.dispatchEvent(new PointerEvent("pointermove", {clientX: r.left + x * scale, clientY: r.top + 200 * scale}));
@@ -65,13 +69,31 @@ def test_the_policy_allows_this_script_and_no_other(page: str) -> None:
 
 def test_the_data_is_that_of_the_result(explained: Analysis, page: str) -> None:
     (held,) = re.findall(r'<script type="application/json" id="plots">(.*?)</script>', page, re.S)
-    (plot,) = json.loads(held)["alc"]
-    (trace,) = plot["traces"]
+    data = json.loads(held)
+    (plot,) = data["plots"]["alc"]
+    (trace,) = (data["traces"][place] for place in plot["traces"])
     f = explained.forecast
     for i, ((day, count), said) in enumerate(zip(trace["points"], trace["said"], strict=True)):
         assert day == pytest.approx(float(f.day[i]))
         assert count == pytest.approx(float(f.median[i]), rel=1e-5)
         assert said.startswith(f"{digits(float(f.median[i]), 2)} ×10⁹/L")
+
+
+def test_a_line_is_held_once_and_gives_the_values_of_all_its_points() -> None:
+    doses = np.linspace(0.0, 60.0, 6001)
+    shares = 100.0 / (1.0 + np.exp((doses - 20.0) / 3.0)) * (doses < 45.0)
+    line = Trace("Heart", "c0", tuple(zip(doses.tolist(), shares.tolist(), strict=True)), unit="%")
+    drawings = [Drawing(w, 400, "DVH", "", key) for w, key in ((960, "dvh"), (360, "dvh-narrow"))]
+    for d in drawings:
+        d.plots.append(Plot(Scale(0, 60, 0, d.width), Scale(0, 100, 400, 0), "Gy", (line,)))
+    figure = Figure(drawings[0], "", narrow=drawings[1])
+    data = json.loads(interaction(Document("x", ("y",), sections=(Section("s", (figure,)),))).data)
+    (trace,) = data["traces"]
+    assert [p["traces"] for key in data["plots"] for p in data["plots"][key]] == [[0], [0]]
+    kept = np.array(trace["points"])
+    assert len(kept) < 300
+    assert np.abs(np.interp(doses, *kept.T) - shares).max() < 0.05
+    assert [0.0, pytest.approx(shares[0], rel=1e-5)] == list(kept[0])
 
 
 def test_names_cannot_leave_the_data(hostile: Analysis) -> None:

@@ -1,7 +1,7 @@
 "use strict";
 // Asks a figure for its values: a pointer over it, or the slider under it; buttons pick lines. Text only, no network.
 const SVG = "http://www.w3.org/2000/svg";
-const plots = JSON.parse(document.getElementById("plots").textContent);
+const held = JSON.parse(document.getElementById("plots").textContent);
 const place = (scale, value) => {
   const v = Math.min(Math.max(value, scale.low), scale.high);
   const share = scale.log ? Math.log(v / scale.low) / Math.log(scale.high / scale.low)
@@ -24,9 +24,10 @@ const between = (points, x) => {
 };
 const saying = (trace, x) => trace.said.length ? trace.said[nearest(trace.points, x)]
   : `${between(trace.points, x).toFixed(1)} ${trace.unit}`;
-for (const [key, all] of Object.entries(plots)) {
+for (const [key, all] of Object.entries(held.plots)) {
   const svg = document.querySelector(`svg[aria-labelledby~="${key}-t"]`);
-  const asked = all.map((plot, number) => {
+  const asked = all.map(given => {
+    const plot = {...given, traces: given.traces.map(place => held.traces[place])};
     const stepped = plot.traces.some(t => t.said.length);
     const box = made("div", {class: "ask", role: "group", "aria-label": plot.title}, svg.parentElement);
     const label = made("label", {}, box);
