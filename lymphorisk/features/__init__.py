@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from lymphorisk.features.schema import FEATURES, NAMES, VERSION, Feature, feature
+from lymphorisk.features.schema import FEATURES, NAMES, PARTICLES, VERSION, Feature, feature, physical
 from lymphorisk.features.table import FeatureVector, feature_vector
 
-__all__ = ["FEATURES", "NAMES", "VERSION", "Feature", "FeatureVector", "feature", "feature_vector"]
+__all__ = [
+    "FEATURES",
+    "NAMES",
+    "PARTICLES",
+    "VERSION",
+    "Feature",
+    "FeatureVector",
+    "feature",
+    "feature_vector",
+    "physical",
+]

@@ -10,7 +10,7 @@ never the mean dose of however much was scanned.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 KINDS = ("clinical", "plan", "blood", "mean dose", "volume at dose")
 
@@ -90,6 +90,9 @@ SITE_NAMES = (
     "lymphoma",
 )
 
+#: The share of the course given with particles, whose dose is RBE-weighted.
+PARTICLES = "modality_proton"
+
 FEATURES: tuple[Feature, ...] = (
     Feature("alc", "10^9/L", "Baseline ALC", "Patient", "clinical", -1, 0.02, 10.0),
     Feature("age", "y", "Age", "Patient", "clinical", 0, 0.0, 110.0),
@@ -101,7 +104,7 @@ FEATURES: tuple[Feature, ...] = (
     *(_site(s) for s in SITE_NAMES),
     Feature("fractions", "", "Fractions", "Plan", "plan", +1, 1.0, 60.0),
     Feature("prescription", "Gy", "Prescribed dose", "Plan", "plan", 0, 0.5, 100.0),
-    Feature("modality_proton", "0/1", "Protons or ions", "Plan", "plan", 0, 0.0, 1.0),
+    Feature(PARTICLES, "0/1", "Protons or ions", "Plan", "plan", 0, 0.0, 1.0),
     Feature("ptv_volume", "cm3", "PTV volume", "Plan", "plan", +1, 0.1, 250000.0),
     Feature("blood_mean", "Gy", "Blood Mean[Gy] of the course", "Blood", "blood", +1, 0.0, 30.0),
     Feature("blood_kill", "%", "Blood lymphocytes killed per fraction", "Blood", "blood", +1, 0.0, 100.0),
@@ -133,6 +136,24 @@ FEATURES: tuple[Feature, ...] = (
     *_volumes("Kidneys", "kidneys", (5.0,)),
     Feature("alc_week1", "10^9/L", "ALC after one week", "Patient", "clinical", -1, 0.0, 10.0, optional=True),
 )
+
+#: Kinds of features that are read from an organ's physical dose, whatever a report shows beside them.
+OF_DOSE = ("mean dose", "volume at dose")
+
+
+def physical(known: Feature) -> Feature:
+    """The feature as it is called beside an RBE-weighted dose: one of physical dose says so.
+
+    Examples
+    --------
+    >>> physical(feature("spleen_v5")).label, physical(feature("body_v5")).label, physical(feature("edic")).label
+    ('Spleen V5Gy physical[%]', 'Body V5Gy physical', 'EDIC')
+    """
+    if known.kind not in OF_DOSE:
+        return known
+    name, bracket, unit = known.label.partition("[")
+    return replace(known, label=f"{name} physical{bracket}{unit}")
+
 
 NAMES: tuple[str, ...] = tuple(f.name for f in FEATURES)
 

@@ -18,8 +18,8 @@ INSIDE_SHARE = 0.99
 JUDGED = 400
 #: A value may lie beyond the training range by this share of it: thousands of draws do not reach the very end.
 RANGE_SLACK = 0.02
-#: Below this share of known features the model answers from too little: assumed.
-KNOWN_SHARE = 0.3
+#: Below this share of known features what is missing would be most of the answer, and the model gives none: assumed.
+KNOWN_SHARE = 0.6
 
 
 @dataclass(frozen=True, slots=True, eq=False)

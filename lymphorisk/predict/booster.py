@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.errors import PredictorFileError
-from lymphorisk.features import VERSION, FeatureVector, feature
+from lymphorisk.features import PARTICLES, VERSION, Feature, FeatureVector, feature, physical
 from lymphorisk.frozen import FrozenDict
 from lymphorisk.predict.applicability import TrainingRange
 from lymphorisk.predict.calibration import Calibration
@@ -105,6 +105,12 @@ class Predictor:
     def labels(self) -> tuple[str, ...]:
         """How a physicist writes each feature."""
         return tuple(feature(name).label for name in self.features)
+
+    def asked(self, row: NDArray[np.float64]) -> tuple[Feature, ...]:
+        """The features as they are shown of one patient, shape (n,): beside a weighted dose the physical is named."""
+        known = tuple(feature(name) for name in self.features)
+        particles = any(f.name == PARTICLES and v > 0 for f, v in zip(known, row, strict=True))
+        return tuple(physical(f) for f in known) if particles else known
 
 
 @lru_cache(maxsize=KEPT_BOOSTERS)

@@ -66,14 +66,15 @@ def waterfall(predictor: Predictor, row: NDArray[np.float64], outcome: str) -> s
     """From the model's average patient to the patient with features `row`, shape (n,), largest contribution on top."""
     shap = shap_package()
     base, values = _calibrated(predictor, row[None, :], outcome)
+    labels = [f.label for f in predictor.asked(row)]
     reasons = shap.Explanation(
         values=values[0],
         base_values=base,
         data=row,
         display_data=np.array([_shown(n, v) for n, v in zip(predictor.features, row, strict=True)], dtype=object),
-        feature_names=list(predictor.labels),
+        feature_names=labels,
     )
-    top = [predictor.labels[i] for i in np.argsort(-np.abs(values[0]), kind="stable")[:3]]
+    top = [labels[i] for i in np.argsort(-np.abs(values[0]), kind="stable")[:3]]
     with _figure() as figure:
         shap.plots.waterfall(reasons, max_display=ROWS, show=False)
         return _page_part(

@@ -127,7 +127,7 @@ def explain(
     log_odds = float(line.log_odds(booster.margins(rows))[0])
     if abs(base + float(each.sum()) - log_odds) > ADDITIVE:
         raise NotConvergedError(f"contributions miss the log-odds by {base + each.sum() - log_odds:.2g}")
-    schema = tuple(feature(name) for name in predictor.features)
+    schema = predictor.asked(row)
     resampled = line.slope * resampled_contributions(predictor, outcome, row)
     organs = _groups(schema, each, resampled, lambda f: f.organ)
     features = _contributions(schema, row, each)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lymphorisk.absent import Absent
 from lymphorisk.features import FeatureVector
 from lymphorisk.findings import Finding, finding, rule
-from lymphorisk.predict.applicability import Domain, domain
+from lymphorisk.predict.applicability import KNOWN_SHARE, Domain, domain
 from lymphorisk.predict.booster import NADIR, Predictor, resampled_margins, row_of
 from lymphorisk.predict.calibration import sigmoid
 from lymphorisk.predict.caveats import caveats
@@ -38,14 +38,13 @@ SIMULATED = rule(
 FEW_FEATURES = rule(
     "LR404",
     "warning",
-    "Features are missing",
-    "Organs without a contour of their own are missing to the learned model; it was trained with gaps, but knows less.",
+    "Too few features are known",
+    "Organs without a contour of their own are missing to the learned model; below 60 % of known features it gives no "
+    "number.",
 )
 
 #: Outer quantiles of the resampled models that make the interval of a probability.
 SPREAD_LEVELS = (0.05, 0.95)
-#: Above this share of missing features the reader is told: assumed.
-MANY_MISSING = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +138,7 @@ def predict(predictor: Predictor, vector: FeatureVector) -> Prediction:
         if "g4" in interval:
             interval["g4"] = (min(interval["g4"][0], p["g4"]), interval["g4"][1])
     sets = {o: predictor.conformal[o].of(p[o]) for o in p if o in predictor.conformal}
-    seen = domain(row, predictor.seen, predictor.labels)
+    seen = domain(row, predictor.seen, tuple(f.label for f in predictor.asked(row)))
     missing = tuple(n for n, v in zip(predictor.features, row, strict=True) if not np.isfinite(v))
     findings = []
     if predictor.trained_on == "simulated patients":
@@ -150,7 +149,7 @@ def predict(predictor: Predictor, vector: FeatureVector) -> Prediction:
         findings.append(finding(NO_BASELINE, reason, "learned model", "give the count before treatment (--alc)"))
     if not seen.inside:
         findings.append(finding(OUT_OF_DOMAIN, "; ".join(seen.reasons), "learned model"))
-    if len(missing) > MANY_MISSING * len(row):
+    if seen.known_share < KNOWN_SHARE:
         what = f"{len(missing)} of {len(row)} features are missing"
         findings.append(
             finding(FEW_FEATURES, what, "learned model", "contour or map the organs that are not contoured")

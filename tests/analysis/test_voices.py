@@ -23,6 +23,11 @@ SCENARIO = {
         "Lungs": {"dvh_dose_gy": [0.0, 5.0, 30.0], "dvh_volume": [1.0, 0.05, 0.0]},
         "Bowel": {"dvh_dose_gy": [0.0, 5.0, 45.0], "dvh_volume": [1.0, 0.3, 0.0]},
         "Liver": {"dvh_dose_gy": [0.0, 5.0, 40.0], "dvh_volume": [1.0, 0.4, 0.0]},
+        "Kidneys": {"dvh_dose_gy": [0.0, 5.0, 25.0], "dvh_volume": [1.0, 0.4, 0.0]},
+        "Heart": {"dvh_dose_gy": [0.0, 1.0, 10.0], "dvh_volume": [1.0, 0.05, 0.0]},
+        "A_Aorta": {"dvh_dose_gy": [0.0, 5.0, 50.0], "dvh_volume": [1.0, 0.2, 0.0]},
+        "LN": {"dvh_dose_gy": [0.0, 5.0, 50.0], "dvh_volume": [1.0, 0.3, 0.0]},
+        "BoneMarrow": {"dvh_dose_gy": [0.0, 5.0, 40.0], "dvh_volume": [1.0, 0.15, 0.0]},
         "Body": {"dvh_dose_gy": [0.0, 5.0, 50.0], "dvh_volume": [1.0, 0.12, 0.0]},
     },
     "patient": {"sex": "F", "age": 64, "alc": 1.5, "weight_kg": 70.0, "height_cm": 170.0, "chemo": "none"},
@@ -72,7 +77,7 @@ def test_the_agreement_is_in_every_report(plain: Analysis) -> None:
     learned = {g.name: g.log_odds for g in plain.explanation.organs}  # type: ignore[union-attr]
     for row in written["organs"]:
         assert row["log_odds"] == pytest.approx(learned[row["group"]])
-    assert {"Blood", "Spleen", "Bowel", "Lungs"} == {row["group"] for row in written["organs"]}
+    assert {"Blood", "Spleen", "Bowel", "Lungs", "LymphNodes", "BoneMarrow"} == {row["group"] for row in written["organs"]}
     assert said.sentence in " ".join(text.render(plain).split())
     assert said.sentence in html.render(content.report(plain))
 

@@ -12,7 +12,7 @@ from lymphorisk.cli.main import run
 def test_the_page_holds_both_drawings(rtplans: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page = tmp_path / "out.html"
     model = rtplans.parents[1] / "models" / "insilico-2026.1"
-    asked = ["analyze", str(rtplans / "brain"), "--alc", "1.4", "--draws", "64", "--model", str(model)]
+    asked = ["analyze", str(rtplans / "pancreas"), "--alc", "1.4", "--draws", "64", "--model", str(model)]
     assert run([*asked, "--report", str(page), "--shap-plots"]) == 0
     capsys.readouterr()
     text = page.read_text(encoding="utf-8")

@@ -198,3 +198,22 @@ def test_a_missing_organ_is_said_to_be_missing(predictor, make_vector) -> None:
     why = explain(predictor, make_vector(spleen_mean=np.nan, spleen_v5=np.nan))
     spleen = [s for s in why.sentences if s.startswith("Spleen")]
     assert all("not known" in s for s in spleen)
+
+
+def test_beside_a_weighted_dose_features_of_physical_dose_say_so() -> None:
+    shipped = load(Path(__file__).parents[2] / "models" / "insilico-2026.1")
+    row = np.full(len(shipped.features), np.nan)
+    for share, named in ((0.0, False), (float("nan"), False), (0.4, True), (1.0, True)):
+        row[shipped.features.index("modality_proton")] = share
+        shown = {f.name: f.label for f in shipped.asked(row)}
+        assert ("physical" in shown["spleen_v5"], "physical" in shown["spleen_mean"]) == (named, named)
+        assert "physical" not in shown["blood_mean"] + shown["alc"]
+
+
+def test_too_few_known_features_decline(predictor, make_vector) -> None:
+    """Five of nine known are too few, six are not; the reason is the share, whatever the values."""
+    for known, declines in ((5, True), (6, False)):
+        said = predict(predictor, make_vector(**{name: np.nan for name in predictor.features[known:]}))
+        assert ("LR404" in [f.code for f in said.findings]) is declines
+        assert any("of the model's features are known" in r for r in said.domain.reasons) is declines
+        assert said.in_domain is not declines
