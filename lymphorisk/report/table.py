@@ -15,6 +15,8 @@ Style = Literal["", "wide", "from", "code", "rule"]
 #: A page links the codes of such a column to their meaning.
 CODES: Final = "rule"
 GAP = "  "
+#: A phone shows so many columns beside each other; a wider table is told line by line there, if it has few enough rows.
+PHONE_COLUMNS, PHONE_ROWS = 5, 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,13 @@ class Table:
     def __post_init__(self) -> None:
         if any(len(row) != len(self.heads) for row in self.rows):
             raise ValueError(f"table {self.caption!r}: a row does not fit its heads")
+
+    @property
+    def stacked(self) -> bool:
+        """Whether a phone shows a row as lines under each other: sentences, or more columns than it has room for."""
+        if any(h.style == "wide" for h in self.heads):
+            return True
+        return len(self.heads) > PHONE_COLUMNS and len(self.rows) <= PHONE_ROWS
 
     def column(self, head: str) -> tuple[str, ...]:
         """The texts under a head.

@@ -213,7 +213,7 @@ def test_beside_a_weighted_dose_features_of_physical_dose_say_so() -> None:
 def test_too_few_known_features_decline(predictor, make_vector) -> None:
     """Five of nine known are too few, six are not; the reason is the share, whatever the values."""
     for known, declines in ((5, True), (6, False)):
-        said = predict(predictor, make_vector(**{name: np.nan for name in predictor.features[known:]}))
+        said = predict(predictor, make_vector(**dict.fromkeys(predictor.features[known:], np.nan)))
         assert ("LR404" in [f.code for f in said.findings]) is declines
         assert any("of the model's features are known" in r for r in said.domain.reasons) is declines
         assert said.in_domain is not declines

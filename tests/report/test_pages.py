@@ -73,3 +73,10 @@ def test_any_text_is_escaped() -> None:
         )
     )
     assert "&lt;script&gt;" in made
+
+
+@pytest.mark.parametrize(("columns", "rows", "stacked"), [(5, 1, False), (6, 1, True), (6, 6, True), (6, 7, False)])
+def test_a_wide_table_of_few_rows_is_told_line_by_line_on_a_phone(columns: int, rows: int, stacked: bool) -> None:
+    table = tabled("T", list(range(rows)), [Column(f"head {i}", str, numeric=True) for i in range(columns)])
+    made = html.render(Document("t", ("lead",), (Section("s", (table,)),)))
+    assert ('<table class="stack"' in made, 'data-head="head 1"' in made) == (stacked, stacked)
