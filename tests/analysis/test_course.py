@@ -44,6 +44,16 @@ def test_two_gray_physical_is_forty_in_any_order(phases: tuple[dict[str, object]
     assert row(course(*phases))["spleen_mean"] == pytest.approx(40.0, rel=1e-12)
 
 
+@pytest.mark.parametrize("phases", [(PROTON, PHOTON), (PROTON, PROTON)])
+def test_blood_and_pools_get_the_physical_dose_of_a_fraction(phases: tuple[dict[str, object], ...]) -> None:
+    plan, photons = course(*phases), course(PHOTON, PHOTON)
+    assert [d.mean_gy for d in plan.doses.organs["Spleen"].per_fraction] == pytest.approx([2.0, 2.0])
+    for pool, parts in photons.doses.pools.items():
+        assert [d.mean_gy for d in plan.doses.pools[pool]] == pytest.approx([d.mean_gy for d in parts]), pool
+    blood = [[s.mean_gy for s in blood_dose_of(p).fraction] for p in (plan, photons)]
+    assert blood[0] == pytest.approx(blood[1])
+
+
 def test_the_order_of_phases_changes_no_feature() -> None:
     a, b = row(course(PHOTON, PROTON)), row(course(PROTON, PHOTON))
     assert np.array_equal(np.isnan(a.values), np.isnan(b.values))
