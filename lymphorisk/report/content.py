@@ -158,7 +158,7 @@ def protocol_lines(rows: Sequence[ProtocolRow]) -> Table:
         rows,
         (
             Column("Structure", lambda r: short(r.structure), width=4),
-            Column("Metric", lambda r: short(r.metric), width=2.4),
+            Column("Metric", lambda r: short(r.metric), width=2.4, style="whole"),
             Column("Limit", lambda r: short(r.limit), width=2.4),
             Column("Value", lambda r: short(r.value), numeric=True, width=2.2),
             Column("State", lambda r: Cell(short(r.state), tag=r.state), width=2.8),

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Final, Generic, Literal, TypeVar
 
 Row = TypeVar("Row")
-#: How a column is set: plain, in wide cells, in fixed letters, the smaller cells of long names, or codes of findings.
-Style = Literal["", "wide", "from", "code", "rule"]
+#: How a column is set: plain, in wide cells, in fixed letters, the smaller cells of long names, words that a page does
+#: not break, or codes of findings.
+Style = Literal["", "wide", "from", "code", "whole", "rule"]
 #: A page links the codes of such a column to their meaning.
 CODES: Final = "rule"
 GAP = "  "
