@@ -65,6 +65,7 @@ def test_every_reader_has_the_same_curve_of_every_structure(name: str, rtplans: 
 
 @pytest.mark.real
 @pytest.mark.parametrize("name", REAL)
+@pytest.mark.slow
 def test_every_reader_has_the_same_curve_on_real_plans(name: str, real_data: Path) -> None:
     chosen = replace(FAST, plan="Cube101010") if name == "proton_boxes_raystation" else FAST
     assert all_agree(prepare(real_data / name, options=chosen)) > 0

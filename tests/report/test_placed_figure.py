@@ -55,7 +55,7 @@ def test_every_line_and_text_stays_in_the_figure(pictured: Analysis, width: int)
     assert d is not None
     assert not list(faults(d))
     for shape in d.shapes:
-        if isinstance(shape, Path):
+        if isinstance(shape, Drawn):
             assert all(-1 <= x <= width + 1 and -1 <= y <= d.height + 1 for x, y in shape.points)
 
 
@@ -79,7 +79,7 @@ def test_the_patients_left_is_at_the_right_and_the_back_too_from_the_left(pictur
     assert d is not None
     places: dict[tuple[int, str], float] = {}
     for s in d.shapes:
-        if isinstance(s, Path) and s.kind in ("curve c0", "curve c7") and len(s.points) > 2:
+        if isinstance(s, Drawn) and s.kind in ("curve c0", "curve c7") and len(s.points) > 2:
             panel = int(s.points[0][0] // (WIDE / 3))
             places[panel, s.kind] = sum(x for x, _ in s.points) / len(s.points)
     for panel in range(3):
