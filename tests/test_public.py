@@ -186,7 +186,7 @@ from lymphorisk.analysis.result import OrganDose
 from lymphorisk.dvh import DVH
 from lymphorisk.findings import Finding
 from lymphorisk.predict import Prediction
-from lymphorisk.qa.check import CheckResult, LineResult
+from lymphorisk.qa.check import CheckResult, LineResult, Verdict
 from lymphorisk.regimen.chain import Comparison as Regimens
 from lymphorisk.train import Training
 
@@ -205,7 +205,7 @@ assert_type(result.findings[0].code, str)
 assert_type(result.to_json(), str)
 judged = check(result, "lung")
 assert_type(judged, CheckResult)
-assert_type(judged.verdict, str)
+assert_type(judged.verdict, Verdict)
 assert_type(judged.exit_code, int)
 assert_type(judged.lines[0], LineResult)
 pair = compare("a", Path("b"), patient=Patient(alc=1.4))
