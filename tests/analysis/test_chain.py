@@ -168,7 +168,9 @@ def test_a_what_if_that_says_nothing_is_refused(rtplans: Path, text: str) -> Non
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("case", ["breast_photon", "pancreas_icrp", "prostate_eclipse"])
+@pytest.mark.parametrize(
+    "case", [pytest.param("pancreas_icrp", marks=pytest.mark.slow), "breast_photon", "prostate_eclipse"]
+)
 def test_real_plans_come_through(real_data: Path, case: str) -> None:
     result = analyze(real_data / case, WHO, FAST)
     assert 0 < result.forecast.nadir.median <= 1.4

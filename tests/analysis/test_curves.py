@@ -58,7 +58,10 @@ def all_agree(plan: Prepared) -> int:
     return drawn
 
 
-@pytest.mark.parametrize("name", FIXTURES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=() if name in ("brain", "breast_tangents") else pytest.mark.slow) for name in FIXTURES],
+)
 def test_every_reader_has_the_same_curve_of_every_structure(name: str, rtplans: Path) -> None:
     assert all_agree(prepare(rtplans / name, options=FAST)) > 0
 

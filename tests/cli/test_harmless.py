@@ -153,6 +153,7 @@ def test_an_audit_folder_that_cannot_be_used_is_an_error_of_input(place: Path, t
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_nothing_in_an_export_changes_by_reading_it(place: Path, tmp_path: Path) -> None:
     """Each command that reads an export does its work and writes its files elsewhere."""
     export = place / "export"
@@ -187,6 +188,7 @@ def test_a_kill_map_that_does_not_fit_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_the_shell_sees_the_codes_of_every_command(place: Path) -> None:
     """Through a real shell, one way of being closed or full each."""
     ask = f"{sys.executable} -m lymphorisk"

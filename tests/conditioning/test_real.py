@@ -14,6 +14,7 @@ from lymphorisk.regimen.plan import plan_exposure
 
 
 @pytest.mark.real
+@pytest.mark.slow
 def test_a_real_abdominal_plan_before_flu_cy(real_data: Path) -> None:
     plan = plan_exposure(real_data / "pancreas_icrp", Patient(sex="M"))
     assert len(plan.days) == 28
