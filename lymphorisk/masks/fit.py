@@ -46,13 +46,14 @@ def fitting(handed: Handed, plan: Plan) -> tuple[tuple[Segment, ...], tuple[Find
     every = [Held(segment) for segment in handed.segments]
     found = [refused for one in every if (refused := _impossible(one)) is not None]
     held = [one for one in every if _impossible(one) is None]
-    wrong = flipped(handed, held, plan) or _elsewhere(handed, held, plan)
+    outside = [_outside(one, plan) for one in held]
+    wrong = flipped(handed, held, plan) or _elsewhere(handed, held, outside, plan)
     if wrong is not None:
         return (), (wrong, *found)
     if handed.assumed and any(f.severity == "error" for f in found):  # numbers of another list
         return (), tuple(found)
-    found += [refused for one in held if (refused := _outside(one, plan)) is not None]
-    kept = [one.segment for one in held if _outside(one, plan) is None]
+    found += [refused for refused in outside if refused is not None]
+    kept = [one.segment for one, refused in zip(held, outside, strict=True) if refused is None]
     return tuple(kept), (*found, *_unchecked(handed, plan))
 
 
@@ -83,12 +84,12 @@ def _unchecked(handed: Handed, plan: Plan) -> Iterator[Finding]:
         yield finding(rules.UNCHECKED, f"{handed.name}: no frame of reference to compare", handed.name)
 
 
-def _elsewhere(handed: Handed, held: Sequence[Held], plan: Plan) -> Finding | None:
+def _elsewhere(handed: Handed, held: Sequence[Held], outside: Sequence[Finding | None], plan: Plan) -> Finding | None:
     """Nothing lies in the body, or the organs that are drawn lie elsewhere."""
     hint = "is it of this patient, of the planning CT, and in its coordinates (LPS in DICOM, RAS in NIfTI)?"
-    outside = [one.segment.name for one in held if _outside(one, plan) is not None]
-    if len(outside) > MANY * len(held):
-        what = f"{len(outside)} of {len(held)} structures of {handed.name} lie outside the body"
+    away = sum(refused is not None for refused in outside)
+    if away > MANY * len(held):
+        what = f"{away} of {len(held)} structures of {handed.name} lie outside the body"
         return finding(rules.ELSEWHERE, what, handed.name, hint)
     if (beside := _beside(held, plan)) > BESIDE_MM:
         what = f"spine and pairs of organs of {handed.name} lie {beside:.0f} mm beside the middle of the body"

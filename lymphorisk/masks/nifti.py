@@ -6,9 +6,11 @@ back): x and y change their sign, whatever way the array runs.
 
 from __future__ import annotations
 
+import gzip
+import io
 import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -18,15 +20,19 @@ from numpy.typing import NDArray
 
 from lymphorisk.errors import InputError, UnsupportedGeometryError
 from lymphorisk.plan.frame import ORTHONORMAL_TOLERANCE
-from lymphorisk.plan.raster import Raster
+from lymphorisk.plan.raster import Raster, heights
+
+Held = Sequence[tuple[int, int]]
+Bytes = NDArray[np.uint8]
 
 ENDINGS = (".nii", ".nii.gz")
 #: First bytes of compressed files, and of NIfTI-2 by the size of its header in either byte order.
 GZIP, NIFTI_2 = b"\x1f\x8b", (b"\x1c\x02\x00\x00", b"\x00\x00\x02\x1c")
 #: A file may unfold to this. [bytes]
 MOST_BYTES = 4 << 30
-#: How many times its length a compressed file can unfold to at most.
-MOST_RATIO = 1032
+#: A file is unfolded in pieces that stay in the processor's own memory: of a mask most hold nothing. [bytes]
+PIECE = 1 << 17
+NOTHING = bytes(PIECE)
 #: From RAS to LPS.
 TO_LPS = np.diag([-1.0, -1.0, 1.0])
 #: Lengths of a unit. [mm]
@@ -48,7 +54,9 @@ class NiftiImage:
     Attributes
     ----------
     raster : Raster
-        Labels; 0 is nothing.
+        Labels, of the planes around all that hold any; 0 is nothing.
+    ends_mm : tuple of float
+        Lowest and highest height of the whole image; infinite when it lies aslant. [mm]
     names : mapping of int to str
         Names of labels, where the file holds them.
     doubt : str
@@ -56,6 +64,7 @@ class NiftiImage:
     """
 
     raster: Raster
+    ends_mm: tuple[float, float]
     names: Mapping[int, str]
     doubt: str = ""
 
@@ -84,40 +93,66 @@ def read_nifti(raw: bytes) -> NiftiImage:
     """
     nib = _nibabel()
     try:
-        unpacked = _unpacked(raw)
-        kind = nib.Nifti2Image if unpacked[:4] in NIFTI_2 else nib.Nifti1Image
+        unpacked, held = _unpacked(raw)
+        kind = nib.Nifti2Image if unpacked[:4].tobytes() in NIFTI_2 else nib.Nifti1Image
+        size = kind.header_class.template_dtype.itemsize
+        offset = int(kind.header_class(unpacked[:size].tobytes())["vox_offset"])
         with nib.imageglobals.LoggingOutputSuppressor():
-            image = kind.from_bytes(unpacked)
-        values = _values(image.dataobj, unpacked)
+            image = kind.from_bytes(unpacked[: max(offset, size)].tobytes())
+        shape = _three(image.shape)
+        planes, values = _values(image.dataobj, shape, unpacked, held)
     except (nib.filebasedimages.ImageFileError, nib.wrapstruct.WrapStructError) as error:
         raise InputError("it is not a NIfTI file, or a broken one", "give .nii or .nii.gz") from error
     except (OSError, EOFError, ValueError, zlib.error, OverflowError, nib.spatialimages.HeaderDataError) as error:
         raise InputError("it cannot be read: truncated, or a broken file", "write it again") from error
     affine, doubt = _affine(image)
-    return NiftiImage(_raster(_labels(values), affine), _names(image), doubt)
+    whole = _raster(np.broadcast_to(np.uint8(0), shape), affine)
+    box = whole.box((planes, slice(0, shape[1]), slice(0, shape[0])))
+    part = replace(box, values=_labels(values).transpose(2, 1, 0))
+    return NiftiImage(part, heights(whole), _names(image), doubt)
 
 
-def _unpacked(raw: bytes) -> bytes:
-    """The file as it is without compression; its last four bytes say how long that is."""
-    if raw[:2] != GZIP:
-        return raw
-    if len(raw) * MOST_RATIO <= MOST_BYTES:
-        return zlib.decompress(raw, zlib.MAX_WBITS | 16, int.from_bytes(raw[-4:], "little") + 1)
-    stream = zlib.decompressobj(zlib.MAX_WBITS | 16)
-    out = stream.decompress(raw, MOST_BYTES)
-    if stream.unconsumed_tail:
-        raise InputError("it unfolds to far more than labels need", "write it as whole numbers of 8 or 16 bits")
-    if not stream.eof:
+def _unpacked(raw: bytes) -> tuple[Bytes, Held]:
+    """The file as it is without compression, and from where to where it holds anything."""
+    held, at = [], 0
+    with gzip.GzipFile(fileobj=io.BytesIO(raw)) if raw[:2] == GZIP else io.BytesIO(raw) as file:
+        while piece := file.read(PIECE):
+            if piece != NOTHING[: len(piece)]:
+                held.append((at, piece))
+            at += len(piece)
+            if at > MOST_BYTES:
+                raise InputError("it unfolds to far more than labels need", "write it as whole numbers of 8 or 16 bits")
+    out = np.zeros(at, np.uint8)  # what is never touched takes no memory
+    for start, piece in held:
+        out[start : start + len(piece)] = np.frombuffer(piece, np.uint8)
+    return out, [(start, start + len(piece)) for start, piece in held]
+
+
+def _three(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The lengths of a volume's three axes."""
+    while len(shape) > 3 and shape[-1] == 1:
+        shape = shape[:-1]
+    if len(shape) != 3:
+        raise InputError(f"it has {len(shape)} dimensions, not three", "give one volume of labels")
+    return shape
+
+
+def _values(proxy: Any, shape: tuple[int, ...], unpacked: Bytes, held: Held) -> tuple[slice, NDArray[Any]]:
+    """The planes from the first to the last that holds anything, as they are or scaled as the header says."""
+    from nibabel.volumeutils import apply_read_scaling
+
+    plane, offset = shape[0] * shape[1] * proxy.dtype.itemsize, proxy.offset
+    end = offset + plane * shape[2]
+    if not plane or end > len(unpacked):
         raise EOFError
-    return out
-
-
-def _values(proxy: Any, unpacked: bytes) -> NDArray[Any]:
-    """The voxels: where they lie in the file's bytes, or scaled as its header says."""
-    if proxy.slope == 1 and proxy.inter == 0:
-        count = int(np.prod(proxy.shape, dtype=np.int64))
-        return np.frombuffer(unpacked, proxy.dtype, count, proxy.offset).reshape(proxy.shape, order="F")
-    return np.asanyarray(proxy)
+    data = [(max(a, offset) - offset, min(b, end) - offset) for a, b in held if offset < b and a < end]
+    data = [(a, b) for a, b in data if unpacked[offset + a : offset + b].any()]
+    planes = slice(data[0][0] // plane, -(-data[-1][1] // plane)) if data else slice(0, 1)
+    if proxy.inter:  # nothing in the file is something in the image
+        planes = slice(0, shape[2])
+    count = planes.stop - planes.start
+    stored = np.frombuffer(unpacked, proxy.dtype, count * shape[0] * shape[1], offset + planes.start * plane)
+    return planes, apply_read_scaling(stored.reshape((*shape[:2], count), order="F"), proxy.slope, proxy.inter)
 
 
 def _nibabel() -> Any:
@@ -154,10 +189,6 @@ def _affine(image: Any) -> tuple[NDArray[np.float64], str]:
 
 def _labels(values: NDArray[Any]) -> NDArray[Any]:
     """Values as whole numbers, shape (nx, ny, nz)."""
-    while values.ndim > 3 and values.shape[-1] == 1:
-        values = values[..., 0]
-    if values.ndim != 3:
-        raise InputError(f"it has {values.ndim} dimensions, not three", "give one volume of labels")
     if values.dtype.kind not in "biuf":
         raise InputError(f"its values are of kind {values.dtype}, not labels", "give whole numbers")
     if values.dtype.kind == "f":

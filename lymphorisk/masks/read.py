@@ -168,7 +168,7 @@ def _joined(segments: Iterable[Segment]) -> Iterator[Segment]:
             yield Segment(" + ".join(s.name for s in same), union, first.organ, ", ".join(s.how for s in same))
 
 
-def masks_of(raster: Raster, names: Mapping[int, str]) -> list[Mask]:
+def masks_of(raster: Raster, names: Mapping[int, str], ends_mm: tuple[float, float] = NO_ENDS) -> list[Mask]:
     """The masks of a label map, one for each label that is there.
 
     Parameters
@@ -177,12 +177,12 @@ def masks_of(raster: Raster, names: Mapping[int, str]) -> list[Mask]:
         Whole numbers; 0 is nothing.
     names : mapping of int to str
         Names of labels; the others are called by their number.
+    ends_mm : tuple of float
+        Heights at which the image ends. [mm]
     """
     from scipy import ndimage
 
-    straight = upright(raster)
-    ends = NO_ENDS if straight is None else (float(straight.z_mm[0]), float(straight.z_mm[-1]))
-    base = (straight or raster).cropped()
+    base = (upright(raster) or raster).cropped()
     out: list[Mask] = []
     if base is None:
         return out
@@ -190,7 +190,9 @@ def masks_of(raster: Raster, names: Mapping[int, str]) -> list[Mask]:
         if part is not None:
             box = base.box(part)
             out.append(
-                mask_of(replace(box, values=box.values == number), number, names.get(number, f"label {number}"), ends)
+                mask_of(
+                    replace(box, values=box.values == number), number, names.get(number, f"label {number}"), ends_mm
+                )
             )
     return out
 
@@ -239,7 +241,7 @@ def _read_file(path: Path) -> tuple[Path, str, _File | InputError]:
         raw = path.read_bytes()
         digest = hashlib.sha256(raw).hexdigest()
         image: NiftiImage = read_nifti(raw)
-        return path, digest, _File(tuple(masks_of(image.raster, image.names)), image.names, image.doubt)
+        return path, digest, _File(tuple(masks_of(image.raster, image.names, image.ends_mm)), image.names, image.doubt)
     except OSError as error:
         return path, digest, InputError(f"cannot be read: {error.strerror}", "check the permissions")
     except InputError as error:

@@ -95,6 +95,12 @@ def upright(raster: Raster) -> Raster | None:
     return Raster(values, np.zeros(3), np.eye(3), z, y, x)
 
 
+def heights(raster: Raster) -> tuple[float, float]:
+    """Lowest and highest height of a raster along the patient; infinite when it lies aslant. [mm]"""
+    straight = upright(raster)
+    return (-np.inf, np.inf) if straight is None else (float(straight.z_mm[0]), float(straight.z_mm[-1]))
+
+
 def straightened(raster: Raster) -> Raster:
     """Shares (0 to 1, or flags) on voxels along the patient's axes, as wide as the raster's own.
 

@@ -94,6 +94,49 @@ def test_the_names_a_file_holds_win_over_numbers(voxels: Any, tmp_path: Path) ->
     assert read_nifti((tmp_path / "m.nii.gz").read_bytes()).names == {5: "liver", 51: "heart"}
 
 
+@pytest.mark.parametrize("way", [1, -1])
+def test_only_the_planes_that_hold_anything_are_kept_and_the_ends_of_the_image_are_known(
+    voxels: Any, tmp_path: Path, way: int
+) -> None:
+    """The spleen lies in 30 of 132 planes; the image goes on on both sides."""
+    values = np.where(voxels.values == P.NUMBERS["Spleen"], 1, 0).astype(np.int16)[..., ::way]
+    affine = voxels.affine.copy()
+    affine[2, 2] *= way
+    affine[2, 3] += 2.0 * (values.shape[2] - 1) * (way < 0)
+    image = read_nifti(P.nifti(tmp_path / "m.nii.gz", values, affine).read_bytes())
+    low, high = float(voxels.affine[2, 3]) - 1.0, float(voxels.affine[2, 3]) - 1.0 + 2.0 * values.shape[2]
+    assert image.ends_mm == pytest.approx((low, high))
+    assert 30 <= len(image.raster.values) < 40  # whole pieces of the file
+    (mask,) = masks_of(image.raster, {}, image.ends_mm)
+    assert mask.image_z_mm == image.ends_mm
+    assert middle(mask) == pytest.approx(P.ORGANS["Spleen"][0], abs=0.5)
+
+
+def test_stored_numbers_are_scaled_as_the_header_says(voxels: Any, tmp_path: Path) -> None:
+    """Zeros in the file are no zeros in the image when it adds something."""
+    image = nibabel.Nifti1Image(voxels.values.astype(np.int16) * 2 - 6, None)
+    image.header.set_sform(voxels.affine, 1)
+    image.header.set_slope_inter(0.5, 3.0)
+    raw = bytearray(image.to_bytes())
+    stored = (voxels.values.astype(np.int16) * 2 - 6).tobytes(order="F")
+    raw[-len(stored) :] = stored
+    raw[112:120] = np.array([0.5, 3.0], "<f4").tobytes()
+    (tmp_path / "m.nii").write_bytes(raw)
+    same_place(masks(tmp_path / "m.nii"))
+
+
+def test_a_compressed_file_in_several_members_is_one_file(voxels: Any, tmp_path: Path) -> None:
+    import gzip
+
+    raw = P.nifti(tmp_path / "m.nii", voxels.values, voxels.affine).read_bytes()
+    (tmp_path / "m.nii.gz").write_bytes(gzip.compress(raw[:100_000]) + gzip.compress(raw[100_000:]))
+    same_place(masks(tmp_path / "m.nii.gz"))
+
+
+def test_an_empty_mask_holds_no_masks(voxels: Any, tmp_path: Path) -> None:
+    assert masks(P.nifti(tmp_path / "m.nii.gz", np.zeros_like(voxels.values), voxels.affine)) == {}
+
+
 def edited(affine: np.ndarray, at: tuple[int, int], value: float) -> np.ndarray:
     out = affine.copy()
     out[at] = value
