@@ -120,7 +120,7 @@ def find(path: str | os.PathLike[str]) -> Found:
             raise DicomReadError("there is no such file or folder", "check the path of the export")
         if not where.is_file():
             raise DicomReadError("the export is neither a file nor a folder", "give a folder, a zip or a DICOM file")
-        whole = _map(where)
+        whole = map_file(where)
         opened = open_file(whole, folder="")
         if opened is None and zipfile.is_zipfile(where):
             return _collect(_unzip(where))
@@ -241,7 +241,8 @@ def _inflate(packed: bytes) -> bytes:
     return data
 
 
-def _map(path: Path) -> Buffer:
+def map_file(path: Path) -> Buffer:
+    """A file as it lies on disk, read where it is looked at."""
     with open(path, "rb") as stream:
         try:
             return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
@@ -268,7 +269,7 @@ def _walk(top: Path) -> Iterator[tuple[str, Buffer | DicomReadError]]:
             path = Path(folder) / name
             try:
                 if stat.S_ISREG(os.stat(path).st_mode):
-                    yield os.path.relpath(folder, top), _map(path)
+                    yield os.path.relpath(folder, top), map_file(path)
             except OSError as error:
                 yield folder, DicomReadError(f"a file cannot be read: {error.strerror}", "check the permissions")
     for reason in closed:
@@ -311,7 +312,7 @@ def _dicomdir(where: Path, opened: DicomFile) -> Found:
             paths.append(path)
         else:
             missing += 1
-    found = _collect((os.path.relpath(p.parent, top), _map(p)) for p in paths)
+    found = _collect((os.path.relpath(p.parent, top), map_file(p)) for p in paths)
     return Found(found.files, found.ignored, found.broken, missing)
 
 
