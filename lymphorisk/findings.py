@@ -1,7 +1,8 @@
 """Findings: what the program noticed and the reader must know, each with a rule code.
 
 Codes are stable. LR0xx files and links, LR1xx structures and DVHs, LR2xx blood dose,
-LR3xx lymphocytes, LR4xx predictors, LR5xx conditioning, LR6xx protocols and gates.
+LR3xx lymphocytes, LR4xx predictors, LR5xx conditioning, LR6xx protocols and gates, LR7xx
+cohorts.
 A finding never carries a patient's name or ID.
 """
 

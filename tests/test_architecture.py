@@ -14,6 +14,7 @@ ORDER: tuple[frozenset[str], ...] = (
     frozenset({"__main__"}),
     frozenset({"cli"}),
     frozenset({"report"}),
+    frozenset({"cohorts"}),
     frozenset({"qa", "simulated"}),
     frozenset({"calibration"}),
     frozenset({"regimen", "train"}),
@@ -49,7 +50,10 @@ OWNERS = {
     "reportlab": {"report"},
     "highdicom": {"dicom"},
     "nibabel": {"masks"},
-    "pyarrow": {"train"},
+    "pyarrow": {"cohorts", "train"},
+    "dask": {"cohorts"},
+    "distributed": {"cohorts"},
+    "psutil": {"cohorts"},
 }
 MODELS = ("plan", "phantom", "anatomy", "dvh", "circulation", "lymphocyte", "conditioning", "features", "literature")
 NO_FILES = (*MODELS,)

@@ -49,7 +49,23 @@ PATIENT = (
         help="Concurrent chemotherapy: none, temozolomide, platinum, other.",
     ),
 )
-PLAN = (
+#: Which plan of an export, and masks beside it: of one plan, never of many.
+WHICH_PLAN = click.option("--plan", "plan_name", help="Which plan, when the export holds several (label or UID).")
+HANDED_IN = (
+    click.option(
+        "--segmentation",
+        multiple=True,
+        type=click.Path(path_type=Path),
+        metavar="PATH",
+        help="Organs nobody drew, by masks: a DICOM SEG, a second RTSTRUCT, NIfTI masks or a label map; repeat.",
+    ),
+    click.option(
+        "--labels",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="What the labels of a segmentation are: TOML, JSON or CSV.",
+    ),
+)
+HOW_READ = (
     click.option("--organ", "organs", multiple=True, metavar="TG263=ROI", help="Map an organ to a ROI name or number."),
     click.option(
         "--missing",
@@ -71,7 +87,8 @@ PLAN = (
         help="Number of fractions, when the export does not say or as a what-if.",
     ),
     click.option("--beam-on", type=Number("beam_on_s"), help="Beam-on time of every beam in s."),
-    click.option("--plan", "plan_name", help="Which plan, when the export holds several (label or UID)."),
+)
+HOW_LINKED = (
     click.option("--sum", "sum_doses", is_flag=True, help="Several plans are one course; beam doses add up."),
     click.option(
         "--link-by",
@@ -85,19 +102,10 @@ PLAN = (
         type=click.Choice(["physical", "rbe"]),
         help="What the dose is, where its labels say EQD2, BED, biological or EFFECTIVE.",
     ),
-    click.option(
-        "--segmentation",
-        multiple=True,
-        type=click.Path(path_type=Path),
-        metavar="PATH",
-        help="Organs nobody drew, by masks: a DICOM SEG, a second RTSTRUCT, NIfTI masks or a label map; repeat.",
-    ),
-    click.option(
-        "--labels",
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        help="What the labels of a segmentation are: TOML, JSON or CSV.",
-    ),
 )
+#: What may be said of many plans alike.
+EVERY_PLAN = (*HOW_READ, *HOW_LINKED)
+PLAN = (*HOW_READ, WHICH_PLAN, *HOW_LINKED, *HANDED_IN)
 BLOOD = (
     click.option("--network", type=click.Choice(["28", "32"]), help="Blood compartments."),
     click.option("--blood-volume", type=Number("blood_volume_l"), help="Blood volume in L."),

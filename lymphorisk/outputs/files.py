@@ -127,6 +127,24 @@ class Outputs:
             self.drop()
             raise _cannot(path, error) from error
 
+    def stage(self, path: Path) -> Path:
+        """A new file beside the place of an expected one, to be written piece by piece.
+
+        Raises
+        ------
+        InputError
+            It cannot be made.
+        """
+        target = self._target(path)
+        try:
+            handle, name = tempfile.mkstemp(dir=target.place.parent, prefix=PREFIX)
+            os.close(handle)
+            os.chmod(name, FILE_MODE)
+        except OSError as error:
+            raise _cannot(path, error) from error
+        target.staged = Path(name)
+        return target.staged
+
     def folder(self, path: Path) -> Path:
         """A new folder beside the place of an expected one, of the same name, to be filled."""
         target = self._target(path)

@@ -75,6 +75,8 @@ KINDS: Mapping[str, Kind] = {
     "kill map": Kind("a kill map of lymphorisk", _dicom(DOSE_CLASS, KILL_MAP)),
     "protocol": Kind("a file nobody edited", lambda data: False),
     "audit": Kind("an audit trail", lambda data: True),
+    # lies in the folder of a cohort, which knows its own by its ledger
+    "table": Kind("a table of a cohort", lambda data: True),
     "model": Kind("a model", lambda data: False, folder=True),
 }
 

@@ -38,19 +38,19 @@ def _seal(key: bytes, digest: str) -> str:
 
 
 def read_key(path: Path) -> bytes:
-    """The key of a sealed trail: the bytes of a file, line ends at its end left out.
+    """A secret key, of a sealed trail or of pseudonyms: the bytes of a file, line ends at its end left out.
 
     Raises
     ------
     InputError
-        No such file, or a key too short to seal anything.
+        No such file, or a key too short to hide anything.
     """
     try:
         key = path.read_bytes().rstrip(b"\r\n")
     except OSError as error:
-        raise InputError(f"the audit key {path.name} cannot be read: {error.strerror}", "name a key file") from error
+        raise InputError(f"the key {path.name} cannot be read: {error.strerror}", "name a key file") from error
     if len(key) < KEY_MIN:
-        raise InputError(f"the audit key {path.name} has {len(key)} bytes", f"use at least {KEY_MIN} random bytes")
+        raise InputError(f"the key {path.name} has {len(key)} bytes", f"use at least {KEY_MIN} random bytes")
     return key
 
 

@@ -12,7 +12,7 @@ from lymphorisk.analysis import chain
 from lymphorisk.analysis.curves import as_dvh
 from lymphorisk.analysis.envelope import provenance_of
 from lymphorisk.analysis.options import Options
-from lymphorisk.analysis.prepared import prepare
+from lymphorisk.analysis.prepared import Prepared, prepare
 from lymphorisk.analysis.result import Analysis, OrganDose
 from lymphorisk.analysis.saved import read_saved
 from lymphorisk.analysis.site import Site, site_of
@@ -95,7 +95,7 @@ def judge(
     noted: Sequence[Finding] = (),
 ) -> Judged:
     """The same with what it was judged from; a failure is forgiven with `exit_zero`, `noted` is the gate's own."""
-    wanted = protocol if isinstance(protocol, Protocol) else None if str(protocol) == AUTO else _named(protocol)
+    wanted = _chosen(protocol)
     if isinstance(plan, Analysis):
         if patient is not None or options is not None:
             raise ScenarioError("the plan is analysed already", "give patient and options to `analyze`")
@@ -113,9 +113,30 @@ def judge(
     options = options or Options()
     read = read_source(plan, options)
     prepared = prepare(read, patient, options)
+    return judge_prepared(
+        prepared,
+        chain.analysis_of(prepared),
+        wanted or AUTO,
+        strict=strict,
+        exit_zero=exit_zero,
+        noted=noted,
+        read=read,
+    )
+
+
+def judge_prepared(
+    prepared: Prepared,
+    analysis: Analysis,
+    protocol: str | Path | Protocol,
+    *,
+    strict: bool = False,
+    exit_zero: bool = False,
+    noted: Sequence[Finding] = (),
+    read: Export | Scenario | None = None,
+) -> Judged:
+    """A plan that is prepared and analysed already; every curve of its source can be asked for."""
     curves = prepared.curves
-    analysis = chain.analysis_of(prepared)
-    wanted, why = _wanted(wanted, lambda: site_of(curves.dvh, analysis.patient.site))
+    wanted, why = _wanted(_chosen(protocol), lambda: site_of(curves.dvh, analysis.patient.site))
     made = gate.check(
         analysis,
         wanted,
@@ -164,8 +185,11 @@ def _saved_provenance(saved: Mapping[str, Any]) -> dict[str, Any]:
     return {"inputs": saved["inputs"], **{k: kept[k] for k in ("version", "parameter_set", "model_sha256")}}
 
 
-def _named(protocol: str | Path) -> Protocol:
-    return read_protocol(str(protocol))
+def _chosen(protocol: str | Path | Protocol) -> Protocol | None:
+    """The protocol that was named; None where the site is to pick one."""
+    if isinstance(protocol, Protocol):
+        return protocol
+    return None if str(protocol) == AUTO else read_protocol(str(protocol))
 
 
 def _wanted(protocol: Protocol | None, found: Callable[[], Site]) -> tuple[Protocol, str]:

@@ -11,9 +11,9 @@ PAGE = Path(__file__).parents[2] / "docs" / "findings.md"
 HEAD = """# Findings
 
 Every code the program prints, as `lymphorisk explain CODE` explains it. LR0xx are files and links, LR1xx structures and
-DVHs, LR2xx blood dose, LR3xx lymphocytes, LR4xx predictors, LR5xx conditioning, LR6xx protocols and gates. The severity
-is the usual one; a protocol may set its own (`docs/qa.md`). Codes marked * leave a gate undecided unless its protocol
-says otherwise.
+DVHs, LR2xx blood dose, LR3xx lymphocytes, LR4xx predictors, LR5xx conditioning, LR6xx protocols and gates, LR7xx
+cohorts. The severity is the usual one; a protocol may set its own (`docs/qa.md`). Codes marked * leave a gate undecided
+unless its protocol says otherwise.
 
 | code | severity | title | meaning |
 |---|---|---|---|

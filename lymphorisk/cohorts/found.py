@@ -1,0 +1,167 @@
+"""The plans behind the sources of a cohort, in one order, with what the manifest says of each."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from lymphorisk.cohorts.manifest import Row, read_manifest
+from lymphorisk.dicom.export import PatientIdentity
+from lymphorisk.dicom.identity import facts_of
+from lymphorisk.dicom.listing import ListedExport, PlanHead, list_exports, list_one
+from lymphorisk.errors import InputError, LymphoriskError
+
+SCENARIO = ".toml"
+MANIFESTS = (".csv", ".tsv", ".txt", ".parquet", ".pq")
+#: Addresses of archives, which a reader of their own will answer for.
+ARCHIVES = ("dicomweb:", "orthanc:", "http:", "https:")
+NO_FACTS = Row()
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPlan:
+    """One plan: where it lies, and what is known of it before it is read.
+
+    Attributes
+    ----------
+    place : int
+        Its number among the plans found, from 1.
+    path : Path
+        Folder, zip, file or scenario.
+    files : tuple of Path
+        Its files, where others lie in the same folder.
+    plan : str or None
+        UID of the plan, where the export holds several.
+    head : PlanHead or None
+        What the plan file says.
+    row : Row
+        What the manifest says.
+    identity : PatientIdentity
+        Whose it is; never written.
+    trouble : LymphoriskError or None
+        Why it cannot even be tried.
+    """
+
+    place: int
+    path: Path
+    files: tuple[Path, ...] = ()
+    plan: str | None = None
+    head: PlanHead | None = None
+    row: Row = NO_FACTS
+    identity: PatientIdentity = field(default_factory=PatientIdentity, repr=False)
+    trouble: LymphoriskError | None = None
+
+    @property
+    def patient(self) -> str:
+        """Whose plan it is, as far as manifest or files say: ID, else name with birth date; empty when unknown."""
+        facts = facts_of(self.identity)
+        if self.row.patient_id:
+            return " ".join(self.row.patient_id.casefold().split())
+        return facts["patient ID"] or " ".join(filter(None, (facts["name"], facts["birth date"])))
+
+
+def find_plans(sources: Sequence[str | Path], *, sum_doses: bool = False) -> tuple[FoundPlan, ...]:
+    """Every plan of the sources: folders (searched through), zips, scenarios, manifests.
+
+    Parameters
+    ----------
+    sources : sequence of str or path
+    sum_doses : bool
+        Several plans of an export are one course.
+
+    Raises
+    ------
+    InputError
+        A source that is not there, is none, or is an archive's address.
+    """
+    out: list[FoundPlan] = []
+    for source in sources:
+        out += _of_source(source, sum_doses)
+    unique = {(p.path, p.files, p.plan, p.row): p for p in reversed(out)}
+    return tuple(replace(plan, place=n) for n, plan in enumerate(reversed(unique.values()), start=1))
+
+
+def _of_source(source: str | Path, sum_doses: bool) -> list[FoundPlan]:
+    if isinstance(source, str) and source.lower().startswith(ARCHIVES):
+        raise InputError(
+            f"{source.partition(':')[0]} addresses cannot be read yet", "export the plans to a folder, and name it"
+        )
+    path = Path(source)
+    if not path.exists():
+        raise InputError(f"{path.name!r} does not exist", "give folders, zips, scenarios or a manifest CSV")
+    if path.is_file() and path.suffix.lower() in MANIFESTS:
+        return _of_manifest(path, sum_doses)
+    return _below(path, NO_FACTS, sum_doses)
+
+
+def _of_manifest(path: Path, sum_doses: bool) -> list[FoundPlan]:
+    out: list[FoundPlan] = []
+    for row in read_manifest(path):
+        where = path.parent / row.source
+        if row.trouble is not None:
+            out.append(FoundPlan(0, where, row=row, trouble=row.trouble))
+        elif not where.exists():
+            missing = InputError(f"row {row.number} of the manifest names an export that is not there", "correct it")
+            out.append(FoundPlan(0, where, row=row, trouble=missing))
+        else:
+            out += _chosen(_below(where, row, sum_doses), row)
+    return out
+
+
+def _chosen(plans: list[FoundPlan], row: Row) -> list[FoundPlan]:
+    """The plan a row names by label or UID, or all."""
+    if not row.plan:
+        return plans
+    wanted = row.plan.casefold()
+    found = [p for p in plans if p.head and wanted in (p.head.label.casefold(), p.head.uid)]
+    if found:
+        return found
+    trouble = InputError(f"row {row.number} of the manifest names a plan that is not in its export", "correct it")
+    return [FoundPlan(0, plans[0].path, row=row, trouble=trouble)] if plans else []
+
+
+def _below(path: Path, row: Row, sum_doses: bool) -> list[FoundPlan]:
+    """The plans of a path."""
+    if path.is_file() and path.suffix.lower() == SCENARIO:
+        return [FoundPlan(0, path, row=row)]
+    if path.is_file():
+        return _plans_of(list_one(path), row, sum_doses)
+    scenarios = _scenarios(path)
+    holds = {folder for s in scenarios for folder in s.parents}
+    exports = [e for e in list_exports(path) if e.plans or e.files or e.path not in holds]
+    out = [FoundPlan(0, s, row=row) for s in scenarios]
+    for export in exports:
+        out += _plans_of(export, row, sum_doses)
+    return sorted(out, key=lambda p: (str(p.path), p.plan or "", p.files))
+
+
+def _scenarios(top: Path) -> list[Path]:
+    """Scenario files below a folder: TOML with a table of organs, and TOML that cannot be read."""
+    return [path for path in sorted(top.rglob(f"*{SCENARIO}")) if path.is_file() and _says_organs(path)]
+
+
+def _says_organs(path: Path) -> bool:
+    try:
+        return "organs" in tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError):
+        return True
+
+
+def _plans_of(export: ListedExport, row: Row, sum_doses: bool) -> list[FoundPlan]:
+    """The plans of an export, each by itself unless they are one course."""
+    whole = len(export.plans) < 2 or export.joined or sum_doses
+    heads: list[PlanHead | None] = [export.plans[0] if export.plans else None] if whole else list(export.plans)
+    return [
+        FoundPlan(
+            0,
+            export.path,
+            export.files,
+            None if whole or head is None else head.uid,
+            head,
+            row,
+            export.identity if head is None else head.identity,
+        )
+        for head in heads
+    ]

@@ -1,0 +1,348 @@
+"""A cohort from its sources to its tables: find, key, analyse what is new, keep, write."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lymphorisk.cohorts import tables
+from lymphorisk.cohorts.engine import by_workers, cluster, in_this_process
+from lymphorisk.cohorts.found import FoundPlan, find_plans
+from lymphorisk.cohorts.keys import Recipe, file_digests, inputs_of, plan_key
+from lymphorisk.cohorts.ledger import NAME, Ledger, Outcome
+from lymphorisk.cohorts.limits import NO_LIMITS, Limits
+from lymphorisk.cohorts.rules import UNREADABLE, rule_of
+from lymphorisk.cohorts.work import Task, quarantined
+from lymphorisk.errors import InputError
+from lymphorisk.outputs import Inputs, Outputs
+
+#: Exit code of a cohort of which some plans stand in quarantine.
+PARTLY = 5
+NONE = InputError.exit_code
+#: Characters of a pseudonym.
+PSEUDONYM = 16
+#: Seconds between two lines of progress. [s]
+TELL_S = 10.0
+NOTHING_HERE = "no DICOM file, zip or scenario lies here"
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How a cohort is run; nothing here changes a number of its tables.
+
+    Attributes
+    ----------
+    workers : int
+        Processes; 0 analyses in this one, without limits.
+    scheduler : str or None
+        Address of a Dask scheduler that is there already.
+    limits : Limits
+    retry : bool
+        Try plans in quarantine again.
+    shard : (int, int) or None
+        Part i of M of the plans, into a ledger of its own; no tables.
+    key : bytes
+        Secret of the pseudonyms; empty for labels that hold within this cohort only.
+    show_phi : bool
+        Write paths and labels too.
+    """
+
+    workers: int = 1
+    scheduler: str | None = None
+    limits: Limits = NO_LIMITS
+    retry: bool = False
+    shard: tuple[int, int] | None = None
+    key: bytes = b""
+    show_phi: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """A plan found, with its key and the places where the same plan lies again."""
+
+    plan: FoundPlan
+    key: str
+    inputs: tuple[str, ...]
+    copies: tuple[FoundPlan, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of a cohort: plans in the table and in quarantine, and the files written."""
+
+    folder: Path
+    plans: int
+    quarantined: int
+    computed: int
+    written: tuple[Path, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """0 when every plan is in the table, 5 when some are in quarantine, 3 when none is in the table."""
+        if self.plans == 0:
+            return NONE
+        return PARTLY if self.quarantined else 0
+
+
+def run_cohort(
+    sources: Sequence[str | Path], out: Path, recipe: Recipe, how: How, progress: Progress = lambda _: None
+) -> Done:
+    """Analyse every plan of the sources that is not done yet, and write the tables.
+
+    Raises
+    ------
+    InputError
+        A source that is none, a folder that cannot be written, another call at work on it, a full disk.
+    """
+    found = find_plans(sources, sum_doses=recipe.options.sum_doses)
+    if not found:
+        raise InputError("there is no plan in the sources", "give folders of exports, zips, scenarios or a manifest")
+    if how.shard is not None:
+        found = tuple(p for p in found if _shard_of(p, sources, how.shard[1]) == how.shard[0])
+    _folder(out, sources)
+    with Ledger(out / _ledger_name(how.shard)) as ledger:
+        if how.shard is None:
+            ledger.gather(sorted(p for p in out.glob(f"*-of-*.{NAME}")))
+        keyed = _keyed(found, recipe, ledger)
+        computed = _compute(keyed, ledger, recipe, how, progress)
+        states = ledger.states()
+        mine = [states[k.key] for k in keyed]
+        written = () if how.shard is not None else write_tables(out, keyed, ledger, recipe, how)
+        return Done(out, mine.count("done"), mine.count("quarantined"), computed, written)
+
+
+def _ledger_name(shard: tuple[int, int] | None) -> str:
+    return NAME if shard is None else f"{shard[0]}-of-{shard[1]}.{NAME}"
+
+
+def _shard_of(plan: FoundPlan, sources: Sequence[str | Path], parts: int) -> int:
+    """Which part a plan belongs to, 1 to `parts`: by where it lies below its source, so that all calls agree."""
+    tops = [Path(s).resolve() for s in sources]
+    place = plan.path.resolve()
+    below = next((place.relative_to(top) for top in tops if place.is_relative_to(top)), place)
+    name = f"{below.as_posix()}\0{plan.plan or ''}\0{'|'.join(f.name for f in plan.files)}"
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) % parts + 1
+
+
+def _folder(out: Path, sources: Sequence[str | Path]) -> None:
+    """Make the folder of a cohort, or refuse it.
+
+    Raises
+    ------
+    InputError
+        It lies in a source or holds one, is no folder, or holds something else.
+    """
+    place = out.resolve()
+    for source in sources:
+        top = Path(source).resolve()
+        if top.is_dir() and (place == top or top in place.parents):
+            raise InputError(f"{out.name} would lie in the source {top.name}", "choose a folder outside the sources")
+        if place in top.parents:
+            raise InputError(f"the folder {out.name} holds a source", "choose a folder of its own")
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out.name} is no folder", "choose a folder")
+    if out.is_dir() and any(out.iterdir()) and not list(out.glob(f"*{NAME}")):
+        raise InputError(f"{out.name} holds other files", "choose a new folder, or that of a cohort")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot make the folder {out.name}: {error.strerror}", "choose another") from error
+
+
+def _keyed(found: Sequence[FoundPlan], recipe: Recipe, ledger: Ledger) -> list[Keyed]:
+    """Plans in the order of their keys; what lies in two places is one plan."""
+    recipe_sha256 = recipe.sha256()
+    by_key: dict[str, list[tuple[FoundPlan, tuple[str, ...]]]] = defaultdict(list)
+    for plan in found:
+        inputs = inputs_of(plan, lambda path: ledger.digests(path, file_digests))
+        by_key[plan_key(plan, inputs, recipe_sha256)].append((plan, inputs))
+    ledger.keep_digests()
+    return [
+        Keyed(same[0][0], key, same[0][1], tuple(plan for plan, _ in same[1:])) for key, same in sorted(by_key.items())
+    ]
+
+
+def _compute(keyed: Sequence[Keyed], ledger: Ledger, recipe: Recipe, how: How, progress: Progress) -> int:
+    """Analyse what the ledger does not hold; how many plans that were."""
+    states = ledger.states()
+    if how.retry:
+        again = [k.key for k in keyed if states.get(k.key) == "quarantined"]
+        ledger.forget(again)
+        states = {key: state for key, state in states.items() if key not in set(again)}
+    new = [k for k in keyed if k.key not in states]
+    hopeless = [(k, reason) for k in new if (reason := _hopeless(k)) is not None]
+    ledger.record(Outcome(k.key, "quarantined", reason) for k, reason in hopeless)
+    gone = {k.key for k, _ in hopeless}
+    tasks = [_task(k) for k in new if k.key not in gone]
+    if len(keyed) > len(tasks):
+        progress(f"{len(keyed)} plans, {len(keyed) - len(tasks)} of them done before or not readable")
+    watch = _Watch(len(tasks), progress)
+    if tasks:
+        for outcomes in _outcomes(tasks, recipe, how):
+            if outcomes:
+                ledger.record(outcomes)
+            watch.told(outcomes)
+    return len(new)
+
+
+def _outcomes(tasks: list[Task], recipe: Recipe, how: How) -> Iterator[list[Outcome]]:
+    if how.workers == 0 and how.scheduler is None:
+        yield from in_this_process(tasks, recipe)
+        return
+    with cluster(min(how.workers, len(tasks)), how.scheduler) as client:
+        yield from by_workers(tasks, recipe, how.limits, client)
+
+
+def _hopeless(keyed: Keyed) -> dict[str, Any] | None:
+    """Why a plan need not be tried: nothing of it can be read."""
+    trouble = keyed.plan.trouble
+    if trouble is not None:
+        return quarantined(rule_of(trouble), trouble.message, trouble.hint)
+    if not keyed.inputs:
+        return quarantined(UNREADABLE, NOTHING_HERE, "export the plan again, or leave the folder out")
+    return None
+
+
+def _task(keyed: Keyed) -> Task:
+    plan = keyed.plan
+    files = tuple(str(f.resolve()) for f in plan.files)
+    return Task(keyed.key, str(plan.path.resolve()), files, plan.plan, plan.row.patient, keyed.inputs)
+
+
+class _Watch:
+    """Progress, with the time that is left at the pace so far."""
+
+    def __init__(self, tasks: int, progress: Progress) -> None:
+        self._tasks, self._progress = tasks, progress
+        self._done = self._bad = 0
+        self._start = self._last = time.monotonic()
+
+    def told(self, outcomes: Sequence[Outcome]) -> None:
+        """Count, and say so now and then and at the end."""
+        self._done += len(outcomes)
+        self._bad += sum(o.state == "quarantined" for o in outcomes)
+        now = time.monotonic()
+        if self._done and (now - self._last >= TELL_S or (self._done == self._tasks and outcomes)):
+            self._last = now
+            left = (now - self._start) / self._done * (self._tasks - self._done)
+            bad = f", {self._bad} in quarantine" if self._bad else ""
+            self._progress(f"{self._done} of {self._tasks} plans{bad}, about {_said(left)} left")
+
+
+def _said(seconds: float) -> str:
+    return (
+        f"{seconds:.0f} s"
+        if seconds < 120
+        else f"{seconds / 60:.0f} min"
+        if seconds < 7200
+        else f"{seconds / 3600:.1f} h"
+    )
+
+
+def write_tables(out: Path, keyed: Sequence[Keyed], ledger: Ledger, recipe: Recipe, how: How) -> tuple[Path, ...]:
+    """All tables of a cohort, put in their places together."""
+    patients = patients_of(keyed, how.key)
+    extra = {"path": "text", "label": "text"} if how.show_phi else {}
+    shapes: dict[str, Mapping[str, str]] = {
+        "plans.parquet": {**tables.PLANS, **({"label": "text"} if extra else {})},
+        "plans.csv": {**tables.PLANS, **({"label": "text"} if extra else {})},
+        "metrics.parquet": tables.METRICS,
+        **({"curves.parquet": tables.CURVES} if recipe.step_gy is not None else {}),
+        "quarantine.csv": {**tables.QUARANTINE, **extra},
+        "timings.csv": tables.TIMES,
+    }
+    with Outputs(Inputs(()), force=True) as outputs:
+        for name in shapes:
+            outputs.expect(out / name, "table")
+        with _Tables(outputs, out, shapes) as writers:
+            by_key = {k.key: k for k in keyed}
+            for o in ledger.outcomes(list(by_key), curves=recipe.step_gy is not None):
+                k = by_key[o.key]
+                _add(writers, k, o, patients[o.key])
+        return outputs.commit()
+
+
+class _Tables:
+    """Writers of several tables, beside their places."""
+
+    def __init__(self, outputs: Outputs, out: Path, shapes: Mapping[str, Mapping[str, str]]) -> None:
+        self._made = {
+            name: tables.Writer(outputs.stage(out / name), columns, parquet=name.endswith(".parquet"))
+            for name, columns in shapes.items()
+        }
+
+    def __enter__(self) -> Mapping[str, tables.Writer]:
+        return self._made
+
+    def __exit__(self, *how: object) -> None:
+        for writer in self._made.values():
+            writer.__exit__(*how)
+
+
+def _add(writers: Mapping[str, tables.Writer], keyed: Keyed, outcome: Outcome, patient: str) -> None:
+    """The rows of one plan."""
+    plan = keyed.plan
+    label = "" if plan.head is None else plan.head.label
+    if outcome.state == "quarantined":
+        where = {"key": outcome.key, "place": plan.place, "path": str(plan.path), "label": label}
+        writers["quarantine.csv"].add({**where, **outcome.row})
+        return
+    writers["timings.csv"].add(
+        {"key": outcome.key, "seconds": outcome.seconds, "cpu_s": outcome.cpu_s, "peak_mb": outcome.peak_mb}
+    )
+    row = {"key": outcome.key, "patient": patient, "label": label, **known_of(plan), **outcome.row}
+    for name in ("plans.parquet", "plans.csv"):
+        writers[name].add(row)
+    for metric in outcome.metrics:
+        writers["metrics.parquet"].add({"key": outcome.key, **metric})
+    for curve in outcome.curves:
+        for dose, volume in zip(curve["dose_gy"], curve["volume_cm3"], strict=True):
+            point = {"structure": curve["structure"], "dose_gy": dose, "volume_cm3": volume}
+            writers["curves.parquet"].add({"key": outcome.key, **point})
+
+
+def known_of(plan: FoundPlan) -> dict[str, Any]:
+    """What is known of a plan before it is read; of dates no more than the month."""
+    head, row = plan.head, plan.row
+    day = row.treated or ("" if head is None else head.made)
+    return {
+        "treated": f"{day[:4]}-{day[4:6]}" if day else None,
+        "treated_source": None if not day else "manifest" if row.treated else "plan file",
+        "planning_system": None if head is None else head.system,
+        "technique": row.technique or (None if head is None else head.technique),
+        "centre": row.centre or None,
+    }
+
+
+def patients_of(keyed: Sequence[Keyed], secret: bytes) -> dict[str, str]:
+    """Pseudonym of the patient of each plan, by its key.
+
+    With a secret a keyed hash of the patient's ID, the same in every cohort under that secret. Without one the first
+    key of the patient's plans: it holds within this cohort, and says nothing of the ID.
+    """
+    first: dict[str, str] = {}
+    for k in keyed:
+        if who := k.plan.patient:
+            first[who] = min(first.get(who, k.key), k.key)
+    out = {}
+    for k in keyed:
+        who = k.plan.patient
+        if who and secret:
+            out[k.key] = hmac.new(secret, who.encode(), hashlib.sha256).hexdigest()[:PSEUDONYM]
+        else:
+            out[k.key] = first.get(who, k.key)[:PSEUDONYM]
+    return out
+
+
+def processors() -> int:
+    """Processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

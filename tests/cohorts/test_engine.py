@@ -1,0 +1,104 @@
+"""Workers of a Dask cluster: the same outcomes as in one process, whatever dies."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from lymphorisk.cohorts import engine
+from lymphorisk.cohorts.keys import Recipe
+from lymphorisk.cohorts.limits import MEMORY, TIME, Limits
+from lymphorisk.cohorts.run import How, run_cohort
+from lymphorisk.cohorts.work import Task
+from lymphorisk.errors import InputError
+from lymphorisk.plan import Patient
+
+TABLES = ("plans.parquet", "plans.csv", "metrics.parquet", "quarantine.csv")
+
+
+@contextmanager
+def threads(*_: Any) -> Iterator[Any]:
+    """A cluster that lives in this process: quick to start, nothing in it dies."""
+    from distributed import Client, LocalCluster
+
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as local,
+        Client(local) as client,
+    ):
+        yield client
+
+
+def test_workers_give_the_outcomes_of_one_process(
+    tmp_path: Path, recipe: Recipe, small: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "outcome_of", lambda task, recipe: small.outcome(task.key))
+    tasks = [Task(f"{n:032x}", "", (), None, Patient(), ()) for n in range(5)]
+    with threads() as client:
+        found = [o for part in engine.by_workers(tasks, recipe, Limits(60.0, 1e6), client) for o in part]
+    assert sorted(o.key for o in found) == [t.key for t in tasks]
+
+
+@pytest.mark.parametrize(("beyond", "code"), [(TIME, "LR710"), (MEMORY, "LR711"), ("", "LR712")])
+def test_a_plan_given_up_says_why(beyond: str, code: str) -> None:
+    assert engine._given_up("a", beyond, Limits(1.0, 2.0)).row["code"] == code
+
+
+def test_nobody_at_an_address_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "CONNECT_S", 0.5)
+    with pytest.raises(InputError, match="no scheduler answers"), engine.cluster(1, "tcp://127.0.0.1:9"):
+        pass
+
+
+@pytest.mark.slow
+def test_a_plan_over_its_time_is_given_up_and_the_others_go_on(tmp_path: Path, recipe: Recipe, small: Any) -> None:
+    source = small.sources(tmp_path / "s", 2)
+    limits = Limits(seconds=0.01)
+    done = run_cohort([source], tmp_path / "o", recipe, How(workers=1, limits=limits))
+    assert (done.plans, done.quarantined) == (0, 2)
+    assert (tmp_path / "o" / "quarantine.csv").read_text().count("LR710") == 2
+    done = run_cohort([source], tmp_path / "o", recipe, How(workers=1, retry=True))
+    assert (done.plans, done.quarantined) == (2, 0)
+
+
+def call(source: Path, out: Path, workers: int) -> list[str]:
+    program = [sys.executable, "-m", "lymphorisk", "cohort", str(source), "--out", str(out)]
+    return [*program, "--workers", str(workers), "--draws", "16", "--horizon", "60", "--retry"]
+
+
+def workers_of(parent: psutil.Process) -> list[psutil.Process]:
+    """The processes that analyse: those with the most memory below the coordinator."""
+    return [p for p in parent.children(recursive=True) if p.memory_info().rss > 60e6]
+
+
+@pytest.mark.slow
+def test_killed_at_random_ten_times_the_tables_are_those_of_an_undisturbed_run(tmp_path: Path, small: Any) -> None:
+    source = small.sources(tmp_path / "s", 30)
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    chance, kills = random.Random(17), 0
+    while True:
+        running = subprocess.Popen(call(source, tmp_path / "hit", 2), env=env, stderr=subprocess.DEVNULL)
+        parent = psutil.Process(running.pid)
+        while running.poll() is None and kills < 10:
+            time.sleep(chance.uniform(1.0, 6.0))
+            victims = [parent] if kills % 4 == 3 else workers_of(parent) if running.poll() is None else []
+            if victims and running.poll() is None:
+                chance.choice(victims).send_signal(signal.SIGKILL)
+                kills += 1
+        if running.wait(timeout=300) == 0:
+            break
+        assert kills <= 10
+    subprocess.run(call(source, tmp_path / "whole", 0), env=env, check=True, stderr=subprocess.DEVNULL, timeout=300)
+    assert kills >= 4
+    for name in TABLES:
+        assert (tmp_path / "hit" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name

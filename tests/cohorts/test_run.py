@@ -1,0 +1,316 @@
+"""A cohort end to end, in this process: tables, quarantine, exit code, resume, retry, order, identity."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+import sqlite3
+import zlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pydicom
+import pytest
+from click.testing import CliRunner
+
+from lymphorisk.analysis import Options
+from lymphorisk.cli.main import cli, run
+from lymphorisk.cohorts import engine
+from lymphorisk.cohorts.keys import Recipe
+from lymphorisk.cohorts.ledger import NAME, Outcome
+from lymphorisk.cohorts.run import How, run_cohort
+from lymphorisk.cohorts.work import Task
+from lymphorisk.errors import InputError
+
+HERE = How(workers=0)
+TABLES = ("plans.parquet", "plans.csv", "metrics.parquet", "quarantine.csv")
+
+
+def text_of(out: Path) -> dict[str, bytes]:
+    """The tables whose bytes must not depend on when and by whom plans were analysed."""
+    return {name: (out / name).read_bytes() for name in TABLES}
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch, small: Any) -> list[str]:
+    """Workers that compute nothing; the keys they were given, in order."""
+    asked: list[str] = []
+
+    def outcome(task: Task, recipe: Recipe) -> Outcome:
+        asked.append(task.key)
+        return small.outcome(task.key, int(task.key[:4], 16), bad="/bad/" in task.path)
+
+    monkeypatch.setattr(engine, "outcome_of", outcome)
+    return asked
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory, recipe: Recipe, small: Any) -> tuple[Path, Path]:
+    """Two plans that can be analysed, three exports that cannot."""
+    top = tmp_path_factory.mktemp("real")
+    source = small.sources(top / "source", 2)
+    (source / "empty").mkdir()
+    (source / "cut").mkdir()
+    brain = Path(__file__).parents[2] / "fixtures" / "rtplans" / "brain"
+    (source / "cut" / "a.dcm").write_bytes((brain / "RP.dcm").read_bytes()[:3000])
+    (source / "half").mkdir()
+    shutil.copy(brain / "RS.dcm", source / "half" / "b.dcm")
+    done = run_cohort([source], top / "out", recipe, HERE)
+    assert (done.plans, done.quarantined, done.exit_code) == (2, 3, 5)
+    return source, top / "out"
+
+
+def test_what_cannot_be_read_stands_in_quarantine_with_code_and_hint(real: tuple[Path, Path]) -> None:
+    rows = rows_of(real[1] / "quarantine.csv")
+    assert sorted(r["code"] for r in rows) == ["LR701", "LR701", "LR702"]
+    assert all(r["hint"] and r["what"] and len(r["key"]) == 32 for r in rows)
+
+
+def test_a_row_holds_what_an_analysis_says(real: tuple[Path, Path], recipe: Recipe) -> None:
+    from lymphorisk import analyze
+
+    rows = pq.read_table(real[1] / "plans.parquet").to_pylist()
+    assert [r["key"] for r in rows] == sorted(r["key"] for r in rows)
+    result = analyze(real[0] / "plan001.toml", options=recipe.options)
+    row = next(r for r in rows if r["prescription_gy"] is None and r["spleen_mean"] == pytest.approx(1.1))
+    assert row["nadir_median"] == pytest.approx(result.alc.nadir.median, rel=1e-8)
+    assert row["p_g3"] == pytest.approx(result.alc.grade_probability["3"])
+    assert row["blood_mean_gy"] == pytest.approx(result.blood.course.mean_gy, rel=1e-8)
+    assert row["findings"] == sorted(f.code for f in result.findings)
+    assert row["learned_g3"] is None
+    assert row["learned_declined"]
+    assert row["spleen_mean_source"] == "drawn"
+    assert row["heart_mean"] is None
+    assert row["heart_mean_source"] not in ("drawn", "placed")
+
+
+def test_metrics_are_in_long_form_with_the_reason_of_what_is_missing(real: tuple[Path, Path]) -> None:
+    rows = pq.read_table(real[1] / "metrics.parquet").to_pylist()
+    assert {(r["structure"], r["metric"]) for r in rows} == {("Spleen", "Mean[Gy]"), ("Liver", "V20Gy[%]")}
+    assert all((r["value"] is None) == bool(r["reason"]) for r in rows)
+
+
+def test_the_same_call_again_computes_nothing_and_keeps_every_byte(real: tuple[Path, Path], recipe: Recipe) -> None:
+    before = text_of(real[1])
+    done = run_cohort([real[0]], real[1], recipe, HERE)
+    assert done.computed == 0
+    assert text_of(real[1]) == before
+
+
+def test_what_changed_is_computed_and_nothing_else(tmp_path: Path, made: list[str], recipe: Recipe, small: Any) -> None:
+    source = small.sources(tmp_path / "s", 5)
+    run_cohort([source], tmp_path / "o", recipe, HERE)
+    first = list(made)
+    small.scenario(source, "plan003", gy=7.0)
+    small.scenario(source, "more", gy=9.0)
+    assert run_cohort([source], tmp_path / "o", recipe, HERE).computed == 2
+    assert not set(made[5:]) & set(first)
+    assert run_cohort([source], tmp_path / "o", replace(recipe, step_gy=0.5), HERE).computed == 6
+
+
+def test_an_interrupted_run_ends_in_the_bytes_of_one_that_was_not(
+    tmp_path: Path, made: list[str], recipe: Recipe, monkeypatch: pytest.MonkeyPatch, small: Any
+) -> None:
+    source = small.sources(tmp_path / "s", 9)
+    run_cohort([source], tmp_path / "whole", recipe, HERE)
+    asked = engine.outcome_of
+
+    def dies(task: Task, recipe: Recipe) -> Outcome:
+        if len(made) % 4 == 3:
+            made.append("")
+            raise KeyboardInterrupt
+        return asked(task, recipe)
+
+    monkeypatch.setattr(engine, "outcome_of", dies)
+    for _ in range(20):
+        try:
+            run_cohort([source], tmp_path / "parts", recipe, HERE)
+        except KeyboardInterrupt:
+            continue
+        break
+    assert made.count("") > 1
+    assert text_of(tmp_path / "parts") == text_of(tmp_path / "whole")
+
+
+def test_the_order_of_work_and_of_sources_changes_no_byte(
+    tmp_path: Path, made: list[str], recipe: Recipe, monkeypatch: pytest.MonkeyPatch, small: Any
+) -> None:
+    a, b = small.sources(tmp_path / "a", 3), tmp_path / "b"
+    small.scenario(b, "other", gy=30.0)
+    run_cohort([a, b], tmp_path / "forth", recipe, HERE)
+    monkeypatch.setattr("lymphorisk.cohorts.run.in_this_process", backwards)
+    run_cohort([b, a], tmp_path / "back", recipe, HERE)
+    assert made[:4] == made[:3:-1]
+    assert text_of(tmp_path / "forth") == text_of(tmp_path / "back")
+
+
+def backwards(tasks: Sequence[Task], recipe: Recipe) -> object:
+    yield [engine.outcome_of(task, recipe) for task in reversed(tasks)]
+
+
+def test_quarantine_is_taken_again_on_request_only(tmp_path: Path, made: list[str], recipe: Recipe, small: Any) -> None:
+    source = small.sources(tmp_path / "s", 2)
+    small.scenario(source / "bad", "x", gy=2.5)
+    assert run_cohort([source], tmp_path / "o", recipe, HERE).exit_code == 5
+    assert run_cohort([source], tmp_path / "o", recipe, HERE).computed == 0
+    assert run_cohort([source], tmp_path / "o", recipe, replace(HERE, retry=True)).computed == 1
+
+
+def test_three_bad_of_sixty_three_leave_with_five(tmp_path: Path, made: list[str], recipe: Recipe, small: Any) -> None:
+    source = small.sources(tmp_path / "s", 60)
+    for n in range(3):
+        small.scenario(source / "bad", f"x{n}", gy=20.5 + n)
+    done = run_cohort([source], tmp_path / "o", recipe, HERE)
+    assert (done.plans, done.quarantined, done.exit_code) == (60, 3, 5)
+    assert len(rows_of(tmp_path / "o" / "plans.csv")) == 60
+    assert len(rows_of(tmp_path / "o" / "quarantine.csv")) == 3
+
+
+def test_none_readable_leaves_with_three(tmp_path: Path, made: list[str], recipe: Recipe) -> None:
+    (tmp_path / "s" / "empty").mkdir(parents=True)
+    assert run_cohort([tmp_path / "s"], tmp_path / "o", recipe, HERE).exit_code == 3
+    assert rows_of(tmp_path / "o" / "plans.csv") == []
+
+
+def test_parts_gathered_are_the_whole(tmp_path: Path, made: list[str], recipe: Recipe, small: Any) -> None:
+    source = small.sources(tmp_path / "s", 12)
+    run_cohort([source], tmp_path / "whole", recipe, HERE)
+    del made[:]
+    for i in (1, 2, 3):
+        done = run_cohort([source], tmp_path / "parts", recipe, replace(HERE, shard=(i, 3)))
+        assert done.written == ()
+    assert sorted(made) == sorted(set(made))
+    assert len(made) == 12
+    assert run_cohort([source], tmp_path / "parts", recipe, HERE).computed == 0
+    assert text_of(tmp_path / "parts") == text_of(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("where", ["inside", "around", "foreign"])
+def test_a_folder_that_is_not_the_cohorts_is_refused(tmp_path: Path, recipe: Recipe, where: str, small: Any) -> None:
+    source = small.sources(tmp_path / "top" / "s", 1)
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign" / "thesis.txt").write_text("mine")
+    out = {"inside": source / "o", "around": tmp_path / "top", "foreign": tmp_path / "foreign"}[where]
+    with pytest.raises(InputError, match=r"source|other files"):
+        run_cohort([source], out, recipe, HERE)
+
+
+@pytest.mark.parametrize("source", ["dicomweb:https://pacs/rs", "https://pacs/rs", "no_such_folder"])
+def test_a_source_that_is_none_is_named(tmp_path: Path, recipe: Recipe, source: str) -> None:
+    with pytest.raises(InputError, match=r"cannot be read yet|does not exist"):
+        run_cohort([source], tmp_path / "o", recipe, HERE)
+
+
+def test_no_identity_in_any_file(tmp_path: Path, recipe: Recipe, rtplans: Path) -> None:
+    """The patient's name, ID and birth date stand in headers, folder and file names, and nowhere in the output."""
+    source = tmp_path / "s" / "Zyxwvut_Quentina"
+    source.mkdir(parents=True)
+    for name in ("RP", "RS", "RD"):
+        data = pydicom.dcmread(
+            Path(__file__).parents[2] / "fixtures" / "rtplans" / "large_volume_low_dose" / f"{name}.dcm"
+        )
+        data.PatientName, data.PatientID, data.PatientBirthDate = "Zyxwvut^Quentina", "MRN-774411", "19470305"
+        data.save_as(source / f"{name}_Zyxwvut.dcm")
+    (tmp_path / "s" / "Zyxwvut_empty").mkdir()
+    out = tmp_path / "o"
+    done = run_cohort([tmp_path / "s"], out, recipe, HERE)
+    assert (done.plans, done.quarantined) == (1, 1)
+    written = b"".join(everything(out))
+    for secret in (b"zyxwvut", b"quentina", b"mrn-774411", b"19470305"):
+        assert secret not in written.lower()
+    run_cohort([tmp_path / "s"], out, recipe, replace(HERE, show_phi=True))
+    assert "Zyxwvut_empty" in (out / "quarantine.csv").read_text(encoding="utf-8")
+
+
+def everything(out: Path) -> list[bytes]:
+    """All that stands in the files of a cohort, unpacked."""
+    said = [path.read_bytes() for path in out.iterdir()]
+    for path in out.glob("*.parquet"):
+        said.append(repr(pq.read_table(path).to_pylist()).encode())
+    db = sqlite3.connect(out / NAME)
+    for table in ("files", "plans"):
+        for row in db.execute(f"SELECT * FROM {table}"):
+            said += [zlib.decompress(v) if isinstance(v, bytes) else str(v).encode() for v in row]
+    db.close()
+    return said
+
+
+def test_the_command_names_exit_code_and_tables(
+    tmp_path: Path, made: list[str], capsys: pytest.CaptureFixture[str], small: Any
+) -> None:
+    source = small.sources(tmp_path / "s", 2)
+    small.scenario(source / "bad", "x", gy=2.5)
+    assert run(["cohort", str(source), "--out", str(tmp_path / "o"), "--workers", "0"]) == 5
+    assert "2 plans in the table, 1 in quarantine" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("shard", ["0/3", "4/3", "3", "a/b"])
+def test_a_part_that_is_none_is_refused(tmp_path: Path, shard: str) -> None:
+    said = CliRunner().invoke(cli, ["cohort", "x", "--out", "o", "--shard", shard])
+    assert said.exit_code == 2
+
+
+def test_metrics_of_a_file(tmp_path: Path) -> None:
+    from lymphorisk.cohorts.metrics import read_metrics
+
+    file = tmp_path / "m.csv"
+    file.write_text("structure,metric\nLungs, V20Gy[%]\nMean[Gy]\n# a comment\n", encoding="utf-8")
+    assert read_metrics(file) == (("Lungs", "V20Gy[%]"), ("*", "Mean[Gy]"))
+    file.write_text("Lungs, V20Gq[%]\n", encoding="utf-8")
+    with pytest.raises(InputError, match="line 1"):
+        read_metrics(file)
+
+
+def test_options_that_change_no_number_are_no_part_of_a_key() -> None:
+    assert Recipe(Options()).sha256() == Recipe(Options(pictures=True)).sha256()
+    assert Recipe(Options()).sha256() != Recipe(Options(parameters={"lymphocyte.recovery.half_time": 28.0})).sha256()
+
+
+def test_a_keyed_hash_is_the_same_in_every_cohort_under_its_key(tmp_path: Path, rtplans: Path) -> None:
+    from lymphorisk.cohorts.found import find_plans
+    from lymphorisk.cohorts.run import Keyed, patients_of
+
+    manifest = tmp_path / "m.csv"
+    rows = "".join(f"{rtplans / name},{who}\n" for name, who in (("brain", "A1"), ("lung", "a1 "), ("pelvis", "B2")))
+    manifest.write_text("export,patient_id\n" + rows, encoding="utf-8")
+    keyed = [Keyed(plan, key, ("x",)) for plan, key in zip(find_plans([manifest]), ("k1", "k2", "k3"), strict=True)]
+    by_key = {secret: patients_of(keyed, secret) for secret in (b"", b"one secret of bytes", b"another secret!!!")}
+    for who in by_key.values():
+        assert who["k1"] == who["k2"] != who["k3"]
+    assert len({who["k1"] for who in by_key.values()}) == 3
+    assert patients_of(keyed[:1], b"one secret of bytes")["k1"] == by_key[b"one secret of bytes"]["k1"]
+
+
+def test_the_month_of_treatment_is_the_manifests_or_the_plans(tmp_path: Path, rtplans: Path) -> None:
+    from lymphorisk.cohorts.found import find_plans
+    from lymphorisk.cohorts.run import known_of
+
+    manifest = tmp_path / "m.csv"
+    manifest.write_text(f"export;date;alc;alc_unit\n{rtplans / 'brain'};05.03.2024;1400;/uL\n{rtplans / 'lung'};;;\n")
+    first, second = find_plans([manifest])
+    assert (known_of(first)["treated"], known_of(first)["treated_source"]) == ("2024-03", "manifest")
+    assert (known_of(second)["treated"], known_of(second)["treated_source"]) == ("2000-01", "plan file")
+    assert first.row.patient.alc == pytest.approx(1.4)
+
+
+def test_a_row_that_cannot_be_read_is_in_quarantine_alone(
+    tmp_path: Path, made: list[str], recipe: Recipe, small: Any
+) -> None:
+    small.sources(tmp_path / "s", 3)
+    manifest = tmp_path / "m.csv"
+    manifest.write_text(
+        "export,alc,date\ns/plan000.toml,1.5,2024-03-01\ns/plan001.toml,1400,\ns/gone.toml,,\ns/plan002.toml,,1/2/24\n"
+    )
+    done = run_cohort([manifest], tmp_path / "o", recipe, HERE)
+    assert (done.plans, done.quarantined) == (1, 3)
+    rows = rows_of(tmp_path / "o" / "quarantine.csv")
+    assert sorted(r["code"] for r in rows) == ["LR706", "LR706", "LR707"]
+    assert all("row" in r["what"] for r in rows)
