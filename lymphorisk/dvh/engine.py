@@ -280,7 +280,7 @@ def _of_region(
     edges = edges[np.concatenate([[True], np.diff(edges) > SAME_HEIGHT_MM])]
     step = _thinnest(dose) * SLAB_SHARE
     slabs: list[Slab] = []
-    collected = Accumulator(bin_gy, dose.max_gy)
+    collected = Accumulator(bin_gy, dose.max_gy, dose.top_gy)
     for low, high in pairwise(edges.tolist()):
         share = _between(region, solids, low, high)
         if share is None:

@@ -21,11 +21,12 @@ Array = NDArray[np.float64]
 
 
 class Accumulator:
-    """Collects volume at dose for one region."""
+    """Collects volume at dose for one region; no dose counts for more than `top_gy`."""
 
-    def __init__(self, bin_gy: float, highest_gy: float) -> None:
+    def __init__(self, bin_gy: float, highest_gy: float, top_gy: float = np.inf) -> None:
         self.bin_gy = bin_gy
         self._highest = highest_gy
+        self._top = np.float32(top_gy)
         self._second = np.zeros((int(np.ceil(highest_gy / bin_gy)) + 2) * FINE)
         self.volume = 0.0
         self.dose_volume = 0.0
@@ -39,6 +40,7 @@ class Accumulator:
         """Add volumes at doses, each spread evenly over its span."""
         if not len(dose_gy):
             return
+        dose_gy = np.minimum(dose_gy, self._top)
         weight = volume.astype(np.float64)
         self.volume += float(weight.sum())
         self.dose_volume += float((weight * dose_gy).sum())

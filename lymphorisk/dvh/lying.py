@@ -38,6 +38,15 @@ ROUND_ENDS = 0.25 * np.pi
 #: A strip that falls through a slit this many times as wide as it, taken for one with round ends, is straight: one
 #: with square ends, twice as long as wide, is 16 % wider than that.
 STRAIGHT = 1.2
+#: A contour's corners are looked for over this share of a strip's width to either side. Along it a round end turns by
+#: 34 degrees, a square one by 90.
+CORNER_SHARE = 0.3
+#: A turn is a corner from here on. [degree]
+CORNER_DEG = 62.0
+#: Points in that stretch: contours are drawn with sides of any length.
+CORNER_POINTS = 3
+#: A strip with two square ends has so many.
+CORNERS = 4
 #: Sections of a tube on two planes are so many times as long as wide, or longer.
 LONG = 2.5
 #: A tube ends within a spacing of its outermost contours, with room for drawing: 5 % more.
@@ -73,10 +82,15 @@ class WidthLaw:
         return np.asarray(self.by_width * np.sqrt(square) + self.by_square * square)
 
 
-def width_mm(area_mm2: Array, girth_mm: Array) -> Array:
-    """Width of the strip with round ends that has an area and a perimeter; the diameter of a disc. [mm]"""
+def width_mm(area_mm2: Array, girth_mm: Array, ends: float = ROUND_ENDS) -> Array:
+    """Width of the strip that has an area and a perimeter; with round ends, the diameter of a disc. [mm]
+
+    `ends` is the area of both ends in squares of the width: `ROUND_ENDS`, or nothing where they are square.
+    """
     half = 0.5 * girth_mm
-    return np.asarray((half - np.sqrt(np.maximum(half * half - np.pi * area_mm2, 0))) / (0.5 * np.pi))
+    # area = half w - c w^2
+    c = 1 - ends / ROUND_ENDS * (1 - ROUND_ENDS)
+    return np.asarray((half - np.sqrt(np.maximum(half * half - 2 * 2 * c * area_mm2, 0))) / (2 * c))
 
 
 def girths_mm(planes: Sequence[Sequence[Array]]) -> Array:
@@ -151,7 +165,7 @@ def _width_and_ends(contours: Sequence[Array], area_mm2: float) -> tuple[float, 
     contours beside each other. [mm, -]
 
     A ring has no ends. The straight strip's width is that of the narrowest slit it falls through, its ends are round as
-    far as the box around it is empty there; a bent one is taken to have round ends.
+    far as the box around it is empty there. A bent one's ends are round save for the corners that were drawn.
     """
     girth = girths_mm([contours])
     if outlines_of(contours).area.max() > area_mm2:
@@ -166,9 +180,25 @@ def _width_and_ends(contours: Sequence[Array], area_mm2: float) -> tuple[float, 
     narrowest = int(across.argmin())
     slit = float(across[narrowest])
     if slit > STRAIGHT * width:
-        return width, ROUND_ENDS
+        ends = ROUND_ENDS * (1 - _corners(contours[0], width) / CORNERS)
+        return float(width_mm(np.array([area_mm2]), girth, ends)[0]), ends
     box = slit * float(np.ptp(contours[0] @ along[narrowest]))
     return slit, float(np.clip((box - area_mm2) / (slit * slit) / (1 - ROUND_ENDS), 0, 1)) * ROUND_ENDS
+
+
+def _corners(contour: Array, width: float) -> int:
+    """Corners among a strip's outline, as many as two square ends have at most."""
+    closed = np.concatenate([contour, contour[:1]])[:, :2]
+    at = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(closed, axis=0).T))])
+    count = int(np.ceil(at[-1] * CORNER_POINTS / (CORNER_SHARE * width)))
+    even = np.linspace(0, at[-1], count, endpoint=False)
+    x, y = (np.interp(even, at, closed[:, axis]) for axis in (0, 1))
+    points = x + 1j * y
+    before = points - np.roll(points, CORNER_POINTS)
+    turn = np.angle(np.roll(before, -CORNER_POINTS) / np.where(before == 0, 1, before))
+    outline = np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y)
+    sharp = turn * np.sign(outline) > np.radians(CORNER_DEG)
+    return min(int(np.count_nonzero(sharp & ~np.roll(sharp, 1))), CORNERS)
 
 
 def findings_of_tubes(tubes: Mapping[int, Tube], where: str) -> list[Finding]:

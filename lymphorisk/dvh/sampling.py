@@ -40,6 +40,10 @@ OUTER = 0.125
 #: interpolated linearly: a sixteenth of the error, in 4 MB.
 FINER = 4
 MOST_FINE = 1 << 20
+#: So many voxels within this share of the highest dose resolve the dose's top: it does not rise between them. Fewer are
+#: a steep peak, which does.
+TOP_VOXELS = 64
+TOP_SHARE = 0.9
 #: A cubic between two points is monotone when its ends are at most three times as steep as the chord, and stays above
 #: zero when its slopes are at most three times the dose.
 STEEPEST = 3.0
@@ -65,6 +69,8 @@ class AxialDose:
         Patient coordinates of the grid points, increasing. [mm]
     max_gy : float
         Highest dose of the grid. [Gy]
+    top_gy : float
+        Highest dose between its points too; infinite when few voxels hold a steep peak. [Gy]
     even_zyx : tuple of ndarray of bool
         Intervals along z, y and x among others of their width; dose is curved there only.
     """
@@ -74,6 +80,7 @@ class AxialDose:
     y_mm: Array
     z_mm: Array
     max_gy: float
+    top_gy: float
     even_zyx: tuple[NDArray[np.bool_], ...]
 
 
@@ -84,17 +91,20 @@ class ObliqueDose:
     grid: DoseGrid
     z_mm: Array
     max_gy: float
+    top_gy: float
 
 
 def patient_dose(grid: DoseGrid) -> AxialDose | ObliqueDose:
     """The grid seen along the patient's axes. Flips and quarter turns cost nothing and change no bit."""
     highest = float(grid.dose_zyx.max())
+    resolved = np.count_nonzero(grid.dose_zyx >= TOP_SHARE * highest) >= TOP_VOXELS
+    top = highest if resolved else np.inf
     near = np.abs(grid.directions)
     local = (grid.x_mm, grid.y_mm, grid.z_mm)
     if np.any(np.minimum(near, np.abs(near - 1)) > AXIS_TOLERANCE):
         corners = np.array([[x, y, z] for x in reach(grid.x_mm) for y in reach(grid.y_mm) for z in reach(grid.z_mm)])
         z = grid.to_patient(corners)[:, 2]
-        return ObliqueDose(grid, np.array([z.min(), z.max()]), highest)
+        return ObliqueDose(grid, np.array([z.min(), z.max()]), highest, top)
     axis_of = near.argmax(axis=0)  # local axis (0 x, 1 y, 2 z) along each patient axis
     dose = grid.dose_zyx.transpose([2 - axis_of[2], 2 - axis_of[1], 2 - axis_of[0]])
     coordinates: list[Array] = []
@@ -106,7 +116,7 @@ def patient_dose(grid: DoseGrid) -> AxialDose | ObliqueDose:
             dose = np.flip(dose, axis=2 - patient)
         coordinates.append(np.ascontiguousarray(c))
     x, y, z = coordinates
-    return AxialDose(dose, x, y, z, highest, (_even(z), _even(y), _even(x)))
+    return AxialDose(dose, x, y, z, highest, top, (_even(z), _even(y), _even(x)))
 
 
 def _locate(coordinates: Array, at: Array) -> tuple[NDArray[np.intp], NDArray[np.float32]]:

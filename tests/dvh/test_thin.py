@@ -83,7 +83,7 @@ def test_a_sheet_across_a_gradient_with_a_piece_far_away(thick: float, angle: fl
 
 
 def test_no_structure_holds_a_dose_that_is_not_around_it() -> None:
-    """A tube in noise of 11 to 13 Gy: a smooth peak may stand a little above the grid points around it, no more."""
+    """A tube in noise of 11 to 13 Gy: no peak stands above the grid points, a trough a little below."""
     rng = np.random.default_rng(11)
     x = np.arange(-30.0, 31.0, 5.0)
     dose = DoseGrid(
@@ -91,7 +91,7 @@ def test_no_structure_holds_a_dose_that_is_not_around_it() -> None:
     )
     for radius in (1.5, 6.0):
         dvh = only(Structure(1, "tube", tuple(circle(radius, z) for z in np.arange(-20.0, 21.0, 2.0))), dose)
-        assert dvh.max_gy <= dose.dose_zyx.max() + 0.2
+        assert dvh.max_gy <= dose.dose_zyx.max()
         assert dvh.min_gy >= dose.dose_zyx.min() - 0.2
 
 
