@@ -11,7 +11,7 @@ from lymphorisk.analysis.curves import Curve, Curves
 from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.scale import scale_findings
 from lymphorisk.analysis.segmented import disagreements
-from lymphorisk.analysis.source import Source, open_source
+from lymphorisk.analysis.source import Source, open_source, plan_key
 from lymphorisk.dvh import DVH, Region
 from lymphorisk.dvh.compare import matching_end_caps
 from lymphorisk.dvh.curve import END_CAPS, CapsOf, EndCaps
@@ -54,7 +54,7 @@ class DvhTable:
 
     `tps_end_caps` is the end-cap rule that fits the planning system's own DVHs best, when it exported them;
     `highest_gy` is the highest dose of the grid, the ceiling of what lies outside it [Gy]; below
-    `undecidable_coverage` a structure's metrics are undecidable.
+    `undecidable_coverage` a structure's metrics are undecidable; `plan_key` knows the plan by the bytes of its files.
     """
 
     label: str
@@ -70,6 +70,7 @@ class DvhTable:
     crosscheck: tuple[Crosscheck, ...] = field(default=())
     tps_end_caps: EndCaps | None = None
     alpha_beta_gy: float | None = None
+    plan_key: str = ""
 
 
 def structure_dvhs(
@@ -147,6 +148,7 @@ def dvh_table(
         crosscheck=crosschecked(regions, source, curves) if crosscheck else (),
         tps_end_caps=tps_rule,
         alpha_beta_gy=alpha_beta_gy,
+        plan_key=plan_key(source.inputs),
     )
 
 

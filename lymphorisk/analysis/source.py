@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,6 +24,10 @@ WHAT_IF = rule(
     "What-if",
     "A number of the plan was replaced on request; the result is not that of the plan as exported.",
 )
+
+
+#: Hex digits of a plan's key: no two of a billion plans share one.
+KEY_DIGITS = 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,6 +68,12 @@ class Source:
     lanes: int | None = None
     fractions_known: bool = True
     segments: tuple[Segment, ...] = ()
+
+
+def plan_key(inputs: Sequence[tuple[str, str, str]]) -> str:
+    """A plan by the bytes of its files, whatever they are called and wherever they lie: joins tables of one plan."""
+    hashes = "".join(sorted(sha for _, _, sha in inputs))
+    return hashlib.sha256(hashes.encode()).hexdigest()[:KEY_DIGITS]
 
 
 def open_source(source: str | Path | Export | Scenario, options: Options, *, need_fractions: bool = True) -> Source:

@@ -70,6 +70,9 @@ def cohort() -> None:
     help="DVH metrics to keep, a line each: Lungs, V20Gy[%].",
 )
 @click.option(
+    "--alpha-beta", type=click.FloatRange(min=0, min_open=True), metavar="GY", help="For metrics in EQD2 or BED."
+)
+@click.option(
     "--curves", "step_gy", type=click.FloatRange(min=0.01), metavar="GY", help="Keep the curves too, at this step."
 )
 @click.option(
@@ -107,7 +110,7 @@ def run(sources: tuple[str, ...], out: Path, **given: Any) -> int:
     from lymphorisk.qa.audit import read_key
 
     metrics = DEFAULT if given["metrics_file"] is None else read_metrics(given["metrics_file"])
-    recipe = Recipe(options_of(given), given["protocol"], metrics, given["step_gy"])
+    recipe = Recipe(options_of(given), given["protocol"], metrics, given["step_gy"], given["alpha_beta"])
     how = How(
         workers=processors() if given["workers"] is None else given["workers"],
         scheduler=given["scheduler"],

@@ -20,7 +20,18 @@ from lymphorisk.cli.output import SAFETY, emit, finish, outputs_of, working
 @click.option("--alpha-beta", type=float, metavar="GY", help="For metrics in EQD2 or BED.")
 @click.option("--engine", type=click.Choice(["exact", "dicompyler"]), default="exact", show_default=True)
 @click.option("--crosscheck", is_flag=True, help="Ours, dicompyler-core's and the planning system's side by side.")
-@click.option("--csv", "csv_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the curves as CSV.")
+@click.option(
+    "--csv", "csv_file", type=click.Path(dir_okay=False, path_type=Path), help="Write curves and metrics as CSV."
+)
+@click.option(
+    "--step",
+    "step_gy",
+    type=click.FloatRange(min=0.01),
+    default=0.1,
+    show_default=True,
+    metavar="GY",
+    help="Step of the curves of the CSV.",
+)
 @with_options(PLAN, SAFETY)
 @JSON
 def dvh(
@@ -31,6 +42,7 @@ def dvh(
     engine: str,
     crosscheck: bool,
     csv_file: Path | None,
+    step_gy: float,
     as_json: bool,
     **given: Any,
 ) -> None:
@@ -52,7 +64,7 @@ def dvh(
         table = structure_dvhs(export, options_of(given), structures, engine, crosscheck, alpha_beta)
     with outputs:
         if csv_file is not None:
-            outputs.add(csv_file, written.to_csv(table))
+            outputs.add(csv_file, written.to_csv(table, metrics, step_gy))
         said = dumps(written.to_dict(table, metrics)) if as_json else written.text(table, metrics)
         finish(outputs, **{str(csv_file): "curves"})
     emit(said)

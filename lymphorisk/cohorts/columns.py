@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from lymphorisk.absent import Absent
 from lymphorisk.analysis.result import Analysis
+from lymphorisk.analysis.source import plan_key
 from lymphorisk.features import NAMES, FeatureVector, feature
 from lymphorisk.literature import MODELS
 from lymphorisk.qa.check import CheckResult
@@ -82,6 +83,7 @@ def _fact(name: str, kind: Any, unit: str) -> tuple[Column, Column]:
 
 def _plan() -> tuple[Column, ...]:
     return (
+        Column("plan", "text", "", "by its files, as in `dvh --csv`", lambda s: plan_key(s.analysis.provenance.inputs)),
         Column("modality", "text", "", "photon, proton ...", lambda s: s.analysis.modality),
         Column("fractions", "whole", "1", "of the course", lambda s: s.analysis.fractions),
         Column("prescription_gy", "number", "Gy", "of the course", lambda s: _prescription(s.analysis)),

@@ -47,12 +47,15 @@ class Recipe:
         Structure and metric; ``*`` is every organ and target that is drawn.
     step_gy : float or None
         Step of the curves to keep; None keeps none. [Gy]
+    alpha_beta_gy : float or None
+        For metrics in EQD2 or BED. [Gy]
     """
 
     options: Options
     protocol: str | None = None
     metrics: tuple[tuple[str, str], ...] = ()
     step_gy: float | None = None
+    alpha_beta_gy: float | None = None
 
     def sha256(self) -> str:
         """Of the choices, and of the program, parameters and model they run with."""
@@ -72,6 +75,7 @@ class Recipe:
                 "protocol": protocol,
                 "metrics": [list(m) for m in self.metrics],
                 "step_gy": self.step_gy,
+                "alpha_beta_gy": self.alpha_beta_gy,
             }
         )
 

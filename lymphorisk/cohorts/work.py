@@ -11,8 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from lymphorisk import parameters
 from lymphorisk.absent import Absent
 from lymphorisk.analysis.chain import analysis_of
@@ -26,7 +24,7 @@ from lymphorisk.cohorts.ledger import Outcome
 from lymphorisk.cohorts.rules import CHANGED, FAULT, rule_of
 from lymphorisk.cohorts.site import inferred
 from lymphorisk.dicom.identity import OTHER_PATIENT
-from lymphorisk.dvh import DVH
+from lymphorisk.dvh import DVH, stepped
 from lymphorisk.dvh.metrics import bounds, metric
 from lymphorisk.errors import InputError, LymphoriskError, UndecidableError
 from lymphorisk.findings import Rule
@@ -123,7 +121,7 @@ def _analysed(task: Task, recipe: Recipe) -> tuple[dict[str, Any], list[dict[str
             inferred(plan),
         )
         row = {column.name: tidy(column.of(seen)) for column in ANALYSED}
-        return row, metrics_of(plan, analysis, recipe.metrics), curves_of(plan, analysis, recipe.step_gy)
+        return row, metrics_of(plan, analysis, recipe), curves_of(plan, analysis, recipe.step_gy)
 
 
 @contextmanager
@@ -159,33 +157,33 @@ def _judged(plan: Prepared, analysis: Analysis, protocol: str | None) -> CheckRe
         return Absent.unknown(error.message)
 
 
-def metrics_of(plan: Prepared, analysis: Analysis, wanted: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
+def metrics_of(plan: Prepared, analysis: Analysis, recipe: Recipe) -> list[dict[str, Any]]:
     """The metrics asked for in long form: value, or bounds where part lies outside the grid, or the reason."""
     told = [p.prescription_gy for p in analysis.phases]
-    prescription = None if None in told else sum(gy for gy in told if gy is not None)
+    needs = {
+        "prescription_gy": None if None in told else sum(gy for gy in told if gy is not None),
+        "alpha_beta_gy": recipe.alpha_beta_gy,
+        "fractions": analysis.fractions,
+    }
     out = []
-    for name, text in _spread(analysis, wanted):
-        row: dict[str, Any] = {"structure": name, "metric": text, "value": None, "low": None, "high": None}
-        row |= {"source": _source(analysis, name), "reason": ""}
-        curve = plan.curves.dvh(name)
-        if isinstance(curve, Absent):
-            out.append(row | {"reason": curve.reason})
-            continue
-        try:
-            if curve.coverage >= 1.0 - WHOLE:
-                row["value"] = metric(curve, text, prescription_gy=prescription, fractions=analysis.fractions)
-            else:
-                row["low"], row["high"] = bounds(
-                    curve,
-                    text,
-                    ceiling_gy=plan.curves.highest_gy,
-                    prescription_gy=prescription,
-                    fractions=analysis.fractions,
-                )
-        except UndecidableError as error:
-            row["reason"] = error.message
-        out.append(tidy(row))
+    for name, text in _spread(analysis, recipe.metrics):
+        row = {"structure": name, "metric": text, "source": _source(analysis, name)}
+        out.append(tidy({**row, "value": None, "low": None, "high": None, "reason": "", **_value(plan, row, needs)}))
     return out
+
+
+def _value(plan: Prepared, row: Mapping[str, str], needs: Mapping[str, Any]) -> dict[str, Any]:
+    """What is known of one metric."""
+    try:
+        curve = plan.curves.dvh(row["structure"])
+        if isinstance(curve, Absent):
+            return {"reason": curve.reason}
+        if curve.coverage >= 1.0 - WHOLE:
+            return {"value": metric(curve, row["metric"], **needs)}
+        low, high = bounds(curve, row["metric"], ceiling_gy=plan.curves.highest_gy, **needs)
+    except (InputError, UndecidableError) as error:
+        return {"reason": error.message}
+    return {"low": low, "high": high}
 
 
 def _spread(analysis: Analysis, wanted: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -214,12 +212,6 @@ def curves_of(plan: Prepared, analysis: Analysis, step_gy: float | None) -> list
         with suppress(LymphoriskError):
             curve = plan.curves.dvh(name)
             if isinstance(curve, DVH):
-                dose = stepped(curve, step_gy)
-                volume = np.interp(dose, curve.dose_gy, curve.volume_cm3)
+                dose, volume = stepped(curve, step_gy)
                 out.append({"structure": name, "dose_gy": tidy(dose), "volume_cm3": tidy(volume)})
     return out
-
-
-def stepped(curve: DVH, step_gy: float) -> Any:
-    """Doses from zero by a step, to the first that nothing gets. [Gy]"""
-    return np.arange(np.floor(float(curve.dose_gy[-1]) / step_gy + WHOLE) + 2) * step_gy

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lymphorisk.dvh.curve import DVH, DoseDistribution, diluted, mixture, summed, uniform
+from lymphorisk.dvh.curve import DVH, DoseDistribution, diluted, mixture, stepped, summed, uniform
 from lymphorisk.dvh.engine import exact, exact_with_findings
 from lymphorisk.dvh.metrics import bounds, metric, parse
 from lymphorisk.dvh.regions import Difference, Intersection, Region, Union
@@ -21,6 +21,7 @@ __all__ = [
     "metric",
     "mixture",
     "parse",
+    "stepped",
     "summed",
     "uniform",
 ]

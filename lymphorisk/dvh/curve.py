@@ -140,6 +140,10 @@ def _joined(dose: NDArray[np.float64], share: NDArray[np.float64], lanes: int) -
     return np.maximum.accumulate(np.diff(np.interp(cuts, edge, moment)) / width), width
 
 
+#: Shares of a step that rounding makes of a whole one.
+SAME_STEP = 1e-6
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class DVH:
     """A cumulative dose-volume histogram.
@@ -218,3 +222,14 @@ class DVH:
         if mean > 0:
             mid = mid * (self.mean_gy / mean)
         return DoseDistribution(mid, share / share.sum())
+
+
+def stepped(curve: DVH, step_gy: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """A curve at doses a step apart, from zero to the first dose that nothing gets: dose [Gy], volume [cm3].
+
+    The volume at each dose is that of the curve; no step changes it.
+    """
+    count = int(np.floor(float(curve.dose_gy[-1]) / step_gy + SAME_STEP)) + 2
+    dose = np.arange(count, dtype=np.float64) * np.float64(step_gy)
+    volume: NDArray[np.float64] = np.interp(dose, curve.dose_gy, curve.volume_cm3, right=0.0)
+    return dose, volume

@@ -13,7 +13,8 @@ GENERATOR = b'<meta name="generator" content="lymphorisk'
 OLD_PAGE = b"<title>Lymphocyte report</title>"
 SVG_MARK = b'data-generator="lymphorisk"'
 PDF_MARK, PDF_AUTHOR = b"%PDF-", b"/Author (lymphorisk"
-DVH_HEAD = b"structure,tg263,dose_gy,volume_cm3"
+#: Of curves; the first of files written before they named their plan.
+DVH_HEADS = (b"structure,tg263,dose_gy,volume_cm3", b"plan,structure,tg263,dose_gy,volume_cm3")
 DICM_AT, DICM = 128, b"DICM"
 IMPLEMENTATION = b"LYMPHORISK"
 #: SOP classes by kind of object.
@@ -68,15 +69,15 @@ KINDS: Mapping[str, Kind] = {
     "pdf": Kind("a PDF report of lymphorisk", _pdf),
     "analyze": Kind("a JSON result of `lymphorisk analyze`", _json("analyze")),
     "conditioning": Kind("a JSON result of `lymphorisk conditioning`", _json("conditioning")),
-    "dvh-csv": Kind("curves of `lymphorisk dvh --csv`", lambda data: data.startswith(DVH_HEAD)),
+    "dvh-csv": Kind("curves of `lymphorisk dvh --csv`", lambda data: data.startswith(DVH_HEADS)),
     "figure": Kind("a figure of lymphorisk", lambda data: SVG_MARK in data[:HEAD]),
     "dicom-pdf": Kind("an Encapsulated PDF of lymphorisk", _dicom(PDF_CLASS)),
     "sr": Kind("a structured report of lymphorisk", _dicom(SR_CLASS)),
     "kill map": Kind("a kill map of lymphorisk", _dicom(DOSE_CLASS, KILL_MAP)),
     "protocol": Kind("a file nobody edited", lambda data: False),
     "audit": Kind("an audit trail", lambda data: True),
-    # lies in the folder of a cohort, which knows its own by its ledger
-    "table": Kind("a table of a cohort", lambda data: True),
+    # replaced where the ledger beside it says that the folder is a cohort's
+    "table": Kind("a table of a cohort", lambda data: False),
     "model": Kind("a model", lambda data: False, folder=True),
 }
 

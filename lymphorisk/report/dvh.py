@@ -10,7 +10,7 @@ from typing import Any
 from lymphorisk.absent import Absent
 from lymphorisk.analysis.curves import Curve
 from lymphorisk.analysis.dvhs import Crosscheck, DvhTable, StructureDvh
-from lymphorisk.dvh import DVH
+from lymphorisk.dvh import DVH, stepped
 from lymphorisk.dvh.metrics import bounds, metric
 from lymphorisk.errors import UndecidableError
 from lymphorisk.outputs import cell
@@ -19,6 +19,10 @@ from lymphorisk.report.table import Column, Table, tabled, text_lines
 SCHEMA = "lymphorisk/dvh/1"
 #: Metrics of the table when none are asked for.
 USUAL = ("V5Gy[%]", "V20Gy[%]", "D2%[Gy]")
+ALWAYS = ("Mean[Gy]", "Min[Gy]", "Max[Gy]")
+#: Step of the curves of a CSV: finer than any constraint is written, and a tenth of the engine's rows. [Gy]
+STEP_GY = 0.1
+CSV_HEAD = ("plan", "structure", "tg263", "dose_gy", "volume_cm3", "metric", "value", "low", "high", "reason")
 #: Covered shares closer to one than this are whole.
 WHOLE = 1e-6
 #: Differences beyond these are marked in the cross-check: share of the larger mean dose scale [Gy], of the volume.
@@ -205,13 +209,27 @@ def _apart(given: list[dict[str, Any]]) -> str:
     return "; ".join(notes)
 
 
-def to_csv(table: DvhTable) -> str:
-    """Long form: structure, organ, dose [Gy], cumulative volume [cm3]."""
+def to_csv(table: DvhTable, wanted: Sequence[str] = (), step_gy: float = STEP_GY) -> str:
+    """Long form, every row with the plan's key: curves at a step, then metrics with value, bounds or reason."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(("structure", "tg263", "dose_gy", "volume_cm3"))
+    writer.writerow(CSV_HEAD)
     for row in table.structures:
-        if isinstance(row.curve, DVH):
-            for dose, volume in zip(row.curve.dose_gy, row.curve.volume_cm3, strict=True):
-                writer.writerow((cell(row.name), cell(row.tg263), f"{dose:.4f}", f"{volume:.6g}"))
+        head = (table.plan_key, cell(row.name), cell(row.tg263))
+        if not isinstance(row.curve, DVH):
+            writer.writerow((*head, *[""] * 6, cell(reason(row.curve))))
+            continue
+        for dose, volume in zip(*stepped(row.curve, step_gy), strict=True):
+            writer.writerow((*head, f"{dose:.4f}", f"{volume:.6g}", *[""] * 5))
+        for name, value in values(row.curve, tuple(wanted) or (*ALWAYS, *USUAL), table).items():
+            writer.writerow((*head, "", "", name, *_csv_cells(value)))
     return out.getvalue()
+
+
+def _csv_cells(value: float | dict[str, Any]) -> tuple[str, str, str, str]:
+    """Value, low, high and reason of a metric."""
+    if not isinstance(value, dict):
+        return f"{value:.6g}", "", "", ""
+    if "reason" in value:
+        return "", "", "", value["reason"]
+    return "", f"{value['low']:.6g}", f"{value['high']:.6g}", ""

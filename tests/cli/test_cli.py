@@ -123,7 +123,7 @@ def test_dvh_json_keeps_its_contract(go, rtplans: Path, tmp_path: Path) -> None:
         assert len(volume) == len(s["dose_gy"])
         assert all(a >= b for a, b in pairwise(volume))
         assert volume[0] == pytest.approx(s["volume_cm3"] * s["coverage"], rel=1e-6)
-    assert curves.read_text().startswith("structure,tg263,dose_gy,volume_cm3")
+    assert curves.read_text().startswith("plan,structure,tg263,dose_gy,volume_cm3")
     assert "curves" in err
 
 

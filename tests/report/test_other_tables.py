@@ -217,7 +217,7 @@ def dvh_table(**more: Any) -> DvhTable:
         StructureDvh(2, "Halb", "Heart", curve("Halb", 50.0, 0.5)),
         StructureDvh(3, "leer", "", Absent.not_contoured("leer has no closed contours")),
     )
-    return DvhTable("p", 10, {}, 50.0, 55.0, 0.8, "exact", "half", rows, (), **more)
+    return DvhTable("p", 10, {}, 50.0, 55.0, 0.8, "exact", "half", rows, (), plan_key="a1", **more)
 
 
 def test_dvh_lines_hold_the_metrics_of_their_heads() -> None:
@@ -244,9 +244,33 @@ def test_dvh_lines_hold_the_metrics_of_their_heads() -> None:
 
 def test_a_curve_as_csv_falls_with_dose() -> None:
     rows = list(csv.DictReader(dvh.to_csv(dvh_table()).splitlines()))
-    assert {(row["structure"], row["tg263"]) for row in rows} == {("Milz", "Spleen"), ("Halb", "Heart")}
-    spleen = {float(row["dose_gy"]): float(row["volume_cm3"]) for row in rows if row["structure"] == "Milz"}
+    assert {(row["structure"], row["tg263"]) for row in rows} == {("Milz", "Spleen"), ("Halb", "Heart"), ("leer", "")}
+    points = [row for row in rows if row["dose_gy"] and row["structure"] == "Milz"]
+    spleen = {float(row["dose_gy"]): float(row["volume_cm3"]) for row in points}
     assert (spleen[0.0], spleen[15.0], spleen[30.0]) == pytest.approx((40.0, 20.0, 0.0))
+    assert {row["plan"] for row in rows} == {"a1"}
+
+
+@pytest.mark.parametrize("step", [0.1, 0.5, 7.0])
+def test_the_step_of_a_csv_moves_no_point_of_the_curve(step: float) -> None:
+    rows = list(csv.DictReader(dvh.to_csv(dvh_table(), (), step).splitlines()))
+    points = [(float(r["dose_gy"]), float(r["volume_cm3"])) for r in rows if r["dose_gy"] and r["structure"] == "Milz"]
+    milz = curve("Milz", 30.0)
+    assert [volume for _, volume in points] == pytest.approx(
+        [float(np.interp(dose, milz.dose_gy, milz.volume_cm3)) for dose, _ in points], rel=1e-5
+    )
+    assert points[-1][1] == 0.0
+    assert points[1][0] == pytest.approx(step)
+
+
+def test_a_csv_holds_the_metrics_with_bounds_and_reasons() -> None:
+    rows = list(csv.DictReader(dvh.to_csv(dvh_table(), ("V20Gy[%]", "D100cc[Gy]")).splitlines()))
+    said = {(r["structure"], r["metric"]): r for r in rows if not r["dose_gy"]}
+    assert float(said["Milz", "V20Gy[%]"]["value"]) == pytest.approx(100 / 3, abs=1.0)
+    half = said["Halb", "V20Gy[%]"]
+    assert (half["value"], float(half["low"]) < float(half["high"])) == ("", True)
+    assert said["Milz", "D100cc[Gy]"]["reason"]
+    assert "no closed contours" in said["leer", ""]["reason"]
 
 
 def test_the_crosscheck_keeps_who_said_what() -> None:
