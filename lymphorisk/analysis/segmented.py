@@ -14,7 +14,7 @@ from lymphorisk.dvh.regions import Intersection, Region
 from lymphorisk.dvh.sections import middle_of
 from lymphorisk.findings import Finding, finding
 from lymphorisk.masks.rules import DISAGREES
-from lymphorisk.organs import match
+from lymphorisk.organs import Matching, match
 from lymphorisk.organs.segments import Segment, in_both
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ def segmented(export: Export, options: Options) -> Segmentation | None:
     matching = match(plan.structures, options.organs)
     doses = [phase.dose for phase in plan.phases if phase.dose is not None]
     frames = {d.frame_of_reference for d in doses} | {s.frame_of_reference for s in plan.structures}
-    body = matching.organs.get("Body")
-    middle = None if body is None else middle_of(body.region)
+    body = _body(matching, export)
+    middle = None if body is None else middle_of(body)
     if middle is None and (outline := outline_of_dose(doses[0])) is not None:
         middle = np.array([*outline.middle_mm.mean(axis=0), outline.z_mm.mean()])
     held_against = Plan(
@@ -52,8 +52,19 @@ def segmented(export: Export, options: Options) -> Segmentation | None:
         frozenset(frames - {""}),
         frozenset(plan.uids.get("RTSTRUCT", ())),
         np.zeros(3) if middle is None else middle,
+        body,
     )
     return segmentations(paths, options.labels or export.labels, held_against)
+
+
+def _body(matching: Matching, export: Export) -> Region | None:
+    """The outline as drawn, or as the CT shows it."""
+    if "Body" in matching.organs:
+        return matching.organs["Body"].region
+    from lymphorisk.anatomy.seen import seen
+
+    shown = None if export.ct is None else seen(export.ct)
+    return None if shown is None else shown.body
 
 
 def disagreements(curves: Curves, segments: Sequence[Segment]) -> list[Finding]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from lymphorisk.dicom.export import PatientIdentity
 from lymphorisk.dvh.inside import inside
 from lymphorisk.dvh.regions import Leaf, Region, leaves_of
+from lymphorisk.dvh.sections import boxes_of
 from lymphorisk.dvh.stack import slabs_of, stack_of
 from lymphorisk.organs import Matching
 from lymphorisk.organs.segments import Segment
@@ -21,6 +22,10 @@ from lymphorisk.plan import Mask
 POINTS = 2000
 #: Organs from this volume on tell by their overlap whether a segmentation lies where the drawn organs lie. [cm3]
 TELLING_CM3 = 15.0
+
+#: Points across (and front to back) and along by which two outlines are compared: right to a hundredth.
+ACROSS = 48
+LEVELS = 12
 
 Array = NDArray[np.float64]
 
@@ -40,6 +45,8 @@ class Plan:
         SOP Instance UIDs of the plan's own structure sets.
     middle_mm : ndarray, shape (3,)
         Of the body, or of what is irradiated. [mm]
+    body : Region or None
+        The outline as drawn, or as the CT shows it.
     """
 
     matching: Matching
@@ -47,6 +54,7 @@ class Plan:
     frames: frozenset[str]
     structure_uids: frozenset[str]
     middle_mm: Array
+    body: Region | None = None
 
     @property
     def regions(self) -> Mapping[str, Region]:
@@ -102,6 +110,21 @@ def volume_of(region: Region) -> float:
         elif (stack := stack_of(leaf)) is not None:
             total += slabs_of(stack, "half", stack.spacing_mm or 1.0).volume_cm3
     return total
+
+
+def overlap_of(a: Region, b: Region) -> float | None:
+    """Overlap (Dice) of two regions at the heights both have; None where they have none in common."""
+    boxes = [np.stack([boxes[:, 0].min(axis=0), boxes[:, 1].max(axis=0)]) for boxes in (boxes_of(a), boxes_of(b))]
+    low, high = np.min(boxes, axis=0)[0], np.max(boxes, axis=0)[1]
+    low[2], high[2] = max(box[0, 2] for box in boxes), min(box[1, 2] for box in boxes)
+    if not np.all(low < high):
+        return None
+    lines = [
+        lo + (hi - lo) * (np.arange(n) + 0.5) / n for lo, hi, n in zip(low, high, (ACROSS, ACROSS, LEVELS), strict=True)
+    ]
+    points = np.stack(np.meshgrid(*lines, indexing="ij"), axis=-1).reshape(-1, 3)
+    in_a, in_b = inside(a, points), inside(b, points)
+    return float(2 * (in_a & in_b).sum() / max(in_a.sum() + in_b.sum(), 1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

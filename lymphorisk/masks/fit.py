@@ -14,9 +14,10 @@ import numpy as np
 from lymphorisk.dicom.identity import differences
 from lymphorisk.dvh.inside import inside
 from lymphorisk.dvh.regions import Region, leaves_of
+from lymphorisk.dvh.sections import boxes_of
 from lymphorisk.findings import Finding, Severity, finding
 from lymphorisk.masks import rules
-from lymphorisk.masks.against import Held, Plan, both_of
+from lymphorisk.masks.against import Held, Plan, both_of, overlap_of
 from lymphorisk.masks.read import Handed
 from lymphorisk.masks.sides import flipped
 from lymphorisk.organs import load
@@ -32,6 +33,12 @@ MANY = 0.25
 MIDLINE = ("VBs", "VB_C", "VB_T", "VB_L", "Sacrum", "SpinalCord", "SpinalCanal", "Sternum", "Trachea")
 #: They lie at most this far beside the middle of the body's outline: arms, breasts and scoliosis move it less. [mm]
 BESIDE_MM = 40.0
+#: Outlines of one patient on one image overlap more (Dice): couch, arms and smoothing take less than this.
+OUTLINE_DICE = 0.85
+#: Of organs in the trunk and the head at least this share lies in the body, on average: they lie under the skin.
+ALL_IN_BODY = 0.95
+#: Organs that contours of the body may leave out, or drawn up to the skin.
+LIMBS = ("Humer", "Scapula", "Clavicle", "Femur", "Breast")
 #: A segmentation whose organs overlap the drawn ones less than this (Dice, median) lies elsewhere.
 ELSEWHERE_DICE = 0.3
 
@@ -94,6 +101,8 @@ def _elsewhere(handed: Handed, held: Sequence[Held], outside: Sequence[Finding |
     if (beside := _beside(held, plan)) > BESIDE_MM:
         what = f"spine and pairs of organs of {handed.name} lie {beside:.0f} mm beside the middle of the body"
         return finding(rules.ELSEWHERE, what, handed.name, hint)
+    if plan.body is not None and (what := _unlike(held, plan.body)):
+        return finding(rules.ELSEWHERE, f"{handed.name}: {what}", handed.name, hint)
     both = both_of(held, plan)
     overlap = [b.dice(b.held.points) for b in both]
     if both and float(np.median(overlap)) < ELSEWHERE_DICE:
@@ -103,22 +112,44 @@ def _elsewhere(handed: Handed, held: Sequence[Held], outside: Sequence[Finding |
     return None
 
 
+def _unlike(held: Sequence[Held], body: Region) -> str:
+    """How organs or outlines do not fit the outline of the patient; empty when they do."""
+    for one in held:
+        if one.segment.organ == "Body":
+            alike = overlap_of(one.segment.region, body) or 0.0
+            if alike < OUTLINE_DICE:
+                return f"{one.segment.name} is not the outline of the patient: they overlap by {alike:.2f} (Dice)"
+    shares = [share for one in held if (share := _share_in(one, body)) is not None]
+    if shares and float(np.mean(shares)) < ALL_IN_BODY:
+        return f"{100 * float(np.mean(shares)):.0f} % of its organs lie in the body, on average"
+    return ""
+
+
+def _share_in(one: Held, body: Region) -> float | None:
+    """Share of an organ of the trunk or head that lies in the body, at the heights of the body; None without one."""
+    if one.segment.organ in ("", "Body") or one.segment.organ.startswith(LIMBS):
+        return None
+    z = boxes_of(body)[:, :, 2]
+    height = one.points[:, 2]
+    points = one.points[(height > z.min()) & (height < z.max())]
+    return float(np.mean(inside(body, points))) if len(points) else None
+
+
 def _beside(held: Sequence[Held], plan: Plan) -> float:
     """How far the organs of the midline, and the middles of pairs, lie beside the middle of the body (median). [mm]"""
     x = {one.segment.organ: float(one.middle[0]) for one in held}
     middles = [at for name, at in x.items() if name in MIDLINE or name.rstrip("0123456789") in MIDLINE]
     middles += [0.5 * (at + x[f"{n[:-1]}R"]) for n, at in x.items() if n.endswith("_L") and f"{n[:-1]}R" in x]
-    if not middles or "Body" not in plan.regions:
+    if not middles or plan.body is None:
         return 0.0
     return abs(float(np.median(middles)) - float(plan.middle_mm[0]))
 
 
 def _outside(one: Held, plan: Plan) -> Finding | None:
     """A structure most of which lies outside the body."""
-    body = plan.regions.get("Body")
-    if body is None or one.segment.organ == "Body":
+    if plan.body is None or one.segment.organ == "Body":
         return None
-    share = float(np.mean(inside(body, one.points)))
+    share = float(np.mean(inside(plan.body, one.points)))
     if share >= IN_BODY:
         return None
     what = f"{one.segment.name}: {100 * share:.0f} % of it lies in the body"

@@ -79,8 +79,9 @@ def _summary(handed: Handed, kept: Sequence[Segment]) -> list[Finding]:
     """What a segmentation gives, and which of its names are no organ's."""
     organs = [s.organ for s in kept if s.organ]
     others = [s.name for s in kept if not s.organ]
-    what = f"{handed.name}: {len(organs)} organs"
-    out = [finding(rules.USED, f"{what} of {len(kept)} structures", handed.name)]
+    what = f"{handed.name}: {len(organs)} organ{'s' * (len(organs) != 1)}"
+    unused = f"; no organ here, not used: {', '.join(sorted(others))}" if others else ""
+    out = [finding(rules.USED, f"{what} of {len(kept)} structures{unused}", handed.name)]
     if others and not organs:
         what = f"{what}; no organ has the names {', '.join(others[:MOST_NAMES])}"
         out = [finding(rules.LABELS, what, handed.name, "say what they are in a list: --labels FILE")]

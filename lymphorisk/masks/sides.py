@@ -2,7 +2,8 @@
 
 A segmentation that fits what is drawn only when it is mirrored is flipped. Where the drawn organs do not tell (none is
 drawn, or those that are lie alike on both sides), anatomy does: the liver lies to the right of the spleen, the spine
-behind the heart, the lungs above the bladder; organs on the wrong side more often than on the right one are mirrored.
+behind the heart, the rectum behind the bladder, the lungs above the bladder, the middle of the heart to the left of the
+body's; organs on the wrong side more often than on the right one are mirrored.
 """
 
 from __future__ import annotations
@@ -39,6 +40,13 @@ BACK = (
 BEFORE_MIDDLE = ("Sternum", "Heart", "Stomach")
 #: Organs left of what lies right of them in everybody, beside pairs and those that lie on one side of the body.
 LEFT_OF = (("Stomach", "Liver"), ("Stomach", "Gallbladder"), ("A_Aorta", "V_Venacava_I"), ("Heart", "V_Venacava_S"))
+#: Organs that cross the midline and whose middle lies left of it in everybody.
+LEFT_OF_MIDDLE = ("Heart", "Stomach")
+#: Organs in front of others at their height.
+BEFORE = (
+    ("Bladder", "Rectum"), ("Prostate", "Rectum"), ("Uterus", "Rectum"), ("Trachea", "Esophagus"),
+    ("Bone_Mandible", "Brainstem"), ("Brain", "Brainstem"),
+)  # fmt: skip
 #: Numbered bones in their order from the head.
 BONES = ("VB_C", "VB_T", "VB_L")
 
@@ -121,10 +129,12 @@ def _order(axis: int, known: Mapping[str, Array]) -> Iterator[tuple[str, str]]:
         yield from ((f"{n[:-2]}_R", n) for n in known if n.endswith("_L") and f"{n[:-2]}_R" in known)
         yield from ((right, left) for left, right in LEFT_OF if left in known and right in known)
         yield from ((n, MIDDLE) if ONE_SIDED[n] == "R" else (MIDDLE, n) for n in ONE_SIDED if n in known)
+        yield from ((MIDDLE, n) for n in LEFT_OF_MIDDLE if n in known)
         yield from ((n, MIDDLE) if n.endswith("_R") else (MIDDLE, n) for n in known if _one_of_a_pair(n, known))
     elif axis == 1:
         back = [n for n in known if n in BACK or n.rstrip("0123456789") in BONES]
         yield from ((f, b) for f in FRONT if f in known for b in back)
+        yield from ((front, behind) for front, behind in BEFORE if front in known and behind in known)
         yield from ((n, MIDDLE) for n in BEFORE_MIDDLE if n in known)
         yield from ((MIDDLE, n) for n in back)
     else:

@@ -182,6 +182,50 @@ def test_one_mask_on_the_wrong_side_is_enough(export: Exports, tmp_path: Path, v
         structure_dvhs(export(), Options(segmentation=(path,)))
 
 
+def test_classes_that_are_no_organ_are_named(export: Exports, tmp_path: Path, voxels: Any) -> None:
+    one = (voxels.values == 1).astype(np.uint8)
+    for name in ("spleen", "iliac_artery_left"):
+        P.nifti(tmp_path / f"{name}.nii.gz", one, voxels.affine)
+    found = structure_dvhs(export(), Options(segmentation=(tmp_path,))).findings
+    (used,) = [f.what for f in found if f.code == "LR181"]
+    assert "1 organ of 2 structures; no organ here, not used: iliac_artery_left" in used
+
+
+@pytest.mark.parametrize(("organ", "axis"), [("heart", 0), ("heart", 1), ("stomach", 0), ("stomach", 1)])
+def test_a_lone_organ_of_the_midline_has_a_side(
+    export: Exports, tmp_path: Path, voxels: Any, organ: str, axis: int
+) -> None:
+    one = (voxels.values == (51 if organ == "heart" else 6)).astype(np.uint8)
+    whole = P.nifti(tmp_path / f"{organ}.nii.gz", one, voxels.affine)
+    structure_dvhs(export(), Options(segmentation=(whole,)))
+    with pytest.raises(InputError, match="LR184"):
+        structure_dvhs(export(), Options(segmentation=(P.nifti(whole, np.flip(one, axis), voxels.affine),)))
+
+
+def outline(voxels: Any, wide: float, deep: float) -> np.ndarray:
+    """An ellipse about the middle of the body at every height."""
+    x, y = (voxels.origin[k] + voxels.pitch * np.arange(voxels.values.shape[k]) for k in (0, 1))
+    inside = (x[:, None] / wide) ** 2 + (y / deep) ** 2 <= 1.0
+    return np.repeat(inside[..., None], voxels.values.shape[2], axis=2).astype(np.uint8)
+
+
+def test_the_outline_of_another_patient_is_refused(export: Exports, tmp_path: Path, voxels: Any) -> None:
+    own = P.nifti(tmp_path / "body.nii.gz", outline(voxels, 126.0, 92.0), voxels.affine)
+    structure_dvhs(export(), Options(segmentation=(own,)))
+    slim = P.nifti(tmp_path / "body.nii.gz", outline(voxels, 95.0, 80.0), voxels.affine)
+    with pytest.raises(InputError, match=r"LR185.*not the outline of the patient"):
+        structure_dvhs(export(), Options(segmentation=(slim,)))
+
+
+def test_organs_of_another_patient_that_leave_the_body_are_refused(
+    export: Exports, tmp_path: Path, voxels: Any
+) -> None:
+    """Every organ lies by more than half in the body; behind, they come out of it."""
+    path = P.nifti(tmp_path / "auto.nii.gz", *edited(1, add=-22.0)(voxels))
+    with pytest.raises(InputError, match=r"LR185.*lie in the body, on average"):
+        structure_dvhs(export(), Options(segmentation=(path,)))
+
+
 def test_a_foreign_patient_and_a_foreign_frame_are_refused(export: Exports, tmp_path: Path, voxels: Any) -> None:
     for code, changed in (("LR182", {"patient_id": "SOMEBODY"}), ("LR183", {"frame": "1.2.3"})):
         path = P.seg(tmp_path / "s.dcm", voxels, NAMES, **changed)
