@@ -14,6 +14,9 @@ from lymphorisk.calibration.anchors import Anchor, anchors, site_courses
 from lymphorisk.calibration.calibrate import Point, calibrated, check, inside, scene
 from lymphorisk.lymphocyte import population
 from lymphorisk.lymphocyte.cohort import simulate
+from lymphorisk.lymphocyte.population import draw
+from lymphorisk.lymphocyte.realisation import PATIENT_DIMENSIONS, realise
+from lymphorisk.lymphocyte.whatif import refractionated
 from lymphorisk.parameters import load, posterior
 
 PEOPLE = population(load("lymphocyte"), posterior())
@@ -41,6 +44,16 @@ def test_protons_spare_against_photons(site: str) -> None:
 def test_few_fractions_spare_against_many(site: str) -> None:
     """SBRT against conventional: OR 0.19 in hepatocellular carcinoma, G3 6 against 55 to 91 % in the lung."""
     assert nadir(site, "photon", 5, 50.0) > nadir(site, "photon", 30, 60.0)
+
+
+@pytest.mark.parametrize(("fractions", "apart"), [(5, 0.0), (1, 0.05)])
+@pytest.mark.parametrize("site", ["pancreas", "gastric", "lung", "head_neck", "liver", "pelvis", "breast", "brain"])
+def test_few_fractions_of_the_same_organ_doses_lose_less_than_thirty(site: str, fractions: int, apart: float) -> None:
+    """MacLennan 1978 (5, 12, 20 fractions of one dose), trials of few against many in the breast; without a drug."""
+    course = site_courses(site, "photon", 30, 54.0, "none")[1 if site != "breast" else -1]
+    median, days = draw(PEOPLE, 1, 1, PATIENT_DIMENSIONS, vary=()), np.arange(120.0)
+    few, many = (realise(refractionated(course, n), median, PEOPLE, 62.0).ratio(days).min() for n in (fractions, 30))
+    assert few > many + apart
 
 
 def test_short_course_glioma_spares_against_six_weeks() -> None:
