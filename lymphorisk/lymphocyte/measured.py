@@ -61,7 +61,8 @@ class Measured:
         """Plain numbers, keys as in the JSON result."""
         return {
             **{("median" if name == "p50" else name): q.tolist() for name, q in self.quantiles.items()},
-            "lowest_weekly": {**self.lowest.to_dict(), "until_d": self.until_d},
+            "lowest_weekly": self.lowest.to_dict(),
+            "until_d": self.until_d,
             "grade_probability": dict(self.grade_probability),
         }
 
