@@ -12,12 +12,14 @@ import pytest
 
 from lymphorisk.calibration.anchors import Anchor, anchors, site_courses
 from lymphorisk.calibration.calibrate import Point, calibrated, check, inside, scene
-from lymphorisk.lymphocyte import population
+from lymphorisk.lymphocyte import Course, population
 from lymphorisk.lymphocyte.cohort import simulate
+from lymphorisk.lymphocyte.course import mapped
+from lymphorisk.lymphocyte.pools import POOLS
 from lymphorisk.lymphocyte.population import draw
 from lymphorisk.lymphocyte.realisation import PATIENT_DIMENSIONS, realise
-from lymphorisk.lymphocyte.whatif import refractionated
 from lymphorisk.parameters import load, posterior
+from lymphorisk.plan import weekdays
 
 PEOPLE = population(load("lymphocyte"), posterior())
 BASELINE = 1.5
@@ -46,13 +48,21 @@ def test_few_fractions_spare_against_many(site: str) -> None:
     assert nadir(site, "photon", 5, 50.0) > nadir(site, "photon", 30, 60.0)
 
 
+def in_fractions(course: Course, fractions: int) -> Course:
+    """The same doses to the same organs in another number of fractions on weekdays."""
+    phase = course.phases[0]
+    factor = phase.fractions / fractions
+    doses = mapped(course, {pool: lambda d: d.scaled(factor) for pool in POOLS}).phases[0]
+    return replace(course, phases=(replace(doses, times_d=weekdays(fractions)),))
+
+
 @pytest.mark.parametrize(("fractions", "apart"), [(5, 0.0), (1, 0.05)])
 @pytest.mark.parametrize("site", ["pancreas", "gastric", "lung", "head_neck", "liver", "pelvis", "breast", "brain"])
 def test_few_fractions_of_the_same_organ_doses_lose_less_than_thirty(site: str, fractions: int, apart: float) -> None:
     """MacLennan 1978 (5, 12, 20 fractions of one dose), trials of few against many in the breast; without a drug."""
     course = site_courses(site, "photon", 30, 54.0, "none")[1 if site != "breast" else -1]
     median, days = draw(PEOPLE, 1, 1, PATIENT_DIMENSIONS, vary=()), np.arange(120.0)
-    few, many = (realise(refractionated(course, n), median, PEOPLE, 62.0).ratio(days).min() for n in (fractions, 30))
+    few, many = (realise(in_fractions(course, n), median, PEOPLE, 62.0).ratio(days).min() for n in (fractions, 30))
     assert few > many + apart
 
 
