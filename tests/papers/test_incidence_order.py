@@ -14,8 +14,6 @@ from lymphorisk.calibration.anchors import Anchor, anchors, site_courses
 from lymphorisk.calibration.calibrate import Point, calibrated, check, inside, scene
 from lymphorisk.lymphocyte import Course, population
 from lymphorisk.lymphocyte.cohort import simulate
-from lymphorisk.lymphocyte.course import mapped
-from lymphorisk.lymphocyte.pools import POOLS
 from lymphorisk.lymphocyte.population import draw
 from lymphorisk.lymphocyte.realisation import PATIENT_DIMENSIONS, realise
 from lymphorisk.parameters import load, posterior
@@ -50,10 +48,11 @@ def test_few_fractions_spare_against_many(site: str) -> None:
 
 def in_fractions(course: Course, fractions: int) -> Course:
     """The same doses to the same organs in another number of fractions on weekdays."""
-    phase = course.phases[0]
+    (phase,) = course.phases
     factor = phase.fractions / fractions
-    doses = mapped(course, {pool: lambda d: d.scaled(factor) for pool in POOLS}).phases[0]
-    return replace(course, phases=(replace(doses, times_d=weekdays(fractions)),))
+    pools = {pool: dose.scaled(factor) for pool, dose in phase.pools.items()}
+    again = replace(phase, times_d=weekdays(fractions), blood=phase.blood.scaled(factor), pools=pools)
+    return replace(course, phases=(again,))
 
 
 @pytest.mark.parametrize(("fractions", "apart"), [(5, 0.0), (1, 0.05)])
