@@ -71,7 +71,7 @@ TREATMENTS = (
 
 @pytest.mark.slow
 def test_the_first_week_cuts_the_squared_error_over_all_treatments() -> None:
-    """Pooled over sites; where less is lost in a week than counts wander (brain, breast, prostate) one teaches little."""
+    """Pooled; where less is lost in a week than counts wander (brain, breast, prostate) one teaches little."""
     from lymphorisk.calibration.anchors import site_courses
 
     done = [simulated(1000, (7,), site_courses(*t)[-1 if t[0] == "breast" else 1]) for t in TREATMENTS]
