@@ -127,8 +127,8 @@ UNEXPLAINED = ("unexplained.loss_per_fraction",)
 CANDIDATES: Mapping[str, Candidate] = {
     "as it stands": Candidate(),
     "recovery without a lag": Candidate(off=("recovery.lag_half_time",)),
-    "unexplained loss from both subsets alike": Candidate(fixed={"unexplained.on_resistant": 1.0}),
-    "drugs on both subsets alike": Candidate(fixed={"chemo.on_sensitive": 1.0}),
+    "unexplained loss of sensitive cells only": Candidate(fixed={"unexplained.on_resistant": 0.0}),
+    "drugs on resistant cells only": Candidate(fixed={"chemo.on_sensitive": 0.0}),
     "no unexplained loss": Candidate(off=UNEXPLAINED),
     "no drugs": Candidate(off=DRUGS),
     "neither": Candidate(off=(*UNEXPLAINED, *DRUGS)),

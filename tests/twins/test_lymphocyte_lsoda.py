@@ -75,7 +75,7 @@ def subset_twin(r: Realisation, subset: Subset, values: Mapping[str, np.ndarray]
     return np.array([seen[d] for d in days])
 
 
-@pytest.mark.parametrize(("chemo", "on_sensitive"), [("none", 0.0), ("temozolomide", 0.0), ("platinum", 0.7)])
+@pytest.mark.parametrize(("chemo", "on_sensitive"), [("none", 1.0), ("temozolomide", 0.0), ("platinum", 0.7)])
 def test_exact_equals_lsoda_for_the_sum_of_the_subsets(chemo: str, on_sensitive: float) -> None:
     base = C.upper_abdomen(12)
     days = np.array([0.0, 1.0, 3.5, 7.0, 15.0, 16.0, 30.0, 120.0])
