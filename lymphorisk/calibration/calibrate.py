@@ -103,7 +103,7 @@ STEP = 0.05
 LARGEST_STEP = 1.0
 #: Lengths of a step that are tried.
 STEPS = (1.0, 0.5, 0.25)
-ITERATIONS = 12
+ITERATIONS = 20
 #: Change of the objective below which the search ends.
 CONVERGED = 0.02
 POSTERIOR_DRAWS = 256
