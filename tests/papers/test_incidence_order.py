@@ -109,6 +109,6 @@ def test_four_fifths_of_the_published_rates_are_met() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(reason="23 of 39 (59 %): with baselines as assumed, none estimated", strict=True)
+@pytest.mark.xfail(reason="24 of 39 (62 %): with baselines as assumed, none estimated", strict=True)
 def test_four_fifths_of_the_published_rates_are_met_with_assumed_baselines() -> None:
     assert inside_their_intervals(LISTED, replace(calibrated(), baseline={})) >= 0.80 * len(LISTED)
