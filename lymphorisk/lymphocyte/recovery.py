@@ -45,6 +45,8 @@ LN2 = float(np.log(2.0))
 #: Recovery is at most this share of the rate of the lag and of clearance: the order the law needs, with room that keeps
 #: the eigenvectors apart.
 SLOWER = 0.8
+#: Rates that were cut to that share are it to the last bits.
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +73,7 @@ class Fate:
 
     def __post_init__(self) -> None:
         least = np.minimum(self.lag, np.minimum(self.dead_slow, self.dead_fast))
-        if np.any(self.back > SLOWER * least * (1.0 + 1e-12)):
+        if np.any(self.back > SLOWER * least * (1.0 + ROUNDING)):
             raise ParameterError("recovery must be slower than its lag and than clearance")
         for name in ("lag", "back", "fast_share", "dead_fast", "dead_slow"):
             read_only(getattr(self, name))
