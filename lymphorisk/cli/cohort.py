@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lymphorisk.cli.options import BLOOD, EVERY_PLAN, FORECAST, options_of, with_options
+from lymphorisk.cli.options import ALC_UNIT, BLOOD, EVERY_PLAN, FORECAST, options_of, with_options
 from lymphorisk.cli.output import message
 
 if TYPE_CHECKING:
@@ -62,6 +62,12 @@ def cohort() -> None:
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder of the tables and the ledger.",
 )
+@click.option(
+    "--counts",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Measured counts in long form: patient_id, date or day, value, unit.",
+)
+@ALC_UNIT
 @click.option("--protocol", metavar="NAME|FILE|auto", help="Judge every plan; auto takes the starter of its site.")
 @click.option(
     "--metrics",
@@ -119,6 +125,8 @@ def run(sources: tuple[str, ...], out: Path, **given: Any) -> int:
         shard=given["shard"],
         key=b"" if given["key_file"] is None else read_key(given["key_file"]),
         show_phi=given["show_phi"],
+        counts=given["counts"],
+        count_unit=given["alc_unit"],
     )
     done = run_cohort(sources, out, recipe, how, message)
     _say(done)

@@ -93,6 +93,7 @@ def _plan() -> tuple[Column, ...]:
         Column("site_inferred", "text", "", "site by dose and anatomy", lambda s: s.site["site"]),
         Column("site_p", "number", "1", "its probability", lambda s: s.site["p"]),
         Column("site_why", "text", "", "what says so", lambda s: s.site["why"]),
+        Column("site_agrees", "text", "", "yes or no, when a site was given", lambda s: s.site["agrees"]),
     )
 
 

@@ -79,10 +79,11 @@ def read_manifest(path: Path) -> tuple[Row, ...]:
             "a table of features is for `lymphorisk train`; of counts, for --counts",
         )
     rows = len(columns[named])
-    return tuple(_row(i + 2, named, {head: _said(cells[i]) for head, cells in columns.items()}) for i in range(rows))
+    return tuple(_row(i + 2, named, {head: said(cells[i]) for head, cells in columns.items()}) for i in range(rows))
 
 
-def _said(cell: str) -> str:
+def said(cell: str) -> str:
+    """What a cell says; empty for every word that says nothing."""
     return "" if cell.strip().casefold() in MISSING else cell.strip()
 
 

@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 import os
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lymphorisk.cohorts import tables
+from lymphorisk.cohorts.counts import Measured, placed, read_counts, with_baseline
 from lymphorisk.cohorts.engine import by_workers, cluster, in_this_process
 from lymphorisk.cohorts.found import FoundPlan, find_plans
 from lymphorisk.cohorts.keys import Recipe, file_digests, inputs_of, plan_key
+from lymphorisk.cohorts.known import Keyed, pseudonym
 from lymphorisk.cohorts.ledger import NAME, Ledger, Outcome
 from lymphorisk.cohorts.limits import NO_LIMITS, Limits
+from lymphorisk.cohorts.manifest import OWN_UNIT
 from lymphorisk.cohorts.rules import UNREADABLE, rule_of
 from lymphorisk.cohorts.work import Task, quarantined
+from lymphorisk.cohorts.write import Cohort, write_tables
 from lymphorisk.errors import InputError
-from lymphorisk.outputs import Inputs, Outputs
+from lymphorisk.findings import Finding
 
 #: Exit code of a cohort of which some plans stand in quarantine.
 PARTLY = 5
 NONE = InputError.exit_code
-#: Characters of a pseudonym.
-PSEUDONYM = 16
 #: Seconds between two lines of progress. [s]
 TELL_S = 10.0
 NOTHING_HERE = "no DICOM file, zip or scenario lies here"
@@ -54,6 +54,10 @@ class How:
         Secret of the pseudonyms; empty for labels that hold within this cohort only.
     show_phi : bool
         Write paths and labels too.
+    counts : Path or None
+        Table of measured counts, in long form.
+    count_unit : str
+        Unit of counts that name none.
     """
 
     workers: int = 1
@@ -63,16 +67,8 @@ class How:
     shard: tuple[int, int] | None = None
     key: bytes = b""
     show_phi: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Keyed:
-    """A plan found, with its key and the places where the same plan lies again."""
-
-    plan: FoundPlan
-    key: str
-    inputs: tuple[str, ...]
-    copies: tuple[FoundPlan, ...] = ()
+    counts: Path | None = None
+    count_unit: str = OWN_UNIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +105,7 @@ def run_cohort(
     if how.shard is not None:
         found = tuple(p for p in found if _shard_of(p, sources, how.shard[1]) == how.shard[0])
     _folder(out, sources)
+    found, counts, noticed = _counted(found, how)
     with Ledger(out / _ledger_name(how.shard)) as ledger:
         if how.shard is None:
             ledger.gather(sorted(p for p in out.glob(f"*-of-*.{NAME}")))
@@ -116,8 +113,26 @@ def run_cohort(
         computed = _compute(keyed, ledger, recipe, how, progress)
         states = ledger.states()
         mine = [states[k.key] for k in keyed]
-        written = () if how.shard is not None else write_tables(out, keyed, ledger, recipe, how)
+        cohort = Cohort(keyed, counts, noticed, how.key, how.show_phi)
+        written = () if how.shard else write_tables(out, cohort, ledger, recipe, counted=how.counts is not None)
         return Done(out, mine.count("done"), mine.count("quarantined"), computed, written)
+
+
+def _counted(
+    found: tuple[FoundPlan, ...], how: How
+) -> tuple[tuple[FoundPlan, ...], dict[int, tuple[Measured, ...]], list[Finding]]:
+    """Plans with their baseline from the counts, the counts by plan, and what was noticed."""
+    if how.counts is None:
+        return found, {}, []
+    written, noticed = read_counts(how.counts, how.count_unit)
+    counts, more = placed(found, written, lambda who: pseudonym(who, how.key))
+    noticed += more
+    out = []
+    for plan in found:
+        plan, differing = with_baseline(plan, counts.get(plan.place, ()))
+        out.append(plan)
+        noticed += differing
+    return tuple(out), counts, noticed
 
 
 def _ledger_name(shard: tuple[int, int] | None) -> str:
@@ -239,108 +254,10 @@ class _Watch:
 
 
 def _said(seconds: float) -> str:
-    return (
-        f"{seconds:.0f} s"
-        if seconds < 120
-        else f"{seconds / 60:.0f} min"
-        if seconds < 7200
-        else f"{seconds / 3600:.1f} h"
-    )
-
-
-def write_tables(out: Path, keyed: Sequence[Keyed], ledger: Ledger, recipe: Recipe, how: How) -> tuple[Path, ...]:
-    """All tables of a cohort, put in their places together."""
-    patients = patients_of(keyed, how.key)
-    extra = {"path": "text", "label": "text"} if how.show_phi else {}
-    shapes: dict[str, Mapping[str, str]] = {
-        "plans.parquet": {**tables.PLANS, **({"label": "text"} if extra else {})},
-        "plans.csv": {**tables.PLANS, **({"label": "text"} if extra else {})},
-        "metrics.parquet": tables.METRICS,
-        **({"curves.parquet": tables.CURVES} if recipe.step_gy is not None else {}),
-        "quarantine.csv": {**tables.QUARANTINE, **extra},
-        "timings.csv": tables.TIMES,
-    }
-    with Outputs(Inputs(()), force=True) as outputs:
-        for name in shapes:
-            outputs.expect(out / name, "table")
-        with _Tables(outputs, out, shapes) as writers:
-            by_key = {k.key: k for k in keyed}
-            for o in ledger.outcomes(list(by_key), curves=recipe.step_gy is not None):
-                k = by_key[o.key]
-                _add(writers, k, o, patients[o.key])
-        return outputs.commit()
-
-
-class _Tables:
-    """Writers of several tables, beside their places."""
-
-    def __init__(self, outputs: Outputs, out: Path, shapes: Mapping[str, Mapping[str, str]]) -> None:
-        self._made = {
-            name: tables.Writer(outputs.stage(out / name), columns, parquet=name.endswith(".parquet"))
-            for name, columns in shapes.items()
-        }
-
-    def __enter__(self) -> Mapping[str, tables.Writer]:
-        return self._made
-
-    def __exit__(self, *how: object) -> None:
-        for writer in self._made.values():
-            writer.__exit__(*how)
-
-
-def _add(writers: Mapping[str, tables.Writer], keyed: Keyed, outcome: Outcome, patient: str) -> None:
-    """The rows of one plan."""
-    plan = keyed.plan
-    label = "" if plan.head is None else plan.head.label
-    if outcome.state == "quarantined":
-        where = {"key": outcome.key, "place": plan.place, "path": str(plan.path), "label": label}
-        writers["quarantine.csv"].add({**where, **outcome.row})
-        return
-    writers["timings.csv"].add(
-        {"key": outcome.key, "seconds": outcome.seconds, "cpu_s": outcome.cpu_s, "peak_mb": outcome.peak_mb}
-    )
-    row = {"key": outcome.key, "patient": patient, "label": label, **known_of(plan), **outcome.row}
-    for name in ("plans.parquet", "plans.csv"):
-        writers[name].add(row)
-    for metric in outcome.metrics:
-        writers["metrics.parquet"].add({"key": outcome.key, **metric})
-    for curve in outcome.curves:
-        for dose, volume in zip(curve["dose_gy"], curve["volume_cm3"], strict=True):
-            point = {"structure": curve["structure"], "dose_gy": dose, "volume_cm3": volume}
-            writers["curves.parquet"].add({"key": outcome.key, **point})
-
-
-def known_of(plan: FoundPlan) -> dict[str, Any]:
-    """What is known of a plan before it is read; of dates no more than the month."""
-    head, row = plan.head, plan.row
-    day = row.treated or ("" if head is None else head.made)
-    return {
-        "treated": f"{day[:4]}-{day[4:6]}" if day else None,
-        "treated_source": None if not day else "manifest" if row.treated else "plan file",
-        "planning_system": None if head is None else head.system,
-        "technique": row.technique or (None if head is None else head.technique),
-        "centre": row.centre or None,
-    }
-
-
-def patients_of(keyed: Sequence[Keyed], secret: bytes) -> dict[str, str]:
-    """Pseudonym of the patient of each plan, by its key.
-
-    With a secret a keyed hash of the patient's ID, the same in every cohort under that secret. Without one the first
-    key of the patient's plans: it holds within this cohort, and says nothing of the ID.
-    """
-    first: dict[str, str] = {}
-    for k in keyed:
-        if who := k.plan.patient:
-            first[who] = min(first.get(who, k.key), k.key)
-    out = {}
-    for k in keyed:
-        who = k.plan.patient
-        if who and secret:
-            out[k.key] = hmac.new(secret, who.encode(), hashlib.sha256).hexdigest()[:PSEUDONYM]
-        else:
-            out[k.key] = first.get(who, k.key)[:PSEUDONYM]
-    return out
+    minutes = seconds / 60
+    if minutes < 2:
+        return f"{seconds:.0f} s"
+    return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"
 
 
 def processors() -> int:

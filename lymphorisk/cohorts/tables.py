@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,6 +20,16 @@ KNOWN: Mapping[str, str] = {
     "planning_system": "text",
     "technique": "text",
     "centre": "text",
+    "copies": "whole",
+    "relations": "list",
+}
+#: Columns that are there when counts were given.
+MEASURED: Mapping[str, str] = {
+    "measured_counts": "whole",
+    "measured_nadir": "number",
+    "measured_nadir_day": "number",
+    "measured_below": "flag",
+    "measured_grade": "whole",
 }
 PLANS: Mapping[str, str] = {**KNOWN, **{c.name: c.kind for c in ANALYSED}}
 METRICS: Mapping[str, str] = {
@@ -50,7 +59,7 @@ class Writer:
     path : Path
         Where to write; `name` is what it will be called.
     columns : mapping of str to str
-        Name and kind: ``text``, ``number``, ``whole`` or ``list`` (of text).
+        Name and kind: ``text``, ``number``, ``whole``, ``flag`` or ``list`` (of text).
     """
 
     def __init__(self, path: Path, columns: Mapping[str, str], *, parquet: bool) -> None:
@@ -65,37 +74,38 @@ class Writer:
             self._csv = csv.writer(self._file, lineterminator="\n")
             self._csv.writerow(columns)
 
-    def __enter__(self) -> Writer:
-        return self
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is None:
-            self._flush()
-        if self._file is not None:
-            self._file.close()
-        else:
-            self._parquet.close()
-
     def add(self, row: Mapping[str, Any]) -> None:
         """One more row; what it does not hold is empty."""
         self._rows.append(row)
         if len(self._rows) >= BATCH:
-            self._flush()
+            self.flush()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write out the rows held in memory."""
         rows, self._rows = self._rows, []
         if self._file is not None:
             self._csv.writerows([_shown(row.get(name)) for name in self._columns] for row in rows)
             return
         import pyarrow
 
+        if not rows:
+            return
         data = {name: [_kind(row.get(name), kind) for row in rows] for name, kind in self._columns.items()}
         self._parquet.write_table(pyarrow.Table.from_pydict(data, schema=self._schema))
+
+    def close(self) -> None:
+        """Close the file; rows that were not flushed are lost."""
+        if self._file is not None:
+            self._file.close()
+        else:
+            self._parquet.close()
 
 
 def _shown(value: Any) -> object:
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return int(value)
     return cell(" ".join(value)) if isinstance(value, list) else cell(value)
 
 
@@ -116,6 +126,7 @@ def _arrow(columns: Mapping[str, str]) -> tuple[Any, Any]:
         "text": pyarrow.string(),
         "number": pyarrow.float64(),
         "whole": pyarrow.int64(),
+        "flag": pyarrow.bool_(),
         "list": pyarrow.list_(pyarrow.string()),
     }
     return pyarrow.parquet, pyarrow.schema([(name, kinds[kind]) for name, kind in columns.items()])
@@ -127,10 +138,3 @@ def read_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[dict
     with pq.ParquetFile(path) as stored:
         for batch in stored.iter_batches(BATCH, columns=columns):
             yield from batch.to_pylist()
-
-
-def batched(rows: Iterable[Any], size: int = BATCH) -> Iterator[list[Any]]:
-    """Lists of at most `size`."""
-    left = iter(rows)
-    while part := list(islice(left, size)):
-        yield part

@@ -37,6 +37,8 @@ class PlanHead:
         ``arc``, ``modulated``, ``static``, ``scanned`` or ``scattered``; joined by ``+`` when beams differ.
     fractions : int
         As far as it says.
+    structures, frame : str
+        UID of its structure set and of its frame of reference.
     identity : PatientIdentity
         Kept apart so that no report meets it by accident.
     """
@@ -47,6 +49,8 @@ class PlanHead:
     system: str
     technique: str
     fractions: int
+    structures: str
+    frame: str
     identity: PatientIdentity = field(default_factory=PatientIdentity, repr=False)
 
 
@@ -178,6 +182,8 @@ def _head(path: Path, file: DicomFile) -> _File | None:
             _system(file),
             "+".join(sorted({_technique(b.technique, file.role) for b in plan.beams.values()})),
             plan.fractions,
+            plan.structure_uid,
+            plan.frame,
             whose,
         )
         names = frozenset({plan.structure_uid})

@@ -19,8 +19,6 @@ from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.lymphocyte.attribution import dimensions_met, loss_shares, spread_shares
 from lymphorisk.lymphocyte.course import Course
 from lymphorisk.lymphocyte.grade import CTCAE_VERSION
-from lymphorisk.lymphocyte.measured import Measured, measured_of
-from lymphorisk.lymphocyte.observation import deviations, observation
 from lymphorisk.lymphocyte.pools import POOLS
 from lymphorisk.lymphocyte.population import Population, draw
 from lymphorisk.lymphocyte.realisation import PATIENT_DIMENSIONS, realise
@@ -84,9 +82,6 @@ class Spread:
 class AlcForecast:
     """Forecast of the absolute lymphocyte count.
 
-    All but `measured` is of the course: what the patient's lymphocytes do, starting from the baseline as if that one
-    count were his level. What a laboratory will report on a day is `measured`.
-
     Attributes
     ----------
     day : ndarray, shape (t,)
@@ -96,10 +91,7 @@ class AlcForecast:
     nadir : Nadir
         Lowest count of each patient: band [10^9/L], interval of its day and usual day [d].
     grade_probability : mapping of str to float
-        CTCAE grade or worse at the nadir of the course: ``"2"``, ``"3"``, ``"4"``, and ``"1"`` when the LLN is
-        known. By measured counts, as CTCAE grades are given, see `measured`.
-    measured : Measured
-        The forecast of measured counts.
+        CTCAE grade or worse at the nadir: ``"2"``, ``"3"``, ``"4"``, and ``"1"`` when the LLN is known.
     days_below : mapping of str to Band
         Days of the horizon below ``"0.5"`` and ``"0.2"`` x10^9/L. [d]
     recovery : Recovery
@@ -126,7 +118,6 @@ class AlcForecast:
     quantiles: Mapping[str, NDArray[np.float64]]
     nadir: Nadir
     grade_probability: Mapping[str, float]
-    measured: Measured
     days_below: Mapping[str, Band]
     recovery: Recovery
     organ_share: Mapping[str, float]
@@ -178,8 +169,6 @@ class AlcForecast:
             "nadir": self.nadir.to_dict(),
             **{f"days_below_{name.replace('.', '_')}": b.to_dict() for name, b in self.days_below.items()},
             "grade_probability": dict(self.grade_probability),
-            "grade_probability_of": "nadir of the course",
-            "measured": self.measured.to_dict(),
             "recovery_above_0_5": self.recovery.to_dict(),
             "organ_share": dict(self.organ_share),
             "sensitivity": dict(self.sensitivity),
@@ -280,8 +269,6 @@ def forecast(
     if not baseline_known:
         counts = counts * drawn.patient("baseline", people.value["spread.baseline"])[:, None]
     summary = summarise(day, counts, lln=lln)
-    weights = np.full(draws, 1.0 / draws)
-    noise = deviations(observation(drawn.values, baseline_known), day, seed)
     organ_share: Mapping[str, float] = {}
     sensitivity: Mapping[str, float] = {}
     spread = None
@@ -294,8 +281,6 @@ def forecast(
         day,
         counts,
         summary,
-        weights,
-        measured=measured_of(day, counts, noise, course.last_fraction_d, weights, lln),
         organ_share=organ_share,
         sensitivity=sensitivity,
         spread=spread,
@@ -313,11 +298,12 @@ def assemble(
     day: NDArray[np.float64],
     counts: NDArray[np.float64],
     summary: Summary,
-    weights: NDArray[np.float64],
+    weights: NDArray[np.float64] | None = None,
     **fields: Any,
 ) -> AlcForecast:
     """An `AlcForecast` of a summary and the fields beside it."""
-    for array in (day, counts, weights):
+    w = np.full(len(counts), 1.0 / len(counts)) if weights is None else weights
+    for array in (day, counts, w):
         read_only(array)
     return AlcForecast(
         day=day,
@@ -327,7 +313,7 @@ def assemble(
         days_below=summary.days_below,
         recovery=summary.recovery,
         counts=counts,
-        weights=weights,
+        weights=w,
         **fields,
     )
 

@@ -276,7 +276,7 @@ def test_options_that_change_no_number_are_no_part_of_a_key() -> None:
 
 def test_a_keyed_hash_is_the_same_in_every_cohort_under_its_key(tmp_path: Path, rtplans: Path) -> None:
     from lymphorisk.cohorts.found import find_plans
-    from lymphorisk.cohorts.run import Keyed, patients_of
+    from lymphorisk.cohorts.known import Keyed, patients_of
 
     manifest = tmp_path / "m.csv"
     rows = "".join(f"{rtplans / name},{who}\n" for name, who in (("brain", "A1"), ("lung", "a1 "), ("pelvis", "B2")))
@@ -291,7 +291,7 @@ def test_a_keyed_hash_is_the_same_in_every_cohort_under_its_key(tmp_path: Path, 
 
 def test_the_month_of_treatment_is_the_manifests_or_the_plans(tmp_path: Path, rtplans: Path) -> None:
     from lymphorisk.cohorts.found import find_plans
-    from lymphorisk.cohorts.run import known_of
+    from lymphorisk.cohorts.known import known_of
 
     manifest = tmp_path / "m.csv"
     manifest.write_text(f"export;date;alc;alc_unit\n{rtplans / 'brain'};05.03.2024;1400;/uL\n{rtplans / 'lung'};;;\n")
@@ -314,3 +314,60 @@ def test_a_row_that_cannot_be_read_is_in_quarantine_alone(
     rows = rows_of(tmp_path / "o" / "quarantine.csv")
     assert sorted(r["code"] for r in rows) == ["LR706", "LR706", "LR707"]
     assert all("row" in r["what"] for r in rows)
+
+
+def test_counts_give_the_baseline_the_nadir_and_a_table_that_train_reads(
+    tmp_path: Path, made: list[str], recipe: Recipe, small: Any
+) -> None:
+    from lymphorisk.train.cohort import read_table
+
+    small.sources(tmp_path / "s", 3)
+    manifest, counts = tmp_path / "m.csv", tmp_path / "c.csv"
+    rows = "".join(f"s/plan{n:03d}.toml,P{n},2024-03-0{n + 4}\n" for n in range(3))
+    manifest.write_text("export,patient_id,date\n" + rows)
+    counts.write_text(
+        "patient_id,date,value,unit\nP0,2024-03-01,1500,/uL\nP0,2024-03-20,0.4,K/uL\nP1,2024-03-25,<0.2,K/uL\n"
+    )
+    run_cohort([manifest], tmp_path / "o", recipe, replace(HERE, counts=counts))
+    found = {r["measured_nadir"]: r for r in pq.read_table(tmp_path / "o" / "plans.parquet").to_pylist()}
+    assert {nadir: (r["measured_grade"], r["measured_below"]) for nadir, r in found.items()} == {
+        0.4: (3, False),
+        0.2: (4, True),
+        None: (None, None),
+    }
+    table = read_table(tmp_path / "o" / "training.csv").columns
+    assert sorted(table["nadir_alc"]) == ["0.4", "<0.2"]
+    assert len(pq.read_table(tmp_path / "o" / "counts.parquet")) == 3
+
+
+def test_a_disk_that_fills_while_tables_are_written_leaves_the_old_ones(
+    tmp_path: Path, made: list[str], recipe: Recipe, small: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import errno
+
+    from lymphorisk.cohorts.tables import Writer
+
+    source = small.sources(tmp_path / "s", 3)
+    run_cohort([source], tmp_path / "o", recipe, HERE)
+    before = text_of(tmp_path / "o")
+    small.scenario(source, "more", gy=9.0)
+
+    def full(self: Writer) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Writer, "flush", full)
+        with pytest.raises(InputError, match="No space left"):
+            run_cohort([source], tmp_path / "o", recipe, HERE)
+    assert text_of(tmp_path / "o") == before
+    assert not list((tmp_path / "o").glob(".lymphorisk-*"))
+    assert run_cohort([source], tmp_path / "o", recipe, HERE).computed == 0
+    assert len(rows_of(tmp_path / "o" / "plans.csv")) == 4
+
+
+def test_a_plan_in_two_places_is_one_row_and_named(tmp_path: Path, made: list[str], recipe: Recipe, small: Any) -> None:
+    small.scenario(tmp_path / "s" / "a", "x")
+    small.scenario(tmp_path / "s" / "b", "y")
+    done = run_cohort([tmp_path / "s"], tmp_path / "o", recipe, HERE)
+    assert done.plans == 1
+    assert [r["code"] for r in rows_of(tmp_path / "o" / "noticed.csv")] == ["LR727"]
