@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from lymphorisk.absent import Absent
     from lymphorisk.analysis import Analysis, Options, analyze
     from lymphorisk.analysis.compare import compare
+    from lymphorisk.cohorts.door import cohort
     from lymphorisk.dicom import read_export
     from lymphorisk.errors import LymphoriskError
     from lymphorisk.plan import Patient
     from lymphorisk.qa.judge import check
     from lymphorisk.regimen.door import conditioning
     from lymphorisk.scenario import read_scenario
-    from lymphorisk.train.door import cohort, evaluate, train
+    from lymphorisk.train.door import evaluate, train
 
 __all__ = [
     "Absent",
@@ -52,7 +53,7 @@ __getattr__ = loader(
         "Patient": "plan",
         "analyze": "analysis",
         "check": "qa.judge",
-        "cohort": "train.door",
+        "cohort": "cohorts.door",
         "compare": "analysis.compare",
         "conditioning": "regimen.door",
         "evaluate": "train.door",

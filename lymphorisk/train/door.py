@@ -1,4 +1,4 @@
-"""Cohorts, training and external validation as a user of the library calls them."""
+"""Training and external validation as a user of the library calls them."""
 
 from __future__ import annotations
 
@@ -9,39 +9,7 @@ from typing import Any
 from lymphorisk.analysis.risk import shipped_models
 from lymphorisk.errors import InputError
 from lymphorisk.outputs import Inputs, Outputs
-from lymphorisk.train.cohort import Cohort
-from lymphorisk.train.run import Training, cohort_from, evaluate_model, run_training
-
-
-def cohort(source: str | Path, counts: str | Path | None = None, *, ignore: Sequence[str] = ()) -> Cohort:
-    """Patients with features and outcomes, read and checked as `train` reads them.
-
-    Parameters
-    ----------
-    source : path
-        CSV or Parquet (`lymphorisk train --schema` tells its columns), or a folder of exports: then the features come
-        from the same chain as an analysis.
-    counts : path, optional
-        With a folder of exports: the table of counts and facts.
-    ignore : sequence of str
-        Columns to leave out.
-
-    Returns
-    -------
-    Cohort
-        Its `to_frame()` has a row a patient; `findings` name exports that were left out, and what reading noticed.
-
-    Raises
-    ------
-    CohortError
-        Validation fails, every fault named; or no export could be analysed.
-
-    Examples
-    --------
-    >>> from lymphorisk import cohort
-    >>> cohort("patients.csv").to_frame()  # doctest: +SKIP
-    """
-    return cohort_from(source, counts, ignore=ignore)
+from lymphorisk.train.run import Training, evaluate_model, run_training
 
 
 def train(

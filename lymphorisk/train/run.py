@@ -76,7 +76,13 @@ def cohort_from(
     ignore: Sequence[str] = (),
     progress: Progress = lambda _: None,
 ) -> Cohort:
-    """A checked cohort from a file, or from a folder of exports and its counts; as `train.door.cohort`."""
+    """A checked cohort from a file, or from a folder of exports and the table of its counts.
+
+    Raises
+    ------
+    CohortError
+        Validation fails, every fault named; or no export could be analysed.
+    """
     if not Path(source).is_dir():
         return read_cohort(source, ignore=ignore)
     if counts is None:
