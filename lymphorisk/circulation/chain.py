@@ -283,11 +283,13 @@ def solve(c: Chain, s: NDArray[Any], transits: Transits | None = None, *, moment
     missed = 0.0
     occupancy = c.network.volume_share[c.compartment] * c.share
     steps: dict[bytes, _Step] = {}
+    even = True  # all blood got the same so far: where it went while the beam was on makes no difference
     for b, on in enumerate(c.on_s):
         x = pass_gap(c, transits, x, float(c.gap_s[b]))
         dose = c.dose_gy[b]
         centred = np.zeros_like(dose) if np.ptp(dose) == 0 else dose - float(occupancy @ dose)
-        if on == 0:
+        even = even and np.ptp(dose) == 0
+        if on == 0 or even:
             x = _instant(x, dose, centred, s, spent[:, b])
             continue
         key = dose.tobytes() + on.tobytes()
@@ -309,7 +311,7 @@ def solve(c: Chain, s: NDArray[Any], transits: Transits | None = None, *, moment
 
 
 def _instant(x: NDArray[Any], dose: Real, centred: Real, s: NDArray[Any], spent: NDArray[Any]) -> NDArray[Any]:
-    """A beam without duration: every lane takes its dose where it is."""
+    """A beam without duration, or all of them even so far: every lane takes its dose where it is."""
     q = len(s)
     out = x.copy()
     factor = np.exp(dose[:, None] * s[None, :])

@@ -88,6 +88,31 @@ def test_transform_against_dense_exponentials(stages: int, s: complex) -> None:
     assert got.missed < 1e-12
 
 
+def even_then_not(second: float) -> PhaseBlood:
+    """Two beams: 0.6 Gy to all blood, then `second` more Gy to the lung than to the rest."""
+    lanes = {name: LaneDose(np.ones(1), np.array([[0.6], [0.1]])) for name in network().names}
+    lanes["lung"] = LaneDose(np.array([0.5, 0.5]), np.array([[0.6, 0.6], [0.1, 0.1 + second]]))
+    return PhaseBlood(1, np.array([40.0, 15.0]), np.array([0.0, 60.0]), lanes)
+
+
+def test_an_even_beam_before_an_uneven_one_against_dense_exponentials() -> None:
+    net, phase = network(), even_then_not(0.7)
+    swapped = replace(phase, start_s=np.array([30.0, 0.0]))  # uneven first: then the even beam is not at rest
+    for order in (phase, swapped):
+        got = solve(chain(net, order, 2), np.array([-0.4]), moments=False)
+        assert got.transform[0] == pytest.approx(dense_transform(net, order, 2, -0.4), abs=1e-11)
+        assert got.spent.sum() == pytest.approx(1 - got.transform[0], abs=1e-11)
+
+
+def test_even_beams_need_no_series() -> None:
+    """Hours of whole-body beam are a hundred thousand jumps of the chain, and none of them matters."""
+    hours = replace(even_then_not(0.0), on_s=np.array([14400.0, 3600.0]), start_s=None)
+    got = solve(chain(network(), hours, 4), np.array([-0.4]))
+    assert got.missed == got.sd_gy == 0.0
+    assert got.untouched == pytest.approx(1.0, abs=1e-12)
+    assert got.transform[0] == pytest.approx(np.exp(-0.4 * 0.7), abs=1e-12)
+
+
 def test_moments_against_derivatives_of_the_transform() -> None:
     net, phase, h = network(), two_beams(), 1e-3
     up, mid, down = (dense_transform(net, phase, 2, x).real for x in (h, 0.0, -h))
