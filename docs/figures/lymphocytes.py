@@ -34,11 +34,15 @@ def bands() -> None:
     for axis, a, title in ((axes[0], f, "forecast"), (axes[1], after, "after two counts")):
         for lower, upper, shade in (("p025", "p975", 0.15), ("p10", "p90", 0.25), ("p25", "p75", 0.4)):
             axis.fill_between(a.day, a.quantiles[lower], a.quantiles[upper], color="C0", alpha=shade, lw=0)
-        axis.plot(a.day, a.median, color="C0")
+        axis.plot(a.day, a.median, color="C0", label="course")
+        for edge in ("p10", "p90"):
+            label = "80 % of counts" if edge == "p10" else None
+            axis.plot(a.day, a.measured.quantiles[edge], color="C1", lw=0.8, label=label)
         axis.axhline(0.5, color="k", lw=0.5, ls="--")
         axis.axhline(0.2, color="k", lw=0.5, ls=":")
-        axis.set(title=title, xlabel="day", xlim=(0, 180), ylim=(0, 1.6))
+        axis.set(title=title, xlabel="day", xlim=(0, 180), ylim=(0, 1.8))
     axes[1].plot(*zip(*low, strict=True), "ko", ms=4)
+    axes[0].legend(frameon=False, loc="lower right")
     axes[0].set_ylabel("ALC [10^9/L]")
     save(figure, "lymphocyte_forecast")
 

@@ -25,11 +25,14 @@ def rows(a: Analysis) -> list[tuple[str, str]]:
     voice = learned.reason if isinstance(learned, Absent) else ", ".join(f"{k} {p:.0%}" for k, p in learned.p.items())
     sources = Counter(o.source for o in a.organs.values())
     findings = Counter(x.severity for x in a.findings)
-    grades = ", ".join(f"g{g} {p:.0%}" for g, p in f.grade_probability.items())
+    grades, counted = (
+        ", ".join(f"g{g} {p:.0%}" for g, p in of.items()) for of in (f.grade_probability, f.measured.grade_probability)
+    )
     return [
         ("plan", f"{a.label[:LABEL_MAX]!r}, {a.fractions} fractions in {len(a.phases)} phase(s)"),
         ("count", f"{start} to {nadir.median:.2f} x10^9/L (90 % {nadir.p05:.2f} to {nadir.p95:.2f}), {nadir.when}"),
         ("nadir reaches", f"{grades} (mechanism); learned: {voice}"),
+        ("weekly counts", f"{counted} (measured, up to day {f.measured.until_d:.0f})"),
         ("blood", f"mean {a.blood.course.mean_gy:.2f} Gy over the course"),
         ("organs", ", ".join(f"{n} {s}" for s, n in sources.items())),
         ("findings", ", ".join(f"{findings[s]} {s}" for s in ("error", "warning", "info") if findings[s]) or "none"),

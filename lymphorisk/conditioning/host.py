@@ -33,7 +33,7 @@ from lymphorisk.errors import ScenarioError
 from lymphorisk.lymphocyte.course import PhaseExposure
 from lymphorisk.lymphocyte.pools import COMPARTMENTS, POOL_OF, POOLS, PoolSystem
 from lymphorisk.lymphocyte.population import Draws, Population
-from lymphorisk.lymphocyte.realisation import KILL_MAX, log_kill_of_phase
+from lymphorisk.lymphocyte.realisation import KILL_MAX, SUBSETS, shares_of, subset_log_kill
 from lymphorisk.lymphocyte.survival import kills
 from lymphorisk.units import HOURS_PER_DAY
 
@@ -156,14 +156,20 @@ def plan_kills(
     if dose_factor != 1.0:
         pools = {name: d.scaled(dose_factor) for name, d in exposure.pools.items()}
         exposure = replace(exposure, blood=exposure.blood.scaled(dose_factor), pools=pools)
-    log_kill = (
-        _whole_body_log_kill(exposure, draws)
-        if whole_body
-        else log_kill_of_phase(exposure, draws.lymphocytes, draws.people)
-    )
-    share = -np.expm1(-log_kill)[:, POOL_OF]
     clearance = draws.whole_body if whole_body else draws.plan
-    return tuple(FractionKill(day, share, exposure.blood.mean_gy, clearance) for day in days)
+    tables = (_whole_body_log_kill(exposure, draws),) * len(SUBSETS)
+    if not whole_body:
+        tables = subset_log_kill(exposure, draws.lymphocytes, draws.people)
+    survives = np.stack([np.exp(-table)[:, POOL_OF] for table in tables])
+    # Fractions change what the living are made of: it is followed for the whole body, through which cells travel.
+    kept = np.sum(survives * draws.pools.share, axis=2)
+    made_of = np.stack(shares_of(draws.lymphocytes))
+    out = []
+    for day in days:
+        mixed = (made_of / made_of.sum(axis=0))[:, :, None]
+        out.append(FractionKill(day, 1.0 - np.sum(mixed * survives, axis=0), exposure.blood.mean_gy, clearance))
+        made_of = made_of * kept
+    return tuple(out)
 
 
 def _whole_body_log_kill(exposure: PhaseExposure, draws: HostDraws) -> Array:

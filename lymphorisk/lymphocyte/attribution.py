@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from lymphorisk.lymphocyte.course import Course
 from lymphorisk.lymphocyte.drugs import chemo_parameter
+from lymphorisk.lymphocyte.observation import OBSERVED_BY
 from lymphorisk.lymphocyte.pools import POOL_OF, POOLS
 from lymphorisk.lymphocyte.population import Draws, Population, draw
 from lymphorisk.lymphocyte.realisation import PATIENT_DIMENSIONS, Realisation, pool_log_kill, realise, unexplained
@@ -38,7 +39,7 @@ def loss_shares(course: Course, people: Population, age_y: float | None, seed: i
     whole = realise(course, median, people, age_y)
     tables = _log_kill_by_contributor(course, median, people, whole)
     names = list(tables)
-    chemo = bool(np.any(whole.loss_rate))
+    chemo = any(np.any(s.loss_rate) for s in whole.subsets)
     players = names + (["chemo"] if chemo else [])
     members = (np.arange(2 ** len(names))[:, None] >> np.arange(len(names))) & 1
     loss = np.concatenate([_loss(whole, tables, members, day, drug) for drug in ((False, True) if chemo else (False,))])
@@ -74,36 +75,38 @@ def shapley(value: NDArray[np.float64]) -> NDArray[np.float64]:
 def _log_kill_by_contributor(
     course: Course, median: Draws, people: Population, whole: Realisation
 ) -> dict[str, NDArray[np.float64]]:
-    """-ln(1-K) of shape (kinds, compartments) for each contributor that kills at all."""
-    kinds = whole.kill.shape[1]
+    """-ln(1-K) of shape (subsets, kinds, compartments) for each contributor that kills at all."""
+    shape, kinds = (len(whole.subsets), *whole.subsets[0].kill.shape[1:]), len(course.phases)
     out: dict[str, NDArray[np.float64]] = {}
-    by_pool = [pool_log_kill(phase, median, people)[0] for phase in course.phases]
+    # (phases, subsets, pools)
+    by_pool = np.array([pool_log_kill(phase, median, people) for phase in course.phases])[:, :, 0]
     for i, pool in enumerate(POOLS):
-        table = np.zeros((kinds, len(POOL_OF)))
+        out[pool] = np.zeros(shape)
         for k in range(kinds):
-            table[k, i == POOL_OF] = by_pool[k][i]
-        out[pool] = table
-    beyond = np.zeros((kinds, len(POOL_OF)))
+            out[pool][:, k, i == POOL_OF] = by_pool[k, :, i, None]
+    out["unexplained"] = np.zeros(shape)
     for k, phase in enumerate(course.phases):
-        beyond[k] = unexplained(phase, median)[0]
-    out["unexplained"] = beyond
+        out["unexplained"][:, k] = np.array(unexplained(phase, median))
     return {name: table for name, table in out.items() if table.any()}
 
 
 def _loss(
     whole: Realisation, tables: Mapping[str, NDArray[np.float64]], members: NDArray[np.intp], day: float, drug: bool
 ) -> NDArray[np.float64]:
-    log_kill = np.zeros((len(members), *whole.kill.shape[1:]))
+    log_kill = np.zeros((len(members), len(whole.subsets), *whole.subsets[0].kill.shape[1:]))
     for i, table in enumerate(tables.values()):
-        log_kill += members[:, i, None, None] * table
-    one = replace(whole, kill=-np.expm1(-log_kill), loss_rate=whole.loss_rate if drug else 0.0 * whole.loss_rate)
-    return 1.0 - one.ratio(np.array([day]))[:, 0]
+        log_kill += members[:, i, None, None, None] * table
+    subsets = tuple(
+        replace(s, kill=-np.expm1(-log_kill[:, i]), loss_rate=s.loss_rate if drug else 0.0 * s.loss_rate)
+        for i, s in enumerate(whole.subsets)
+    )
+    return 1.0 - replace(whole, subsets=subsets).ratio(np.array([day]))[:, 0]
 
 
 def dimensions_met(course: Course, draws: Draws, age_known: bool, baseline_known: bool) -> tuple[str, ...]:
     """Random dimensions this course can feel; the others would only add noise to the shares."""
     chemo = chemo_parameter(course.chemo)
-    idle = {"body.lymphocytes", "counting.sd_ln"}
+    idle = {"body.lymphocytes", *OBSERVED_BY}
     if age_known:
         idle |= {"thymus.default_age", "patient.age"}
     else:

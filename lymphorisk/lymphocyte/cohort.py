@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from lymphorisk.errors import ScenarioError
 from lymphorisk.lymphocyte.course import Course
 from lymphorisk.lymphocyte.ensemble import daily
+from lymphorisk.lymphocyte.measured import COUNT_EVERY_D
+from lymphorisk.lymphocyte.observation import deviations, observation
 from lymphorisk.lymphocyte.population import Draws, Population, draw
 from lymphorisk.lymphocyte.realisation import PATIENT_DIMENSIONS, realise
 
-#: Days between counts in a cohort, as most series report them. [d]
-COUNT_EVERY_D = 7
 #: Patients propagated at a time: bounds memory to about 100 MB over half a year.
 CHUNK = 2048
 
@@ -32,15 +32,18 @@ class SimulatedCounts:
     nadir, nadir_day : ndarray, shape (n,)
         Lowest daily count to the end of the window [10^9/L] and its day [d].
     measured_nadir : ndarray, shape (n,)
-        Lowest of weekly counts with their error in the same window. [10^9/L]
+        Lowest of weekly measured counts in the same window. [10^9/L]
     at : ndarray, shape (n, k)
-        Count on the days asked for. [10^9/L]
+        Course on the days asked for. [10^9/L]
+    measured_at : ndarray, shape (n, k)
+        One measured count on those days. [10^9/L]
     """
 
     nadir: NDArray[np.float64]
     nadir_day: NDArray[np.float64]
     measured_nadir: NDArray[np.float64]
     at: NDArray[np.float64]
+    measured_at: NDArray[np.float64]
 
 
 def simulate(
@@ -54,6 +57,7 @@ def simulate(
     window_d: float = 0.0,
     days: Sequence[float] = (),
     draws: Draws | None = None,
+    from_count: bool = True,
 ) -> SimulatedCounts:
     """One random patient for each row.
 
@@ -75,13 +79,14 @@ def simulate(
         Days on which counts are wanted, from the first fraction; whole days. [d]
     draws : Draws, optional
         Draws made before, in place of new ones.
+    from_count : bool
+        Whether `baseline_alc` is one count of each patient, or his usual level.
     """
     n = len(which)
     if baseline_alc.shape != (n,) or (n and not (which.min() >= 0 and which.max() < len(courses))):
         raise ScenarioError("each simulated patient needs a course and a baseline count")
     drawn = draw(people, n, seed, PATIENT_DIMENSIONS) if draws is None else draws
-    counting = np.random.default_rng([seed, COUNT_EVERY_D])
-    out = SimulatedCounts(np.empty(n), np.empty(n), np.empty(n), np.empty((n, len(days))))
+    out = SimulatedCounts(np.empty(n), np.empty(n), np.empty(n), np.empty((n, len(days))), np.empty((n, len(days))))
     asked = np.asarray(days, dtype=np.intp)
     for c, course in enumerate(courses):
         members = np.flatnonzero(which == c)
@@ -95,11 +100,9 @@ def simulate(
             low = inside.argmin(axis=1)
             out.nadir[rows] = inside[np.arange(len(rows)), low]
             out.nadir_day[rows] = day[low]
-            weekly = inside[:, ::COUNT_EVERY_D]
-            sd = part.values["counting.sd_ln"][:, None]
-            noise = counting.standard_normal(weekly.shape)
-            out.measured_nadir[rows] = (weekly * np.exp(sd * noise)).min(axis=1)
-            out.at[rows] = counts[:, asked]
+            seen = counts * np.exp(deviations(observation(part.values, from_count), day, seed, c, int(rows[0])))
+            out.measured_nadir[rows] = seen[:, : end + 1 : COUNT_EVERY_D].min(axis=1)
+            out.at[rows], out.measured_at[rows] = counts[:, asked], seen[:, asked]
     return out
 
 

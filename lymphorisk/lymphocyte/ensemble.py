@@ -19,6 +19,8 @@ from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.lymphocyte.attribution import dimensions_met, loss_shares, spread_shares
 from lymphorisk.lymphocyte.course import Course
 from lymphorisk.lymphocyte.grade import CTCAE_VERSION
+from lymphorisk.lymphocyte.measured import Measured, measured_of
+from lymphorisk.lymphocyte.observation import deviations, observation
 from lymphorisk.lymphocyte.pools import POOLS
 from lymphorisk.lymphocyte.population import Population, draw
 from lymphorisk.lymphocyte.realisation import PATIENT_DIMENSIONS, realise
@@ -82,6 +84,9 @@ class Spread:
 class AlcForecast:
     """Forecast of the absolute lymphocyte count.
 
+    All but `measured` is of the course: what the patient's lymphocytes do, starting from the baseline as if that one
+    count were his level. What a laboratory will report on a day is `measured`.
+
     Attributes
     ----------
     day : ndarray, shape (t,)
@@ -91,7 +96,10 @@ class AlcForecast:
     nadir : Nadir
         Lowest count of each patient: band [10^9/L], interval of its day and usual day [d].
     grade_probability : mapping of str to float
-        CTCAE grade or worse at the nadir: ``"2"``, ``"3"``, ``"4"``, and ``"1"`` when the LLN is known.
+        CTCAE grade or worse at the nadir of the course: ``"2"``, ``"3"``, ``"4"``, and ``"1"`` when the LLN is
+        known. By measured counts, as CTCAE grades are given, see `measured`.
+    measured : Measured
+        The forecast of measured counts.
     days_below : mapping of str to Band
         Days of the horizon below ``"0.5"`` and ``"0.2"`` x10^9/L. [d]
     recovery : Recovery
@@ -118,6 +126,7 @@ class AlcForecast:
     quantiles: Mapping[str, NDArray[np.float64]]
     nadir: Nadir
     grade_probability: Mapping[str, float]
+    measured: Measured
     days_below: Mapping[str, Band]
     recovery: Recovery
     organ_share: Mapping[str, float]
@@ -169,6 +178,8 @@ class AlcForecast:
             "nadir": self.nadir.to_dict(),
             **{f"days_below_{name.replace('.', '_')}": b.to_dict() for name, b in self.days_below.items()},
             "grade_probability": dict(self.grade_probability),
+            "grade_probability_of": "nadir of the course",
+            "measured": self.measured.to_dict(),
             "recovery_above_0_5": self.recovery.to_dict(),
             "organ_share": dict(self.organ_share),
             "sensitivity": dict(self.sensitivity),
@@ -269,6 +280,8 @@ def forecast(
     if not baseline_known:
         counts = counts * drawn.patient("baseline", people.value["spread.baseline"])[:, None]
     summary = summarise(day, counts, lln=lln)
+    weights = np.full(draws, 1.0 / draws)
+    noise = deviations(observation(drawn.values, baseline_known), day, seed)
     organ_share: Mapping[str, float] = {}
     sensitivity: Mapping[str, float] = {}
     spread = None
@@ -281,6 +294,8 @@ def forecast(
         day,
         counts,
         summary,
+        weights,
+        measured=measured_of(day, counts, noise, course.last_fraction_d, weights, lln),
         organ_share=organ_share,
         sensitivity=sensitivity,
         spread=spread,
@@ -298,12 +313,11 @@ def assemble(
     day: NDArray[np.float64],
     counts: NDArray[np.float64],
     summary: Summary,
-    weights: NDArray[np.float64] | None = None,
+    weights: NDArray[np.float64],
     **fields: Any,
 ) -> AlcForecast:
     """An `AlcForecast` of a summary and the fields beside it."""
-    w = np.full(len(counts), 1.0 / len(counts)) if weights is None else weights
-    for array in (day, counts, w):
+    for array in (day, counts, weights):
         read_only(array)
     return AlcForecast(
         day=day,
@@ -313,7 +327,7 @@ def assemble(
         days_below=summary.days_below,
         recovery=summary.recovery,
         counts=counts,
-        weights=w,
+        weights=weights,
         **fields,
     )
 

@@ -1,7 +1,8 @@
 """A course met by many draws: kill tables, pools, fates, and the counts that follow.
 
 One function, `realise`, turns draws and a course into everything the trajectory needs; the
-forecast, the update, what-ifs and simulated cohorts all go through it.
+forecast, the update, what-ifs and simulated cohorts all go through it. Two subsets live side by side, sensitive
+cells that come back over years and resistant ones that come back within weeks; the count is their sum.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from numpy.typing import NDArray
 
 from lymphorisk.lymphocyte.course import Course, PhaseExposure
 from lymphorisk.lymphocyte.drugs import chemo_parameter
-from lymphorisk.lymphocyte.pools import COMPARTMENTS, POOL_OF, POOLS, PoolSystem, compartment_shares, pool_system
+from lymphorisk.lymphocyte.pools import POOL_OF, POOLS, PoolSystem, compartment_shares, pool_system
 from lymphorisk.lymphocyte.population import Draws, Population, in_range
-from lymphorisk.lymphocyte.recovery import LN2, Fate, quick_share
+from lymphorisk.lymphocyte.recovery import LN2, SLOWER, Fate
 from lymphorisk.lymphocyte.survival import kills, survival_sets
-from lymphorisk.lymphocyte.trajectory import Calendar, blood_count
+from lymphorisk.lymphocyte.trajectory import Calendar, Subset, blood_count
 from lymphorisk.units import HOURS_PER_DAY
 
 #: How patients differ; one random dimension each.
@@ -29,6 +30,10 @@ PATIENT_DIMENSIONS = (
     "baseline",
     "age",
 )
+#: Populations in parallel: the same pools and traffic, each its own sensitivity, losses and fate.
+SUBSETS = ("sensitive", "resistant")
+#: Weights, alphas [1/Gy] and betas [1/Gy2] of a survival for n draws.
+Terms = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 #: No fraction leaves nothing alive: keeps -ln(1-K) finite; a cell in a million million is below any count.
 KILL_MAX = 1.0 - 1e-12
 #: A share drawn beyond this is cut, so that mixtures of cells stay mixtures.
@@ -42,35 +47,41 @@ class Realisation:
     Attributes
     ----------
     calendar : Calendar
-    kill : ndarray, shape (n, kinds, compartments)
-    system, fate : PoolSystem, Fate
-    loss_rate : ndarray, shape (n,)
-        Of the concurrent drug. [1/d]
+    system : PoolSystem
+        Where all of them live and how they travel.
+    subsets : tuple of Subset
+        In the order of `SUBSETS`; shares sum to 1.
     """
 
     calendar: Calendar
-    kill: NDArray[np.float64]
     system: PoolSystem
-    fate: Fate
-    loss_rate: NDArray[np.float64]
+    subsets: tuple[Subset, ...]
 
     def ratio(self, days: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Count over baseline, shape (n, t)."""
-        return blood_count(days, self.calendar, self.kill, self.system, self.fate, self.loss_rate)
+        """Count over baseline, shape (n, t): the sum over the subsets."""
+        return blood_count(days, self.calendar, self.system, self.subsets)
 
 
-def fate_of(draws: Draws, people: Population) -> Fate:
-    """Clearance and recovery of the draws."""
+def shares_of(draws: Draws) -> tuple[NDArray[np.float64], ...]:
+    """Share of each of `SUBSETS`, each of shape (n,)."""
+    resistant = np.minimum(draws.values["survival.combined.resistant_share"], SHARE_MAX)
+    return 1.0 - resistant, resistant
+
+
+def fates_of(draws: Draws, people: Population) -> tuple[Fate, ...]:
+    """Clearance, lag and recovery of each of `SUBSETS`."""
     v = draws.values
     dead_fast = LN2 * HOURS_PER_DAY / v["clearance.fast_half_time"]
     slow_clearance = "clearance.tbi_slow_half_time" if people.survival == "tbi" else "clearance.slow_half_time"
     dead_slow = LN2 * HOURS_PER_DAY / v[slow_clearance]
+    lag = LN2 / v["recovery.lag_half_time"]
     speed = draws.patient("recovery", people.value["spread.recovery"])
-    # The order slow < quick < clearance is what makes more dose never better; draws that cross it are cut.
-    quick = np.minimum(LN2 / (v["recovery.half_time"] * speed), 0.5 * np.minimum(dead_fast, dead_slow))
-    slow = np.minimum(LN2 / v["recovery.slow_half_time"], 0.5 * quick)
-    share = quick_share(v["recovery.plateau"], v["recovery.plateau_nadir"])
-    return Fate(np.minimum(share, SHARE_MAX), quick, slow, v["clearance.fast_share"].copy(), dead_fast, dead_slow)
+    # The order recovery < lag, clearance is what makes more dose never better; draws that cross it are cut.
+    fastest = SLOWER * np.minimum(lag, np.minimum(dead_fast, dead_slow))
+    return tuple(
+        Fate(lag, np.minimum(LN2 / half_time, fastest), v["clearance.fast_share"].copy(), dead_fast, dead_slow)
+        for half_time in (v["recovery.slow_half_time"], v["recovery.half_time"] * speed)
+    )
 
 
 def system_of(draws: Draws, people: Population, age_y: float | NDArray[np.float64] | None) -> PoolSystem:
@@ -83,44 +94,44 @@ def system_of(draws: Draws, people: Population, age_y: float | NDArray[np.float6
     return pool_system(*compartment_shares(draws.values, age))
 
 
-def survival_terms(
-    draws: Draws, people: Population
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Weights, alphas, betas of the population's survival set for each draw, each of shape (n, terms)."""
+def survival_terms(draws: Draws, people: Population) -> tuple[Terms, ...]:
+    """Weights, alphas, betas of the survival of each of `SUBSETS`, each of shape (n, terms).
+
+    The default set is one exponential a subset. Any other form holds for all of them: they then differ in fate only.
+    """
     v = draws.values
     if people.survival != "combined":
         own = people.survival
         form = survival_sets(people.value)[own] if isinstance(own, str) else own
-        weights, alphas, betas = (np.tile(t, (draws.size, 1)) for t in (form.weights, form.alphas, form.betas))
-        return weights, alphas, betas
-    resistant = np.minimum(v["survival.combined.resistant_share"], SHARE_MAX)
-    weights = np.stack([1.0 - resistant, resistant], axis=1)
-    alphas = 1.0 / np.stack([v["survival.combined.d0_sensitive"], v["survival.combined.d0_resistant"]], axis=1)
-    return weights, alphas, np.zeros_like(alphas)
+        terms = tuple(np.tile(t, (draws.size, 1)) for t in (form.weights, form.alphas, form.betas))
+        return ((terms[0], terms[1], terms[2]),) * len(SUBSETS)
+    one = np.ones((draws.size, 1))
+    return tuple((one, one / v[f"survival.combined.d0_{name}"][:, None], 0.0 * one) for name in SUBSETS)
 
 
-def pool_log_kill(phase: PhaseExposure, draws: Draws, people: Population) -> NDArray[np.float64]:
-    """-ln(1 - K) of one fraction for every pool by its dose, shape (n, pools).
+def pool_log_kill(phase: PhaseExposure, draws: Draws, people: Population) -> tuple[NDArray[np.float64], ...]:
+    """-ln(1 - K) of one fraction for every pool by its dose, for each of `SUBSETS`, each of shape (n, pools).
 
     Dose kills K_0 by the survival of the draw; the patient's sensitivity and, for a surrogate, its
     distance from the truth multiply -ln(1 - K_0).
     """
-    terms = survival_terms(draws, people)
     factor = draws.values["rbe.proton"] if phase.modality == "proton" else None
     sensitivity = draws.patient("sensitivity", draws.values["spread.sensitivity"])
-    out = np.empty((draws.size, len(POOLS)))
-    for i, pool in enumerate(POOLS):
-        killed = _killed(phase, pool, terms, factor, draws.size)
-        out[:, i] = -np.log1p(-np.minimum(killed, KILL_MAX)) * sensitivity
-        if pool in phase.surrogate:
-            out[:, i] *= draws.patient(f"surrogate.{pool}", people.value["spread.surrogate"])
-    return out
+    widened = {pool: draws.patient(f"surrogate.{pool}", people.value["spread.surrogate"]) for pool in phase.surrogate}
+    out = []
+    for terms in survival_terms(draws, people):
+        table = np.empty((draws.size, len(POOLS)))
+        for i, pool in enumerate(POOLS):
+            killed = _killed(phase, pool, terms, factor, draws.size)
+            table[:, i] = -np.log1p(-np.minimum(killed, KILL_MAX)) * sensitivity * widened.get(pool, 1.0)
+        out.append(table)
+    return tuple(out)
 
 
 def _killed(
     phase: PhaseExposure,
     pool: str,
-    terms: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
+    terms: Terms,
     factor: NDArray[np.float64] | None,
     size: int,
 ) -> NDArray[np.float64]:
@@ -143,36 +154,48 @@ def body_of_draw(size: int, bodies: int) -> NDArray[np.intp]:
     return np.asarray(np.random.default_rng(size).permutation(size) % bodies, dtype=np.intp)
 
 
-def unexplained(phase: PhaseExposure, draws: Draws) -> NDArray[np.float64]:
-    """-ln of what is left by the loss dose does not explain, ``u (1 - exp(-D_blood / D_ref))``, shape (n,)."""
+def unexplained(phase: PhaseExposure, draws: Draws) -> tuple[NDArray[np.float64], ...]:
+    """-ln of what is left of each of `SUBSETS` by the loss dose does not explain, each of shape (n,).
+
+    ``u (1 - exp(-D_blood / D_ref))`` of the sensitive cells, and a stated share of it of the resistant.
+    """
     reached = -np.expm1(-phase.blood.mean_gy / draws.values["unexplained.reference_dose"])
-    return -np.log1p(-np.minimum(draws.values["unexplained.loss_per_fraction"] * reached, KILL_MAX))
+    lost = -np.log1p(-np.minimum(draws.values["unexplained.loss_per_fraction"] * reached, KILL_MAX))
+    return lost, lost * draws.values["unexplained.on_resistant"]
 
 
-def drug_rate(chemo: str, draws: Draws) -> NDArray[np.float64]:
-    """Loss rate under the concurrent drug of each drawn patient, shape (n,). [1/d]"""
+def drug_rates(chemo: str, draws: Draws) -> tuple[NDArray[np.float64], ...]:
+    """Loss rate of each of `SUBSETS` under the concurrent drug, each of shape (n,). [1/d]"""
     name = chemo_parameter(chemo)
     if name is None:
-        return np.zeros(draws.size)
-    return np.asarray(draws.values[name] * draws.patient("chemo", draws.values["spread.chemo"]))
+        return (np.zeros(draws.size),) * len(SUBSETS)
+    rate = np.asarray(draws.values[name] * draws.patient("chemo", draws.values["spread.chemo"]))
+    return rate * draws.values["chemo.on_sensitive"], rate
 
 
-def log_kill_of_phase(phase: PhaseExposure, draws: Draws, people: Population) -> NDArray[np.float64]:
-    """-ln(1 - K) of one fraction for every pool, dose and unexplained loss together, shape (n, pools)."""
-    return pool_log_kill(phase, draws, people) + unexplained(phase, draws)[:, None]
+def subset_log_kill(phase: PhaseExposure, draws: Draws, people: Population) -> tuple[NDArray[np.float64], ...]:
+    """-ln(1 - K) of one fraction for every pool, dose and unexplained loss together, for each of `SUBSETS`."""
+    by_dose, beyond = pool_log_kill(phase, draws, people), unexplained(phase, draws)
+    return tuple(dose + more[:, None] for dose, more in zip(by_dose, beyond, strict=True))
 
 
 def realise(
     course: Course, draws: Draws, people: Population, age_y: float | NDArray[np.float64] | None = None
 ) -> Realisation:
-    """Kill table, pools, fates and drug of every draw."""
-    tables = [log_kill_of_phase(phase, draws, people) for phase in course.phases]
-    by_pool = -np.expm1(-np.stack(tables, axis=1))
+    """Kill tables, pools, fates and drug of every draw."""
+    phases = [subset_log_kill(phase, draws, people) for phase in course.phases]
     times, kind = course.events()
+    each = zip(shares_of(draws), fates_of(draws, people), drug_rates(course.chemo, draws), strict=True)
     return Realisation(
         calendar=Calendar(times, kind, course.last_fraction_d),
-        kill=np.minimum(by_pool, KILL_MAX)[:, :, POOL_OF[: len(COMPARTMENTS)]],
         system=system_of(draws, people, age_y),
-        fate=fate_of(draws, people),
-        loss_rate=drug_rate(course.chemo, draws),
+        subsets=tuple(
+            Subset(share, by_compartment(np.stack([table[i] for table in phases], axis=1)), fate, rate)
+            for i, (share, fate, rate) in enumerate(each)
+        ),
     )
+
+
+def by_compartment(log_kill: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Killed shares of the compartments, shape (..., compartments), from -ln(1 - K) of the pools, (..., pools)."""
+    return np.minimum(-np.expm1(-log_kill), KILL_MAX)[..., POOL_OF]

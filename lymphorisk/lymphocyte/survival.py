@@ -1,6 +1,6 @@
 """Survival of lymphocytes after one fraction: the named sets, and the kill of a pool.
 
-``combined``     0.80 exp(-d/1.6) + 0.20 exp(-d/5.5)   whole-body data, 1 to 6 Gy (the default)
+``combined``     0.47 exp(-d/0.9) + 0.53 exp(-d/4.0)   two subsets that live side by side (the default)
 ``tbi``          exp(-d/1.2)                           blood counts under total body irradiation
 ``colony``       exp(-0.381 d - 0.0968 d^2)            colony assay of resting T cells
 ``in_vivo_jin``  exp(-0.40 d)                          counts of 51 patients

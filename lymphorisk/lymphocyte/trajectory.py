@@ -1,6 +1,6 @@
 """The count over time: events that kill, and exact motion between them.
 
-State of one draw: X, compartments by classes, as a share of all lymphocytes at baseline. Between
+State of one draw of one subset: X, compartments by classes, as a share of all lymphocytes at baseline. Between
 events X(t) = exp(A t) X(0) exp(B t) with the exchange A (`pools`) and the fate B (`recovery`); both
 are diagonal in their modes, so a step of any length costs one exponential per mode. An event kills
 the share K_i of the cells alive in compartment i. ALC(t) / ALC(0) is the counted cells in blood over
@@ -9,6 +9,7 @@ those at baseline. Nothing is discretised: splitting a step changes nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from lymphorisk.errors import ScenarioError
 from lymphorisk.lymphocyte.pools import PoolSystem
-from lymphorisk.lymphocyte.recovery import ALIVE, CLASSES, COUNTED, Fate, FateModes, fate_modes
+from lymphorisk.lymphocyte.recovery import CLASSES, COUNTED, Fate, FateModes, fate_modes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,26 +45,75 @@ class Calendar:
             raise ScenarioError("fraction times must not be negative and must be in order")
 
 
-def _merge(calendar: Calendar, loss_rate: NDArray[np.float64]) -> list[tuple[float, int | None]]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Subset:
+    """One of the populations that live side by side: its share of the lymphocytes, what kills it, and its fate.
+
+    Attributes
+    ----------
+    share : ndarray, shape (n,)
+        Of all lymphocytes at baseline, in every compartment alike.
+    kill : ndarray, shape (n, kinds, compartments)
+        Share of its alive cells each kind of event kills.
+    fate : Fate
+        Of n draws, or of 1 draw shared by all n kill tables; so are the share and the loss rate.
+    loss_rate : ndarray, shape (n,)
+        Under the concurrent drug. [1/d]
+    """
+
+    share: NDArray[np.float64]
+    kill: NDArray[np.float64]
+    fate: Fate
+    loss_rate: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Together:
+    """The modes of all subsets in one row: rates, shape (n, s 5), what an event meets and books, and what is seen."""
+
+    each: tuple[FateModes, ...]
+    rate: NDArray[np.float64]
+    met: NDArray[np.float64]
+    booked: NDArray[np.float64]
+    seen: NDArray[np.float64]
+
+
+def _together(subsets: Sequence[Subset], drug: bool) -> _Together:
+    each = tuple(fate_modes(s.fate, s.loss_rate if drug else 0.0 * s.loss_rate) for s in subsets)
+    seen = [s.share[:, None] * (m.left @ COUNTED) for s, m in zip(subsets, each, strict=True)]
+    return _Together(
+        each,
+        np.concatenate([m.rate for m in each], axis=1),
+        _diagonal([m.met for m in each]),
+        _diagonal([m.booked for m in each]),
+        np.concatenate(seen, axis=1),
+    )
+
+
+def _diagonal(blocks: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """One matrix a draw with the blocks on its diagonal."""
+    n, rows, columns = blocks[0].shape
+    out = np.zeros((n, rows * len(blocks), columns * len(blocks)))
+    for i, block in enumerate(blocks):
+        out[:, i * rows : (i + 1) * rows, i * columns : (i + 1) * columns] = block
+    return out
+
+
+def _merge(calendar: Calendar, drug: bool) -> list[tuple[float, int | None]]:
     """Events in order; None is the end of the drug."""
     events: list[tuple[float, int | None]] = [
         (float(t), int(k)) for t, k in zip(calendar.times_d, calendar.kind, strict=True)
     ]
-    if np.any(loss_rate):
+    if drug:
         events.append((calendar.drug_until_d, None))
         events.sort(key=lambda event: (event[0], event[1] is None))
     return events
 
 
 def blood_count(
-    days: NDArray[np.float64],
-    calendar: Calendar,
-    kill: NDArray[np.float64],
-    system: PoolSystem,
-    fate: Fate,
-    loss_rate: NDArray[np.float64] | None = None,
+    days: NDArray[np.float64], calendar: Calendar, system: PoolSystem, subsets: Sequence[Subset]
 ) -> NDArray[np.float64]:
-    """Count relative to baseline.
+    """Count relative to baseline: the sum over the subsets.
 
     Parameters
     ----------
@@ -72,74 +122,66 @@ def blood_count(
         cells are still counted. [d]
     calendar : Calendar
         The events.
-    kill : ndarray, shape (n, kinds, c)
-        Share of the alive cells of each compartment killed by each kind of event, per draw.
-    system, fate : PoolSystem, Fate
-        Of n draws, or of 1 draw shared by all n kill tables.
-    loss_rate : ndarray, shape (n,), optional
-        Loss rate under the concurrent drug. [1/d]
+    system : PoolSystem
+        Of n draws, or of 1 draw shared by all.
+    subsets : sequence of Subset
+        Populations side by side; shares sum to 1.
 
     Returns
     -------
     ndarray, shape (n, t)
     """
-    n = len(kill)
-    drug = np.zeros(len(fate.quick)) if loss_rate is None else loss_rate
     if len(days) and (days[0] < 0 or np.any(np.diff(days) < 0)):
         raise ScenarioError("days to report must not be negative and must be in order")
-    modes = fate_modes(fate, drug) if np.any(drug) and calendar.drug_until_d > 0 else fate_modes(fate, 0.0 * drug)
-    start = np.zeros((n, system.share.shape[1], len(CLASSES)))
-    start[:, -1, 0] = 1.0
-    state = start @ modes.right
+    drug = calendar.drug_until_d > 0 and any(np.any(s.loss_rate) for s in subsets)
+    modes = _together(subsets, drug)
+    # An event meets the alive of each subset and those on their way back with the same share.
+    share = np.stack([s.kill for s in subsets for _ in range(modes.met.shape[2] // len(subsets))], axis=-1)
+    n, classes = len(share), len(CLASSES)
+    state = np.zeros((n, system.share.shape[1], classes * len(subsets)))
+    for i, own in enumerate(modes.each):
+        state[:, -1, i * classes : (i + 1) * classes] = own.right[:, 0]
     out = np.empty((n, len(days)))
     now, done = 0.0, 0
-    for time, kind in _merge(calendar, drug if calendar.drug_until_d > 0 else 0.0 * drug):
+    for time, kind in _merge(calendar, drug):
         upto = int(np.searchsorted(days, time, side="left"))
         out[:, done:upto] = _observe(state, days[done:upto] - now, system, modes)
         done = upto
         state = _advance(state, time - now, system, modes)
         now = time
         if kind is None:
-            after = fate_modes(fate, 0.0 * drug)
-            state = state @ (modes.left @ after.right)
+            after = _together(subsets, False)
+            pairs = zip(modes.each, after.each, strict=True)
+            state = state @ _diagonal([before.left @ later.right for before, later in pairs])
             modes = after
         else:
-            state = _kill(state, kill[:, kind], system, fate, modes)
+            state = _kill(state, share[:, kind], system, modes)
     out[:, done:] = _observe(state, days[done:] - now, system, modes)
     return out
 
 
-def _advance(state: NDArray[np.float64], dt: float, system: PoolSystem, modes: FateModes) -> NDArray[np.float64]:
+def _advance(state: NDArray[np.float64], dt: float, system: PoolSystem, modes: _Together) -> NDArray[np.float64]:
     if dt == 0.0:
         return state
-    return state * np.exp(system.eigenvalue * dt)[:, :, None] * np.exp(modes.rate * dt)[:, None, :]
+    return np.asarray(state * (np.exp(system.eigenvalue * dt)[:, :, None] * np.exp(modes.rate * dt)[:, None, :]))
 
 
 def _kill(
-    state: NDArray[np.float64], share: NDArray[np.float64], system: PoolSystem, fate: Fate, modes: FateModes
+    state: NDArray[np.float64], share: NDArray[np.float64], system: PoolSystem, modes: _Together
 ) -> NDArray[np.float64]:
-    alive_modes = (state @ (modes.left @ ALIVE)[:, :, None])[:, :, 0]
-    alive = _times(system.from_modes, alive_modes)
-    killed = _times(system.to_modes, alive * share)
-    booked = (fate.split[:, None, :] @ modes.right)[:, 0, :]
-    return state + killed[:, :, None] * booked[:, None, :]
-
-
-def _times(matrix: NDArray[np.float64], vector: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Matrix times vector for every draw; one shared matrix is one product."""
-    if len(matrix) == 1:
-        return np.asarray(vector @ matrix[0].T)
-    return np.asarray((matrix @ vector[:, :, None])[:, :, 0])
+    """Kill a share of the alive, and send that share of those on their way back to wait again."""
+    killed = system.to_modes @ ((system.from_modes @ (state @ modes.met)) * share)
+    return np.asarray(state + killed @ modes.booked)
 
 
 def _observe(
-    state: NDArray[np.float64], dt: NDArray[np.float64], system: PoolSystem, modes: FateModes
+    state: NDArray[np.float64], dt: NDArray[np.float64], system: PoolSystem, modes: _Together
 ) -> NDArray[np.float64]:
     if len(dt) == 0:
         return np.empty((len(state), 0))
-    seen = modes.left @ COUNTED
     in_blood = system.from_modes[:, 0, :] / system.share[:, :1]
-    weight = state * seen[:, None, :] * in_blood[:, :, None]
+    weight = state * modes.seen[:, None, :] * in_blood[:, :, None]
     over_class = np.exp(modes.rate[:, :, None] * dt)
     over_mode = np.exp(system.eigenvalue[:, :, None] * dt)
-    return np.asarray(np.sum((weight @ over_class) * over_mode, axis=1))
+    by_mode = weight @ over_class
+    return np.asarray(np.einsum("nmt,nmt->nt", by_mode, np.broadcast_to(over_mode, by_mode.shape)))

@@ -1,16 +1,17 @@
 """Learning from the first counts: the ensemble reweighted by what was measured.
 
-Each draw is weighted by the probability of the measured counts given its own,
+Each draw is weighted by the probability of the measured counts given its own course c,
 
-    ln w = sum_k [ -1/2 ((ln y_k - ln c(t_k)) / sigma)^2 - ln sigma ],
+    r_k = ln y_k - ln c(t_k) ~ N(0, covariance of the deviations of counts from a course, `observation`),
 
-with sigma the log-normal error of a single count, drawn within its range. A count of zero says
-"below what the analyser resolves". How many draws are left to speak is the smaller of two numbers:
-the effective sample size (sum w)^2 / sum w^2, and the number of draws that show the counts at all,
-sum exp(-(chi2 - k)+ / 2) for k counts (weights alone cannot see that every draw is far off). When
-they are too few the draws are multiplied. When even then too few remain, the counts contradict the model:
-one that all others, two at least, deny is left out and named, else no forecast is given. Counts from before
-the first fraction or after the forecast's end say nothing here and are left out too, each with what would use it.
+so counts of one patient are not independent: they share the level at his start and the slow wander, and one count
+teaches the less the larger these are. A count of zero says "below what the analyser resolves". How many draws are left
+to speak is the smaller of two numbers: the effective sample size (sum w)^2 / sum w^2, and the number of draws that show
+the counts at all, sum exp(-(chi2 - k)+ / 2) for k counts (weights alone cannot see that every draw is far off). When
+they are too few the draws are multiplied. When even then too few remain, the counts contradict the model: one that all
+others, two at least, deny is left out and named, else no forecast is given. Counts from before the first fraction or
+after the forecast's end say nothing here and are left out too, each with what would use it. The forecast of the
+patient's next counts also learns his level and wander.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ from lymphorisk.lymphocyte.ensemble import (
     counts_at,
     forecast,
 )
+from lymphorisk.lymphocyte.measured import measured_of
+from lymphorisk.lymphocyte.observation import Observation, conditioned, deviations, observation, sequential
 from lymphorisk.lymphocyte.population import Population, draw
 from lymphorisk.lymphocyte.realisation import PATIENT_DIMENSIONS
 from lymphorisk.lymphocyte.summary import band, summarise
@@ -154,14 +157,15 @@ def update(
     while True:
         prior = ask(draws=draws, explain=False)
         drawn = draw(people, draws, seed, PATIENT_DIMENSIONS)
-        weights, effective = weights_of(prior, measured, drawn.values["counting.sd_ln"])
+        seen = observation(drawn.values, baseline_known)
+        weights, effective = weights_of(prior, measured, seen)
         if effective >= ESS_WANTED or draws * DRAWS_FACTOR > UPDATE_DRAWS_MAX:
             break
         draws *= DRAWS_FACTOR
-    if effective < ESS_MIN and (odd := _odd_one(prior, measured, drawn.values["counting.sd_ln"])) is not None:
+    if effective < ESS_MIN and (odd := _odd_one(prior, measured, seen)) is not None:
         notes.append(_left_out(odd, "contradicts all others and the forecast", "check its day, unit and sample"))
         measured = tuple(c for c in measured if c != odd)
-        weights, effective = weights_of(prior, measured, drawn.values["counting.sd_ln"])
+        weights, effective = weights_of(prior, measured, seen)
     if effective < ESS_MIN:
         raise UndecidableError(
             f"the counts contradict the model: of {draws} drawn patients the equivalent of {effective:.0f} show them"
@@ -181,6 +185,14 @@ def update(
         prior.counts,
         summary,
         weights,
+        measured=measured_of(
+            prior.day,
+            prior.counts,
+            next_deviations(prior, measured, seen, seed),
+            course.last_fraction_d,
+            weights,
+            lln,
+        ),
         organ_share=prior.organ_share,
         sensitivity={},
         spread=None,
@@ -195,11 +207,11 @@ def update(
     return Update(measured, prior, posterior, effective, learned, course.chemo, tuple(notes))
 
 
-def _odd_one(prior: AlcForecast, measured: Counts, sd_ln: NDArray[np.float64]) -> tuple[float, float] | None:
+def _odd_one(prior: AlcForecast, measured: Counts, seen: Observation) -> tuple[float, float] | None:
     """The one count without which the others speak; None when there is no such one, or several."""
     if len(measured) < DECIDE_MIN:
         return None
-    without = [c for c in measured if weights_of(prior, [m for m in measured if m != c], sd_ln)[1] >= ESS_MIN]
+    without = [c for c in measured if weights_of(prior, [m for m in measured if m != c], seen)[1] >= ESS_MIN]
     return without[0] if len(without) == 1 else None
 
 
@@ -208,7 +220,7 @@ def _left_out(count: tuple[float, float], why: str, hint: str) -> Finding:
 
 
 def weights_of(
-    prior: AlcForecast, counts: Sequence[tuple[float, float]], sd_ln: NDArray[np.float64]
+    prior: AlcForecast, counts: Sequence[tuple[float, float]], seen: Observation
 ) -> tuple[NDArray[np.float64], float]:
     """Weights of the draws given the counts, shape (n,), sum 1, and how many draws are left to speak.
 
@@ -216,26 +228,49 @@ def weights_of(
     ----------
     prior : AlcForecast
     counts : sequence of (day, value)
-    sd_ln : ndarray, shape (n,)
-        Log-normal error of one count, per draw.
+        In the order of their days.
+    seen : Observation
+        How counts deviate from a course, per draw.
     """
     from scipy.special import log_ndtr
 
+    on, residual, known = _residuals(prior, counts)
+    left, sd = sequential(seen, on, residual, known)
     log_w, misfit = np.zeros(prior.draws), np.zeros(prior.draws)
-    for day, value in counts:
-        expected = np.log(np.maximum(counts_at(prior.day, prior.counts, day), np.finfo(np.float64).tiny))
-        if value > 0:
-            squared = ((np.log(value) - expected) / sd_ln) ** 2
-            log_w += -0.5 * squared - np.log(sd_ln)
-        else:
-            beyond = (np.log(LOWEST_COUNT) - expected) / sd_ln
-            squared = np.minimum(beyond, 0.0) ** 2
-            log_w += log_ndtr(beyond)
-        misfit += squared
+    for k, is_known in enumerate(known):
+        # A count of zero lies anywhere below what the analyser resolves.
+        deviate = left[:, k] / sd[:, k]
+        misfit += deviate**2 if is_known else np.minimum(deviate, 0.0) ** 2
+        log_w += -0.5 * deviate**2 - np.log(sd[:, k]) if is_known else log_ndtr(deviate)
     w = np.exp(log_w - log_w.max()) * prior.weights
     w = w / w.sum()
     showing = float(np.sum(np.exp(-0.5 * np.maximum(misfit - len(counts), 0.0))))
     return w, min(float(1.0 / np.sum(w**2)), showing)
+
+
+def next_deviations(
+    prior: AlcForecast, counts: Sequence[tuple[float, float]], seen: Observation, seed: int
+) -> NDArray[np.float64]:
+    """Deviations of further counts from each draw's course, given the measured ones, shape (n, t)."""
+    on, residual, known = _residuals(prior, counts)
+    on, residual = on[known], residual[:, known]
+    grid = np.concatenate([prior.day, on])
+    order = np.argsort(grid, kind="stable")
+    drawn = np.empty((prior.draws, len(grid)))
+    drawn[:, order] = deviations(seen, grid[order], seed)
+    days = len(prior.day)
+    return conditioned(seen, prior.day, drawn[:, :days], on, drawn[:, days:], residual)
+
+
+def _residuals(
+    prior: AlcForecast, counts: Sequence[tuple[float, float]]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Days [d], ln of the counts over each draw's course, shape (n, k), and which counts were above zero."""
+    on = np.array([day for day, _ in counts])
+    value = np.array([value for _, value in counts])
+    course = np.stack([counts_at(prior.day, prior.counts, day) for day in on], axis=1)
+    expected = np.log(np.maximum(course, np.finfo(np.float64).tiny))
+    return on, np.log(np.where(value > 0, value, LOWEST_COUNT)) - expected, value > 0
 
 
 def _usable(

@@ -158,7 +158,7 @@ def given_names(topic: str) -> frozenset[str]:
 def load(topic: str) -> Mapping[str, Parameter]:
     """The parameters of one topic by name.
 
-    Nested tables are joined by dots: ``[recovery.plateau]`` becomes ``recovery.plateau``. Within `given` a caller's
+    Nested tables are joined by dots: ``[recovery.half_time]`` becomes ``recovery.half_time``. Within `given` a caller's
     values stand in place of ours, without a range.
 
     Raises

@@ -172,6 +172,10 @@ def tiles(a: Analysis) -> Tiles:
     f = a.forecast
     below = f.days_below["0.5"]
     recovery = f.recovery
+
+    def by_counts(grade: str) -> str:
+        return f"by weekly counts {chance(f.measured.grade_probability.get(grade))}"
+
     if recovery.day is not None:
         back = f"above 0.5 for good: day {recovery.day.p50:.0f}"
     else:
@@ -179,8 +183,8 @@ def tiles(a: Analysis) -> Tiles:
     return Tiles(
         (
             ("Nadir [10⁹/L]", digits(f.nadir.median, 2), f"90 %: {digits(f.nadir.p05, 2)} to {digits(f.nadir.p95, 2)}"),
-            ("Grade 3 or worse", chance(f.grade_probability.get("3")), "nadir below 0.5 ×10⁹/L"),
-            ("Grade 4", chance(f.grade_probability.get("4")), "nadir below 0.2 ×10⁹/L"),
+            ("Grade 3 or worse", chance(f.grade_probability.get("3")), f"nadir below 0.5 ×10⁹/L; {by_counts('3')}"),
+            ("Grade 4", chance(f.grade_probability.get("4")), f"nadir below 0.2 ×10⁹/L; {by_counts('4')}"),
             ("Days below 0.5", days(below.p50), f"90 %: {below.p05:.0f} to {below.p95:.0f}; {back}"),
             (
                 "Mean blood dose",
@@ -193,9 +197,10 @@ def tiles(a: Analysis) -> Tiles:
 
 def _counts(a: Analysis) -> Section:
     caption = (
-        "Line: median. Shades: 50, 80 and 95 % of the draws, which vary the parameters within their stated ranges and "
-        f"the patients as they differ. Dashed: upper edges of CTCAE {a.forecast.ctcae} grades. Ticks at the bottom: "
-        "fractions. Mark: the nadir, the lowest count of each patient, with the 90 % bands of count and day."
+        "Line: median of the course. Shades: 50, 80 and 95 % of the draws, which vary the parameters within their "
+        f"stated ranges and the patients as they differ. Dashed: upper edges of CTCAE {a.forecast.ctcae} grades. Ticks "
+        "at the bottom: fractions. Mark: the nadir, the lowest count of each patient, with the 90 % bands of count and "
+        "day."
     )
     owed = "What the width of the bands is made of: parameters not known, and differences between patients."
     return Section(
@@ -208,18 +213,21 @@ def _counts(a: Analysis) -> Section:
 
 
 def counts(a: Analysis, on_days: Sequence[int] = SHOWN_AT_DAYS) -> Table:
-    """Counts on a few days, and the lowest of each patient: median, 50 % and 90 % band."""
+    """Counts on a few days, and the lowest of each patient: median, 50 % and 90 % band of the course, and the 90 % band
+    of a measured count."""
     f = a.forecast
-    rows = [(float(d), str(d), f.at(d)) for d in on_days if d <= f.day[-1]]
-    rows.append((f.nadir.usual_day, f"{f.nadir.span.removeprefix('day ')} (nadir)", f.nadir.count))
+    rows = [(float(d), str(d), f.at(d), f.measured.at(d)) for d in on_days if d <= f.day[-1]]
+    nadir = f"{f.nadir.span.removeprefix('day ')} (nadir)"
+    rows.append((f.nadir.usual_day, nadir, f.nadir.count, f.measured.lowest))
     return tabled(
-        "Count [10⁹/L] on a day, and the lowest of each patient (nadir)",
+        "Count [10⁹/L] on a day, and the lowest of each patient (nadir; measured: of weekly counts)",
         sorted(rows, key=lambda r: r[0]),
         (
             Column("Day", lambda r: r[1], numeric=True, width=2.4),
             Column("Median", lambda r: digits(r[2].p50, 2), numeric=True, width=1.4),
             Column("50 % band", lambda r: f"{digits(r[2].p25, 2)} to {digits(r[2].p75, 2)}", numeric=True),
             Column("90 % band", lambda r: f"{digits(r[2].p05, 2)} to {digits(r[2].p95, 2)}", numeric=True),
+            Column("90 % of measured", lambda r: f"{digits(r[3].p05, 2)} to {digits(r[3].p95, 2)}", numeric=True),
         ),
     )
 

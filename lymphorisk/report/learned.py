@@ -13,7 +13,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "patient.recovery": ("recovers more slowly than most", "recovers faster than most"),
     "recovery.half_time": ("recovers more slowly than most", "recovers faster than most"),
     "recovery.slow_half_time": ("recovers more slowly than most late on", "recovers faster than most late on"),
-    "recovery.plateau": ("comes back to a higher count than most", "comes back to a lower count than most"),
+    "recovery.lag_half_time": ("begins to recover later than most", "begins to recover sooner than most"),
     "patient.sensitivity": (MORE, FEWER),
     "survival.": (FEWER, MORE),
     "unexplained.loss_per_fraction": (

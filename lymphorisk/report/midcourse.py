@@ -37,6 +37,7 @@ def changes(made: Update) -> Table:
     rows = [
         Change("Nadir [10⁹/L], 90 % band", _span(a.nadir.count, 2), _span(b.nadir.count, 2)),
         Change("Nadir, 90 % between", a.nadir.span, b.nadir.span),
+        Change("Lowest weekly count, measured", _span(a.measured.lowest, 2), _span(b.measured.lowest, 2)),
     ]
     rows += [
         Change(f"Grade {g} or worse", chance(a.grade_probability[g]), chance(b.grade_probability[g]))

@@ -20,7 +20,7 @@ HALF = 0.5
 
 
 def headline(a: Analysis) -> list[str]:
-    """The answer in two sentences: count and risk."""
+    """The answer in three sentences: count and risk of the course, and risk by measured counts."""
     f = a.forecast
     start = f"{digits(f.baseline_alc, 2)}{'' if f.baseline_known else ' (a cohort median, not measured)'}"
     count = (
@@ -29,10 +29,15 @@ def headline(a: Analysis) -> list[str]:
     )
     g = f.grade_probability
     risk = (
-        f"Probability that the nadir reaches CTCAE {f.ctcae} grade 3 or worse (< 0.5): {chance(g.get('3'))}; "
-        f"grade 4 (< 0.2): {chance(g.get('4'))}."
+        f"Probability that the nadir of the course reaches CTCAE {f.ctcae} grade 3 or worse (< 0.5): "
+        f"{chance(g.get('3'))}; grade 4 (< 0.2): {chance(g.get('4'))}."
     )
-    return [count, risk]
+    m = f.measured
+    measured = (
+        f"By measured counts, once a week up to day {m.until_d:.0f}, which wander around the course: grade 3 or worse "
+        f"{chance(m.grade_probability.get('3'))}, grade 4 {chance(m.grade_probability.get('4'))}."
+    )
+    return [count, risk, measured]
 
 
 def _placed(a: Analysis) -> list[str]:

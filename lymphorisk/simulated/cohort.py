@@ -200,8 +200,7 @@ def insilico_cohort(
     x = with_gaps(rows_of(plans, which, drawn), rng, placed=clinic)
     nadir = counted.measured_nadir
     if early:
-        noise = scalar("counting.sd_ln", "lymphocyte") * rng.standard_normal(len(which))
-        week = (counted.at[:, 0] * np.exp(noise)).round(2)
+        week = counted.measured_at[:, 0].round(2)
         x[:, NAMES.index("alc_week1")] = week
         nadir = np.minimum(nadir, week)
     left = {*NOT_USED, *(() if early else ("alc_week1",))}

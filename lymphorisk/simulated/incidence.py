@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from lymphorisk.calibration.anchors import Anchor, Schedule, anchors, cohort_bas
 from lymphorisk.lymphocyte import Course, Population
 from lymphorisk.lymphocyte.cohort import simulate
 from lymphorisk.lymphocyte.course import PhaseExposure
-from lymphorisk.parameters import load
+from lymphorisk.lymphocyte.observation import usual_spread
 from lymphorisk.plan.words import Modality
 from lymphorisk.simulated.plan import ARMS, drawn_body, several, treated
 from lymphorisk.train.scores import wilson
@@ -135,18 +135,18 @@ def _rate_under(schedule: Schedule, row: Anchor, people: Population, seed: int) 
     courses = [Course((exposure,), schedule.chemo) for exposure in drawn]
     which = np.repeat(np.arange(PLANS), PATIENTS)
     rng = np.random.default_rng([seed, PLANS])
-    baseline = baseline_of(row) * np.exp(row.baseline_sd_ln * np.clip(rng.standard_normal(len(which)), -2.5, 2.5))
+    usual = usual_spread(row.baseline_sd_ln, people.value["wander.sd_ln"], people.value["counting.sd_ln"])
+    baseline = baseline_of(row) * np.exp(usual * np.clip(rng.standard_normal(len(which)), -2.5, 2.5))
     mean, sd = several(f"arm.{arm}.age")
     age = rng.normal(mean, sd, len(which)).clip(18.0, 90.0)
     last = courses[0].last_fraction_d
+    run = partial(simulate, courses, which, baseline, people, age_y=age, seed=seed, from_count=False)
     if row.on_one_day:
         day = float(np.ceil(row.day(last)))
-        counted = simulate(courses, which, baseline, people, age_y=age, seed=seed, days=(day,))
-        noise = load("lymphocyte")["counting.sd_ln"].number * rng.standard_normal(len(which))
-        count = counted.at[:, 0] * np.exp(noise)
+        count = run(days=(day,)).measured_at[:, 0]
     else:
         window = row.day(last) - last
-        count = simulate(courses, which, baseline, people, age_y=age, seed=seed, window_d=window).measured_nadir
+        count = run(window_d=window).measured_nadir
     return float((count < row.below).mean())
 
 

@@ -18,6 +18,7 @@ from lymphorisk.calibration.anchors import (
     whole_body_rows,
 )
 from lymphorisk.calibration.calibrate import (
+    AGE_Y,
     BASELINE_LN,
     COHORT_LOGIT,
     FITTED,
@@ -26,18 +27,23 @@ from lymphorisk.calibration.calibrate import (
     Check,
     calibrated,
     cohorts,
+    counts_of,
+    draws_at,
     fit,
     inside,
     observed,
     point,
     posterior_draws,
     predicted,
+    ratios,
     scene,
     transformed,
 )
 from lymphorisk.errors import ScenarioError
-from lymphorisk.lymphocyte import population
+from lymphorisk.lymphocyte import forecast, population
 from lymphorisk.lymphocyte.pools import POOLS
+from lymphorisk.lymphocyte.population import Draws
+from lymphorisk.lymphocyte.realisation import realise
 from lymphorisk.parameters import load, posterior, sources
 from lymphorisk.parameters.store import DATA
 from lymphorisk.plan import CHEMO
@@ -107,9 +113,9 @@ def test_a_cohort_treated_in_two_ways_is_dealt_by_their_shares() -> None:
     """28 of 115 within four weeks."""
     row = scene(BY_ID["lung_g3_d"])
     short, long = row.parts
-    assert len(short[0]) == round(PATIENTS * 28 / 115)
-    assert sorted(np.concatenate([short[0], long[0]])) == list(range(PATIENTS))
-    assert [courses[0].fractions for _, courses in row.parts] == [20, 30]
+    assert len(short.patients) == round(PATIENTS * 28 / 115)
+    assert sorted(np.concatenate([short.patients, long.patients])) == list(range(PATIENTS))
+    assert [part.courses[0].fractions for part in row.parts] == [20, 30]
 
 
 def test_two_ways_lie_between_each_alone() -> None:
@@ -162,10 +168,10 @@ def test_a_baseline_that_was_not_printed_is_one_more_unknown() -> None:
     s = np.array([observed(r)[1] for r in rows])
     slope = np.array([2.0, 2.0, 0.0])
 
-    def evaluate(tasks):
-        return [float(y[i] + 1.0 - slope[i] * z[-1]) for i, z in tasks]
+    def evaluate(at):
+        return np.array([y + 1.0 - slope * z[-1] for z in at])
 
-    found = fit(rows, range(3), evaluate)
+    found = fit(rows, evaluate)
     precision = 1.0 + np.sum((slope / s) ** 2)
     assert found.mode[-1] == pytest.approx(np.sum(slope / s**2) / precision, abs=1e-6)
     assert found.covariance[-1, -1] == pytest.approx(1.0 / precision, abs=1e-8)
@@ -208,8 +214,8 @@ def linear(rows, slope: np.ndarray):
     """A stand-in model that is linear in z: the posterior is known in closed form."""
     y = np.array([observed(r)[0] for r in rows])
 
-    def evaluate(tasks):
-        return [float(y[i] + slope[i] @ (np.array(z) - 0.3)) for i, z in tasks]
+    def evaluate(at):
+        return np.array([y + slope @ (z - 0.3) for z in at])
 
     return evaluate
 
@@ -220,19 +226,78 @@ def test_the_fit_of_a_linear_model_is_its_closed_form() -> None:
     s = np.array([observed(r)[1] for r in rows])
     j = slope / s[:, None]
     want = np.linalg.solve(j.T @ j + np.eye(len(FITTED)), j.T @ j @ np.full(len(FITTED), 0.3))
-    found = fit(rows, range(len(rows)), linear(rows, slope))
+    found = fit(rows, linear(rows, slope))
     assert found.mode == pytest.approx(want, abs=1e-6)
     assert found.covariance == pytest.approx(np.linalg.inv(j.T @ j + np.eye(len(FITTED))), abs=1e-8)
     keep = np.arange(len(rows)) >= 4
     jk = j[keep]
     without = np.linalg.solve(jk.T @ jk + np.eye(len(FITTED)), jk.T @ jk @ np.full(len(FITTED), 0.3))
-    assert found.without(~keep) == pytest.approx(without, abs=1e-6)
+    assert found.without(rows, ~keep, linear(rows, slope)) == pytest.approx(without, abs=1e-6)
+
+
+def test_a_site_is_left_out_no_further_than_serves_the_others() -> None:
+    """A model that turns against the step: the mode stays where it is."""
+    rows = whole_body_rows()
+    slope = np.random.default_rng(3).normal(size=(len(rows), len(FITTED)))
+    found = fit(rows, linear(rows, slope))
+    left = np.arange(len(rows)) < 4
+
+    def wall(at):
+        beyond = np.array([np.abs(z - found.mode).max() > 0 for z in at])
+        return linear(rows, slope)(at) + 1e3 * beyond[:, None]
+
+    assert found.without(rows, left, wall) == pytest.approx(found.mode, abs=1e-12)
+
+
+def test_rows_of_one_treatment_are_computed_together_and_come_out_as_alone() -> None:
+    people = population(load("lymphocyte"))
+    rows = [
+        scene(BY_ID[i]) for i in ("breast_end", "breast_g3_a", "breast_few_nadir", "prostate_sbrt_2y", "prostate_sbrt")
+    ]
+    together = counts_of(rows, people, {})
+    for row, counts in zip(rows, together, strict=True):
+        assert counts == pytest.approx(counts_of([row], people, {})[0], abs=1e-12)
+
+
+def test_the_patients_of_the_calibration_are_those_of_the_forecast() -> None:
+    """Dose kills of one patient raised by each one's sensitivity: what `realise` gives draw by draw."""
+    people = population(load("lymphocyte"))
+    row = scene(BY_ID["cervix_end"])
+    part = row.parts[0]
+    draws = draws_at(people, {}, {n: v[part.patients] for n, v in row.z.items()}, len(part.patients))
+    got = ratios(part.courses, draws, people, part.days)
+    for i in (0, 7):
+        own = Draws({k: v[i : i + 1] for k, v in draws.values.items()}, {k: v[i : i + 1] for k, v in draws.z.items()})
+        course = part.courses[i % len(part.courses)]
+        assert got[i] == pytest.approx(realise(course, own, people, AGE_Y).ratio(part.days)[0], abs=1e-10)
+
+
+def test_a_cohort_that_loses_nothing_stays_as_wide_as_it_was_counted() -> None:
+    """Usual levels and the deviations of counts together have the printed spread."""
+    row = scene(BY_ID["oropharynx_g3"])
+    wide = np.log(row.baseline) + row.parts[0].deviation[:, -1]
+    assert np.std(wide) == pytest.approx(row.anchor.baseline_sd_ln, rel=0.12)
+
+
+#: Thoracic SBRT, 79 patients, one count each: day, sd of ln of count over baseline by the quartiles, patients.
+WINDOWS = ((14, 0.196, 24), (40, 0.255, 13), (96, 0.397, 17), (186, 0.304, 25))
+
+
+def test_the_spread_of_counts_over_baseline_is_that_of_the_published_windows() -> None:
+    """By the model of course and count; the error of an sd by quartiles is about 1.2 / sqrt(n) of it."""
+    course = site_courses("lung_sbrt", "photon", 4, 50.0, "none")[1]
+    f = forecast(course, 1.5, population(load("lymphocyte"), posterior()), explain=False, draws=2048, horizon_d=220)
+    misfit = 0.0
+    for day, published, n in WINDOWS:
+        spread = float(np.log(f.measured.counts[:, round(course.last_fraction_d) + day]).std())
+        misfit += ((spread / published - 1.0) / (1.2 / np.sqrt(n))) ** 2
+    assert misfit < 9.5  # the 95th percentile of chi2 with four degrees of freedom
 
 
 def test_draws_have_the_mode_and_the_covariance_and_are_the_same_each_time() -> None:
     rows = whole_body_rows()
     slope = np.random.default_rng(1).normal(size=(len(rows), len(FITTED)))
-    found = fit(rows, range(len(rows)), linear(rows, slope))
+    found = fit(rows, linear(rows, slope))
     draws = posterior_draws(found)
     assert np.array_equal(draws, posterior_draws(found))
     assert draws.mean(axis=0) == pytest.approx(found.mode, abs=0.25)
@@ -242,7 +307,7 @@ def test_draws_have_the_mode_and_the_covariance_and_are_the_same_each_time() -> 
 def test_a_switched_off_parameter_stays_off() -> None:
     rows = whole_body_rows()
     slope = np.random.default_rng(2).normal(size=(len(rows), len(FITTED)))
-    found = fit(rows, range(len(rows)), linear(rows, slope), off=("chemo.platinum",))
+    found = fit(rows, linear(rows, slope), off=("chemo.platinum",))
     assert found.mode[FITTED.index("chemo.platinum")] == -Z_LIMIT
 
 

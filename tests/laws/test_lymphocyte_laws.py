@@ -17,8 +17,8 @@ from lymphorisk.lymphocyte import Course, forecast
 from lymphorisk.lymphocyte.pools import POOLS
 from lymphorisk.lymphocyte.population import draw
 from lymphorisk.lymphocyte.realisation import PATIENT_DIMENSIONS, realise
-from lymphorisk.lymphocyte.recovery import ALIVE
-from lymphorisk.lymphocyte.trajectory import _advance, _kill, blood_count
+from lymphorisk.lymphocyte.recovery import ALIVE, CLASSES
+from lymphorisk.lymphocyte.trajectory import _advance, _kill, _together
 
 C = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "lymphocyte" / "courses.py")))
 PEOPLE = C.people()
@@ -43,7 +43,7 @@ def test_zero_dose_keeps_the_baseline_for_ten_years() -> None:
     assert np.abs(ratio(nothing, days) - 1.0).max() < 1e-9
 
 
-def test_zero_dose_forecast_is_the_baseline_in_every_quantile() -> None:
+def test_zero_dose_course_is_the_baseline_in_every_quantile() -> None:
     f = forecast(C.course(list(range(30)), uniform(0.0)), 1.4, PEOPLE, horizon_d=365)
     for q in f.quantiles.values():
         assert q == pytest.approx(np.full(len(f.day), 1.4), rel=1e-9)
@@ -90,18 +90,47 @@ def test_counts_stay_between_zero_and_baseline(times, dose, chemo) -> None:
     assert np.all(got <= 1.0 + 1e-12)
 
 
-def test_pools_never_go_negative() -> None:
-    """Cells alive in every compartment, through a course that kills nearly everything."""
-    r = realise(C.whole_body(12.0, [0.0]), DRAWS, PEOPLE)
-    from lymphorisk.lymphocyte.recovery import CLASSES, fate_modes
+@settings(max_examples=30, deadline=None)
+@given(times=calendars, dose=doses, more=st.floats(0.0, 4.0), chemo=st.sampled_from(["temozolomide", "platinum"]))
+def test_more_dose_never_raises_the_count_under_a_drug_that_meets_both_subsets(times, dose, more, chemo) -> None:
+    """A drug sends those on their way back to wait again, as a fraction does."""
+    both = C.replaced(PEOPLE, {**PEOPLE.value, "chemo.on_sensitive": 0.7, "unexplained.on_resistant": 0.5})
+    draws = draw(both, 8, 5, PATIENT_DIMENSIONS)
+    days = np.linspace(0.0, 300.0, 101)
 
-    modes = fate_modes(r.fate, 0.0 * r.loss_rate)
-    state = np.zeros((DRAWS.size, r.system.share.shape[1], len(CLASSES)))
-    state[:, -1, 0] = 1.0
-    for dt in (0.0, 0.01, 0.3, 1.0, 5.0, 50.0):
-        state = _kill(_advance(state, dt, r.system, modes), r.kill[:, 0], r.system, r.fate, modes)
-        alive = (r.system.from_modes @ (state @ modes.left)) @ ALIVE
-        assert alive.min() >= -1e-15
+    def got(gray: float) -> np.ndarray:
+        organs = {p: uniform(gray) for p in POOLS if p != "blood"}
+        return realise(C.course(times, uniform(0.1 * gray), chemo, **organs), draws, both).ratio(days)
+
+    assert np.all(got(dose + more) <= got(dose) + 1e-12)
+
+
+def test_the_count_is_the_sum_of_its_subsets_each_alone() -> None:
+    """Linear in the subsets: the share of one at a time."""
+    course, days = C.upper_abdomen(), np.arange(200.0)
+    alone = []
+    for share in (1e-9, 0.98):
+        people = C.replaced(PEOPLE, {**PEOPLE.value, "survival.combined.resistant_share": share})
+        alone.append(realise(course, draw(people, 4, 5, PATIENT_DIMENSIONS), people).ratio(days))
+    sensitive, mostly_resistant = alone
+    half = C.replaced(PEOPLE, {**PEOPLE.value, "survival.combined.resistant_share": 0.49})
+    both = realise(course, draw(half, 4, 5, PATIENT_DIMENSIONS), half).ratio(days)
+    assert both == pytest.approx(0.5 * (sensitive + mostly_resistant), abs=1e-8)
+
+
+def test_places_never_go_negative() -> None:
+    """Alive cells and places on their way back in every compartment, through a course that kills nearly everything."""
+    r = realise(C.whole_body(12.0, [0.0]), DRAWS, PEOPLE)
+    for subset in r.subsets:
+        modes = _together([subset], drug=False)
+        state = np.zeros((DRAWS.size, r.system.share.shape[1], len(CLASSES)))
+        state[:, -1, 0] = 1.0
+        share = np.repeat(subset.kill[:, 0, :, None], 2, axis=2)
+        for dt in (0.0, 0.01, 0.3, 1.0, 5.0, 50.0):
+            state = _kill(_advance(state, dt, r.system, modes), share, r.system, modes)
+            classes = r.system.from_modes @ (state @ modes.each[0].left)
+            assert (classes @ ALIVE).min() >= -1e-15
+            assert classes[:, :, 1:3].min() >= -1e-15
 
 
 def test_splitting_time_steps_changes_nothing() -> None:
@@ -112,11 +141,12 @@ def test_splitting_time_steps_changes_nothing() -> None:
     times = np.concatenate([r.calendar.times_d, np.linspace(0.05, 300.0, 57)])
     kind = np.concatenate([r.calendar.kind, np.ones(57, dtype=np.intp)])
     order = np.argsort(times, kind="stable")
-    kill = np.concatenate([r.kill, np.zeros_like(r.kill)], axis=1)
-    split = blood_count(
-        days, replace(r.calendar, times_d=times[order], kind=kind[order]), kill, r.system, r.fate, r.loss_rate
+    cut = replace(
+        r,
+        calendar=replace(r.calendar, times_d=times[order], kind=kind[order]),
+        subsets=tuple(replace(s, kill=np.concatenate([s.kill, np.zeros_like(s.kill)], axis=1)) for s in r.subsets),
     )
-    assert np.abs(split - r.ratio(days)).max() < 1e-12
+    assert np.abs(cut.ratio(days) - r.ratio(days)).max() < 1e-12
 
 
 def test_asking_for_more_days_changes_nothing() -> None:

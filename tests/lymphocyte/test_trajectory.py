@@ -15,7 +15,7 @@ from lymphorisk.lymphocyte import Course, PhaseExposure, course_from_dict
 from lymphorisk.lymphocyte.pools import COMPARTMENTS, POOLS, exchange, pool_shares, pool_system, thymus_share
 from lymphorisk.lymphocyte.population import draw
 from lymphorisk.lymphocyte.realisation import PATIENT_DIMENSIONS, realise
-from lymphorisk.lymphocyte.recovery import CLASSES, Fate, fate_modes, quick_share
+from lymphorisk.lymphocyte.recovery import CLASSES, Fate, fate_modes
 
 C = SimpleNamespace(**runpy.run_path(str(Path(__file__).parent / "courses.py")))
 PEOPLE = C.people()
@@ -28,6 +28,8 @@ def median_ratio(course: Course, days: np.ndarray, people=PEOPLE) -> np.ndarray:
 def test_one_whole_body_dose_is_survival_plus_dead_cells_not_yet_cleared() -> None:
     """L/L0 = S + (1-S)(2^(-t/1.5 h) + 2^(-t/12 h))/2 while recovery has hardly begun."""
     quiet = {**PEOPLE.value, "unexplained.loss_per_fraction": 1e-12, "recovery.half_time": 1e9}
+    quiet |= {"survival.combined.resistant_share": 0.2, "recovery.slow_half_time": 1e9}
+    quiet |= {"survival.combined.d0_sensitive": 1.6, "survival.combined.d0_resistant": 5.5}
     slow = C.replaced(PEOPLE, quiet)
     hours = np.array([0.0, 3.0, 13.0, 48.0])
     got = median_ratio(C.whole_body(2.0, [0.0]), hours / 24.0, slow)
@@ -54,7 +56,7 @@ def test_resident_cells_see_only_their_own_organ() -> None:
     r = realise(
         C.course([0.0], uniform(0.0), nodes=uniform(2.0)), draw(quiet, 1, 1, (*PATIENT_DIMENSIONS,), vary=()), quiet
     )
-    hit = {name for (name, _), k in zip(COMPARTMENTS, r.kill[0, 0], strict=True) if k > 1e-9}
+    hit = {name for (name, _), k in zip(COMPARTMENTS, r.subsets[0].kill[0, 0], strict=True) if k > 1e-9}
     assert hit == {"nodes_travelling", "nodes_resident"}
 
 
@@ -114,24 +116,70 @@ def test_the_star_is_balanced_and_its_modes_reproduce_the_generator() -> None:
     assert system.from_modes[0] @ system.to_modes[0] == pytest.approx(np.eye(4), abs=1e-12)
 
 
-def test_the_fates_reproduce_their_generator_under_a_drug() -> None:
+def fate(back: float = 0.02, lag: float = 0.1, dead_slow: float = 1.4) -> Fate:
     one = np.ones(1)
-    fate = Fate(0.6 * one, 0.02 * one, 0.001 * one, 0.5 * one, 11.0 * one, 1.4 * one)
-    modes = fate_modes(fate, 0.03 * one)
+    return Fate(lag * one, back * one, 0.5 * one, 11.0 * one, dead_slow * one)
+
+
+@pytest.mark.parametrize("dead_slow", [1.4, 11.0])
+@pytest.mark.parametrize("loss_rate", [0.0, 0.03])
+def test_the_fates_reproduce_their_generator(loss_rate: float, dead_slow: float) -> None:
+    """Without and under a drug, and where both kinds of dead are cleared at one rate."""
+    one = fate(dead_slow=dead_slow)
+    modes = fate_modes(one, np.array([loss_rate]))
     again = modes.right[0] @ np.diag(modes.rate[0]) @ modes.left[0]
-    assert again == pytest.approx(fate.generator(0.03 * one)[0], abs=1e-12)
+    assert again == pytest.approx(one.generator(np.array([loss_rate]))[0], abs=1e-12)
     assert len(CLASSES) == 5
 
 
-def test_the_plateau_is_reached_from_the_depth_it_was_seen_after() -> None:
-    phi = quick_share(np.array([0.70]), np.array([0.238]))[0]
-    assert 1.0 - (1.0 - 0.238) * (1.0 - phi) == pytest.approx(0.70)
+def test_a_lost_place_waits_before_it_is_filled() -> None:
+    """A whole-body dose, cells neither travel nor differ: lost = (a e^(-rt) - r e^(-at)) / (a - r) of the kill."""
+    value = {**PEOPLE.value, "unexplained.loss_per_fraction": 1e-12, "survival.combined.resistant_share": 1e-9}
+    people = C.replaced(PEOPLE, {**value, "recovery.slow_half_time": 60.0, "recovery.lag_half_time": 15.0})
+    days = np.array([20.0, 40.0, 90.0, 200.0])
+    lag, back = np.log(2.0) / 15.0, np.log(2.0) / 60.0
+    still_lost = (lag * np.exp(-back * days) - back * np.exp(-lag * days)) / (lag - back)
+    killed = 1.0 - np.exp(-2.0 / PEOPLE.value["survival.combined.d0_sensitive"])
+    assert median_ratio(C.whole_body(2.0, [0.0]), days, people) == pytest.approx(1.0 - killed * still_lost, abs=1e-6)
 
 
-def test_recovery_faster_than_clearance_is_refused() -> None:
-    one = np.ones(1)
-    with pytest.raises(ParameterError, match="slower than clearance"):
-        Fate(0.6 * one, 2.0 * one, 0.001 * one, 0.5 * one, 11.0 * one, 1.4 * one)
+def test_a_further_fraction_sends_every_place_it_meets_to_wait_anew() -> None:
+    """Living, waiting or on its way back: S of the course before, and 1 - S of one killed just now."""
+    value = {**PEOPLE.value, "unexplained.loss_per_fraction": 1e-12, "survival.combined.resistant_share": 1e-9}
+    people = C.replaced(PEOPLE, {**value, "recovery.slow_half_time": 60.0, "recovery.lag_half_time": 15.0})
+    first = C.whole_body(3.0, [0.0])
+    both = Course((*first.phases, *C.whole_body(1.0, [30.0]).phases))
+    killed_all = C.whole_body(200.0, [0.0])
+    survive = np.exp(-1.0 / PEOPLE.value["survival.combined.d0_sensitive"])
+    before, anew = median_ratio(first, np.array([60.0]), people), median_ratio(killed_all, np.array([30.0]), people)
+    got = median_ratio(both, np.array([60.0]), people)
+    assert got == pytest.approx(survive * before + (1.0 - survive) * anew, abs=1e-9)
+
+
+def test_sensitive_cells_stay_low_and_resistant_ones_are_back_within_months() -> None:
+    quiet = {**PEOPLE.value, "unexplained.loss_per_fraction": 1e-12}
+    course, days = C.whole_body(2.0, [0.0]), np.array([180.0])
+    lost = []
+    for share in (1e-9, 0.98):
+        people = C.replaced(PEOPLE, {**quiet, "survival.combined.resistant_share": share})
+        lost.append(1.0 - median_ratio(course, days, people)[0])
+    assert lost[0] > 0.7
+    assert lost[1] < 0.05
+
+
+def test_a_survival_given_by_name_holds_for_both_subsets() -> None:
+    """They differ in fate only: once, before anything returns, the share is of no matter."""
+    value = {**PEOPLE.value, "unexplained.loss_per_fraction": 1e-12, "recovery.lag_half_time": 1e9}
+    value |= {"recovery.half_time": 1e10, "recovery.slow_half_time": 1e10}
+    for share in (0.1, 0.9):
+        people = C.replaced(C.people("tbi"), {**value, "survival.combined.resistant_share": share})
+        assert median_ratio(C.whole_body(1.2, [0.0]), np.array([60.0]), people) == pytest.approx(np.exp(-1.0), abs=1e-6)
+
+
+@pytest.mark.parametrize("rates", [{"back": 2.0}, {"back": 0.2}])
+def test_recovery_faster_than_its_lag_or_than_clearance_is_refused(rates: dict[str, float]) -> None:
+    with pytest.raises(ParameterError, match="slower than its lag"):
+        fate(**rates)
 
 
 def test_a_pool_without_a_dose_is_refused_never_zero() -> None:

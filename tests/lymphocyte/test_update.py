@@ -11,7 +11,8 @@ import pytest
 
 from lymphorisk.errors import ScenarioError, UndecidableError
 from lymphorisk.lymphocyte import Course, population
-from lymphorisk.lymphocyte.ensemble import assemble, forecast
+from lymphorisk.lymphocyte.ensemble import forecast
+from lymphorisk.lymphocyte.observation import Observation, deviations, observation
 from lymphorisk.lymphocyte.population import draw
 from lymphorisk.lymphocyte.realisation import PATIENT_DIMENSIONS, realise
 from lymphorisk.lymphocyte.summary import band, summarise
@@ -28,18 +29,14 @@ def simulated(patients: int, counts_on: tuple[int, ...], course: Course = COURSE
     """Squared error of the forecast nadir before and after counts, and whether the 80 % band holds the truth."""
     horizon = max(round(course.last_fraction_d) + 21, 35)
     prior = forecast(course, BASELINE, PEOPLE, age_y=60.0, draws=8192, horizon_d=horizon, explain=False)
-    sd = draw(PEOPLE, 8192, 1, PATIENT_DIMENSIONS).values["counting.sd_ln"]
+    seen = observation(draw(PEOPLE, 8192, 1, PATIENT_DIMENSIONS).values)
     drawn = draw(PEOPLE, patients, 99, PATIENT_DIMENSIONS)
     truth = realise(course, drawn, PEOPLE, 60.0).ratio(prior.day) * BASELINE
-    noise = np.random.default_rng(7).standard_normal((patients, len(counts_on)))
+    counted = truth[:, counts_on] * np.exp(deviations(observation(drawn.values), np.array(counts_on, dtype=float), 7))
     before, after, held = [], [], []
     nadirs = prior.counts.min(axis=1)
     for i in range(patients):
-        measured = [
-            (float(d), float(truth[i, d] * np.exp(drawn.values["counting.sd_ln"][i] * noise[i, k])))
-            for k, d in enumerate(counts_on)
-        ]
-        weights, _ = weights_of(prior, measured, sd)
+        weights, _ = weights_of(prior, list(zip(map(float, counts_on), counted[i].tolist(), strict=True)), seen)
         true_nadir = truth[i].min()
         b = band(nadirs, weights)
         before.append((nadirs.mean() - true_nadir) ** 2)
@@ -48,9 +45,10 @@ def simulated(patients: int, counts_on: tuple[int, ...], course: Course = COURSE
     return np.array(before), np.array(after), np.array(held)
 
 
-def test_the_first_week_halves_the_squared_error_of_the_nadir_and_the_band_stays_honest() -> None:
+def test_the_first_week_cuts_the_squared_error_of_the_nadir_and_the_band_stays_honest() -> None:
+    """0.63 of it is left: half was without level and wander, which a single count cannot be told from."""
     before, after, held = simulated(300, (7,))
-    assert after.mean() <= 0.5 * before.mean()
+    assert after.mean() <= 0.7 * before.mean()
     assert 0.75 <= held.mean() <= 0.85
 
 
@@ -72,14 +70,14 @@ TREATMENTS = (
 
 
 @pytest.mark.slow
-def test_the_first_week_halves_the_squared_error_over_all_treatments() -> None:
-    """Pooled over sites; where little is lost in a week (brain, breast, prostate) one count alone teaches less."""
+def test_the_first_week_cuts_the_squared_error_over_all_treatments() -> None:
+    """Pooled; where less is lost in a week than counts wander (brain, breast, prostate) one teaches little."""
     from lymphorisk.calibration.anchors import site_courses
 
     done = [simulated(1000, (7,), site_courses(*t)[-1 if t[0] == "breast" else 1]) for t in TREATMENTS]
     before, after, held = (np.array(part) for part in zip(*done, strict=True))
-    assert after.mean() <= 0.5 * before.mean()
-    assert (after.mean(axis=1) < 0.85 * before.mean(axis=1)).all()
+    assert after.mean() <= 0.6 * before.mean()
+    assert (after.mean(axis=1) < 0.95 * before.mean(axis=1)).all()
     assert ((held.mean(axis=1) >= 0.75) & (held.mean(axis=1) <= 0.85)).all(), held.mean(axis=1)
 
 
@@ -108,13 +106,10 @@ def test_order_of_the_counts_does_not_matter() -> None:
 
 def test_no_information_changes_nothing() -> None:
     prior = forecast(COURSE, BASELINE, PEOPLE, age_y=60.0, explain=False)
-    weights, effective = weights_of(prior, [(7.0, 0.9)], np.full(prior.draws, 1e6))
+    blind = Observation(np.full(prior.draws, 0.2), np.full(prior.draws, 90.0), np.full(prior.draws, 1e6))
+    weights, effective = weights_of(prior, [(7.0, 0.9)], blind)
     assert effective == pytest.approx(prior.draws, rel=1e-6)
-    again = assemble(
-        prior.day, prior.counts, summarise(prior.day, prior.counts, weights), weights, organ_share={}, sensitivity={},
-        spread=None, baseline_alc=BASELINE, baseline_known=True, seed=1, horizon_d=365, lln=None, findings=(),
-        ensemble_id="",
-    )  # fmt: skip
+    again = summarise(prior.day, prior.counts, weights)
     assert again.nadir.median == pytest.approx(prior.nadir.median, rel=1e-3)
 
 

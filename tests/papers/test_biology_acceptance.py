@@ -117,7 +117,7 @@ def test_a05_whole_body_at_48_h(dose: float, low: float, high: float, people: Po
     assert low <= 2.45 * ratio(whole_body([dose], [0.0]), [2.0], people)[0] <= high
 
 
-@pytest.mark.xfail(reason="resistant cells and slow clearance: 0.18 x10^9/L against below 0.1", strict=True)
+@pytest.mark.xfail(reason="resistant cells and slow clearance: 0.21 x10^9/L against below 0.1", strict=True)
 def test_a06_whole_body_9_gy_at_48_h() -> None:
     assert 2.45 * ratio(whole_body([9.0], [0.0]), [2.0])[0] < 0.1
 
@@ -146,14 +146,15 @@ def test_a08_protracted_1_75_gy_after_one_year() -> None:
     assert 0.60 <= ratio(RONGELAP, [365.0])[0] <= 0.85
 
 
-@pytest.mark.xfail(reason="recovery as after local fields: 0.68 on day 70 against 0.40 to 0.60", strict=True)
 def test_a08_protracted_1_75_gy_on_day_70() -> None:
+    """0.57; the calibrated draws stand at the edge, 0.603."""
     assert 0.40 <= ratio(RONGELAP, [70.0])[0] <= 0.60
+    assert ratio(RONGELAP, [70.0], CALIBRATED)[0] <= 0.61
 
 
-@pytest.mark.xfail(reason="recovery as after local fields: 0.79 at half a year against 0.45 to 0.65", strict=True)
-def test_a08_protracted_1_75_gy_at_half_a_year() -> None:
-    assert 0.45 <= ratio(RONGELAP, [182.0])[0] <= 0.65
+@pytest.mark.parametrize("people", [DEFAULT, CALIBRATED], ids=["default", "calibrated"])
+def test_a08_protracted_1_75_gy_at_half_a_year(people: Population) -> None:
+    assert 0.45 <= ratio(RONGELAP, [182.0], people)[0] <= 0.65
 
 
 def cranial(fractions: int) -> float:
@@ -170,7 +171,7 @@ def test_a09_d1_cranial_12_against_5_fractions() -> None:
 
 
 @pytest.mark.xfail(
-    reason="20 to 5 fractions 0.91 against 0.35: the cranial fall is far beyond dose, see docs", strict=True
+    reason="20 to 5 fractions 0.90 against 0.35: the cranial fall is far beyond dose, see docs", strict=True
 )
 def test_a09_d1_cranial_20_against_5_fractions() -> None:
     assert 0.25 <= cranial(20) / cranial(5) <= 0.45
@@ -280,7 +281,7 @@ def test_a14_esophagus_follow_up_at_three_months() -> None:
 
 
 @pytest.mark.xfail(
-    reason="0.43 at six weeks against 0.66 (0.5-0.8): recovery from a deep nadir is too slow", strict=True
+    reason="0.49 at six weeks against 0.66 (0.5-0.8): recovery from a deep nadir is too slow", strict=True
 )
 def test_a14_esophagus_follow_up_at_six_weeks() -> None:
     assert 0.5 <= first_follow_up(42.0) <= 0.8
@@ -299,11 +300,14 @@ def test_a15_gastric_adjuvant() -> None:
     assert 0.15 <= np.median(cohort(upper_abdomen("gastric"), 1.40)[0].measured_nadir) <= 0.35
 
 
-WHOLE_BRAIN = pytest.mark.xfail(reason="0.85, 0.88, 0.91 against 0.71, 0.75, 0.81 (+-0.1): too shallow", strict=True)
+TOO_SHALLOW = "0.85, 0.88 against 0.71, 0.75 (+-0.1): elderly glioma, which lost nothing, pulls the other way"
+WHOLE_BRAIN = pytest.mark.xfail(reason=TOO_SHALLOW, strict=True)
 
 
-@WHOLE_BRAIN
-@pytest.mark.parametrize(("days_after", "expected"), [(7, 0.71), (21, 0.75), (42, 0.81)])
+@pytest.mark.parametrize(
+    ("days_after", "expected"),
+    [pytest.param(7, 0.71, marks=WHOLE_BRAIN), pytest.param(21, 0.75, marks=WHOLE_BRAIN), (42, 0.81)],
+)
 def test_a18_whole_brain(days_after: int, expected: float) -> None:
     """1.325 to 0.946, 0.992, 1.075 at 0-2, 2-4, 4-8 weeks (+-0.1)."""
     course = site_courses("whole_brain", "photon", 10, 30.0, "none")[1]
@@ -355,14 +359,13 @@ def test_d3_high_against_low_edic() -> None:
     assert low_g4 < high_g4
 
 
-@pytest.mark.xfail(reason="loses 0.26 against 0.38 (+-0.10): the slow part recovers too soon", strict=True)
 def test_d4_pelvis_alone_at_two_years() -> None:
     """Swanson 2022: 38 % below baseline (10 points)."""
     course = site_courses("pelvis", "photon", 25, 45.0, "none")[1]
     assert 1.0 - ratio(course, [course.last_fraction_d + 730.0], CALIBRATED)[0] == pytest.approx(0.38, abs=0.10)
 
 
-@pytest.mark.xfail(reason="the pelvic phantom with all nodes loses 0.81 against 0.625 (0.525-0.725)", strict=True)
+@pytest.mark.xfail(reason="the pelvic phantom with all nodes loses 0.77 against 0.625 (0.525-0.725)", strict=True)
 def test_d4_pelvis_alone_at_the_end() -> None:
     course = site_courses("pelvis", "photon", 25, 45.0, "none")[1]
     assert 1.0 - ratio(course, [course.last_fraction_d + 1.0], CALIBRATED)[0] == pytest.approx(0.625, abs=0.10)
@@ -374,8 +377,8 @@ def test_d5_tbi_10_gy_at_the_end() -> None:
     assert ratio(session, [4 / 24], TBI_ONLY)[0] == pytest.approx(0.50, abs=0.10)
 
 
-@pytest.mark.xfail(reason="37 h against 30 +- 5 h: recovery begins at once, a lag is not modelled", strict=True)
 def test_d5_tbi_10_gy_half_time() -> None:
+    """30 h: recovery does not begin while the dead are cleared."""
     assert slope_half_time_h(TBI_ONLY) == pytest.approx(30.0, abs=5.0)
 
 

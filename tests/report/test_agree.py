@@ -186,13 +186,15 @@ def table_of(made: Document, caption: str) -> Table:
 def test_counts_by_day(drawn: Analysis, made: Document, plain: dict[str, Any]) -> None:
     alc = plain["alc"]
     table = table_of(made, "Count [10⁹/L]")
-    assert [h.text for h in table.heads] == ["Day", "Median", "50 % band", "90 % band"]
+    assert [h.text for h in table.heads] == ["Day", "Median", "50 % band", "90 % band", "90 % of measured"]
     assert len(table.rows) >= 4
     for row in table.rows:
-        day, median, half, most = (cell.text for cell in row)
+        day, median, half, most, counted = (cell.text for cell in row)
         i = None if "nadir" in day else alc["day"].index(float(day))
         q = {k: digits(alc["nadir"][k] if i is None else alc[k][i], 2) for k in ("median", "p05", "p25", "p75", "p95")}
         assert (median, half, most) == (q["median"], f"{q['p25']} to {q['p75']}", f"{q['p05']} to {q['p95']}")
+        of = alc["measured"]["lowest_weekly"] if i is None else {k: alc["measured"][k][i] for k in ("p05", "p95")}
+        assert counted == f"{digits(of['p05'], 2)} to {digits(of['p95'], 2)}"
     days = [float(d) for d in table.column("Day") if "nadir" not in d]
     assert days == sorted(days)
     assert len(days) == len(table.rows) - 1

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from lymphorisk.lymphocyte import Course, population
+from lymphorisk.lymphocyte.observation import OBSERVED_BY
 from lymphorisk.lymphocyte.population import draw
 from lymphorisk.lymphocyte.realisation import PATIENT_DIMENSIONS
 from lymphorisk.lymphocyte.update import Update, update
@@ -60,7 +61,7 @@ def test_low_counts_are_said_as_a_patient_who_loses_more(made: Update) -> None:
 
 def test_every_dimension_has_words_and_its_direction() -> None:
     names = set(draw(PEOPLE, 4, 1, PATIENT_DIMENSIONS).z)
-    silent = {"body.lymphocytes", "counting.sd_ln", "spread.chemo", "spread.sensitivity", "unexplained.reference_dose"}
+    silent = {"body.lymphocytes", *OBSERVED_BY, "spread.chemo", "spread.sensitivity", "unexplained.reference_dose"}
     silent |= {n for n in names if n.startswith("thymus.")}
     for name in names - silent:
         high, low = (sentences({name: sign}, "platinum") for sign in (1.0, -1.0))
