@@ -129,10 +129,8 @@ def _below(path: Path, row: Row, sum_doses: bool) -> list[FoundPlan]:
     if path.is_file():
         return _plans_of(list_one(path), row, sum_doses)
     scenarios = _scenarios(path)
-    holds = {folder for s in scenarios for folder in s.parents}
-    exports = [e for e in list_exports(path) if e.plans or e.files or e.path not in holds]
     out = [FoundPlan(0, s, row=row) for s in scenarios]
-    for export in exports:
+    for export in list_exports(path, set(scenarios)):
         out += _plans_of(export, row, sum_doses)
     return sorted(out, key=lambda p: (str(p.path), p.plan or "", p.files))
 

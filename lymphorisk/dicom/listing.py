@@ -93,10 +93,11 @@ class _File:
     identity: PatientIdentity = field(default_factory=PatientIdentity, repr=False)
 
 
-def list_exports(top: Path) -> tuple[ListedExport, ...]:
+def list_exports(top: Path, others: Set[Path] = frozenset()) -> tuple[ListedExport, ...]:
     """Every export below a folder, in the order of its path; a folder that holds none, nor lies in one, is listed too.
 
-    A zip is an export. Of several plans on one structure set each is named.
+    A zip is an export. Of several plans on one structure set each is named. `others` are plans of another kind that lie
+    there: their folders are not empty.
     """
     folders = _folders(top)
     groups: list[list[_File]] = []
@@ -108,7 +109,7 @@ def list_exports(top: Path) -> tuple[ListedExport, ...]:
     merged = _merged(groups)
     sharing = _sharing(merged)
     out = [_export(group, sharing) for group in merged] + [list_one(path) for path in zips]
-    out += [ListedExport(folder) for folder in _empty([f for f, _ in folders], {e.path for e in out})]
+    out += [ListedExport(folder) for folder in _empty([f for f, _ in folders], {*others, *(e.path for e in out)})]
     return tuple(sorted(out, key=lambda e: (str(e.path), e.files)))
 
 
