@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lymphorisk.cli.options import ALC_UNIT, BLOOD, EVERY_PLAN, FORECAST, options_of, with_options
-from lymphorisk.cli.output import message
+from lymphorisk.cli.output import SAFETY, emit, finish, message, outputs_of
+from lymphorisk.cli.reporting import report_option
+from lymphorisk.outputs.kinds import report_kind
 
 if TYPE_CHECKING:
     from lymphorisk.cohorts.run import Done
@@ -140,3 +142,23 @@ def _say(done: Done) -> None:
         message(f"table: {path}")
     if not done.written:
         message("this part is kept in its ledger: a call without --shard gathers the parts into tables")
+
+
+@cohort.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR")
+@report_option("Write the page: .html or .pdf.")
+@with_options(SAFETY)
+def report(folder: Path, report: Path | None, **given: Any) -> None:
+    """What a cohort shows as a whole: groups, forecast against counts, control charts, outliers, quarantine."""
+    from lymphorisk.cohorts.trends import trends_of
+    from lymphorisk.report import cohort as page
+    from lymphorisk.report import formats
+
+    outputs = outputs_of({**given, "beside_inputs": True}, folder)
+    outputs.expect(report, report_kind(report) if report else "page")
+    made = page.report(trends_of(folder))
+    with outputs:
+        if report is not None:
+            outputs.add(report, formats.written(report, made))
+        finish(outputs, **{str(report): "report"})
+    emit("\n".join(made.lead) + "\n")

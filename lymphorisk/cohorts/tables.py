@@ -133,8 +133,9 @@ def _arrow(columns: Mapping[str, str]) -> tuple[Any, Any]:
 
 
 def read_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
-    """Rows of a Parquet table, a few at a time in memory."""
+    """Rows of a Parquet table, a few at a time in memory; columns that are not there are left out."""
     pq, _ = _arrow({})
     with pq.ParquetFile(path) as stored:
-        for batch in stored.iter_batches(BATCH, columns=columns):
+        there = None if columns is None else [name for name in columns if name in stored.schema_arrow.names]
+        for batch in stored.iter_batches(BATCH, columns=there):
             yield from batch.to_pylist()

@@ -1,0 +1,104 @@
+"""What a cohort shows as a whole: planted drifts and outliers are found, another mix of sites is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lymphorisk.cohorts import tables
+from lymphorisk.cohorts.trends import trends_of
+from lymphorisk.errors import InputError
+from lymphorisk.report.cohort import report
+from lymphorisk.report.html import render
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Callable[..., Path]:
+    """A cohort of made rows."""
+
+    def make(rows: Iterable[Mapping[str, Any]], *, counted: bool = False) -> Path:
+        columns = {**tables.PLANS, **(tables.MEASURED if counted else {})}
+        writer = tables.Writer(tmp_path / "plans.parquet", columns, parquet=True)
+        for row in rows:
+            writer.add(row)
+        writer.flush()
+        writer.close()
+        return tmp_path
+
+    return make
+
+
+def plans(number: int, months: int = 24, seed: int = 1) -> list[dict[str, Any]]:
+    """Plans of two sites over months; nothing changes but the share of the sites."""
+    rng = np.random.default_rng(seed)
+    out = []
+    for n in range(number):
+        month = n * months // number
+        site = "lung" if rng.random() < 0.2 + 0.6 * month / months else "brain"
+        out.append(
+            {
+                "key": f"{n:032x}",
+                "patient": f"p{n}",
+                "treated": f"{2022 + month // 12}-{month % 12 + 1:02d}",
+                "site_inferred": site,
+                "modality": "photon",
+                "technique": "arc",
+                "blood_mean_gy": (3.0 if site == "lung" else 1.0) + 0.1 * rng.standard_normal(),
+                "p_g3": float(np.clip(0.3 + 0.05 * rng.standard_normal(), 0, 1)),
+                "nadir_median": 0.6 + 0.05 * rng.standard_normal(),
+                "nadir_p05": 0.3,
+                "nadir_p95": 0.9,
+                "findings": ["LR301", "LR301"],
+            }
+        )
+    return out
+
+
+def test_another_mix_of_sites_is_no_drift_and_a_drift_is_one(folder: Callable[..., Path]) -> None:
+    rows = plans(480)
+    assert not any(m.signal for m in trends_of(folder(rows)).charts[0].months)
+    for row in rows:
+        row["blood_mean_gy"] += 0.25 * (row["treated"] >= "2023-07")
+    signals = [m.month for m in trends_of(folder(rows)).charts[0].months if m.signal]
+    assert signals
+    assert any(month >= "2023-07" for month in signals)
+
+
+def test_a_plan_far_from_its_site_is_found_and_not_one_of_another_site(folder: Callable[..., Path]) -> None:
+    rows = plans(100)
+    brain = next(r for r in rows if r["site_inferred"] == "brain")
+    brain["blood_mean_gy"] = 3.0
+    (found,) = [o for o in trends_of(folder(rows)).outliers if abs(o.z) > 10]
+    assert (found.key, found.site) == (brain["key"], "brain")
+
+
+def test_forecasts_are_held_against_what_was_counted(folder: Callable[..., Path]) -> None:
+    rows = plans(4)
+    for row, nadir in zip(rows, (0.5, 0.2, 1.0, 0.1), strict=True):
+        row.update(nadir_median=0.6, measured_nadir=nadir, measured_below=nadir == 0.1)
+    a = trends_of(folder(rows, counted=True)).agreement
+    assert a is not None
+    assert (a.plans, a.bias, a.coverage) == (3, pytest.approx(-0.1 / 3), pytest.approx(1 / 3))
+    assert sum(events for _, _, events, _ in a.curve) == 2
+    assert sum(n for *_, n in a.curve) == 4
+
+
+def test_the_page_says_what_the_tables_hold(folder: Callable[..., Path]) -> None:
+    made = folder(plans(60))
+    (made / "quarantine.csv").write_text("key,place,code,what,hint\nabc,1,LR702,RTDOSE missing,export it\n")
+    document = report(trends_of(made))
+    page = render(document)
+    for said in ("60 plans of 60 patients", "LR702", "RTDOSE missing", "Control chart", "lung"):
+        assert said in page
+    assert document.tables()[0].column("plans") == tuple(str(g.plans) for g in trends_of(made).sites)
+    assert all("NaN" not in f.drawing.svg() for f in document.figures())
+
+
+def test_no_plan_and_no_cohort_are_said(folder: Callable[..., Path], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no plans\.parquet"):
+        trends_of(tmp_path)
+    assert "0 plans" in render(report(trends_of(folder([]))))
