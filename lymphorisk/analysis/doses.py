@@ -29,6 +29,7 @@ from lymphorisk.analysis.placed import (
 from lymphorisk.analysis.result import DoseSource, OrganDose
 from lymphorisk.analysis.scale import scale_findings
 from lymphorisk.analysis.segmented import disagreements
+from lymphorisk.analysis.size import mass_kg
 from lymphorisk.analysis.source import Source
 from lymphorisk.dvh import DVH, DoseDistribution, diluted, mixture, summed, uniform
 from lymphorisk.dvh.grid_distribution import grid_distribution
@@ -255,7 +256,7 @@ def organ_doses(
     if source.given is not None:
         found = _given(source, curves)
     else:
-        found = _contoured(source, curves, body)
+        found = _contoured(source, curves, body, mass_kg(patient or source.patient, curves.matching))
     bone = _bone_by_ct(curves, found, body)
     bodies = _bodies(source, found, options, patient or source.patient)
     bone_share = 0.0 if bone is None else _marrow_of(bone, source, curves, found, body, bodies)
@@ -309,7 +310,7 @@ def _given(source: Source, curves: Curves) -> _Found:
     return _Found(organs, (), (), [], {})
 
 
-def _contoured(source: Source, curves: Curves, body: BodyNumbers) -> _Found:
+def _contoured(source: Source, curves: Curves, body: BodyNumbers, mass: float | None) -> _Found:
     plan, matching = source.plan, curves.matching
     targets = matching.targets
     regions: list[Region] = [m.region for m in matching.organs.values()] + [t.structure for t in targets]
@@ -331,7 +332,7 @@ def _contoured(source: Source, curves: Curves, body: BodyNumbers) -> _Found:
         organs[name] = organ
         if name == "Body":
             continue
-        if organ.volume_cm3 is not None and (odd := check_volume(name, organ.volume_cm3)):
+        if organ.volume_cm3 is not None and (odd := check_volume(name, organ.volume_cm3, mass)):
             findings.append(odd)
         if organ.coverage < body.undecidable_coverage:
             undecidable.add(name)

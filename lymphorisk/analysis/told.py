@@ -1,4 +1,4 @@
-"""Facts of the patient held against the plan: organs of the other sex, a target at another site."""
+"""Facts of the patient held against the plan: organs of the other sex, a target at another site, another body."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from lymphorisk.analysis.curves import Curves
 from lymphorisk.analysis.site import contradicted
+from lymphorisk.analysis.size import against_body
 from lymphorisk.findings import Finding, finding
 from lymphorisk.plan import Patient
 from lymphorisk.plan.facts import CONTRADICTION
@@ -38,4 +39,4 @@ def against_plan(patient: Patient, curves: Curves, given_site: str | None) -> tu
     if given_site is not None and (says := contradicted(curves.dvh, given_site)):
         what = f"site is {given_site} as given, and the dose says {says}: {given_site} is used"
         found.append(finding(CONTRADICTION, what, "dose", "correct the site: published models answer for one site"))
-    return tuple(found)
+    return (*found, *against_body(patient, curves.matching))

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.dvh.regions import Region, leaves_of
+from lymphorisk.dvh.stack import stack_of
 from lymphorisk.plan.mask import Mask
 
 Array = NDArray[np.float64]
@@ -30,6 +31,18 @@ def middle_of(region: Region) -> Array | None:
     if not weights.sum() > 0:
         return None
     return np.asarray(np.average(0.5 * (boxes[:, 0] + boxes[:, 1]), axis=0, weights=weights))
+
+
+def largest_section_mm2(region: Region) -> float:
+    """Area of a region's largest section, the largest of its parts; nothing where none is drawn. [mm2]"""
+    areas = [0.0]
+    for leaf in leaves_of(region):
+        if isinstance(leaf, Mask):
+            _, high, wide = leaf.widths_mm()
+            areas.append(float((leaf.share_zyx * high[:, None] * wide).sum(axis=(1, 2)).max(initial=0.0)))
+        elif (stack := stack_of(leaf)) is not None:
+            areas.append(float(stack.areas_mm2.max()))
+    return max(areas)
 
 
 def moments_of(mask: Mask) -> Array:

@@ -18,6 +18,7 @@ from lymphorisk.organs.match import (
     similar,
 )
 from lymphorisk.organs.organ import NETWORKS, POOLS, Organ, Origin, Recipe
+from lymphorisk.organs.size import drawn_mass_kg, trunk_section_cm2
 from lymphorisk.organs.table import load
 
 __all__ = [
@@ -33,10 +34,12 @@ __all__ = [
     "Unmatched",
     "blood_cover",
     "check_volume",
+    "drawn_mass_kg",
     "load",
     "match",
     "organ_name",
     "organ_of",
     "pool_cover",
     "similar",
+    "trunk_section_cm2",
 ]

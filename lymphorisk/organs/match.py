@@ -14,6 +14,7 @@ from functools import cache
 
 import numpy as np
 
+from lymphorisk import parameters
 from lymphorisk.dvh.curve import EndCaps
 from lymphorisk.dvh.regions import Region, Union
 from lymphorisk.dvh.stack import Stack, slabs_of, stack_of
@@ -24,6 +25,7 @@ from lymphorisk.organs import names
 from lymphorisk.organs.cover import blood_cover, pool_cover
 from lymphorisk.organs.organ import NETWORKS, Organ
 from lymphorisk.organs.place import check_places, check_sides
+from lymphorisk.organs.size import drawn_mass_kg, trunk_section_cm2, volume_range_cm3
 from lymphorisk.organs.table import load
 from lymphorisk.plan.structures import Structure
 
@@ -329,20 +331,27 @@ def _vocabulary() -> Mapping[str, str]:
     return {key: organ for key, organ in keys.items() if isinstance(key, str)}
 
 
-def check_volume(name: str, volume_cm3: float) -> Finding | None:
-    """A finding when the volume of an organ lies outside the plausible adult range."""
+def check_volume(name: str, volume_cm3: float, mass_kg: float | None = None) -> Finding | None:
+    """A finding when the volume of an organ lies outside its plausible range, an adult's or that of a body's mass."""
     organ = load().get(name)
-    if organ is None or organ.volume_range_cm3 is None:
+    limits = None if organ is None else volume_range_cm3(organ, mass_kg)
+    if limits is None or limits[0] <= volume_cm3 <= limits[1]:
         return None
-    low, high = organ.volume_range_cm3
-    if low <= volume_cm3 <= high:
-        return None
+    least, most = parameters.load("size")["adult.mass"].pair
+    adult = mass_kg is None or least <= mass_kg <= most
+    body = "" if adult else f" in a body of {mass_kg:.0f} kg"
     return finding(
         IMPLAUSIBLE,
-        f"{volume_cm3:.1f} cm3 is outside {low:g} to {high:g} cm3 for {name}",
+        f"{volume_cm3:.1f} cm3 is outside {_rounded(limits[0]):g} to {_rounded(limits[1]):g} cm3 for {name}{body}",
         name,
-        "is it the right structure, contoured as a whole? A child's organ may be smaller",
+        "is it the right structure, contoured as a whole? A child's organ may be smaller"
+        if adult
+        else "is it the right structure, contoured as a whole?",
     )
+
+
+def _rounded(volume_cm3: float) -> float:
+    return float(f"{volume_cm3:.3g}")
 
 
 def _not_drawn(structures: Sequence[Structure], findings: list[Finding]) -> Iterator[tuple[str, str]]:
@@ -367,9 +376,11 @@ def _impossible(
     spacing = float(np.median([s.spacing_mm for s in stacks.values() if s.spacing_mm] or [0.0]))
     body = organs.get("Body")
     scan = [stacks[n] for n in body.roi_numbers if n in stacks] if body is not None else []
+    section = trunk_section_cm2({name: m.region for name, m in organs.items()})
+    mass = None if section is None else drawn_mass_kg(section)
     out: dict[str, tuple[tuple[int, ...], str]] = {}
     for name, match_ in list(organs.items()):
-        limits = load()[name].volume_range_cm3
+        limits = volume_range_cm3(load()[name], mass)
         parts = [stacks[n] for n in match_.roi_numbers if n in stacks]
         if limits is None or not parts:
             continue
@@ -377,7 +388,7 @@ def _impossible(
         low, high = limits
         small = 0 < volume < low / TOO_SMALL and (name == "Body" or not _cut_off(parts, scan))
         if small or volume > high * TOO_LARGE:
-            what = f"about {volume:.3g} cm3, a {name} has {low:g} to {high:g}: not used as {name}"
+            what = f"about {volume:.3g} cm3, a {name} has {_rounded(low):g} to {_rounded(high):g}: not used as {name}"
             hint = "look at the contours and their unit, or map the right ROI with --organ"
             findings.append(finding(IMPOSSIBLE, what, name, hint))
             out[name] = match_.roi_numbers, what

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from lymphorisk.frozen import FrozenDict
 
 KINDS = ("organ", "external", "target")
 NETWORKS = ("28", "32")
+Grows = Literal["body", "early"]
 POOLS = ("spleen", "nodes", "marrow", "gut", "thymus", "lung")
 
 
@@ -62,6 +64,8 @@ class Organ:
         Names too vague to be this organ without an override.
     volume_range_cm3 : tuple of float or None
         Plausible volume of an adult. [cm3]
+    grows : str
+        How it grows up: with the ``body``, or ``early``, as the head does.
     origins : mapping of str to Origin
         By ``blood``, ``pool``, ``volume_cm3``.
     """
@@ -82,4 +86,5 @@ class Organ:
     dilution: str = ""
     not_alone: tuple[str, ...] = ()
     volume_range_cm3: tuple[float, float] | None = None
+    grows: Grows = "body"
     origins: Mapping[str, Origin] = field(default_factory=lambda: FrozenDict({}))

@@ -92,6 +92,7 @@ def _organ(table: Mapping[str, Any], file: str, number: int | None, side: str | 
         stands_for=table.get("stands_for", ""),
         dilution=table.get("dilution", ""),
         not_alone=tuple(filled(name) for name in table.get("not_alone", ())),
+        grows="early" if (volume or {}).get("grows") == "early" else "body",
         volume_range_cm3=(float(volume["low"]), float(volume["high"])) if volume else None,
         origins=FrozenDict({key: _origin(table[key], file) for key in ("blood", "pool", "volume_cm3") if key in table}),
     )

@@ -62,6 +62,13 @@ class Parameter:
             raise ParameterError(f"parameter {self.name} is a list, not one number")
         return self.value
 
+    @property
+    def pair(self) -> tuple[float, float]:
+        """The two values of a parameter that is a range."""
+        if not isinstance(self.value, tuple) or len(self.value) != 2:
+            raise ParameterError(f"parameter {self.name} is not a pair of numbers")
+        return self.value[0], self.value[1]
+
 
 FIELDS = {"value", "unit", "source", "place", "known", "low", "high", "note"}
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from lymphorisk.errors import ScenarioError
 from lymphorisk.findings import Finding, finding, rule
+from lymphorisk.plan.likely import unlikely
 from lymphorisk.plan.patient import Patient
 
 CONTRADICTION = rule(
@@ -79,7 +80,7 @@ def known_patient(
     for name in left_out:
         what = f"{name} = {shown(added[name])} in {rest_called} cannot be true beside the facts {called}: left out"
         found.append(finding(CONTRADICTION, what, rest_called, HINT))
-    return KnownPatient(patient, (*noted, *found))
+    return KnownPatient(patient, tuple(dict.fromkeys((*noted, *found, *unlikely(patient, "patient")))))
 
 
 def contradictions(one: Mapping[str, Any], called: str, other: Mapping[str, Any], other_called: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lymphorisk.errors import ScenarioError
 from lymphorisk.plan.words import READERS
-from lymphorisk.units import checked
+from lymphorisk.units import CM_PER_INCH, CM_PER_M, KG_PER_POUND, POUNDS_PER_STONE, checked
 
 NUMBERS = ("age_y", "height_cm", "weight_kg", "alc", "lln")
 WORDS = ("sex", "site", "chemo")
@@ -23,10 +23,6 @@ CHILDREN = ((1.0, 95.0, 18.0), (3.0, 120.0, 35.0), (6.0, 145.0, 60.0), (10.0, 18
 #: Heights of nearly all adults. [cm], [in]
 USUAL_HEIGHT_CM = (140.0, 215.0)
 ADULT_INCHES = (48.0, 84.0)
-CM_PER_INCH = 2.54
-KG_PER_POUND = 0.4536
-KG_PER_STONE = 6.35
-CM_PER_M = 100.0
 TEN = 10.0
 
 
@@ -102,7 +98,7 @@ def _relations(p: Patient) -> None:
     if p.weight_kg is None:
         return
     if not ADULT_WEIGHT_KG[0] <= p.weight_kg <= ADULT_WEIGHT_KG[1]:
-        stones = p.weight_kg * KG_PER_STONE
+        stones = p.weight_kg * POUNDS_PER_STONE * KG_PER_POUND
         raise ScenarioError(
             f"weight_kg = {p.weight_kg:g} is no adult's weight: it looks like a lost digit ({p.weight_kg * TEN:g} kg) "
             f"or stones ({stones:.0f} kg)",

@@ -13,7 +13,7 @@ from lymphorisk.errors import ScenarioError
 from lymphorisk.plan import Patient
 from lymphorisk.plan.words import chemo_of, modality_of, site_of
 from lymphorisk.regimen.products import product
-from lymphorisk.units import QUANTITIES, alc_from, checked, count_exponent
+from lymphorisk.units import QUANTITIES, alc_from, checked, count_exponent, number_from
 
 BILLIONS = (
     "10^9/L",
@@ -300,3 +300,28 @@ def test_the_command_line_says_it_too(
     plan.write_text('[plan]\nfractions = 2\n[organs."*"]\nmean_gy = 2.0\n')
     assert run(["analyze", str(plan), *args]) == code
     assert says in capsys.readouterr().err
+
+
+OTHER_UNITS = [
+    ("176 lb", "79.8 kg"),
+    ("12,5 stones", "79.4 kg"),
+    ("12 st 8", "80 kg"),
+    ("69 in", "175 cm"),
+    ("1.75 m", "175 cm"),
+    ("5'9\"", "175 cm"),
+    ("5 ft 9", "175 cm"),
+    ("5\u20329\u2033", "175 cm"),
+    ("6 feet", "183 cm"),
+    ("18 months", "1.5 years"),
+    ("88 umol/L", "0.995 mg/dL"),
+    ("200 cGy", "2 Gy"),
+]
+
+
+@pytest.mark.parametrize(("text", "meant"), OTHER_UNITS)
+def test_a_unit_behind_a_number_is_turned_into_the_one_asked_for(text: str, meant: str) -> None:
+    """Never `write 176` for 176 lb."""
+    with pytest.raises(ScenarioError) as caught:
+        number_from(text, "the value")
+    assert meant in caught.value.hint
+    assert f"write {text.split()[0]}" not in caught.value.hint
