@@ -281,8 +281,9 @@ def _of_region(
     step = _thinnest(dose) * SLAB_SHARE
     slabs: list[Slab] = []
     collected = Accumulator(bin_gy, dose.max_gy, dose.top_gy)
-    for low, high in pairwise(edges.tolist()):
-        share = _between(region, solids, low, high)
+    piles = {key: solid.between(edges) for key, solid in solids.items()}
+    for k, (low, high) in enumerate(pairwise(edges.tolist())):
+        share = _share(region, piles, k)
         if share is None:
             continue
         if high <= bottom or low >= top:
@@ -301,9 +302,9 @@ def _of_region(
     return collected.dvh(region.name, end_caps)
 
 
-def _between(region: Region, solids: dict[int, Solid], low: float, high: float) -> Map | None:
-    parts = {key: solid.between(low, high) for key, solid in solids.items()}
-    return share_of(region, lambda leaf: parts.get(id(leaf)))
+def _share(region: Region, piles: Mapping[int, Sequence[Map | None]], k: int) -> Map | None:
+    """Coverage of a region's pixels in one of the slabs that its members were cut into."""
+    return share_of(region, lambda leaf: piles[id(leaf)][k] if id(leaf) in piles else None)
 
 
 def _thinnest(dose: AxialDose | ObliqueDose) -> float:

@@ -108,7 +108,10 @@ def girths_mm(planes: Sequence[Sequence[Array]]) -> Array:
 
 def width_law(area: Array, width: Array, varied: float = VARIED_SHARE) -> WidthLaw | None:
     """The law of a few sections in a row; None when they do not lie, do not vary, or follow no such law."""
-    if len(area) < 3 or width.min() <= 0 or area.min() <= 0 or np.ptp(width) <= varied * width.max():
+    if len(area) < 3 or min(area.tolist()) <= 0:
+        return None
+    narrow, wide = min(width.tolist()), max(width.tolist())
+    if narrow <= 0 or wide - narrow <= varied * wide:
         return None
     # least squares of a x + b y = 1
     x, y = width / area, width * width / area

@@ -7,6 +7,7 @@ further away, so that only the lines within that distance need be asked.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,6 +19,8 @@ from lymphorisk.dvh.coverage import Lattice
 #: Lines asked on either side one by one; beyond, half as many evenly up to twice the distance, and so on. A rim so far
 #: away is found to half a percent by them.
 LINES = 16
+#: Of those, so many are asked in one go: arrays that stay in the cache.
+TOGETHER = 4
 #: Fewer pairs of a pixel and a crossing than this are all looked at.
 FEW_PAIRS = 1 << 16
 #: Where no crossing lies on a line: further than any lattice is wide. [mm]
@@ -45,18 +48,34 @@ class Rim:
         self._on_rows = _crossings(share, self.inside, level, self._pitch[1])
         self._on_columns = _crossings(share.T, self.inside.T, level, self._pitch[0])
 
-    def distance(self, pixels: Index) -> Map:
-        """Distance of pixels, given by flat index, from the nearest crossing. [mm]"""
+    def distance(self, pixels: Index, matters: Callable[[Map], float] | None = None) -> Map:
+        """Distance of pixels, given by flat index, from the nearest crossing. [mm]
+
+        `matters`, asked with distances that are not too short, says beyond which one all may be left infinite. [mm]
+        """
         ny, nx = self.inside.shape
         j, i = np.divmod(pixels, nx)
-        if len(pixels) * (len(self._on_rows.line) + len(self._on_columns.line)) <= FEW_PAIRS:
+        if self._few(pixels):
             return self._directly(j, i)
         across = i * ny + j
         rows, columns = self._own_lines
         square = np.minimum(rows.take(pixels), columns.take(across))
-        _nearer(square, rows, pixels, self._pitch[0])
-        _nearer(square, columns, across, self._pitch[1])
-        return np.asarray(np.sqrt(square, out=square))
+        most = np.inf if matters is None else matters(np.sqrt(square))
+        _nearer(square, rows, pixels, self._pitch[0], most)
+        _nearer(square, columns, across, self._pitch[1], most)
+        distance = np.sqrt(square, out=square)
+        distance[distance > most] = np.inf
+        return np.asarray(distance)
+
+    def distances(self, sets: Sequence[Index]) -> list[Map]:
+        """Distances of sets of pixels; large ones go through the lines together. [mm]"""
+        if any(self._few(pixels) for pixels in sets):
+            return [self.distance(pixels) for pixels in sets]
+        ends = np.cumsum([len(pixels) for pixels in sets])
+        return np.split(self.distance(np.concatenate(sets)), ends[:-1])
+
+    def _few(self, pixels: Index) -> bool:
+        return len(pixels) * (len(self._on_rows.line) + len(self._on_columns.line)) <= FEW_PAIRS
 
     def _directly(self, j: Index, i: Index) -> Map:
         """Distance of pixels from the nearest of all crossings. [mm]"""
@@ -109,8 +128,8 @@ def _own_line(crossings: _Crossings, shape: tuple[int, ...], pitch: np.float32) 
     return before
 
 
-def _nearer(square: Map, lines: Map, at: Index, pitch: np.float32) -> None:
-    """Lowers squares of distances to the least over the lines on either side. [mm2]
+def _nearer(square: Map, lines: Map, at: Index, pitch: np.float32, most_mm: float) -> None:
+    """Lowers squares of distances to the least over the lines on either side, as far as they matter. [mm2]
 
     Parameters
     ----------
@@ -122,6 +141,8 @@ def _nearer(square: Map, lines: Map, at: Index, pitch: np.float32) -> None:
         Flat index of each pixel in `lines`.
     pitch : float
         From line to line. [mm]
+    most_mm : float
+        Lines further away than this, and the next, are not asked. [mm]
     """
     count, places = lines.shape
     reach = 1
@@ -129,14 +150,14 @@ def _nearer(square: Map, lines: Map, at: Index, pitch: np.float32) -> None:
         step = max(reach // LINES, 1)
         asked = range(reach // 2 + step, reach + 1, step)
         further = np.flatnonzero(square > (asked[0] * pitch) ** 2)
-        if not len(further):
+        if not len(further) or (asked[0] - 1) * pitch > most_mm:
             return
         here, nearest = at[further], square[further]
-        for aside in asked:
-            for lines_away in (-aside, aside):
-                # beyond the outer lines, which have no crossing, there is none either
-                found = lines.take(here + lines_away * places, mode="clip")
-                found += (aside * pitch) ** 2
-                np.minimum(nearest, found, out=nearest)
+        for few in (asked[n : n + TOGETHER] for n in range(0, len(asked), TOGETHER)):
+            # beyond the outer lines, which have no crossing, there is none either
+            away = places * np.array(few)[:, None]
+            found = np.minimum(lines.take(here - away, mode="clip"), lines.take(here + away, mode="clip"))
+            found += np.array([(lines_away * pitch) ** 2 for lines_away in few])[:, None]
+            np.minimum(nearest, found.min(axis=0), out=nearest)
         square[further] = nearest
         reach *= 2

@@ -19,8 +19,7 @@ def boxes_of(region: Region) -> Array:
         if isinstance(leaf, Mask):
             boxes.append(_planes_of(leaf))
         else:
-            drawn = [c for c in leaf.contours_mm if len(c) > 0]
-            boxes.append(np.array([[c.min(axis=0), c.max(axis=0)] for c in drawn]).reshape(-1, 2, 3))
+            boxes.append(_contours_of([c for c in leaf.contours_mm if len(c) > 0]))
     return np.concatenate(boxes)
 
 
@@ -59,6 +58,15 @@ def moments_of(mask: Mask) -> Array:
         k = np.flatnonzero(area > 0)
         rows.append(np.stack([area[k], along_x[k] / area[k], along_y[k] / area[k], z[k]], axis=1))
     return np.concatenate(rows)
+
+
+def _contours_of(contours: list[Array]) -> Array:
+    """Box of each contour. [mm]"""
+    if not contours:
+        return np.empty((0, 2, 3))
+    points = np.concatenate(contours)
+    first = np.cumsum([0, *(len(c) for c in contours[:-1])])
+    return np.stack([np.minimum.reduceat(points, first), np.maximum.reduceat(points, first)], axis=1)
 
 
 def _planes_of(mask: Mask) -> Array:

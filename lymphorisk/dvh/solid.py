@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,13 +77,18 @@ class Solid:
     edges_mm: Array
     maps: tuple[Map, ...]
 
-    def between(self, low_mm: float, high_mm: float) -> Map | None:
-        """Mean coverage of the pixels between two heights; None when nothing is there."""
-        a = int(np.searchsorted(self.edges_mm, low_mm, side="right")) - 1
-        b = int(np.searchsorted(self.edges_mm, high_mm, side="left"))
+    def between(self, heights_mm: Array) -> list[Map | None]:
+        """Mean coverage of the pixels between each of several heights and the next; None where nothing is there."""
+        first = np.searchsorted(self.edges_mm, heights_mm[:-1], side="right") - 1
+        behind = np.searchsorted(self.edges_mm, heights_mm[1:], side="left")
+        edges, slabs = self.edges_mm.tolist(), pairwise(heights_mm.tolist())
+        at = zip(np.maximum(first, 0).tolist(), np.minimum(behind, len(self.maps)).tolist(), strict=True)
+        return [self._mean(low, high, edges, range(*of)) for (low, high), of in zip(slabs, at, strict=True)]
+
+    def _mean(self, low_mm: float, high_mm: float, edges_mm: list[float], slabs: range) -> Map | None:
         total: Map | None = None
-        for n in range(max(a, 0), min(b, len(self.maps))):
-            overlap = min(high_mm, self.edges_mm[n + 1]) - max(low_mm, self.edges_mm[n])
+        for n in slabs:
+            overlap = min(high_mm, edges_mm[n + 1]) - max(low_mm, edges_mm[n])
             if overlap <= 0:
                 continue
             share = np.float32(overlap / (high_mm - low_mm))
@@ -247,52 +253,67 @@ def _between(planes: _Planes, k: int, curvature: float) -> list[Slab]:
     gap = z1 - z0
     low, high = planes.maps[k], planes.maps[k + 1]
     pitch = max(planes.lattice.pitch_x_mm, planes.lattice.pitch_y_mm)
-    count = int(np.clip(np.ceil(gap / (SLAB_PIXELS * pitch)), 2, MOST_SLABS))
+    count = min(max(ceil(gap / (SLAB_PIXELS * pitch)), 2), MOST_SLABS)
     change = high - low
     swept = float(np.abs(change).sum(dtype=np.float64))
     bulge = -0.5 * curvature * gap * gap  # section area is the line plus bulge t (1 - t)
-    bend = float(np.clip(bulge / swept, -1, 1)) if swept > 0 else 0.0
+    bend = min(max(bulge / swept, -1.0), 1.0) if swept > 0 else 0.0
     rest = bulge - bend * swept
     thin = swept <= THIN_PIXELS * np.sqrt(2 * np.pi * (planes.areas[k] + planes.areas[k + 1]))
-    if not thin:
-        lost, lost_at = _passing(planes, k, k + 1, np.flatnonzero(change.ravel() < -TRACE), -bend)
-        won, won_at = _passing(planes, k, k + 1, np.flatnonzero(change.ravel() > TRACE), bend)
-    edge = np.linspace(0, 1, count + 1)
+    if thin:
+        growing = np.sign(change)
+    else:
+        passed = _passed(planes, k, change, bend)
     slabs: list[Slab] = []
-    for a, b in pairwise(edge):
+    for a, b in pairwise(np.linspace(0, 1, count + 1).tolist()):
         hump = ((b * b / 2 - b**3 / 3) - (a * a / 2 - a**3 / 3)) / (b - a)  # mean of t (1 - t)
         extra = rest * hump
         if thin:
             # the strip is no wider than the pixels: where in it the rim stands does not matter
             middle, bent = np.float32(0.5 * (a + b)), np.float32(bend * hump)
-            share = low + change * (middle + np.sign(change) * bent)
+            share = low + change * (middle + growing * bent)
         else:
-            share = low.copy().ravel()
-            flat = change.ravel()
-            share[lost] += flat[lost] * np.clip((b - lost_at) / (b - a), 0, 1)
-            share[won] += flat[won] * np.clip((b - won_at) / (b - a), 0, 1)
-            share = share.reshape(low.shape)
+            share = low.copy()
+            for part in passed:
+                share.ravel()[part.pixels] += part.until(a, b)
         if extra != 0:
             nearest = k if a + b < 1 else k + 1
             share = _room(share, planes, nearest, extra).resized(abs(extra))
-        slabs.append((z0 + a * gap, z0 + b * gap, share.astype(np.float32)))
+        slabs.append((z0 + a * gap, z0 + b * gap, share))
     return slabs
 
 
-def _passing(
-    planes: _Planes, k0: int, k1: int, pixels: NDArray[np.intp], bend: float
-) -> tuple[NDArray[np.intp], Array]:
-    """Heights t (0 at plane k0, 1 at k1) at which the rim passes pixels, ranked to the law u = t + bend t (1 - t)."""
-    if not len(pixels):
-        return pixels, np.zeros(0)
-    from_first, to_second = planes.rim(k0).distance(pixels), planes.rim(k1).distance(pixels)
-    order = np.argsort(from_first / np.maximum(from_first + to_second, TOUCHING_MM), kind="stable")
-    weight = np.abs((planes.maps[k1] - planes.maps[k0]).ravel()[pixels[order]]).astype(np.float64)
-    passed = np.cumsum(weight)
-    u = (passed - 0.5 * weight) / passed[-1]
-    # t + bend t (1 - t) = u, the root within 0..1
-    root = np.sqrt(np.maximum((1 + bend) ** 2 - 2 * 2 * bend * u, 0))
-    return pixels[order], 2 * u / (1 + bend + root)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Passed:
+    """Pixels that the rim passes between two planes: how much each changes, and the height t at which it is passed."""
+
+    pixels: NDArray[np.intp]
+    change: Map
+    at: Array
+
+    def until(self, low: float, high: float) -> Array:
+        """Mean change of each between two heights."""
+        return np.asarray(self.change * ((high - self.at) / (high - low)).clip(0, 1))
+
+
+def _passed(planes: _Planes, k: int, change: Map, bend: float) -> list[_Passed]:
+    """What is lost and won between planes k and k+1, t from 0 to 1, ranked to the law u = t + bend t (1 - t)."""
+    both = [
+        (p, b) for p, b in ((np.flatnonzero(change < -TRACE), -bend), (np.flatnonzero(change > TRACE), bend)) if len(p)
+    ]
+    first, second = (planes.rim(n).distances([pixels for pixels, _ in both]) for n in (k, k + 1))
+    out = []
+    for (pixels, law), from_first, to_second in zip(both, first, second, strict=True):
+        order = np.argsort(from_first / np.maximum(from_first + to_second, TOUCHING_MM), kind="stable")
+        ranked = pixels[order]
+        changed = change.ravel()[ranked]
+        weight = np.abs(changed).astype(np.float64)
+        passed = np.cumsum(weight)
+        u = (passed - 0.5 * weight) / passed[-1]
+        # t + bend t (1 - t) = u, the root within 0..1
+        root = np.sqrt(np.maximum((1 + law) ** 2 - 2 * 2 * law * u, 0))
+        out.append(_Passed(ranked, changed, 2 * u / (1 + law + root)))
+    return out
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -325,10 +346,24 @@ def _room(share: Map, planes: _Planes, k: int, pixels: float) -> _Room:
     else:
         sign, free = -1, flat
         candidates = np.flatnonzero(flat > TRACE)
-    outwards = np.where(rim.inside.ravel()[candidates], -1, 1) * rim.distance(candidates)
-    order = candidates[np.argsort(sign * outwards, kind="stable")]
-    given = free[order].astype(np.float64)
-    return _Room(share, sign, order, given, np.cumsum(given) - given)
+    given = free[candidates].astype(np.float64)
+    beyond = rim.inside.ravel()[candidates] == (sign < 0)
+    pitch = planes.lattice.pitch_x_mm
+    distance = rim.distance(candidates, lambda at_most: _enough(at_most, beyond, given, abs(pixels), pitch))
+    reached = np.flatnonzero(distance < np.inf)
+    order = reached[np.argsort(np.where(beyond, distance, -distance)[reached], kind="stable")]
+    given = given[order]
+    return _Room(share, sign, candidates[order], given, np.cumsum(given) - given)
+
+
+def _enough(at_most: Map, beyond: NDArray[np.bool_], given: Array, pixels: float, first_mm: float) -> float:
+    """A distance from the rim within which an area is given; what has not reached the rim gives first. [mm]"""
+    reach = float(at_most[~beyond].max(initial=first_mm))
+    left = pixels - float(given[~beyond].sum())
+    at_most, given = at_most[beyond], given[beyond]
+    while reach < at_most.max(initial=0.0) and given[at_most <= reach].sum() < left:
+        reach *= 2
+    return reach
 
 
 def _around(inside: NDArray[np.bool_], lattice: Lattice, pixels: float) -> tuple[slice, slice]:
@@ -363,14 +398,12 @@ def _cap(planes: _Planes, end: int, other: int, up: int, step: float, usual: flo
     if reach > CLOSING_SPACINGS * max(step, usual) and slope < 0:
         bend = 0.0
     pitch = max(planes.lattice.pitch_x_mm, planes.lattice.pitch_y_mm)
-    count = int(np.clip(np.ceil(height / (SLAB_PIXELS * pitch)), 2, MOST_SLABS))
+    count = min(max(ceil(height / (SLAB_PIXELS * pitch)), 2), MOST_SLABS)
     edge = np.linspace(0, height, count + 1)
-    extra = []
-    for a, b in pairwise(edge):
-        s = a + (b - a) * (np.arange(QUADRATURE) + 0.5) / QUADRATURE
-        section = np.maximum(last + slope * s + 0.5 * bend * s * s, 0)
-        areas = section if law is None else law.area(section) / planes.lattice.area_mm2
-        extra.append(float(areas.mean() - area[end]))
+    s = edge[:-1, None] + np.diff(edge)[:, None] * (np.arange(QUADRATURE) + 0.5) / QUADRATURE
+    section = np.maximum(last + slope * s + 0.5 * bend * s * s, 0)
+    areas = section if law is None else law.area(section) / planes.lattice.area_mm2
+    extra = (areas.mean(axis=1) - area[end]).tolist()
     share = planes.maps[end]
     room = {most > 0: _room(share, planes, end, most) for most in (max(0.0, *extra), min(0.0, *extra)) if most != 0}
     return [

@@ -47,3 +47,18 @@ def test_all_pairs_and_lines_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     near = directly < 8
     assert by_lines[near] == pytest.approx(directly[near], abs=1e-4)
     assert (by_lines >= directly - 1e-4).all()
+
+
+def test_what_does_not_matter_is_left_infinite() -> None:
+    rim = drawn((5.0, 3.0, 30.0), (5.0, 3.0, 22.0))
+    pixels = np.arange(LATTICE.nx * LATTICE.ny)
+    whole = rim.distance(pixels)
+    near = rim.distance(pixels, lambda at_most: 5.0 if (at_most >= whole).all() else 0.0)
+    assert (near == np.where(whole <= 5.0, whole, np.inf)).all()
+
+
+def test_sets_of_pixels_together_are_those_one_by_one() -> None:
+    rim = drawn((5.0, 3.0, 30.0))
+    for sets in ([np.arange(20), np.arange(9_000, 19_000)], [np.arange(9_000), np.arange(9_000, 19_000)]):
+        together = rim.distances(sets)
+        assert all((t == rim.distance(s)).all() for t, s in zip(together, sets, strict=True))
