@@ -374,18 +374,20 @@ def _organ(
         return course
     if isinstance(physical, Absent):
         return physical
+    # a curve of one phase is that of the course
+    whole = {dvh: _whole(dvh) for dvh in dict.fromkeys((course, physical, *by_phase)) if isinstance(dvh, DVH)}
     parts = []
     for dvh, phase in zip(by_phase, phases, strict=True):
         if isinstance(dvh, Absent):
             return Absent.outside_grid()
-        parts.append(_per_fraction(dvh.distribution() if name == "Body" else _whole(dvh), phase))
+        parts.append(_per_fraction(dvh.distribution() if name == "Body" else whole[dvh], phase))
     return OrganDose(
         tg263=name,
         source=kind,
         roi_names=roi_names,
         how=how,
-        course=_whole(course),
-        physical=_whole(physical).scaled(1.0 / (_one_rbe(phases) or 1.0)),
+        course=whole[course],
+        physical=whole[physical].scaled(1.0 / (_one_rbe(phases) or 1.0)),
         per_fraction=tuple(parts),
         dvh=course,
         volume_cm3=course.total_cm3,

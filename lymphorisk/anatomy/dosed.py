@@ -180,6 +180,7 @@ class DosedBody:
         """Doses of an organ's points, shape (phases, placements, n). [Gy]"""
         if name not in self._doses:
             points = self.placed.points(name)
+            self._heights.setdefault(name, read_only(points[..., 2].copy()))
             doses = [
                 dose_at(grid, where, points, factor)
                 for grid, where, factor in zip(self.grids, self.fields, self.factor, strict=True)
@@ -210,9 +211,9 @@ class DosedBody:
         doses, shares = [], []
         which = slice(None) if body is None else slice(body, body + 1)
         for name, weight in mix.items():
-            height = self.heights(name)[which]
+            dose, height = self.doses(name)[phase, which], self.heights(name)[which]
             wanted = (height < low_mm) | (height > high_mm)
-            doses.append(self.doses(name)[phase, which][wanted])
+            doses.append(dose[wanted])
             shares.append(np.full(len(doses[-1]), weight / wanted.size))
         dose, share = np.concatenate(doses), np.concatenate(shares)
         if not share.sum() > 0.0:

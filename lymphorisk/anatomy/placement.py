@@ -264,11 +264,9 @@ def _girth(reference: Reference, prior: Prior, outline: Outline | None, along: F
     inside = (height >= outline.z_mm[0]) & (height <= outline.z_mm[-1])
     if not inside.any():
         inside[:] = True
-    evened = np.empty_like(ratio)
-    for k in range(len(z)):
-        near = inside & (np.abs(z - z[k]) <= EVEN_MM)
-        near = near if near.any() else inside & (np.abs(z - z[k]) == np.abs(z - z[k])[inside].min())
-        evened[k] = np.median(ratio[near], axis=0)
+    apart = np.where(inside, np.abs(np.subtract.outer(z, z)), np.inf)
+    near = apart <= np.maximum(apart.min(axis=1, keepdims=True), EVEN_MM)
+    evened = np.nanmedian(np.where(near[..., None], ratio, np.nan), axis=1)
     return Outline(z.copy(), np.zeros((len(z), 2)), evened)
 
 

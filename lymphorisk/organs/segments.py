@@ -47,7 +47,8 @@ def with_segments(drawn: Matching, segments: Sequence[Segment]) -> Matching:
     noted = derive(organs)
     own = {name for name, m in organs.items() if m.segmented}
     regions = {name: m.region for name, m in organs.items()}
-    placed = [f for f in (*check_sides(regions), *check_places(regions)) if f.where in own]
+    # of what is drawn, `match` has said it
+    placed = [f for f in (*check_sides(regions), *check_places(regions)) if f.where in own] if own else []
     ordered = FrozenDict({name: organs[name] for name in load() if name in organs})
     return replace(drawn, organs=ordered, findings=(*drawn.findings, *noted, *placed))
 
