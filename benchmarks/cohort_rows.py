@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import resource
 import sys
@@ -28,6 +29,16 @@ SITES = ("brain", "breast", "lung", "pelvis")
 METRICS = 40
 
 
+def key_of(n: int) -> str:
+    """A key as hashes are."""
+    return hashlib.sha256(str(n).encode()).hexdigest()[:32]
+
+
+def day_of(n: int) -> str:
+    """A day of five years."""
+    return f"20{20 + n % 5}{n % 12 + 1:02d}01"
+
+
 def outcome(n: int, chance: random.Random) -> Outcome:
     """A row of every column, as long as those of an analysis."""
     kinds = {"number": lambda: chance.random(), "whole": lambda: chance.randrange(40), "text": lambda: "drawn"}
@@ -37,7 +48,7 @@ def outcome(n: int, chance: random.Random) -> Outcome:
         {"structure": f"Organ_{m}", "metric": "V20Gy[%]", "value": chance.random(), "source": "roi", "reason": ""}
         for m in range(METRICS)
     ]
-    return Outcome(f"{n:032x}", "done", row, metrics, seconds=2.0)
+    return Outcome(key_of(n), "done", row, metrics, seconds=2.0)
 
 
 def main(rows: int, folder: Path) -> None:
@@ -58,10 +69,8 @@ def main(rows: int, folder: Path) -> None:
         told("ledger")
         keyed = [
             Keyed(
-                FoundPlan(
-                    n + 1, Path("x"), row=Row(n, patient_id=f"p{n}", treated=f"20{20 + n % 5}{n % 12 + 1:02d}01")
-                ),
-                f"{n:032x}",
+                FoundPlan(n + 1, Path("x"), row=Row(n, patient_id=f"p{n}", treated=day_of(n))),
+                key_of(n),
                 (str(n),),
             )
             for n in range(rows)

@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "check": ("check", "check", "The pre-treatment gate: a protocol held against a plan, with an exit code."),
     "protocol": ("protocol", "protocol", "Protocols: the shipped starters, and from one form to another."),
     "cohort": ("cohort", "cohort", "Many plans into tables, resumable; a page about them."),
+    "commission": ("commission", "commission", "A site's own plans through a checklist, before first use."),
     "compare": ("compare", "compare", "Plans side by side: dose, risk, what changed and why."),
     "update": ("update", "update", "The forecast given the first counts of a course."),
     "blood": ("blood", "blood", "Dose to circulating blood, one fraction and the course; EDIC."),

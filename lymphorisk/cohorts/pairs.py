@@ -12,6 +12,8 @@ from lymphorisk.cohorts.known import Keyed
 
 #: Prescriptions closer to one another than this are the same. [Gy]
 SAME_GY = 0.01
+#: A patient with more plans is no patient: an anonymiser gave one ID to many.
+MANY = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +37,19 @@ def pairs_of(keyed: Sequence[Keyed], patients: Mapping[str, str], rows: Mapping[
     rows : mapping of str to mapping
         ``fractions``, ``prescription_gy`` and ``site_inferred`` of plans in the table, by key.
     """
-    of_patient: dict[str, list[Keyed]] = defaultdict(list)
+    few = [plans for plans in by_patient(keyed, patients).values() if len(plans) <= MANY]
+    return sorted(_pairs(few, rows), key=lambda p: (p.key, p.other))
+
+
+def by_patient(keyed: Sequence[Keyed], patients: Mapping[str, str]) -> Mapping[str, list[Keyed]]:
+    """Plans by the pseudonym of their patient."""
+    out: dict[str, list[Keyed]] = defaultdict(list)
     for k in keyed:
-        of_patient[patients[k.key]].append(k)
-    return sorted(_pairs(of_patient.values(), rows), key=lambda p: (p.key, p.other))
+        out[patients[k.key]].append(k)
+    return out
 
 
-def _pairs(groups: Any, rows: Mapping[str, Mapping[str, Any]]) -> Iterator[Pair]:
+def _pairs(groups: Sequence[list[Keyed]], rows: Mapping[str, Mapping[str, Any]]) -> Iterator[Pair]:
     for group in groups:
         for a, b in combinations(sorted(group, key=_made), 2):
             relation, why = related(a, b, rows.get(a.key, {}), rows.get(b.key, {}))

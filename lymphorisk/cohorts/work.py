@@ -107,7 +107,7 @@ class _RefusedError(InputError):
 def _analysed(task: Task, recipe: Recipe) -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]:
     """Row, metrics and curves of one plan."""
     options = replace(recipe.options, plan=task.plan)
-    with _place(task) as path, parameters.given(options.parameters):
+    with gathered(Path(task.path), [Path(f) for f in task.files]) as path, parameters.given(options.parameters):
         read = read_source(path, options)
         plan = prepare(read, task.patient, options)
         _refuse(task, plan)
@@ -125,14 +125,14 @@ def _analysed(task: Task, recipe: Recipe) -> tuple[dict[str, Any], list[dict[str
 
 
 @contextmanager
-def _place(task: Task) -> Iterator[Path]:
-    """Where the plan can be read: its own folder, or one that holds links to its files alone."""
-    if not task.files:
-        yield Path(task.path)
+def gathered(path: Path, files: Sequence[Path]) -> Iterator[Path]:
+    """Where a plan can be read: its own folder, or one that holds links to its files alone."""
+    if not files:
+        yield path
         return
     with tempfile.TemporaryDirectory(prefix="lymphorisk-") as folder:
-        for n, file in enumerate(task.files):
-            (Path(folder) / f"{n:06d}.dcm").symlink_to(Path(file).resolve())
+        for n, file in enumerate(files):
+            (Path(folder) / f"{n:06d}.dcm").symlink_to(file.resolve())
         yield Path(folder)
 
 

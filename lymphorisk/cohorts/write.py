@@ -14,16 +14,21 @@ from lymphorisk.cohorts.counts import Measured, summary
 from lymphorisk.cohorts.keys import Recipe
 from lymphorisk.cohorts.known import Keyed, known_of, patients_of
 from lymphorisk.cohorts.ledger import Ledger, Outcome
-from lymphorisk.cohorts.pairs import Pair, pairs_of
+from lymphorisk.cohorts.pairs import MANY, Pair, by_patient, pairs_of
 from lymphorisk.cohorts.training import FOR_TRAINING, training_row
 from lymphorisk.errors import InputError
 from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.outputs import Inputs, Outputs
 
+ONE_ID = rule(
+    "LR730",
+    "warning",
+    "One ID on many plans",
+    "More plans than a patient has share an ID, as anonymisers write it: they are not told apart, nor named as pairs.",
+)
 COPIES = rule("LR727", "info", "Plan in several places", "The same files lie there again: they are one row.")
 SITES = rule("LR728", "warning", "Site contradicts the dose", "The site given is not the one that dose and organs say.")
 RELATED = rule("LR729", "info", "Plans of one patient", "They are named beside each other and never summed.")
-#: Of a table written row by row in memory of nothing.
 PAIRS: Mapping[str, str] = {"key": "text", "other": "text", "relation": "text", "why": "text"}
 NOTICED: Mapping[str, str] = {"code": "text", "severity": "text", "where": "text", "what": "text", "hint": "text"}
 COUNTS: Mapping[str, str] = {
@@ -75,7 +80,7 @@ def write_tables(out: Path, cohort: Cohort, ledger: Ledger, recipe: Recipe, *, c
         for key in (pair.key, pair.other):
             relations.setdefault(key, set()).add(pair.relation)
     by_key = {k.key: k for k in cohort.keyed}
-    noticed = [*cohort.noticed, *_noticed(cohort.keyed, pairs)]
+    noticed = [*cohort.noticed, *_noticed(cohort.keyed, pairs), *_one_id(cohort.keyed, patients)]
     with Outputs(Inputs(()), force=True) as outputs, _full_disk_said():
         with _writers(outputs, out, _shapes(recipe, cohort, counted)) as writers:
             for o in ledger.outcomes(list(by_key), curves=recipe.step_gy is not None):
@@ -194,6 +199,13 @@ def _rows_of_pairs(keyed: Sequence[Keyed], patients: Mapping[str, str], ledger: 
     times = Counter(patients[k.key] for k in keyed)
     keys = [k.key for k in keyed if times[patients[k.key]] > 1]
     return {o.key: o.row for o in ledger.outcomes(keys) if o.state == "done"} if keys else {}
+
+
+def _one_id(keyed: Sequence[Keyed], patients: Mapping[str, str]) -> list[Finding]:
+    """IDs that stand on more plans than a patient has."""
+    many = {who: len(plans) for who, plans in by_patient(keyed, patients).items() if len(plans) > MANY}
+    hint = "give each patient an ID of its own in a manifest (patient_id)"
+    return [finding(ONE_ID, f"{plans} plans share one patient ID", who, hint) for who, plans in many.items()]
 
 
 def _noticed(keyed: Sequence[Keyed], pairs: Sequence[Pair]) -> list[Finding]:

@@ -43,6 +43,12 @@ def test_the_same_files_with_other_facts_are_one_too_many() -> None:
     assert related(a, Keyed(a.plan, "b", a.inputs), ROW, ROW)[0] == "same files"
 
 
+def test_an_id_that_an_anonymiser_gave_to_many_makes_no_pairs() -> None:
+    plans = [keyed(f"{n:03d}", uid=f"{n}") for n in range(40)]
+    assert pairs_of(plans, dict.fromkeys((p.key for p in plans), "anon"), {}) == []
+    assert len(pairs_of(plans[:3], dict.fromkeys((p.key for p in plans), "anon"), {})) == 3
+
+
 def test_pairs_are_of_one_patient_and_the_earlier_plan_comes_first() -> None:
     plans = [keyed("a", made="20240301"), keyed("b", made="20240201"), keyed("c")]
     found = pairs_of(plans, {"a": "p", "b": "p", "c": "q"}, {})
