@@ -14,10 +14,12 @@ SHIPPED = sorted(p.parent for p in (Path(__file__).parent.parent / "models").glo
 KNOWN = {
     "alc": 1.5,
     "fractions": 28.0,
-    "blood_mean": 7.0,
-    "blood_kill": 13.0,
-    "body_integral": 180.0,
-    "spleen_mean": 9.0,
+    "spleen_eud": 9.0,
+    "nodes_eud": 8.0,
+    "marrow_eud": 6.0,
+    "bowel_eud": 4.0,
+    "thymus_eud": 1.0,
+    "lungs_eud": 5.0,
 }
 ROW = FeatureVector(np.array([KNOWN.get(n, np.nan) for n in NAMES]))
 

@@ -115,7 +115,7 @@ def analysis_of(plan: Prepared) -> Analysis:
             options=shown(options),
             packages={name: version(name) for name in ("numpy", "pydicom", "scipy")},
         ),
-        agreement=agreement_of(count.organ_share, voice),
+        agreement=agreement_of(count.organ_share, voice, doses.undrawn),
         explanation_figures=voice.figures,
         anatomy=pictures(plan),
     )

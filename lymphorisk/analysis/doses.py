@@ -213,6 +213,11 @@ def mean_pools(by_body: tuple[Pools, ...]) -> Pools:
     return {pool: _over_bodies([b[pool] for b in by_body], mean_of) for pool in by_body[0]}
 
 
+def typical_pools(by_body: tuple[Pools, ...]) -> Pools:
+    """By pool: dose of one fraction in the typical body, as the features have it. [Gy]"""
+    return {pool: _over_bodies([b[pool] for b in by_body], typical_of) for pool in by_body[0]}
+
+
 def _over_bodies(
     each: Sequence[ByPhase], one_of: Callable[[Sequence[Sequence[DoseDistribution]], int, int], DoseDistribution]
 ) -> ByPhase:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lymphorisk.analysis.result import Analysis, OrganDose
     from lymphorisk.circulation import BloodDose, BloodSummary
     from lymphorisk.literature import Estimate
-    from lymphorisk.predict import Agreement, Explanation, Prediction
+    from lymphorisk.predict import Agreement, Explanation, Group, Prediction
 
 SCHEMA = "lymphorisk/analyze/1"
 BLOOD_SCHEMA = "lymphorisk/blood/1"
@@ -261,8 +261,13 @@ def _agreement(agreement: Agreement | None) -> dict[str, Any] | None:
     """Physics and learned reasons by organ; null when the learned voice gives no reasons."""
     if agreement is None:
         return None
+
+    def rows(of: tuple[tuple[str, float, float], ...]) -> list[dict[str, Any]]:
+        return [{"group": g, "lost_share": lost, "log_odds": odds} for g, lost, odds in of]
+
     return {
-        "organs": [{"group": g, "lost_share": lost, "log_odds": odds} for g, lost, odds in agreement.pairs],
+        "organs": rows(agreement.pairs),
+        "others": rows(agreement.others),
         "kendall_tau": agreement.tau,
         "sentence": agreement.sentence,
     }
@@ -271,13 +276,19 @@ def _agreement(agreement: Agreement | None) -> dict[str, Any] | None:
 def _explanation(explanation: Explanation | Absent) -> dict[str, Any]:
     if isinstance(explanation, Absent):
         return {"groups": [], "features": [], "base": None, "declined": explanation.reason}
+
+    def groups(of: tuple[Group, ...]) -> list[dict[str, Any]]:
+        return [{"group": g.name, "log_odds": g.log_odds, "low": g.low, "high": g.high} for g in of]
+
     return {
         "outcome": explanation.outcome,
+        "reference": explanation.reference,
         "base": explanation.base,
         "log_odds": explanation.log_odds,
         "p": explanation.p,
-        "groups": [{"group": g.name, "log_odds": g.log_odds, "low": g.low, "high": g.high} for g in explanation.organs],
-        "kinds": [{"group": g.name, "log_odds": g.log_odds, "low": g.low, "high": g.high} for g in explanation.kinds],
+        "groups": groups(explanation.organs),
+        "average": {"base": explanation.average_base, "groups": groups(explanation.average_organs)},
+        "kinds": groups(explanation.kinds),
         "features": [
             {
                 "name": c.name,

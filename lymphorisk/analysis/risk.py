@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from math import isfinite
@@ -80,15 +80,20 @@ def learned_voice(row: Callable[[bool], FeatureVector], options: Options) -> Lea
     )
 
 
-def agreement_of(organ_share: Mapping[str, float], learned: Learned) -> Agreement | None:
-    """Physics' attribution against the learned reasons; organs the model knows nothing of have no opinion."""
+def agreement_of(organ_share: Mapping[str, float], learned: Learned, placed: Collection[str] = ()) -> Agreement | None:
+    """Physics' attribution against the learned reasons; organs the model knows nothing of have no opinion.
+
+    `placed` are pools most of which is placed.
+    """
     from lymphorisk.predict import agreement
+    from lymphorisk.predict.agreement import GROUP_OF
 
     if isinstance(learned.explanation, Absent):
         return None
     known = {feature(c.name).organ for c in learned.explanation.features if isfinite(c.value)}
     unknown = tuple(g.name for g in learned.explanation.organs if g.name not in known)
-    return agreement(organ_share, learned.explanation, unknown)
+    groups = {GROUP_OF[pool] for pool in placed if pool in GROUP_OF}
+    return agreement(organ_share, learned.explanation, unknown, groups)
 
 
 def outcomes(learned: Prediction | Absent, horizon_d: int) -> dict[str, str]:

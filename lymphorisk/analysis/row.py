@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from lymphorisk.absent import Absent
-from lymphorisk.analysis.doses import NOT_DRAWN, POOL_ORGAN
+from lymphorisk.analysis.doses import NOT_DRAWN, POOL_ORGAN, typical_pools
 from lymphorisk.analysis.edic import edic_family
 from lymphorisk.analysis.prepared import Prepared
 from lymphorisk.circulation import BloodDose
@@ -23,12 +23,14 @@ TRAINED_SURVIVAL = "combined"
 
 @dataclass(frozen=True, slots=True)
 class RowPhase:
-    """A phase as a row counts it: its fractions, modality, prescription [Gy], and the blood's kill of one fraction."""
+    """A phase as a row counts it: its fractions, modality, prescription [Gy], the blood's kill of one fraction, and the
+    physical dose of one fraction in every lymphocyte pool that is known [Gy]."""
 
     fractions: int
     modality: Modality
     prescription_gy: float | None
     killed: float
+    pools: Mapping[str, DoseDistribution]
 
 
 def feature_row(
@@ -69,6 +71,7 @@ def feature_row(
         organ_doses=physical,
         organ_volumes_cm3=volumes,
         surrogates=surrogates,
+        pools=[(p.fractions, p.pools) for p in phases],
         prescription_gy=None if None in prescriptions else sum(p for p in prescriptions if p is not None),
         blood_mean_gy=blood_mean_gy,
         blood_kill_percent=100.0 * sum(p.fractions * p.killed for p in phases) / fractions,
@@ -94,14 +97,21 @@ def row_of(
     unknown, undrawn = (("diluted",), doses.surrogates) if placed else (NOT_DRAWN, doses.undrawn)
     surrogates = {name for name, organ in doses.organs.items() if organ.source in unknown}
     surrogates |= {POOL_ORGAN[pool] for pool in undrawn if pool in POOL_ORGAN}
+    pools = {pool: d for pool, d in typical_pools(doses.by_body).items() if pool not in undrawn}
     volumes = {name: o.volume_cm3 for name, o in doses.organs.items() if o.volume_cm3 is not None}
     if (whole := doses.organs.get("Body")) is not None and whole.source == "scenario":
         volumes["Body"] = plan.body.volume_l * ML_PER_L
     return feature_row(
         patient=plan.patient,
         phases=[
-            RowPhase(s.fractions, s.modality, s.prescription_gy, 1.0 - b.surviving[TRAINED_SURVIVAL])
-            for s, b in zip(plan.flow.summaries, blood.fraction, strict=True)
+            RowPhase(
+                s.fractions,
+                s.modality,
+                s.prescription_gy,
+                1.0 - b.surviving[TRAINED_SURVIVAL],
+                {pool: d[i] for pool, d in pools.items()} | {"blood": b.distribution()},
+            )
+            for i, (s, b) in enumerate(zip(plan.flow.summaries, blood.fraction, strict=True))
         ],
         physical={name: organ.physical for name, organ in doses.organs.items()},
         volumes_cm3=volumes,

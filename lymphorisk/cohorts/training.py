@@ -27,7 +27,7 @@ FOR_TRAINING: Mapping[str, str] = {
 
 
 def training_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns of a training table from a row of plans; what is not drawn is missing, as when exports are read."""
+    """The columns of a training table from a row of plans; what is not drawn is missing."""
     out = {name: row.get(name) for name in (CENTRE, "technique", *WORDS, *SAID)}
     if out["modality"] not in MODALITIES:
         out["modality"] = None

@@ -6,16 +6,30 @@ because there the organ doses carry what differs between sites.
 
 Of the body and the spine only what a scan's length does not change is a feature: integral dose and absolute volumes,
 never the mean dose of however much was scanned.
+
+What a pool of lymphocytes meets is written as its equivalent uniform dose: the dose which, given evenly in each
+fraction, would leave as many cells of one mean lethal dose D0 alive,
+
+    EUD = sum over fractions of  -D0 ln sum_j w_j exp(-d_j / D0).
+
+It is the mean dose where doses are small and alike, less where a part is spared, and adds over fractions and phases.
+
+References
+----------
+Niemierko A. Reporting and analyzing dose distributions: a concept of equivalent uniform dose. Med Phys 1997;24:103-110.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-KINDS = ("clinical", "plan", "blood", "mean dose", "volume at dose")
+from lymphorisk.frozen import FrozenDict
+
+KINDS = ("clinical", "plan", "blood", "mean dose", "volume at dose", "pool dose")
 
 #: Raised whenever a feature is added, removed, reordered or changes its meaning.
-VERSION = "1"
+VERSION = "2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +45,7 @@ class Feature:
     label : str
         How a physicist writes it, for example ``Spleen V5Gy[%]``.
     organ : str
-        Organ group: a TG-263 name, ``Blood``, ``Plan`` or ``Patient``.
+        Organ group: a TG-263 name, ``Blood``, ``Plan``, ``Drugs`` or ``Patient``.
     kind : str
         One of `KINDS`.
     monotone : int
@@ -55,6 +69,11 @@ class Feature:
     at_gy: float | None = None
     optional: bool = False
 
+    @property
+    def without_dose(self) -> float | None:
+        """Value in the same patient without radiotherapy and drugs; None for facts, which stay."""
+        return None if self.organ == "Patient" else 0.0
+
 
 def _volumes(organ: str, prefix: str, doses: tuple[float, ...]) -> tuple[Feature, ...]:
     return tuple(
@@ -69,6 +88,15 @@ MEAN_MAX_GY = 100.0
 
 def _mean(organ: str, prefix: str) -> Feature:
     return Feature(f"{prefix}_mean", "Gy", f"{organ} Mean[Gy]", organ, "mean dose", +1, 0.0, MEAN_MAX_GY)
+
+
+#: Mean lethal dose at which pool doses are written: that of the resistant cells of the forecast's default survival. On
+#: simulated patients a second one, of the sensitive cells, added nothing. It is part of what the feature means. [Gy]
+POOL_D0_GY = 4.0
+
+
+def _pool_dose(organ: str, prefix: str) -> Feature:
+    return Feature(f"{prefix}_eud", "Gy", f"{organ} EUD[Gy]", organ, "pool dose", +1, 0.0, MEAN_MAX_GY)
 
 
 def _site(name: str) -> Feature:
@@ -93,14 +121,27 @@ SITE_NAMES = (
 #: The share of the course given with particles, whose dose is RBE-weighted.
 PARTICLES = "modality_proton"
 
+#: Organ group and prefix of the pool doses by lymphocyte pool.
+POOLS: Mapping[str, tuple[str, str]] = FrozenDict(
+    {
+        "blood": ("Blood", "blood"),
+        "spleen": ("Spleen", "spleen"),
+        "nodes": ("LymphNodes", "nodes"),
+        "marrow": ("BoneMarrow", "marrow"),
+        "gut": ("Bowel", "bowel"),
+        "thymus": ("Glnd_Thymus", "thymus"),
+        "lung": ("Lungs", "lungs"),
+    }
+)
+
 FEATURES: tuple[Feature, ...] = (
     Feature("alc", "10^9/L", "Baseline ALC", "Patient", "clinical", -1, 0.02, 10.0),
     Feature("age", "y", "Age", "Patient", "clinical", 0, 0.0, 110.0),
     Feature("sex_female", "0/1", "Female", "Patient", "clinical", 0, 0.0, 1.0),
     Feature("bmi", "kg/m2", "Body mass index", "Patient", "clinical", 0, 10.0, 70.0),
-    Feature("chemo", "0/1", "Concurrent chemotherapy", "Patient", "clinical", +1, 0.0, 1.0),
-    Feature("chemo_temozolomide", "0/1", "Temozolomide", "Patient", "clinical", 0, 0.0, 1.0),
-    Feature("chemo_platinum", "0/1", "Platinum", "Patient", "clinical", 0, 0.0, 1.0),
+    Feature("chemo", "0/1", "Concurrent chemotherapy", "Drugs", "clinical", +1, 0.0, 1.0),
+    Feature("chemo_temozolomide", "0/1", "Temozolomide", "Drugs", "clinical", 0, 0.0, 1.0),
+    Feature("chemo_platinum", "0/1", "Platinum", "Drugs", "clinical", 0, 0.0, 1.0),
     *(_site(s) for s in SITE_NAMES),
     Feature("fractions", "", "Fractions", "Plan", "plan", +1, 1.0, 60.0),
     Feature("prescription", "Gy", "Prescribed dose", "Plan", "plan", 0, 0.5, 100.0),
@@ -134,11 +175,12 @@ FEATURES: tuple[Feature, ...] = (
         for d in (10.0, 20.0, 30.0)
     ),
     *_volumes("Kidneys", "kidneys", (5.0,)),
+    *(_pool_dose(organ, prefix) for organ, prefix in POOLS.values()),
     Feature("alc_week1", "10^9/L", "ALC after one week", "Patient", "clinical", -1, 0.0, 10.0, optional=True),
 )
 
 #: Kinds of features that are read from an organ's physical dose, whatever a report shows beside them.
-OF_DOSE = ("mean dose", "volume at dose")
+OF_DOSE = ("mean dose", "volume at dose", "pool dose")
 
 
 def physical(known: Feature) -> Feature:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lymphorisk.dvh.curve import DoseDistribution, mixture
 from lymphorisk.errors import ScenarioError
-from lymphorisk.features.schema import FEATURES, NAMES, SITE_NAMES, VERSION
+from lymphorisk.features.schema import FEATURES, NAMES, POOL_D0_GY, POOLS, SITE_NAMES, VERSION
 from lymphorisk.frozen import FrozenDict
 from lymphorisk.plan.frame import read_only
 from lymphorisk.plan.patient import Patient
@@ -19,6 +19,8 @@ from lymphorisk.plan.patient import Patient
 CM_PER_M = 100.0
 CM3_PER_L = 1000.0
 
+#: Kinds of features that are read from an organ's dose of the course; pool doses come from the fractions.
+OF_ORGANS = ("mean dose", "volume at dose")
 #: Organs described by absolute amounts, because contours end where the scan does.
 ABSOLUTE = ("Body", "VB")
 #: TG-263 names that stand for an organ of the schema: alternatives in order, each a set of parts taken together.
@@ -97,6 +99,18 @@ def volume_at(distribution: DoseDistribution, dose_gy: float) -> float:
     return min(100.0 * float(distribution.share[distribution.dose_gy >= dose_gy].sum()), 100.0)
 
 
+def eud_gy(distribution: DoseDistribution, d0_gy: float) -> float:
+    """Equivalent uniform dose of one fraction, ``-D0 ln sum_j w_j exp(-d_j / D0)``. [Gy]
+
+    Examples
+    --------
+    >>> from lymphorisk.dvh.curve import diluted, uniform
+    >>> round(eud_gy(uniform(2.0), 4.0), 12), round(eud_gy(diluted(uniform(2.0), 0.5), 4.0), 3)
+    (2.0, 0.876)
+    """
+    return -d0_gy * math.log1p(float(np.expm1(-distribution.dose_gy / d0_gy) @ distribution.share))
+
+
 def feature_vector(
     *,
     patient: Patient,
@@ -105,6 +119,7 @@ def feature_vector(
     organ_doses: Mapping[str, DoseDistribution],
     organ_volumes_cm3: Mapping[str, float] | None = None,
     surrogates: Set[str] = frozenset(),
+    pools: Sequence[tuple[int, Mapping[str, DoseDistribution]]] = (),
     prescription_gy: float | None = None,
     blood_mean_gy: float | None = None,
     blood_kill_percent: float | None = None,
@@ -129,6 +144,8 @@ def feature_vector(
     surrogates : set of str
         Organs whose dose is borrowed from another structure: missing here, because a borrowed dose is no
         evidence about the organ.
+    pools : sequence of (int, mapping of str to DoseDistribution)
+        By phase: its fractions, and the physical dose of one of them in each lymphocyte pool that is known. [Gy]
     prescription_gy : float or None
         Prescribed dose of the course. [Gy]
     blood_mean_gy : float or None
@@ -186,16 +203,21 @@ def feature_vector(
     put("alc_week1", alc_week1, "no count after one week")
     for organ in PARTS:
         parts = organ_parts(organ, organ_doses, surrogates)
+        metrics = [f for f in FEATURES if f.organ == organ and f.kind in OF_ORGANS]
         if isinstance(parts, str):
-            reasons |= {f.name: parts for f in FEATURES if f.organ == organ}
+            reasons |= {f.name: parts for f in metrics}
             continue
         distribution, volume = mixed_by_volume(parts, organ_doses, volumes)
-        for f in (f for f in FEATURES if f.organ == organ):
+        for f in metrics:
             amount = distribution.mean_gy if f.at_gy is None else volume_at(distribution, f.at_gy)
             if organ in ABSOLUTE:
                 amount *= volume if f.at_gy is None else volume / 100
                 put(f.name, amount if f.unit == "cm3" else amount / CM3_PER_L, f"{organ}: volume not known")
             else:
                 values[f.name] = amount
+    for pool, (organ, prefix) in POOLS.items():
+        known = bool(pools) and all(pool in doses for _, doses in pools)
+        total = sum(n * eud_gy(doses[pool], POOL_D0_GY) for n, doses in pools) if known else None
+        put(f"{prefix}_eud", total, f"{organ}: the dose of its lymphocytes is not known")
     row = np.array([values.get(name, math.nan) for name in NAMES])
     return FeatureVector(row, NAMES, FrozenDict({n: reasons[n] for n in NAMES if n in reasons}))

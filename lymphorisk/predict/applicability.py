@@ -1,4 +1,7 @@
-"""Whether the model has seen patients like this one: range of every feature, and distance to the nearest neighbours.
+"""Whether the model has seen patients like this one: what is known of them, range of every feature, and distance to
+the nearest neighbours.
+
+A feature that was known of every training patient must be known here: a model never learned what to say without it.
 
 Distances are between percentiles of the training patients, so that one whole-body plan does not stretch the scale.
 """
@@ -40,6 +43,11 @@ class TrainingRange:
     high: NDArray[np.float64]
     flag: NDArray[np.bool_]
     patients: NDArray[np.float64]
+
+    @property
+    def needed(self) -> NDArray[np.bool_]:
+        """Features that were known of every training patient, shape (n,)."""
+        return np.asarray(np.isfinite(self.patients).all(axis=0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +118,8 @@ def domain(row: NDArray[np.float64], seen: TrainingRange, labels: tuple[str, ...
     """
     reasons = []
     known = np.isfinite(row)
+    if gone := [labels[i] for i in np.flatnonzero(seen.needed & ~known)]:
+        reasons.append(f"{', '.join(gone)} not known; known of every training patient")
     for i in np.flatnonzero(known):
         slack = RANGE_SLACK * (seen.high[i] - seen.low[i])
         if not seen.low[i] - slack <= row[i] <= seen.high[i] + slack:

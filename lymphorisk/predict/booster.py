@@ -246,14 +246,17 @@ def row_of(predictor: Predictor, vector: FeatureVector) -> NDArray[np.float64]:
     return np.array([vector.values[place[name]] for name in predictor.features])
 
 
+def resampled_boosters(predictor: Predictor, outcome: str) -> tuple[Trees, ...]:
+    """The models of resampled training patients."""
+    return tuple(trees_from(raw) for raw in predictor.spread.get(outcome, ()))
+
+
 def resampled_margins(predictor: Predictor, outcome: str, row: NDArray[np.float64]) -> NDArray[np.float64]:
     """Raw log-odds of one patient by every resampled model, in single precision; shape (b,)."""
-    resampled = (trees_from(raw) for raw in predictor.spread.get(outcome, ()))
-    return np.array([float(b.raw_margins(row[None, :])[0]) for b in resampled])
+    return np.array([float(b.raw_margins(row[None, :])[0]) for b in resampled_boosters(predictor, outcome)])
 
 
 def resampled_contributions(predictor: Predictor, outcome: str, row: NDArray[np.float64]) -> NDArray[np.float64]:
     """Contributions of one patient's features in every resampled model, in single precision; shape (b, n)."""
-    resampled = (trees_from(raw) for raw in predictor.spread.get(outcome, ()))
-    each = [b.raw_contributions(row[None, :])[0, :-1] for b in resampled]
+    each = [b.raw_contributions(row[None, :])[0, :-1] for b in resampled_boosters(predictor, outcome)]
     return np.array(each, dtype=np.float64).reshape(len(each), len(row))

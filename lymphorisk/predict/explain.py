@@ -1,14 +1,17 @@
-"""Why the learned model says what it says: contributions that add up, by feature, organ and kind.
+"""Why the learned model says what it says: contributions that add up, by organ, and by feature and kind.
 
-Dose metrics of one organ are nearly copies of each other, so the model spreads its credit among them almost at will;
-what is steady is the sum of an organ. Groups are therefore what is shown first, each with its spread over models of
-resampled training patients.
+First come organs: exact Shapley values of groups of features, from the same patient without radiotherapy and drugs to
+this one (`shapley`), each with its spread over models of resampled training patients. It is the physics' own game.
+
+As a second view stands what moved the number from the model's average patient (TreeSHAP), where the patient's facts
+count too. There dose metrics of one organ are nearly copies of each other, so the model spreads its credit among them
+almost at will; what is steady is the sum of an organ.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,13 +20,23 @@ from numpy.typing import NDArray
 
 from lymphorisk.errors import NotConvergedError
 from lymphorisk.features import Feature, FeatureVector, feature
-from lymphorisk.predict.booster import Predictor, booster_from, resampled_contributions, row_of
+from lymphorisk.predict.booster import (
+    Predictor,
+    booster_from,
+    resampled_boosters,
+    resampled_contributions,
+    row_of,
+)
 from lymphorisk.predict.calibration import sigmoid
+from lymphorisk.predict.shapley import Margins, group_shapley, players, without_dose
+from lymphorisk.predict.trees import Trees
 
 #: Contributions must add up to the log-odds to within this.
 ADDITIVE = 1e-6
 #: Outer quantiles of a group's contribution over the resampled models.
 SPREAD_LEVELS = (0.05, 0.95)
+#: From where reasons by organ are counted.
+REFERENCE = "the same patient without radiotherapy and drugs"
 #: Reasons put into words.
 TOP = 5
 #: A factor on the odds nearer to 1 than this is not worth a sentence: assumed.
@@ -64,19 +77,25 @@ class Explanation:
     outcome : str
         Which probability is explained.
     base : float
-        Calibrated log-odds of the model's average patient. [logit]
+        Calibrated log-odds of the same patient without radiotherapy and drugs. [logit]
     log_odds : float
-        Calibrated log-odds of this patient: `base` plus all contributions. [logit]
+        Calibrated log-odds of this patient: `base` plus what all `organs` add. [logit]
     p : float
         The probability of `log_odds`.
+    organs : tuple of Group
+        What each organ's dose (with Blood, Plan, Drugs) adds to `base`: exact Shapley values, largest first.
     features : tuple of Contribution
-        Largest first.
-    organs, kinds : tuple of Group
-        Sums by organ (with Blood, Plan, Patient) and by kind, largest first.
+        From the average patient to this one by feature, largest first: with `average_base` they add up to `log_odds`.
+    average_organs, kinds : tuple of Group
+        Their sums by organ (with Patient) and by kind, largest first.
+    average_base : float
+        Calibrated log-odds of the model's average patient. [logit]
     sentences : tuple of str
         The top reasons in words.
     note : str
         What the reasons are not.
+    reference : str
+        From where `base` and `organs` are counted.
     probability_base : float or None
         Mean probability of the background patients, when the probability scale was asked for.
     probability : tuple of Contribution or None
@@ -87,11 +106,14 @@ class Explanation:
     base: float
     log_odds: float
     p: float
-    features: tuple[Contribution, ...]
     organs: tuple[Group, ...]
+    features: tuple[Contribution, ...]
+    average_organs: tuple[Group, ...]
     kinds: tuple[Group, ...]
+    average_base: float
     sentences: tuple[str, ...]
     note: str = DISCLAIMER
+    reference: str = REFERENCE
     probability_base: float | None = None
     probability: tuple[Contribution, ...] | None = None
 
@@ -121,15 +143,15 @@ def explain(
     rows = row[None, :]
     booster = predictor.boosters[outcome]
     line = predictor.calibration[outcome]
-    parts = line.slope * booster.contributions(rows)[0]
-    base = line.intercept + float(parts[-1])
-    each = parts[:-1]
     log_odds = float(line.log_odds(booster.margins(rows))[0])
-    if abs(base + float(each.sum()) - log_odds) > ADDITIVE:
-        raise NotConvergedError(f"contributions miss the log-odds by {base + each.sum() - log_odds:.2g}")
     schema = predictor.asked(row)
+    parts = line.slope * booster.contributions(rows)[0]
+    average_base, each = line.intercept + float(parts[-1]), parts[:-1]
+    base, organs = _from_no_dose(predictor, outcome, row)
+    for first, found in ((average_base, each.tolist()), (base, [g.log_odds for g in organs])):
+        if abs(first + sum(found) - log_odds) > ADDITIVE:
+            raise NotConvergedError(f"contributions miss the log-odds by {first + sum(found) - log_odds:.2g}")
     resampled = line.slope * resampled_contributions(predictor, outcome, row)
-    organs = _groups(schema, each, resampled, lambda f: f.organ)
     features = _contributions(schema, row, each)
     scaled = _probability(predictor, outcome, rows) if probability_scale else None
     return Explanation(
@@ -137,13 +159,32 @@ def explain(
         base=base,
         log_odds=log_odds,
         p=float(sigmoid(log_odds)),
-        features=features,
         organs=organs,
+        features=features,
+        average_organs=_groups(schema, each, resampled, lambda f: f.organ),
         kinds=_groups(schema, each, resampled, lambda f: f.kind),
-        sentences=tuple(_sentence(g, features, outcome, predictor) for g in organs[:TOP] if _worth(g)),
+        average_base=average_base,
+        sentences=tuple(_sentence(g, features, outcome) for g in organs[:TOP] if _worth(g)),
         probability_base=None if scaled is None else scaled[0],
         probability=None if scaled is None else _contributions(schema, row, scaled[1]),
     )
+
+
+def _from_no_dose(predictor: Predictor, outcome: str, row: NDArray[np.float64]) -> tuple[float, tuple[Group, ...]]:
+    """Calibrated log-odds of the patient without radiotherapy and drugs, and what each group adds to it. [logit]"""
+    schema = tuple(feature(name) for name in predictor.features)
+    line, booster = predictor.calibration[outcome], predictor.boosters[outcome]
+    reference, groups = without_dose(schema, row), players(schema)
+
+    def found(model: Trees, margins: Margins) -> NDArray[np.float64]:
+        values = group_shapley(margins, row, reference, groups, additive=model.additive)
+        return line.slope * np.array([values[name] for name in groups])
+
+    mine = found(booster, booster.margins)
+    others = [found(b, b.raw_margins) for b in resampled_boosters(predictor, outcome)]
+    spread = np.array(others).reshape(len(others), len(groups))
+    base = float(line.log_odds(booster.margins(reference[None, :]))[0])
+    return base, _spread(groups, mine, spread)
 
 
 def _contributions(
@@ -162,13 +203,17 @@ def _groups(
     key: Callable[[Feature], str],
 ) -> tuple[Group, ...]:
     names = list(dict.fromkeys(key(f) for f in schema))
-    out = []
-    for name in names:
-        member = np.array([key(f) == name for f in schema])
-        mine = float(each[member].sum())
-        sums = np.append(resampled[:, member].sum(axis=1), mine)
-        low, high = np.quantile(sums, SPREAD_LEVELS)
-        out.append(Group(name, mine, min(float(low), mine), max(float(high), mine)))
+    member = np.array([[key(f) == name for f in schema] for name in names], dtype=np.float64)
+    return _spread(names, member @ each, resampled @ member.T)
+
+
+def _spread(names: Iterable[str], mine: NDArray[np.float64], resampled: NDArray[np.float64]) -> tuple[Group, ...]:
+    """Groups with their percentiles over the resampled models, shape (b, groups), largest first."""
+    low, high = np.quantile(np.vstack([resampled, mine]), SPREAD_LEVELS, axis=0)
+    out = [
+        Group(name, float(m), min(float(a), float(m)), max(float(b), float(m)))
+        for name, m, a, b in zip(names, mine, low, high, strict=True)
+    ]
     return tuple(sorted(out, key=lambda g: -abs(g.log_odds)))
 
 
@@ -179,7 +224,7 @@ def _worth(group: Group) -> bool:
 OUTCOME_WORDS = {"g3": "grade 3 or more", "g4": "grade 4"}
 
 
-def _sentence(group: Group, features: tuple[Contribution, ...], outcome: str, predictor: Predictor) -> str:
+def _sentence(group: Group, features: tuple[Contribution, ...], outcome: str) -> str:
     """The reason in dose language: what the organ gets, and the factor on the odds with its spread."""
     mine = [c for c in features if feature(c.name).organ == group.name]
     known = [c for c in mine if np.isfinite(c.value)]
@@ -194,7 +239,7 @@ def _sentence(group: Group, features: tuple[Contribution, ...], outcome: str, pr
     )
     return (
         f"{group.name}: {named}; {direction} the model's odds of {OUTCOME_WORDS.get(outcome, outcome)} "
-        f"x{np.exp(group.log_odds):.2f}{spread} against its average patient."
+        f"x{np.exp(group.log_odds):.2f}{spread} against {REFERENCE}."
     )
 
 

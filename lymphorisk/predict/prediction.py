@@ -20,8 +20,8 @@ OUT_OF_DOMAIN = rule(
     "LR401",
     "warning",
     "Outside the learned model's domain",
-    "A feature lies outside the training range, too many are missing or no training patient is similar: the learned "
-    "model gives no number.",
+    "A feature lies outside the training range, one that every training patient had or too many are missing, or no "
+    "training patient is similar: the learned model gives no number.",
 )
 NO_BASELINE = rule(
     "LR402",
@@ -39,8 +39,7 @@ FEW_FEATURES = rule(
     "LR404",
     "warning",
     "Too few features are known",
-    "Organs without a contour of their own are missing to the learned model; below 60 % of known features it gives no "
-    "number.",
+    "Below 60 % of known features the learned model gives no number.",
 )
 
 #: Outer quantiles of the resampled models that make the interval of a probability.
@@ -152,7 +151,7 @@ def predict(predictor: Predictor, vector: FeatureVector) -> Prediction:
     if seen.known_share < KNOWN_SHARE:
         what = f"{len(missing)} of {len(row)} features are missing"
         findings.append(
-            finding(FEW_FEATURES, what, "learned model", "contour or map the organs that are not contoured")
+            finding(FEW_FEATURES, what, "learned model", "give the facts of the patient, contour or map organs")
         )
     return Prediction(
         p=p,

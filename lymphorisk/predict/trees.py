@@ -138,6 +138,19 @@ class Trees:
         return count.value
 
     @cached_property
+    def additive(self) -> bool:
+        """Whether no tree reads more than one feature: the model is then a sum of functions of one feature each."""
+        length, text = ctypes.c_uint64(), ctypes.c_void_p()
+        into = map(ctypes.byref, (length, text))
+        _call("XGBoosterSaveModelToBuffer", self._booster.handle, b'{"format": "json"}', *into)
+        assert text.value is not None
+        trees = json.loads(ctypes.string_at(text.value, length.value))["learner"]["gradient_booster"]["model"]["trees"]
+        return all(
+            len({f for f, left in zip(t["split_indices"], t["left_children"], strict=True) if left != -1}) <= 1
+            for t in trees
+        )
+
+    @cached_property
     def _ranges(self) -> tuple[tuple[int, int], ...]:
         return tuple((first, min(first + BLOCK, self.rounds)) for first in range(0, self.rounds, BLOCK))
 

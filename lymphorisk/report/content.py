@@ -326,8 +326,8 @@ def _why(a: Analysis) -> Section:
     )
     moved = _figure(
         figures.waterfall_figure(a),
-        "From the model's average patient to this one, by organ, in log-odds. Lines in the bars: 5th to 95th "
-        "percentile over resampled models.",
+        "From the same patient without radiotherapy and drugs to this one, by organ, in log-odds: Shapley values. "
+        "Lines in the bars: 5th to 95th percentile over resampled models.",
     )
     e = a.explanation
     why_not = () if not isinstance(e, Absent) else (Paragraph(f"No explanation: {e.reason}."),)
@@ -352,14 +352,19 @@ def _agreement(a: Analysis) -> list[Block]:
     if a.agreement is None:
         return []
     out: list[Block] = [Subheading("Agreement of the two, in figures"), Paragraph(a.agreement.sentence)]
-    return out + ([agreement(a)] if a.agreement.pairs else [])
+    drawn = _figure(
+        figures.agreement_figure(a),
+        "Both from the same patient without radiotherapy and drugs: shares of the cells lost, and of the log-odds of "
+        "grade 3 or more. Plan: the loss that dose does not explain, and the fractions.",
+    )
+    return [*out, *drawn] + ([agreement(a)] if a.agreement.pairs else [])
 
 
 def agreement(a: Analysis) -> Table:
     """Each organ's share of the loss beside the trained predictor's log-odds and factor on the odds."""
     return tabled(
         "Physics against the trained predictor, by organ",
-        () if a.agreement is None else a.agreement.pairs,
+        () if a.agreement is None else (*a.agreement.pairs, *a.agreement.others),
         (
             Column("Organ", lambda p: short(p[0])),
             Column("Share of the loss", lambda p: percent(p[1]), numeric=True),

@@ -491,7 +491,7 @@ def _voice_rows(a: Analysis) -> list[tuple[str, str, list[Mark]]]:
 
 
 def waterfall_figure(a: Analysis) -> Drawing | None:
-    """The trained predictor's reasons: from its average patient to this one, by organ group, in log-odds."""
+    """The trained predictor's reasons: from the same patient without dose to this one, by organ group, in log-odds."""
     e = a.explanation
     if isinstance(e, Absent):
         return None
@@ -510,13 +510,13 @@ def waterfall_figure(a: Analysis) -> Drawing | None:
         NARROW,
         int(bottom + 50),
         f"Why the trained predictor says {percent(e.p)}",
-        f"From its average patient at {percent(_p(base))}: "
+        f"From {e.reference} at {percent(_p(base))}: "
         + "; ".join(f"{n} times {math.exp(v):.2f}" for n, v, *_ in steps),
         "waterfall",
     )
     x = Scale(min(reached) - 0.2, max(reached) + 0.2, 12.0, NARROW - 12.0)
     _odds_axis(d, x, bottom)
-    _named_row(d, "average patient", percent(_p(base)), 0.0)
+    _named_row(d, "without dose and drugs", percent(_p(base)), 0.0)
     d.mark(x(base), 30, "square", "base-mark", 5)
     for i, (name, step, g_low, g_high) in enumerate(steps):
         top = BAR_ROW * (i + 1)
@@ -532,6 +532,30 @@ def waterfall_figure(a: Analysis) -> Drawing | None:
     return d
 
 
+def agreement_figure(a: Analysis) -> Drawing | None:
+    """Physics and trained predictor by player, each as shares of what all players add, one bar above the other."""
+    if a.agreement is None:
+        return None
+    rows = (*a.agreement.pairs, *a.agreement.others)
+    lost, moved = sum(max(loss, 0.0) for _, loss, _ in rows), sum(max(odds, 0.0) for *_, odds in rows)
+    if not rows or not lost > 0 or not moved > 0:
+        return None
+    shares = [(name, max(loss, 0.0) / lost, max(odds, 0.0) / moved) for name, loss, odds in rows]
+    said = "; ".join(f"{n}: physics {percent(p)}, predictor {percent(m)}" for n, p, m in shares)
+    d = Drawing(NARROW, int(PAIR_ROW * len(shares) + 32), "Physics against the trained predictor", said, "agreement")
+    x = Scale(0.0, max(max(p, m) for _, p, m in shares), 4.0, NARROW - 4.0)
+    for i, (name, physics, model) in enumerate(shares):
+        top = PAIR_ROW * i
+        _named_row(d, name, f"physics {percent(physics)}, predictor {percent(model)}", top)
+        d.rect(x.start, top + 23, max(x(physics) - x.start, 1.0), 9, "bar loss")
+        d.rect(x.start, top + 33, max(x(model) - x.start, 1.0), 9, "bar up")
+    d.line([(x.start, 4), (x.start, PAIR_ROW * len(shares))], "axis")
+    d.text(4.0, d.height - 10, "share of what all add: above physics, below the trained predictor", "axis-label")
+    return d
+
+
+#: Height of a row with two bars.
+PAIR_ROW = 48
 #: Probabilities named on an axis of log-odds.
 ODDS_TICKS = (0.5, 0.1, 0.9, 0.01, 0.99, 0.2, 0.8, 0.05, 0.95, 0.35, 0.65, 0.02, 0.98)
 

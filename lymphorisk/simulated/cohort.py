@@ -4,28 +4,44 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lymphorisk.features import FEATURES, NAMES
+from lymphorisk.features import NAMES, FeatureVector
+from lymphorisk.features.schema import MEAN_MAX_GY, POOL_D0_GY, POOLS
+from lymphorisk.features.table import eud_gy
 from lymphorisk.frozen import FrozenDict
 from lymphorisk.lymphocyte import Course, Population, population
 from lymphorisk.lymphocyte.cohort import simulate
 from lymphorisk.parameters import load, posterior
 from lymphorisk.plan import CHEMO
 from lymphorisk.simulated.plan import ARMS, SimulatedPlan, packed, scalar, several, simulated_plan, unpacked
-from lymphorisk.train.cohort import Cohort
+from lymphorisk.train.cohort import AS_DRAWN, Cohort
 from lymphorisk.train.schema import GRADE_BELOW
 from lymphorisk.train.settings import Progress
 
 #: Patients treated with each drawn plan, with facts, drugs, sensitivity and counting noise of their own.
 PATIENTS_PER_PLAN = 10
-#: Features the shipped models do not use, beside the sites: EDIC is made of others.
-NOT_USED = ("edic",)
+#: Pools whose doses the shipped models read.
+TOLD = tuple(pool for pool in POOLS if pool != "blood")
+#: Features of the shipped models. Each organ's lymphocytes are one number; blood dose, integral dose, mean doses and
+#: volumes at dose added nothing on sites left out, and took the credit of the organs (docs/predictor.md).
+USED = (
+    "alc",
+    "age",
+    "sex_female",
+    "bmi",
+    "chemo",
+    "chemo_temozolomide",
+    "chemo_platinum",
+    "fractions",
+    "modality_proton",
+    *(f"{POOLS[pool][1]}_eud" for pool in TOLD),
+)
 #: Day of the early count of the mid-course model. [d]
 WEEK = 7.0
 #: Plans handed to a worker at a time.
@@ -130,24 +146,58 @@ def rows_of(plans: list[SimulatedPlan], which: NDArray[np.intp], drawn: Facts) -
     return x
 
 
-def with_gaps(x: NDArray[np.float64], rng: np.random.Generator, *, placed: bool = False) -> NDArray[np.float64]:
-    """What a clinic's plans lack: organs that are not contoured (none is lacking once they are placed), facts that are
-    not written down."""
+def with_gaps(x: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+    """What a clinic's plans lack: facts that are not written down."""
     out = x.copy()
-    organs = [
-        k.removeprefix("missing.") for k in load("predictor") if k.startswith("missing.") and k != "missing.facts"
-    ]
-    for organ in () if placed else organs:
-        gone = rng.random(len(x)) < scalar(f"missing.{organ}")
-        for i, f in enumerate(FEATURES):
-            if f.organ == organ:
-                out[gone, i] = np.nan
     named = (("age",), ("sex_female",), ("bmi",), ("chemo", "chemo_temozolomide", "chemo_platinum"))
     for features, share in zip((*named, ("ptv_volume",), ("prescription",)), several("missing.facts"), strict=True):
         gone = rng.random(len(x)) < share
         for name in features:
             out[gone, NAMES.index(name)] = np.nan
     return out
+
+
+def as_placed(x: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+    """Pool doses as a clinic's plans give them: of organs that are often not contoured, with the error of placing them.
+
+    An organ of a patient is placed with the probability, and its doses are then multiplied by one log-normal factor of
+    the spread, that the parameter ``placed.ORGAN`` states.
+    """
+    out = x.copy()
+    for organ, prefix in (POOLS[pool] for pool in TOLD):
+        share, sd_ln = several(f"placed.{organ}")
+        factor = np.exp(sd_ln * rng.standard_normal(len(x)) * (rng.random(len(x)) < share))
+        at = NAMES.index(f"{prefix}_eud")
+        out[:, at] = np.minimum(out[:, at] * factor, MEAN_MAX_GY)
+    return out
+
+
+def varied(plans: list[SimulatedPlan], rng: np.random.Generator) -> tuple[list[SimulatedPlan], NDArray[np.bool_]]:
+    """The plans, of some of them the dose of some pools spared or raised; and which are as drawn, shape (plans,).
+
+    In treatments organs get dose together: a nodal field is a marrow field too. A model of those alone cannot tell
+    whose loss it was, nor answer when one organ is spared. What the lymphocytes meet and the features change alike.
+    """
+    share, spared, low, high = several("varied.pools")
+    changed = rng.random(len(plans)) < scalar("varied.plans")
+    out = []
+    for plan, change in zip(plans, changed, strict=True):
+        factor = np.exp(rng.uniform(np.log(low), np.log(high), len(TOLD)))
+        factor[rng.random(len(TOLD)) < spared] = 0.0
+        factor[rng.random(len(TOLD)) >= share] = 1.0
+        out.append(with_pools(plan, dict(zip(TOLD, factor.tolist(), strict=True))) if change else plan)
+    return out, ~changed
+
+
+def with_pools(plan: SimulatedPlan, factor: Mapping[str, float]) -> SimulatedPlan:
+    """A plan with the dose of its pools times a factor each; of its features the pool doses follow."""
+    met = plan.exposure
+    pools = {pool: d.scaled(factor.get(pool, 1.0)) for pool, d in met.pools.items()}
+    values = plan.features.values.copy()
+    for pool in factor:
+        values[NAMES.index(f"{POOLS[pool][1]}_eud")] = met.fractions * eud_gy(pools[pool], POOL_D0_GY)
+    features = FeatureVector(values, missing=plan.features.missing)
+    return replace(plan, exposure=replace(met, pools=pools), features=features)
 
 
 def insilico_cohort(
@@ -170,7 +220,8 @@ def insilico_cohort(
     early : bool
         Add the count after one week, for the mid-course model.
     clinic : bool
-        Features see organs as clinics export them: the usual contours, the rest placed, none missing.
+        Features see organs as clinics export them: the usual contours, the rest placed, none missing; no plan is
+        varied. Otherwise some plans are (`varied`), and pool doses carry the error of placing (`as_placed`).
     workers : int
         Processes that draw plans.
 
@@ -183,6 +234,9 @@ def insilico_cohort(
     count = max(round(patients / PATIENTS_PER_PLAN), len(ARMS))
     plans = plan_library(count, seed, workers=workers, progress=progress, clinic=clinic)
     rng = np.random.default_rng([seed, patients])
+    as_drawn = np.ones(len(plans), dtype=np.bool_)
+    if not clinic:
+        plans, as_drawn = varied(plans, rng)
     which = np.repeat(np.arange(len(plans)), PATIENTS_PER_PLAN)
     drawn = facts(plans, which, rng)
     courses, course = courses_of(plans, which, drawn.chemo)
@@ -197,14 +251,15 @@ def insilico_cohort(
         window_d=scalar("outcome.window_d"),
         days=(WEEK,) if early else (),
     )
-    x = with_gaps(rows_of(plans, which, drawn), rng, placed=clinic)
+    x = with_gaps(rows_of(plans, which, drawn), rng)
+    if not clinic:
+        x = as_placed(x, rng)
     nadir = counted.measured_nadir
     if early:
         week = counted.measured_at[:, 0].round(2)
         x[:, NAMES.index("alc_week1")] = week
         nadir = np.minimum(nadir, week)
-    left = {*NOT_USED, *(() if early else ("alc_week1",))}
-    used = tuple(n for n in NAMES if n not in left and not n.startswith("site_"))
+    used = (*USED, *(("alc_week1",) if early else ()))
     x = x[:, [NAMES.index(n) for n in used]].round(DIGITS)
     nadir = nadir.round(3)
     digest = hashlib.sha256(x.tobytes() + nadir.tobytes()).hexdigest()
@@ -222,6 +277,8 @@ def insilico_cohort(
             {
                 "site": np.array([plans[i].site for i in which]),
                 "technique": np.array([plans[i].arm for i in which]),
+                "modality": np.array([plans[i].exposure.modality for i in which]),
+                "plan": np.where(as_drawn[which], AS_DRAWN, "varied"),
             }
         ),
         sha256=digest,

@@ -288,6 +288,12 @@ def _plan(arm: str, rng: np.random.Generator, drawing: np.random.Generator | Non
     )
 
 
+def met_by(phase: Phase, organs: Mapping[str, DoseDistribution], sex: str) -> PhaseExposure:
+    """What the pools meet in a fraction, in `POOL_CLASSES` doses each, from the organs' doses of the phase [Gy]."""
+    met = exposure(phase, organs, sex)
+    return replace(met, pools={name: d.rebinned(POOL_CLASSES) for name, d in met.pools.items()})
+
+
 def treated(
     arm: str,
     site: str,
@@ -333,15 +339,16 @@ def treated(
         for name, d in plan.organ_doses()[0].items()
         if not name.startswith(("PTV", "GTV")) and name != "BoneMarrow"
     }
-    met = exposure(phase, organs, sex)
+    met = met_by(phase, organs, sex)
     to_fraction = 1.0 / (phase.fractions * phase.rbe_in_dose)
-    per_fraction = {name: d.scaled(to_fraction) for name, d in organs.items()}
     network = network_of(sex, height, weight)
-    blood = told = quick_blood(network, phase, per_fraction)
+    blood = told = quick_blood(network, phase, {name: d.scaled(to_fraction) for name, d in organs.items()})
+    known = met
     volumes = {name: plan.grid.volume_cm3(name) for name in plan.grid.owned}
     if drawing is not None:
         organs, drawn = seen(plan, organs, sex, height, drawing)
         told = quick_blood(network, phase, {name: d.scaled(to_fraction) for name, d in organs.items()})
+        known = met_by(phase, organs, sex)
         volumes = {n: v for n, v in volumes.items() if n in drawn or n.startswith("PTV")}
     physical = {name: d.scaled(1.0 / phase.rbe_in_dose) for name, d in organs.items()}
     cover = pool_cover(set(organs))
@@ -349,21 +356,20 @@ def treated(
         physical[organ] = mixed(cover.get(pool, ()), physical, physical["Body"])
     features = feature_row(
         patient=Patient(sex=sex, height_cm=height, weight_kg=weight, site=SITES[site].patient_site),
-        phases=[RowPhase(fractions, modality, prescription, told.killed)],
+        phases=[RowPhase(fractions, modality, prescription, told.killed, {**known.pools, "blood": told.distribution})],
         physical=physical,
         volumes_cm3=volumes,
         ptv_cm3=[v for name, v in volumes.items() if name.startswith("PTV")],
         blood_mean_gy=told.mean_gy * fractions,
         surrogates={organ for pool, organ in POOL_NAMES if pool not in cover},
     )
-    pools = {name: d.rebinned(POOL_CLASSES) for name, d in met.pools.items()}
     return SimulatedPlan(
         arm=arm,
         site=SITES[site].patient_site,
         sex=sex,
         height_cm=height,
         weight_kg=weight,
-        exposure=replace(met, blood=blood.distribution, pools=pools),
+        exposure=replace(met, blood=blood.distribution),
         features=features,
         prescription_gy=prescription,
     )

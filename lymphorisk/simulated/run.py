@@ -30,7 +30,6 @@ def run_insilico(
     out: str | Path,
     *,
     early: bool = False,
-    clinic: bool = False,
     seed: int = 20261,
     workers: int = 2,
     version: str = "2026.1",
@@ -46,8 +45,6 @@ def run_insilico(
         Model folder to write.
     early : bool
         Train the mid-course model, which also reads the count after one week.
-    clinic : bool
-        Train on organs as clinics export them, the rest placed; the card says so, and so does every row asked later.
     workers : int
         Processes that draw plans.
 
@@ -62,8 +59,8 @@ def run_insilico(
         raise CohortError(
             "the simulated cohort misses published rates\n" + table.text(), "calibrate the forecast first"
         )
-    cohort = insilico_cohort(patients, seed, early=early, clinic=clinic, workers=workers, progress=progress)
-    aside = np.isin(cohort.group, _some_groups(cohort.group, TEST_SHARE, seed))
+    cohort = insilico_cohort(patients, seed, early=early, workers=workers, progress=progress)
+    aside = np.isin(cohort.group, _some_groups(cohort.group[cohort.as_drawn], TEST_SHARE, seed))
     model = fit(cohort.rows(~aside), Settings(seed=seed), hold_out="site", progress=progress)
     test = scores_aside(model, cohort.rows(aside), seed)
     evaluation = write_model(
@@ -75,7 +72,7 @@ def run_insilico(
         extra={
             "incidence": table.as_card(),
             "test": card_scores(test),
-            **({"organs": {"placed": True}} if clinic else {}),
+            "organs": {"placed": True},
         },
         also={"test": test, "incidence": table.as_card()},
     )

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Digits in which two rows are the same row: a file saved again may write fewer than the one before.
 ROW_DIGITS = 4
+#: Label in the subgroup ``plan`` of a simulated plan whose doses were not varied.
+AS_DRAWN = "as drawn"
 #: Characters kept of a row's hash: enough to tell a hospital's patients apart, too few to matter in a card.
 ROW_HASH = 12
 
@@ -111,6 +113,12 @@ class Cohort:
             self.sha256,
             self.grouped_by,
         )
+
+    @property
+    def as_drawn(self) -> NDArray[np.bool_]:
+        """Rows that stand for patients as they are treated, shape (n,): all but those of varied simulated plans."""
+        plan = self.subgroups.get("plan")
+        return np.ones(len(self), dtype=np.bool_) if plan is None else plan == AS_DRAWN
 
     def column(self, name: str) -> NDArray[np.float64]:
         """One feature of all patients."""

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lymphorisk.errors import CohortError
+from lymphorisk.predict.applicability import KNOWN_SHARE
 from lymphorisk.predict.booster import Predictor
 from lymphorisk.predict.calibration import fitted, sigmoid
 from lymphorisk.predict.conformal import ConformalSets
@@ -175,11 +177,21 @@ def evaluation_of(fitted_model: Fitted) -> dict[str, Any]:
             {"name": o, "mean": round(m, DIGITS), "low": round(a, DIGITS), "high": round(b, DIGITS)}
             for o, (m, a, b) in sorted(done.importance.items(), key=lambda item: -item[1][0])
         ]
+        result["choice"] = [
+            {
+                "model": c.name,
+                "log_loss": round(c.log_loss, DIGITS),
+                "gain": round(c.gain, DIGITS),
+                "gain_interval": [round(v, DIGITS) for v in c.interval],
+            }
+            for c in done.choice
+        ]
         result["trees"] = done.shape.rounds
         result["depth"] = done.shape.depth
+        result["shape"] = done.shape.name
         if held := fitted_model.held_out.get(outcome):
             labels_of = cohort.subgroups[fitted_model.held_out_by]
-            known = np.isfinite(cohort.outcomes[outcome])
+            known = np.isfinite(cohort.outcomes[outcome]) & cohort.as_drawn
             result["held_out_by"] = fitted_model.held_out_by
             result["held_out"] = {
                 label: scores(p, cohort.outcomes[outcome][known & (labels_of == label)]) for label, p in held.items()
@@ -201,12 +213,31 @@ def evaluation_of(fitted_model: Fitted) -> dict[str, Any]:
     return out
 
 
-def probabilities(predictor: Predictor, cohort: Cohort, outcome: str) -> NDArray[np.float64]:
-    """Calibrated probabilities of a stored model for a cohort; features the cohort lacks are missing."""
+def rows_for(predictor: Predictor, cohort: Cohort) -> NDArray[np.float64]:
+    """A cohort as a stored model reads it; features the cohort lacks are missing.
+
+    Raises
+    ------
+    CohortError
+        It lacks so many that the model would say nothing of any of its patients.
+    """
     rows = np.full((len(cohort), len(predictor.features)), np.nan)
     for i, name in enumerate(predictor.features):
         if name in cohort.names:
             rows[:, i] = cohort.column(name)
+    absent = [n for n in predictor.features if n not in cohort.names]
+    if len(absent) > (1.0 - KNOWN_SHARE) * len(predictor.features):
+        raise CohortError(
+            f"{cohort.name} lacks {len(absent)} of the {len(predictor.features)} features of {predictor.name}: "
+            f"{', '.join(absent)}",
+            "a folder of exports gives them all (--counts); or train a model on the columns there are",
+        )
+    return rows
+
+
+def probabilities(predictor: Predictor, cohort: Cohort, outcome: str) -> NDArray[np.float64]:
+    """Calibrated probabilities of a stored model for a cohort."""
+    rows = rows_for(predictor, cohort)
     return sigmoid(predictor.calibration[outcome].log_odds(predictor.boosters[outcome].margins(rows)))
 
 

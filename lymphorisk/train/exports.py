@@ -28,13 +28,13 @@ DIGITS = 6
 
 
 def features_of(path: Path, patient: Patient) -> FeatureVector:
-    """Features of one export or scenario."""
+    """Features of one export or scenario; organs nobody drew are placed."""
     from lymphorisk.analysis.exposure import blood_dose_of
     from lymphorisk.analysis.prepared import prepare
     from lymphorisk.analysis.row import row_of
 
     plan = prepare(path, patient)
-    return row_of(plan, blood_dose_of(plan))
+    return row_of(plan, blood_dose_of(plan), placed=True)
 
 
 def read_exports(

@@ -14,7 +14,7 @@ from lymphorisk.predict.calibration import Calibration, fitted, sigmoid
 from lymphorisk.predict.conformal import ConformalSets, conformal_sets
 from lymphorisk.predict.trees import Trees
 from lymphorisk.train.cohort import Cohort
-from lymphorisk.train.logistic import Logistic, fit_logistic
+from lymphorisk.train.logistic import Logistic, fit_logistic, fit_monotone
 from lymphorisk.train.nadir import FittedNadir, fit_nadir
 from lymphorisk.train.scores import kendall
 from lymphorisk.train.settings import Progress, Settings, Shape, grouped_folds, monotone
@@ -23,6 +23,8 @@ from lymphorisk.train.settings import Progress, Settings, Shape, grouped_folds, 
 PATIENCE = 20
 #: A booster smaller than this is hardly a model.
 MIN_ROUNDS = 20
+#: Resamples of groups behind the interval of a gain.
+RESAMPLED_GAINS = 1000
 
 
 def grow(
@@ -38,6 +40,9 @@ def grow(
 ) -> Any:
     """One booster of P(event); with `stop` it stops growing when that set no longer gains."""
     import xgboost
+
+    if shape.smooth:
+        x, y, weight = smoothed(x, y, names, weight, settings.seed + seed)
 
     parameters = {
         "objective": "binary:logistic",
@@ -68,14 +73,58 @@ def grow(
     )
 
 
+def smoothed(
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    names: tuple[str, ...],
+    weight: NDArray[np.float64] | None,
+    seed: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], None]:
+    """Rows and probabilities of a monotone logistic model fitted to them, and no weights.
+
+    The rows stand there twice, the second time with every feature drawn from another row: stumps then find each
+    feature's own function, not that of a feature it goes with.
+    """
+    if weight is not None:
+        often = weight.astype(np.intp)
+        x, y = np.repeat(x, often, axis=0), np.repeat(y, often)
+    model = fit_monotone(x, y, names)
+    mixed = np.random.default_rng([seed, 6]).permuted(x, axis=0)
+    both = np.vstack([x, mixed])
+    return both, model.probability(both), None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A shape as the inner folds found it.
+
+    Attributes
+    ----------
+    name : str
+    log_loss : float
+        Of patients left out.
+    gain : float
+        Fall of the log-loss against the simplest candidate, and its 95 % paired bootstrap interval over groups.
+    interval : tuple of float
+    """
+
+    name: str
+    log_loss: float
+    gain: float
+    interval: tuple[float, float]
+
+
 def choose(
     x: NDArray[np.float64],
     y: NDArray[np.float64],
     group: NDArray[np.int64],
     names: tuple[str, ...],
     settings: Settings,
-) -> Shape:
-    """The shape of least log-loss over the inner folds."""
+) -> tuple[Shape, tuple[Candidate, ...]]:
+    """The simplest shape that is not worse than a later one on the inner folds, and what all of them did there.
+
+    A later one is taken only where it gains log-loss with its whole paired bootstrap interval.
+    """
     rng = np.random.default_rng(settings.seed)
     groups = np.unique(group)
     if len(x) > settings.inner_patients:
@@ -83,22 +132,38 @@ def choose(
         inside = np.isin(group, kept)
         x, y, group = x[inside], y[inside], group[inside]
     fold = grouped_folds(group, settings.inner, settings.seed + 1)
-    best: tuple[float, Shape] | None = None
+    losses, shapes = [], []
     for shape in settings.choices:
-        margin = np.zeros(len(y))
+        loss = np.zeros(len(y))
         rounds = []
         for k in range(settings.inner):
             test = fold == k
             booster = grow(x[~test], y[~test], names, shape, settings, seed=k, stop=(x[test], y[test]))
-            used = booster.best_iteration + 1
-            rounds.append(used)
-            margin[test] = margins(booster[:used], x[test])
-        p = np.clip(sigmoid(margin), 1e-9, 1.0 - 1e-9)
-        loss = float(-np.mean(y * np.log(p) + (1.0 - y) * np.log1p(-p)))
-        if best is None or loss < best[0]:
-            best = (loss, replace(shape, rounds=max(int(np.median(rounds)), MIN_ROUNDS)))
-    assert best is not None
-    return best[1]
+            rounds.append(booster.best_iteration + 1)
+            margin = margins(booster[: rounds[-1]], x[test])
+            loss[test] = np.logaddexp(0.0, np.where(y[test] > 0.5, -margin, margin))
+        losses.append(loss)
+        shapes.append(replace(shape, rounds=max(int(np.median(rounds)), MIN_ROUNDS)))
+    seen = tuple(
+        Candidate(s.name, float(loss.mean()), *_gain(losses[0], loss, group, rng))
+        for s, loss in zip(shapes, losses, strict=True)
+    )
+    best = 0
+    for i in range(1, len(shapes)):
+        if _gain(losses[best], losses[i], group, rng)[1][0] > 0.0:
+            best = i
+    return shapes[best], seen
+
+
+def _gain(
+    simple: NDArray[np.float64], other: NDArray[np.float64], group: NDArray[np.int64], rng: np.random.Generator
+) -> tuple[float, tuple[float, float]]:
+    """Fall of the mean loss from `simple` to `other`, and its 95 % interval over resampled groups."""
+    _, place = np.unique(group, return_inverse=True)
+    fall, rows = np.bincount(place, weights=simple - other), np.bincount(place)
+    drawn = rng.multinomial(len(rows), np.full(len(rows), 1.0 / len(rows)), size=RESAMPLED_GAINS)
+    low, high = np.quantile((drawn @ fall) / (drawn @ rows), (0.025, 0.975))
+    return float((simple - other).mean()), (float(low), float(high))
 
 
 def margins(booster: Any, x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -136,7 +201,7 @@ class FittedOutcome:
         Fitted to all patients.
     shape : Shape
     calibration : Calibration
-        From margins of patients left out.
+        From margins of patients left out, as drawn.
     conformal : ConformalSets
     left_out_p : ndarray, shape (n,)
         Calibrated probability of each patient by a model and a calibration line that had not seen them.
@@ -150,7 +215,9 @@ class FittedOutcome:
     importance : mapping of str to tuple of float
         Mean absolute contribution by organ group, and its 5th and 95th percentile over resampled models. [logit]
     patients : ndarray of int
-        Rows with a known outcome, to which the `left_out` arrays belong.
+        Rows as drawn with a known outcome, to which the `left_out` arrays belong.
+    choice : tuple of Candidate
+        Shapes the inner folds compared.
     """
 
     outcome: str
@@ -165,6 +232,7 @@ class FittedOutcome:
     rank_stability: float
     importance: Mapping[str, tuple[float, float, float]]
     patients: NDArray[np.int64]
+    choice: tuple[Candidate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -183,7 +251,7 @@ def fit_outcome(cohort: Cohort, outcome: str, settings: Settings, progress: Prog
     """Train, cross-validate and calibrate one outcome."""
     known = np.flatnonzero(np.isfinite(cohort.outcomes[outcome]))
     x, y, group = cohort.features[known], cohort.outcomes[outcome][known], cohort.group[known]
-    names = cohort.names
+    names, own = cohort.names, cohort.as_drawn[known]
     fold = grouped_folds(group, settings.outer, settings.seed + 2)
     raw = np.zeros(len(y))
     p = np.zeros(len(y))
@@ -191,16 +259,17 @@ def fit_outcome(cohort: Cohort, outcome: str, settings: Settings, progress: Prog
     for k in range(settings.outer):
         test = fold == k
         others = (x[~test], y[~test], group[~test])
-        shape = choose(*others, names, settings)
-        line = fitted(left_out_margins(*others, names, shape, settings), others[1])
+        shape, _ = choose(*others, names, settings)
+        others_own = own[~test]
+        line = fitted(left_out_margins(*others, names, shape, settings)[others_own], others[1][others_own])
         booster = grow(x[~test], y[~test], names, shape, settings, seed=100 + k)
         raw[test] = margins(booster, x[test])
         p[test] = sigmoid(line.log_odds(raw[test]))
         simple[test] = fit_logistic(x[~test], y[~test]).probability(x[test])
-        progress(f"{outcome}: fold {k + 1} of {settings.outer}, depth {shape.depth}, {shape.rounds} trees")
-    shape = choose(x, y, group, names, settings)
+        progress(f"{outcome}: fold {k + 1} of {settings.outer}, {shape.name}, {shape.rounds} of them")
+    shape, choice = choose(x, y, group, names, settings)
     booster = grow(x, y, names, shape, settings, seed=200)
-    line = fitted(raw, y)
+    line = fitted(raw[own], y[own])
     resampled, tau, importance = _resample(x, y, group, names, booster, shape, settings)
     progress(f"{outcome}: {len(resampled)} resampled models, organ ranks agree with Kendall tau {tau:.2f}")
     return FittedOutcome(
@@ -208,14 +277,15 @@ def fit_outcome(cohort: Cohort, outcome: str, settings: Settings, progress: Prog
         booster,
         shape,
         line,
-        conformal_sets(sigmoid(line.log_odds(raw)), y, settings.level),
-        p,
-        simple,
+        conformal_sets(sigmoid(line.log_odds(raw[own])), y[own], settings.level),
+        p[own],
+        simple[own],
         fit_logistic(x, y),
         resampled,
         tau,
         importance,
-        known,
+        known[own],
+        choice,
     )
 
 
@@ -277,12 +347,12 @@ def _resample(
 def leave_out(
     cohort: Cohort, by: str, outcome: str, shape: Shape, settings: Settings
 ) -> dict[str, NDArray[np.float64]]:
-    """Probabilities of each subgroup by a model that saw none of it (calibrated on the others' folds)."""
+    """Probabilities of each subgroup, as drawn, by a model that saw none of it (calibrated on the others' folds)."""
     labels = cohort.subgroups[by]
     known = np.isfinite(cohort.outcomes[outcome])
     out = {}
     for label in np.unique(labels):
-        test = known & (labels == label)
+        test = known & cohort.as_drawn & (labels == label)
         train = known & (labels != label)
         x, y, group = cohort.features[train], cohort.outcomes[outcome][train], cohort.group[train]
         if min(y.sum(), len(y) - y.sum()) < settings.outer or not test.any():
@@ -290,7 +360,8 @@ def leave_out(
         # One fold of the others sets the calibration line; the booster then learns from all of them.
         held = grouped_folds(group, settings.outer, settings.seed + 4) == 0
         first = grow(x[~held], y[~held], cohort.names, shape, settings, seed=400)
-        line = fitted(margins(first, x[held]), y[held])
+        set_by = held & cohort.as_drawn[train]
+        line = fitted(margins(first, x[set_by]), y[set_by])
         booster = grow(x, y, cohort.names, shape, settings, seed=500)
         out[str(label)] = sigmoid(line.log_odds(margins(booster, cohort.features[test])))
     return out

@@ -1,12 +1,13 @@
-"""The model to beat: ridge logistic regression on the same features."""
+"""Ridge logistic regression: the model to beat, and the monotone one that stumps can follow."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lymphorisk.features import feature
 from lymphorisk.predict.calibration import sigmoid
 
 #: Ridge on standardised features, in events: weak, enough for collinear dose metrics.
@@ -73,3 +74,44 @@ def fit_logistic(x: NDArray[np.float64], y: NDArray[np.float64], ridge: float = 
             break
     n = x.shape[1]
     return Logistic(float(beta[0]), median, scale, beta[1 : n + 1], beta[n + 1 :])
+
+
+#: A count is at least this before its logarithm is taken. [10^9/L]
+LEAST_COUNT = 0.02
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Monotone:
+    """A logistic model in the logarithms of counts and doses, whose risk moves only the way the schema allows."""
+
+    names: tuple[str, ...]
+    logistic: Logistic
+
+    def probability(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Probability of an event; shape (m,)."""
+        return self.logistic.probability(in_logarithms(x, self.names))
+
+
+def in_logarithms(x: NDArray[np.float64], names: tuple[str, ...]) -> NDArray[np.float64]:
+    """Features with counts as ln count and doses as ln(1 + dose / 1 Gy): counts fall by factors, loss saturates."""
+    out = x.copy()
+    for i, name in enumerate(names):
+        unit = feature(name).unit
+        if unit == "10^9/L":
+            out[:, i] = np.log(np.maximum(x[:, i], LEAST_COUNT))
+        elif unit in ("Gy", "Gy.L"):
+            out[:, i] = np.log1p(x[:, i])
+    return out
+
+
+def fit_monotone(x: NDArray[np.float64], y: NDArray[np.float64], names: tuple[str, ...]) -> Monotone:
+    """Fit with the signs of the schema: features whose coefficient would have the other sign are left out."""
+    sign = np.array([feature(name).monotone for name in names])
+    z = in_logarithms(x, names)
+    kept = np.ones(len(names), dtype=np.bool_)
+    while True:
+        found = fit_logistic(np.where(kept, z, 0.0), y)
+        wrong = kept & (sign * found.weight < 0.0)
+        if not wrong.any():
+            return Monotone(names, replace(found, weight=np.where(kept, found.weight, 0.0)))
+        kept &= ~wrong

@@ -19,12 +19,12 @@ from lymphorisk.predict.calibration import Calibration, fitted, sigmoid
 from lymphorisk.train.card import PUBLISHED_C
 from lymphorisk.train.checks import EVENTS, MIN_EVENTS
 from lymphorisk.train.cohort import Cohort, read_cohort
-from lymphorisk.train.evaluate import external
+from lymphorisk.train.evaluate import external, rows_for
 from lymphorisk.train.exports import read_exports
 from lymphorisk.train.fit import fit
 from lymphorisk.train.package import write_folder, write_model
 from lymphorisk.train.samplesize import sample_size
-from lymphorisk.train.settings import Progress, Settings, Shape
+from lymphorisk.train.settings import SMOOTH, Progress, Settings, Shape
 
 TRAINED_ON = rule(
     "LR423",
@@ -34,7 +34,7 @@ TRAINED_ON = rule(
 )
 #: Below this many patients the trees are kept shallow and few.
 SMALL = 2000
-SMALL_CHOICES = (Shape(1, 0.10, 3.0, 5.0, 200), Shape(2, 0.08, 5.0, 5.0, 200), Shape(3, 0.06, 8.0, 5.0, 200))
+SMALL_CHOICES = (SMOOTH, Shape(1, 0.10, 3.0, 5.0, 200), Shape(2, 0.08, 5.0, 5.0, 200), Shape(3, 0.06, 8.0, 5.0, 200))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +115,7 @@ def run_training(
         aggregation=aggregation,
         seed=seed,
         progress=progress,
+        placed=counts is not None,
     )
 
 
@@ -127,8 +128,9 @@ def train_cohort(
     aggregation: str,
     seed: int,
     progress: Progress,
+    placed: bool = False,
 ) -> Training:
-    """Train on a cohort in memory."""
+    """Train on a cohort in memory; `placed` says that its organs nobody drew were placed."""
     hold_out = next((by for by in ("centre", "site") if len(np.unique(cohort.subgroups.get(by, ()))) > 1), None)
     model = fit(cohort, settings_for(cohort, seed), hold_out=hold_out, progress=progress)
     if not model.outcomes:
@@ -140,6 +142,7 @@ def train_cohort(
         trained_on=trained_on,
         window=window,
         aggregation=aggregation,
+        extra={"organs": {"placed": True}} if placed else None,
     )
     return Training(out, evaluation, findings)
 
@@ -200,10 +203,7 @@ def recalibrate(
         least = min(int(event.sum()), int(len(event) - event.sum()))
         if least < MIN_EVENTS // 2:
             continue
-        rows = np.full((len(known), len(predictor.features)), np.nan)
-        for i, name in enumerate(predictor.features):
-            if name in cohort.names:
-                rows[:, i] = cohort.column(name)[known]
+        rows = rows_for(predictor, cohort)[known]
         now = predictor.calibration[outcome].log_odds(predictor.boosters[outcome].margins(rows))
         with_slope = least >= 2 * MIN_EVENTS if slope is None else slope
         line = fitted(now, event) if with_slope else Calibration(_shift(now, event), 1.0)

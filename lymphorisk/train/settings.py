@@ -17,6 +17,9 @@ Progress = Callable[[str], None]
 class Shape:
     """Hyperparameters of one booster.
 
+    A `smooth` shape of depth 1 grows on the probabilities of a monotone logistic model in place of events: its stumps
+    follow smooth functions of one feature each instead of steps at doses that tell one site from another.
+
     `columns` is the share of features a tree may use. Few: dose metrics are nearly copies of each other, and trees
     that each see some of them share the credit, so that the order of organs hardly changes with the patients.
     """
@@ -28,6 +31,16 @@ class Shape:
     rounds: int
     subsample: float = 0.8
     columns: float = 0.3
+    smooth: bool = False
+
+    @property
+    def name(self) -> str:
+        """What it is called in a card."""
+        return "stumps along a monotone logistic model" if self.smooth else f"trees of depth {self.depth}"
+
+
+#: The simplest shape: a sum of one smooth function a feature.
+SMOOTH = Shape(1, 0.15, 1.0, 1.0, 600, columns=0.5, smooth=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +52,8 @@ class Settings:
     outer, inner : int
         Folds of the nested cross-validation.
     choices : tuple of Shape
-        Hyperparameters the inner folds choose from; `rounds` is the most they may use.
+        Hyperparameters the inner folds choose from, the simplest first; `rounds` is the most they may use. The first to
+        which no later one adds is taken.
     inner_patients : int
         The inner folds choose on at most this many patients.
     resampled : int
@@ -58,9 +72,10 @@ class Settings:
     outer: int = 5
     inner: int = 3
     choices: tuple[Shape, ...] = (
+        SMOOTH,
+        Shape(1, 0.10, 5.0, 2.0, 600),
         Shape(2, 0.10, 5.0, 2.0, 500),
         Shape(3, 0.08, 10.0, 2.0, 500),
-        Shape(4, 0.06, 20.0, 5.0, 500),
     )
     inner_patients: int = 4000
     resampled: int = 20

@@ -302,7 +302,7 @@ def clinical_sd(plan: Prepared, organ: str) -> float:
 def test_a_predictor_that_knows_placed_organs_sees_them(clinical: Prepared) -> None:
     blood = blood_dose_of(clinical)
     usual, told = (row_of(clinical, blood, placed=placed) for placed in (False, True))
-    for name in ("spleen_mean", "nodes_mean", "marrow_mean", "bowel_mean", "liver_mean"):
+    for name in ("spleen_mean", "nodes_mean", "marrow_eud", "bowel_eud", "thymus_eud", "liver_mean"):
         at = NAMES.index(name)
         assert np.isnan(usual.values[at]), name
         assert np.isfinite(told.values[at]), name

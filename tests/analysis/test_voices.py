@@ -28,6 +28,7 @@ SCENARIO = {
         "A_Aorta": {"dvh_dose_gy": [0.0, 5.0, 50.0], "dvh_volume": [1.0, 0.2, 0.0]},
         "LN": {"dvh_dose_gy": [0.0, 5.0, 50.0], "dvh_volume": [1.0, 0.3, 0.0]},
         "BoneMarrow": {"dvh_dose_gy": [0.0, 5.0, 40.0], "dvh_volume": [1.0, 0.15, 0.0]},
+        "Glnd_Thymus": {"dvh_dose_gy": [0.0, 1.0, 5.0], "dvh_volume": [1.0, 0.05, 0.0]},
         "Body": {"dvh_dose_gy": [0.0, 5.0, 50.0], "dvh_volume": [1.0, 0.12, 0.0]},
     },
     "patient": {"sex": "F", "age": 64, "alc": 1.5, "weight_kg": 70.0, "height_cm": 170.0, "chemo": "none"},
@@ -78,7 +79,9 @@ def test_the_agreement_is_in_every_report(plain: Analysis) -> None:
     for row in written["organs"]:
         assert row["log_odds"] == pytest.approx(learned[row["group"]])
     groups = {row["group"] for row in written["organs"]}
-    assert groups == {"Blood", "Spleen", "Bowel", "Lungs", "LymphNodes", "BoneMarrow"}
+    assert groups <= {"Spleen", "Bowel", "Lungs", "LymphNodes", "BoneMarrow", "Glnd_Thymus"}
+    assert {row["group"] for row in written["others"]} == {"Plan", "Drugs"}
+    assert "Physics against the trained predictor" in html.render(content.report(plain))
     assert said.sentence in " ".join(text.render(plain).split())
     assert said.sentence in html.render(content.report(plain))
 
@@ -89,7 +92,7 @@ def test_an_organ_the_model_knows_nothing_of_has_no_opinion() -> None:
         for n, value in (("spleen_mean", 4.0), ("lungs_mean", 2.0), ("blood_mean", 1.0), ("bowel_mean", float("nan")))
     )
     organs = tuple(Group(n, 0.1, 0.1, 0.1) for n in ("Spleen", "Lungs", "Blood", "Bowel"))
-    why = Explanation("g3", 0.0, 0.0, 0.5, known, organs, (), ())
+    why = Explanation("g3", 0.0, 0.0, 0.5, organs, known, organs, (), 0.0, ())
     said = agreement_of({"spleen": 0.4, "lung": 0.3, "blood": 0.2, "gut": 0.1}, Learned(why, why))  # type: ignore[arg-type]
     assert said is not None
     assert [name for name, *_ in said.pairs] == ["Spleen", "Lungs", "Blood"]

@@ -8,8 +8,9 @@ import pytest
 from lymphorisk.dvh.curve import DoseDistribution, uniform
 from lymphorisk.errors import ScenarioError
 from lymphorisk.features import FEATURES, NAMES, FeatureVector, feature, feature_vector
-from lymphorisk.features.schema import KINDS, SITE_NAMES
+from lymphorisk.features.schema import KINDS, POOL_D0_GY, SITE_NAMES
 from lymphorisk.features.table import PARTS, mixed_by_volume, organ_parts, volume_at
+from lymphorisk.parameters import load
 from lymphorisk.plan import Patient
 from lymphorisk.plan.words import SITES
 
@@ -127,3 +128,28 @@ def test_vector_is_read_only_and_fits_its_names() -> None:
         v.values[0] = 1.0
     with pytest.raises(ScenarioError, match="a feature vector has"):
         FeatureVector(np.zeros(3))
+
+
+def test_the_equivalent_uniform_dose_by_hand_and_over_phases() -> None:
+    """Half the pool at 4 Gy, half at 12: -4 ln(0.5 exp(-1) + 0.5 exp(-3)); phases and fractions add."""
+    one = -4.0 * np.log(0.5 * np.exp(-1.0) + 0.5 * np.exp(-3.0))
+    v = row(pools=[(10, {"spleen": HALF, "blood": uniform(0.5)}), (5, {"spleen": uniform(2.0), "blood": uniform(0.0)})])
+    assert v["spleen_eud"] == pytest.approx(10 * one + 5 * 2.0)
+    assert v["blood_eud"] == pytest.approx(5.0)
+    assert one < HALF.mean_gy
+
+
+def test_a_pool_that_one_phase_does_not_know_is_missing() -> None:
+    v = row(pools=[(10, {"spleen": HALF}), (5, {})])
+    assert np.isnan(v["spleen_eud"])
+    assert "not known" in v.missing["spleen_eud"]
+
+
+def test_pool_doses_are_written_at_the_d0_of_the_forecasts_resistant_cells() -> None:
+    assert load("lymphocyte")["survival.combined.d0_resistant"].number == POOL_D0_GY
+
+
+def test_without_dose_facts_stay_and_all_else_is_zero() -> None:
+    stay = {f.name for f in FEATURES if f.without_dose is None}
+    assert stay == {"alc", "age", "sex_female", "bmi", "alc_week1", *(f"site_{s}" for s in SITE_NAMES)}
+    assert {f.without_dose for f in FEATURES} == {None, 0.0}

@@ -57,7 +57,7 @@ def test_it_tells_the_numbers_of_the_explanation(
 ) -> None:
     why = explain(predictor, patient)
     description = ElementTree.fromstring(drawn["waterfall"])[1].text or ""
-    assert f"From {why.base:.2f} " in description
+    assert f"From {why.average_base:.2f} " in description
     assert f" to {why.log_odds:.2f} " in description
     assert description.index(why.features[0].label) < description.index(why.features[1].label)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +65,7 @@ def test_a_card_that_lists_nothing_or_is_not_toml_is_refused(copy: Path, tmp_pat
 
 def test_another_feature_schema_is_refused(copy: Path) -> None:
     text = (copy / "card.toml").read_text()
-    (copy / "card.toml").write_text(text.replace('schema = "1"', 'schema = "0"'))
+    (copy / "card.toml").write_text(text.replace('schema = "2"', 'schema = "0"'))
     with pytest.raises(PredictorFileError, match="schema 0"):
         load(copy)
 
@@ -152,9 +153,9 @@ def test_contributions_add_up_to_the_log_odds(predictor, make_vector) -> None:
     total = booster.contributions(rows).sum(axis=1)
     assert np.abs(total - booster.margins(rows)).max() < 1e-6
     why = explain(predictor, make_vector(lungs_mean=np.nan))
-    assert abs(why.base + sum(c.log_odds for c in why.features) - why.log_odds) < 1e-6
-    assert abs(why.base + sum(g.log_odds for g in why.organs) - why.log_odds) < 1e-6
-    assert abs(why.base + sum(g.log_odds for g in why.kinds) - why.log_odds) < 1e-6
+    for base, found in ((why.base, why.organs), (why.average_base, why.average_organs), (why.average_base, why.kinds)):
+        assert abs(base + sum(g.log_odds for g in found) - why.log_odds) < 1e-6
+    assert abs(why.average_base + sum(c.log_odds for c in why.features) - why.log_odds) < 1e-6
     assert why.p == pytest.approx(predict(predictor, make_vector(lungs_mean=np.nan)).g3, abs=1e-12)
 
 
@@ -206,8 +207,8 @@ def test_beside_a_weighted_dose_features_of_physical_dose_say_so() -> None:
     for share, named in ((0.0, False), (float("nan"), False), (0.4, True), (1.0, True)):
         row[shipped.features.index("modality_proton")] = share
         shown = {f.name: f.label for f in shipped.asked(row)}
-        assert ("physical" in shown["spleen_v5"], "physical" in shown["spleen_mean"]) == (named, named)
-        assert "physical" not in shown["blood_mean"] + shown["alc"]
+        assert ("physical" in shown["spleen_eud"]) == named
+        assert "physical" not in shown["alc"]
 
 
 def test_too_few_known_features_decline(predictor, make_vector) -> None:
@@ -217,3 +218,13 @@ def test_too_few_known_features_decline(predictor, make_vector) -> None:
         assert ("LR404" in [f.code for f in said.findings]) is declines
         assert any("of the model's features are known" in r for r in said.domain.reasons) is declines
         assert said.in_domain is not declines
+
+
+def test_what_every_training_patient_had_must_be_known(predictor, make_vector) -> None:
+    """The cohort has gaps everywhere but in the baseline count; filled, it has none, and a gap declines."""
+    patients = np.nan_to_num(predictor.seen.patients, nan=1.0)
+    whole = replace(predictor, seen=replace(predictor.seen, patients=patients))
+    said = predict(whole, make_vector(spleen_mean=np.nan, lungs_v5=np.nan))
+    assert said.declined is not None
+    assert "Spleen Mean[Gy], Lungs V5Gy[%] not known; known of every training patient" in said.declined.reason
+    assert predict(predictor, make_vector(spleen_mean=np.nan, lungs_v5=np.nan)).declined is None

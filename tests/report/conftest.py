@@ -61,7 +61,9 @@ def explained(result: Analysis) -> Analysis:
             Contribution("spleen_mean", "Spleen Mean[Gy]", "Gy", 4.0, 1.1),
             Contribution("bmi", "Body mass index", "kg/m2", float("nan"), -0.2),
         ),
-        organs=(Group("Spleen", 1.1, 0.8, 1.3), Group("Patient", -0.2, -0.4, 0.1)),
+        organs=(Group("Spleen", 1.1, 0.8, 1.3), Group("Drugs", -0.2, -0.4, 0.1)),
+        average_organs=(Group("Spleen", 0.9, 0.8, 1.3), Group("Patient", -0.2, -0.4, 0.1)),
+        average_base=-0.2,
         kinds=(Group("mean dose", 1.1, 0.8, 1.3), Group("clinical", -0.2, -0.4, 0.1)),
         sentences=("Spleen: Spleen Mean[Gy] 4; raises the odds x3.00.",),
     )

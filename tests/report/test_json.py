@@ -222,12 +222,17 @@ def test_the_learned_voice_and_its_reasons_stand_under_their_own_keys(
     assert learned["nadir"] == {"0.5": 0.4}
     assert (why["base"], why["log_odds"], why["p"]) == (-0.4, 0.5, 0.6225)
     assert why["groups"][0] == {"group": "Spleen", "log_odds": 1.1, "low": 0.8, "high": 1.3}
+    assert why["reference"] == "the same patient without radiotherapy and drugs"
+    assert why["average"]["base"] == -0.2
+    assert why["average"]["groups"][1] == {"group": "Patient", "log_odds": -0.2, "low": -0.4, "high": 0.1}
     assert why["kinds"][1] == {"group": "clinical", "log_odds": -0.2, "low": -0.4, "high": 0.1}
     first = {"name": "spleen_mean", "label": "Spleen Mean[Gy]", "unit": "Gy", "value": 4.0, "log_odds": 1.1}
     assert why["features"][0] == first
-    agreed = replace(explained, agreement=Agreement((("Spleen", 0.61, 1.1),), 0.5, "They agree."))
+    both = Agreement((("Spleen", 0.61, 1.1),), 0.5, "They agree.", (("Plan", 0.2, 0.3),))
+    agreed = replace(explained, agreement=both)
     assert json.loads(envelope.render(agreed))["agreement"] == {
         "organs": [{"group": "Spleen", "lost_share": 0.61, "log_odds": 1.1}], "kendall_tau": 0.5,
+        "others": [{"group": "Plan", "lost_share": 0.2, "log_odds": 0.3}],
         "sentence": "They agree.",
     }  # fmt: skip
 

@@ -32,16 +32,17 @@ ORGANS = {
     "Kidneys": (5, 25, 0.4),
     "Heart": (1, 10, 0.05),
     "A_Aorta": (5, 50, 0.2),
+    "Glnd_Thymus": (1, 5, 0.05),
 }
 KNOWN = Patient(sex="M", age_y=60.0, height_cm=175.0, weight_kg=70.0, chemo="none", alc=1.5)
 
 
-def scenario(times: float = 1.0, only: str = "") -> Any:
+def scenario(only: str = "", without: str = "none") -> Any:
     plan = {"fractions": 28, "modality": "photon", "prescription_gy": 50.4}
     curves = {
-        o: {"dvh_dose_gy": [0.0, times * low, times * high], "dvh_volume": [1.0, share, 0.0]}
+        o: {"dvh_dose_gy": [0.0, low, high], "dvh_volume": [1.0, share, 0.0]}
         for o, (low, high, share) in ORGANS.items()
-        if only in o
+        if only in o and o != without
     }
     return scenario_from({"plan": plan, "organs": curves})
 
@@ -60,14 +61,21 @@ def ways() -> dict[str, Analysis]:
         }
     )
     return {
-        "outside the training range": asked(scenario(times=3.0)),
+        "outside the training range": asked(scenario(), patient=replace(KNOWN, alc=9.5)),
         "baseline ALC is missing": asked(scenario(), patient=replace(KNOWN, alc=None)),
         "features are known": asked(scenario(only="Spleen"), patient=Patient(alc=1.5)),
+        "Glnd_Thymus EUD[Gy] not known; known of every training patient": asked(scenario(without="Glnd_Thymus")),
         "mixed": asked(mixed),
     }
 
 
-WAYS = ("outside the training range", "baseline ALC is missing", "features are known", "mixed")
+WAYS = (
+    "outside the training range",
+    "baseline ALC is missing",
+    "features are known",
+    "Glnd_Thymus EUD[Gy] not known; known of every training patient",
+    "mixed",
+)
 
 
 @pytest.mark.parametrize("why", WAYS)

@@ -10,11 +10,22 @@ import pytest
 from lymphorisk.calibration.anchors import anchors, cohort_baselines
 from lymphorisk.errors import CohortError
 from lymphorisk.features import NAMES, feature
+from lymphorisk.features.schema import POOLS
 from lymphorisk.lymphocyte.survival import kill, survival_sets
 from lymphorisk.parameters import load
 from lymphorisk.plan import CHEMO
 from lymphorisk.simulated import run
-from lymphorisk.simulated.cohort import PATIENTS_PER_PLAN, arm_counts, insilico_cohort, people, with_gaps
+from lymphorisk.simulated.cohort import (
+    PATIENTS_PER_PLAN,
+    TOLD,
+    arm_counts,
+    as_placed,
+    insilico_cohort,
+    people,
+    varied,
+    with_gaps,
+    with_pools,
+)
 from lymphorisk.simulated.incidence import (
     IncidenceRow,
     IncidenceTable,
@@ -95,14 +106,22 @@ def test_patients_of_one_plan_share_a_group(cohort) -> None:
         assert len(np.unique(doses[cohort.group == g])) == 1
 
 
-def test_whole_organs_go_missing_together() -> None:
-    x = np.ones((400, len(NAMES)))
-    gone = np.isnan(with_gaps(x, np.random.default_rng(1)))
-    spleen = [i for i, n in enumerate(NAMES) if feature(n).organ == "Spleen"]
-    assert np.all(gone[:, spleen].all(axis=1) == gone[:, spleen].any(axis=1))
-    share = load("predictor")["missing.Spleen"].number
-    assert gone[:, spleen[0]].mean() == pytest.approx(share, abs=0.08)
-    assert not gone[:, NAMES.index("alc")].any()
+def test_facts_go_missing_and_doses_and_counts_do_not() -> None:
+    gone = np.isnan(with_gaps(np.ones((400, len(NAMES))), np.random.default_rng(1)))
+    assert gone[:, NAMES.index("bmi")].mean() == pytest.approx(0.2, abs=0.08)
+    assert np.array_equal(gone[:, NAMES.index("chemo")], gone[:, NAMES.index("chemo_platinum")])
+    assert not gone[:, [i for i, n in enumerate(NAMES) if n == "alc" or n.endswith("_eud")]].any()
+
+
+@pytest.mark.parametrize("organ", ["Spleen", "Lungs", "Glnd_Thymus"])
+def test_organs_are_placed_as_often_and_as_badly_as_the_parameters_say(organ: str) -> None:
+    share, sd_ln = load("predictor")[f"placed.{organ}"].value
+    seen = as_placed(np.ones((4000, len(NAMES))), np.random.default_rng(1))
+    (at,) = (i for i, n in enumerate(NAMES) if n.endswith("_eud") and feature(n).organ == organ)
+    placed = seen[:, at] != 1.0
+    assert placed.mean() == pytest.approx(share, abs=0.03)
+    assert np.log(seen[placed, at]).std() == pytest.approx(sd_ln, rel=0.08)
+    assert np.all(seen[:, NAMES.index("alc")] == 1.0)
 
 
 @pytest.mark.parametrize("arm", ["esophagus_photon", "breast_photon", "brain_proton", "lung_sbrt"])
@@ -167,9 +186,10 @@ def test_a_cohort_that_misses_published_rates_is_rejected(monkeypatch: pytest.Mo
     assert not (tmp_path / "model").exists()
 
 
-def test_four_rows_in_five_must_lie_inside_their_binomial_intervals() -> None:
-    assert IncidenceTable(tuple(rated(r) for r in (0.3, 0.21, 0.39, 0.25, 0.9))).accepted
-    assert not IncidenceTable(tuple(rated(r) for r in (0.3, 0.21, 0.41, 0.25, 0.9))).accepted
+def test_seven_rows_in_ten_must_lie_inside_their_binomial_intervals() -> None:
+    held = (0.3, 0.21, 0.39, 0.25, 0.28, 0.33, 0.36)
+    assert IncidenceTable(tuple(rated(r) for r in (*held, 0.9, 0.9, 0.9))).accepted
+    assert not IncidenceTable(tuple(rated(r) for r in (*held[1:], 0.41, 0.9, 0.9, 0.9))).accepted
     card = IncidenceTable((rated(0.3), rated(0.5))).as_card()
     assert card["rows_missed"] == ["x"]
     assert card["rows_holding"] == 1
@@ -226,3 +246,18 @@ def test_the_calibrated_forecast_meets_published_rates() -> None:
     table = incidence_table(people(), 20261, QUIET)
     assert len(table.rows) == sum(a.listed for a in anchors())
     assert table.accepted, table.text()
+
+
+def test_varied_plans_change_what_is_met_and_what_is_told_alike() -> None:
+    plan = simulated_plan("lung_photon", 5, 0)
+    none = with_pools(plan, {"nodes": 0.0})
+    assert none.exposure.pools["nodes"].mean_gy == 0.0
+    assert none.features["nodes_eud"] == 0.0
+    assert none.exposure.pools["spleen"].mean_gy == plan.exposure.pools["spleen"].mean_gy
+    same = with_pools(plan, dict.fromkeys(TOLD, 1.0))
+    for name in (f"{POOLS[pool][1]}_eud" for pool in TOLD):
+        assert same.features[name] == pytest.approx(plan.features[name], rel=1e-12)
+    many, as_drawn = varied([plan] * 200, np.random.default_rng(1))
+    assert 1.0 - as_drawn.mean() == pytest.approx(load("predictor")["varied.plans"].number, abs=0.1)
+    assert all((p is plan) == drawn for p, drawn in zip(many, as_drawn, strict=True))
+    assert {p.features["fractions"] for p in many} == {plan.features["fractions"]}

@@ -47,7 +47,9 @@ def test_from_file_to_model_to_card(tmp_path: Path, cohort_file, capsys: pytest.
     values = cohort_file.rows()[0]
     known = {k: v for k, v in values.items() if k in NAMES and v.replace(".", "").isdigit()}
     sites = {n: str(int(n == f"site_{values['site']}")) for n in NAMES if n.startswith("site_")}
-    known |= {"sex_female": str(int(values["sex"] == "F")), **sites}
+    drugs = {f"chemo_{n}": str(int(values["chemo"] == n)) for n in ("temozolomide", "platinum")}
+    known |= {"sex_female": str(int(values["sex"] == "F")), "modality_proton": "0", **sites, **drugs}
+    known["chemo"] = str(int(values["chemo"] != "none"))
     row.write_text("".join(f"{k} = {v}\n" for k, v in known.items()))
     assert run(["model", "use", str(tmp_path / "ours"), "--patient", str(row)]) == 0
     assert "not a cause" in capsys.readouterr().out

@@ -34,17 +34,13 @@ def typical() -> FeatureVector:
         "chemo_platinum": 1.0,
         "chemo_temozolomide": 0.0,
         "fractions": 28.0,
-        "prescription": 50.4,
         "modality_proton": 0.0,
-        "blood_mean": 7.0,
-        "blood_kill": 13.0,
-        "body_integral": 180.0,
-        "body_v5": 12.0,
-        "lungs_mean": 14.0,
-        "lungs_v5": 60.0,
-        "lungs_v20": 25.0,
-        "heart_mean": 18.0,
-        "heart_v5": 80.0,
+        "spleen_eud": 8.0,
+        "nodes_eud": 9.0,
+        "marrow_eud": 6.0,
+        "bowel_eud": 3.0,
+        "thymus_eud": 12.0,
+        "lungs_eud": 11.0,
         "alc_week1": 1.0,
     }
     return FeatureVector(np.array([values.get(n, np.nan) for n in NAMES]))
@@ -77,14 +73,15 @@ def test_its_cohort_met_the_published_rates(shipped) -> None:
 
 def test_its_card_holds_scores_on_plans_kept_aside(shipped) -> None:
     for outcome in ("g3", "g4"):
-        e = shipped.card["test"][outcome]
-        assert 0.9 <= e["slope"] <= 1.1
+        e, inner = shipped.card["test"][outcome], shipped.card["evaluation"]["internal"][outcome]
+        assert 0.9 <= inner["slope"] <= 1.1
+        assert 0.8 <= e["slope"] <= 1.25, "247 plans aside: the standard error of a slope is near 0.09"
         assert abs(e["in_the_large"]) <= 0.02
         assert 0.87 <= e["conformal"]["events"] <= 0.93
         assert 0.87 <= e["conformal"]["non_events"] <= 0.93
         # With the first week's count nearly all credit is that count's; the organs behind it swap places.
         if "alc_week1" not in shipped.features:
-            assert shipped.card["evaluation"]["internal"][outcome]["rank_stability"] >= 0.8
+            assert inner["rank_stability"] >= 0.8
 
 
 def test_an_answer_with_reasons_takes_less_than_a_second(shipped) -> None:
@@ -95,13 +92,15 @@ def test_an_answer_with_reasons_takes_less_than_a_second(shipped) -> None:
     assert time.process_time() - started < 1.0
 
 
-@pytest.mark.parametrize("name", ["alc", "fractions", "blood_mean", "body_integral", "spleen_v5", "lungs_mean"])
+@pytest.mark.parametrize(
+    "name", ["alc", "fractions", "spleen_eud", "nodes_eud", "marrow_eud", "bowel_eud", "lungs_eud"]
+)
 def test_more_dose_is_never_less_risk(shipped, name: str) -> None:
     from lymphorisk.predict.booster import row_of
 
     f = feature(name)
     rows = np.repeat(row_of(shipped, typical())[None, :], 100, axis=0)
-    rows[:, shipped.features.index(name)] = np.linspace(f.low, min(f.high, 300.0), 100)
+    rows[:, shipped.features.index(name)] = np.linspace(f.low, f.high, 100)
     for outcome in shipped.outcomes:
         assert np.all(f.monotone * np.diff(shipped.boosters[outcome].margins(rows)) >= -1e-6)
 
@@ -125,3 +124,29 @@ def test_a_card_whose_organ_ranks_miss_the_bar_says_so(shipped) -> None:
     stated = {o: shipped.card["evaluation"]["internal"][o]["rank_stability"] for o in ("g3", "g4")}
     assert limits.endswith(unsteady(stated) or "not causes.")
     assert ("below the bar of 0.8" in limits) == (min(stated.values()) < 0.8)
+
+
+def test_its_shape_is_the_simplest_that_is_not_worse_and_the_card_says_so(shipped) -> None:
+    for outcome in ("g3", "g4"):
+        e = shipped.card["evaluation"]["internal"][outcome]
+        simplest, *others = e["choice"]
+        assert e["shape"] == simplest["model"] == "stumps along a monotone logistic model"
+        assert all(c["gain_interval"][0] <= 0.0 for c in others)
+        assert shipped.boosters[outcome].additive
+        assert set(e["by_modality"]) == {"photon", "proton"}
+        assert len(e["by_site"]) >= 10
+
+
+def test_more_dose_to_nodes_moves_its_answer(shipped) -> None:
+    """0 to 30 Gy, in a patient whose other organs get little: the mechanism goes from 0.1 to nearly 1."""
+    if "alc_week1" in shipped.features:
+        pytest.skip("the first week's count has said it")
+    from lymphorisk.predict.booster import row_of
+
+    rows = np.repeat(row_of(shipped, typical())[None, :], 2, axis=0)
+    for name in shipped.features:
+        if name.endswith("_eud"):
+            rows[:, shipped.features.index(name)] = 2.0
+    rows[:, shipped.features.index("nodes_eud")] = (0.0, 30.0)
+    low, high = 1.0 / (1.0 + np.exp(-shipped.calibration["g3"].log_odds(shipped.boosters["g3"].margins(rows))))
+    assert high - low > 0.45
