@@ -110,8 +110,9 @@ def test_it_holds_on_new_simulated_patients(shipped) -> None:
     """Other seeds, other bodies, other plans: calibration and class-wise coverage as promised."""
     early = "alc_week1" in shipped.features
     fresh = insilico_cohort(3000, 424242, early=early, workers=2)
-    for outcome, e in external(shipped, fresh)["outcomes"].items():
-        assert 0.9 <= e["slope"] <= 1.1, outcome
+    for outcome, e in external(shipped, fresh.rows(fresh.as_drawn))["outcomes"].items():
+        # some 180 plans: the standard error of a slope is near 0.1
+        assert 0.8 <= e["slope"] <= 1.25, outcome
         assert abs(e["in_the_large"]) <= 0.03, outcome
         assert 0.86 <= e["conformal"]["events"] <= 0.94, outcome
         assert 0.86 <= e["conformal"]["non_events"] <= 0.94, outcome
@@ -150,3 +151,29 @@ def test_more_dose_to_nodes_moves_its_answer(shipped) -> None:
     rows[:, shipped.features.index("nodes_eud")] = (0.0, 30.0)
     low, high = 1.0 / (1.0 + np.exp(-shipped.calibration["g3"].log_odds(shipped.boosters["g3"].margins(rows))))
     assert high - low > 0.45
+
+
+@pytest.mark.parametrize(
+    ("planted", "why"),
+    [
+        ({"nodes_eud": 85.0}, "LymphNodes EUD[Gy] = 85 outside the training range"),
+        ({"alc": 9.0}, "Baseline ALC = 9 outside the training range"),
+        ({"modality_proton": 0.4}, "no training patient's was mixed"),
+        ({"spleen_eud": np.nan}, "Spleen EUD[Gy] not known"),
+        ({"alc": np.nan}, "baseline ALC is missing"),
+        ({"fractions": 90.0}, "outside the training range"),
+        (
+            dict.fromkeys(("spleen_eud", "nodes_eud", "marrow_eud", "bowel_eud", "thymus_eud", "lungs_eud"), np.nan),
+            "known of every",
+        ),
+    ],
+)
+def test_planted_outliers_and_gaps_are_declined(shipped, planted: dict[str, float], why: str) -> None:
+    usual = typical()
+    assert predict(shipped, usual).declined is None
+    values = usual.values.copy()
+    for name, value in planted.items():
+        values[NAMES.index(name)] = value
+    said = predict(shipped, FeatureVector(values)).declined
+    assert said is not None
+    assert why in said.reason
