@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -58,8 +57,6 @@ FAINT = 1e-6
 MOST_PIXELS = 1 << 22
 #: Pixels are never wider than the dose's voxels, unless a structure would then hold more than this; 0.3 GB.
 MOST_VOXELS = 1 << 26
-#: Regions worked on side by side; numpy lets go of the interpreter, more than two mostly wait for memory.
-WORKERS = 2
 #: Bins of 0.1 Gy shift low-dose curves by tens of percent points; ten times finer costs nothing. [Gy]
 BIN_GY = 0.01
 
@@ -190,8 +187,8 @@ def region_curves(
     planes: dict[int, list[Finding]] = {}
     for key, leaf in leaves.items():
         drawn[key], planes[key] = _shape(leaf, slice_mm, end_caps)
-    with ThreadPoolExecutor(WORKERS) as pool:
-        results = tuple(pool.map(lambda r: _of_region(r, drawn, dose, end_caps, bin_gy), regions))
+    # one after the other: in threads the many short steps wait for each other's interpreter, and all take longer
+    results = tuple(_of_region(region, drawn, dose, end_caps, bin_gy) for region in regions)
     return tuple(
         _held(r, result, drawn.get(id(r)), end_caps, tuple(f for s in structures_of(r) for f in planes[id(s)]))
         for r, result in zip(regions, results, strict=True)
