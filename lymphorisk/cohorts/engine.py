@@ -32,6 +32,9 @@ SETTINGS = {
     "distributed.worker.profile.enabled": False,
     "distributed.nanny.pre-spawn-environ": {"OPENBLAS_NUM_THREADS": 1, "OMP_NUM_THREADS": 1, "MKL_NUM_THREADS": 1},
 }
+#: Where the scheduler puts its pages: any free port, seen from this machine only. Without one it takes 8787 on all
+#: addresses, and warns where another cluster runs.
+PAGES = "127.0.0.1:0"
 #: How long to wait for a result before looking at the workers again. [s]
 PATIENCE_S = 2.0
 #: How long a scheduler may take to answer. [s]
@@ -84,7 +87,7 @@ def cluster(workers: int, scheduler: str | None) -> Iterator[Client]:
             n_workers=workers,
             threads_per_worker=1,
             processes=True,
-            dashboard_address=None,
+            dashboard_address=PAGES,
             worker_dashboard_address=None,
             memory_limit=0,
             local_directory=scratch,

@@ -33,7 +33,7 @@ def threads(*_: Any) -> Iterator[Any]:
     from distributed import Client, LocalCluster
 
     with (
-        LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as local,
+        LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=engine.PAGES) as local,
         Client(local) as client,
     ):
         yield client
