@@ -8,8 +8,13 @@ A finding never carries a patient's name or ID.
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, get_args
+
+PACKAGE = Path(__file__).parent
 
 Severity = Literal["info", "warning", "error"]
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
@@ -41,6 +46,17 @@ def rule(code: str, severity: Severity, title: str, meaning: str, *, undecides: 
         raise ValueError(f"rule {code} is registered twice")
     RULES[code] = Rule(code, severity, title, meaning, undecides)
     return RULES[code]
+
+
+def every_rule() -> Mapping[str, Rule]:
+    """All rules by code; every module that registers one is imported: rules live with the code that raises them."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        source = path.read_text(encoding="utf-8")
+        # the plain words of importing and of using `rule`, so that no room can be forgotten
+        if "lymphorisk.findings import" in source and " = rule(" in source:
+            parts = path.relative_to(PACKAGE).with_suffix("").parts
+            importlib.import_module(".".join((PACKAGE.name, *parts)).removesuffix(".__init__"))
+    return RULES
 
 
 @dataclass(frozen=True, slots=True)

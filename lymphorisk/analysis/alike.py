@@ -15,6 +15,7 @@ from lymphorisk.analysis.prepared import Prepared
 from lymphorisk.analysis.result import Analysis, OrganDose
 from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.organs import blood_cover, pool_cover
+from lymphorisk.plan.treatment import course_prescription
 
 OTHER_PRESCRIPTION = rule(
     "LR171",
@@ -106,8 +107,7 @@ def noted_of(results: Sequence[Analysis], names: Sequence[str], apart: Sequence[
 
 def prescribed(a: Analysis) -> float | None:
     """Dose of the whole course; None when a phase does not state one. [Gy]"""
-    parts = [p.prescription_gy for p in a.phases]
-    return None if None in parts else sum(p for p in parts if p is not None)
+    return course_prescription(p.prescription_gy for p in a.phases)
 
 
 def _dose(gray: float | None) -> str:

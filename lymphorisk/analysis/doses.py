@@ -32,6 +32,7 @@ from lymphorisk.analysis.segmented import disagreements
 from lymphorisk.analysis.size import mass_kg
 from lymphorisk.analysis.source import Source
 from lymphorisk.dvh import DVH, DoseDistribution, diluted, mixture, summed, uniform
+from lymphorisk.dvh.curve import WHOLE
 from lymphorisk.dvh.grid_distribution import grid_distribution
 from lymphorisk.dvh.regions import Region
 from lymphorisk.errors import MissingOrganError
@@ -130,8 +131,6 @@ NOT_DRAWN = ("placed", "diluted")
 #: Doses kept of a pool over all placed bodies.
 POOL_BINS = 512
 LYMPHOID = ("spleen", "nodes", "marrow", "gut")
-#: Covered shares closer to one than this are whole: rounding of areas.
-WHOLE = 1e-6
 
 #: Dose of one fraction, by phase; and of each pool. [Gy]
 ByPhase = tuple[DoseDistribution, ...]
@@ -396,7 +395,7 @@ def _organ(
         per_fraction=tuple(parts),
         dvh=course,
         volume_cm3=course.total_cm3,
-        coverage=min(course.coverage, 1.0) if course.coverage < 1.0 - WHOLE else 1.0,
+        coverage=1.0 if course.is_covered else course.coverage,
     )
 
 
@@ -446,7 +445,7 @@ def _marrow_of(
 def _whole(dvh: DVH) -> DoseDistribution:
     """Dose of the whole structure: what lies outside the grid has the lowest dose met inside."""
     inside = dvh.distribution()
-    if dvh.coverage >= 1.0 - WHOLE:
+    if dvh.is_covered:
         return inside
     return mixture([(dvh.coverage, inside), (1.0 - dvh.coverage, uniform(float(inside.dose_gy[0])))])
 

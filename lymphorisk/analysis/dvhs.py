@@ -19,6 +19,7 @@ from lymphorisk.errors import ScenarioError
 from lymphorisk.findings import Finding
 from lymphorisk.parameters import load
 from lymphorisk.plan import DoseGrid, Structure
+from lymphorisk.plan.treatment import course_prescription
 
 ENGINES = ("exact", "dicompyler")
 
@@ -129,13 +130,12 @@ def dvh_table(
     if source.tps_dvhs and engine == "exact":
         tps_rule, notes = end_caps_of_tps(source, curves)
         findings += notes
-    prescriptions = [p.prescription_gy for p in source.plan.phases]
     handed_in = [m.region for m in curves.matching.organs.values() if m.segmented] + [s.region for s in source.segments]
     return DvhTable(
         label=source.plan.label,
         fractions=source.plan.fractions if source.fractions_known else None,
         uids=source.plan.uids,
-        prescription_gy=None if None in prescriptions else sum(p for p in prescriptions if p is not None),
+        prescription_gy=course_prescription(p.prescription_gy for p in source.plan.phases),
         highest_gy=float(curves.course_dose.dose_zyx.max()),
         undecidable_coverage=load("body")["undecidable_coverage"].number,
         engine=engine,

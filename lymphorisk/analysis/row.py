@@ -13,7 +13,7 @@ from lymphorisk.circulation import BloodDose
 from lymphorisk.dvh import DoseDistribution
 from lymphorisk.features import FeatureVector, feature_vector
 from lymphorisk.plan import Patient
-from lymphorisk.plan.treatment import particle_share
+from lymphorisk.plan.treatment import course_prescription, particle_share
 from lymphorisk.plan.words import Modality
 from lymphorisk.units import ML_PER_L
 
@@ -62,7 +62,6 @@ def feature_row(
         EDIC, where it applies. [Gy]
     """
     fractions = sum(p.fractions for p in phases)
-    prescriptions = [p.prescription_gy for p in phases]
     volumes = dict(volumes_cm3) | ({"PTV": max(ptv_cm3)} if ptv_cm3 else {})
     return feature_vector(
         patient=patient,
@@ -72,7 +71,7 @@ def feature_row(
         organ_volumes_cm3=volumes,
         surrogates=surrogates,
         pools=[(p.fractions, p.pools) for p in phases],
-        prescription_gy=None if None in prescriptions else sum(p for p in prescriptions if p is not None),
+        prescription_gy=course_prescription(p.prescription_gy for p in phases),
         blood_mean_gy=blood_mean_gy,
         blood_kill_percent=100.0 * sum(p.fractions * p.killed for p in phases) / fractions,
         edic_gy=edic_gy,

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
-from pathlib import Path
-
 import click
 
 from lymphorisk.cli.options import JSON
 from lymphorisk.cli.output import emit, say
 from lymphorisk.errors import InputError
-
-PACKAGE = Path(__file__).parent.parent
 
 
 @click.command()
@@ -19,12 +14,12 @@ PACKAGE = Path(__file__).parent.parent
 @JSON
 def explain(code: str | None, as_json: bool) -> None:
     """What a finding code means; without CODE all of them."""
-    from lymphorisk.findings import RULES
+    from lymphorisk.findings import every_rule
 
-    register_all()
-    if code is not None and code.upper() not in RULES:
+    rules_of = every_rule()
+    if code is not None and code.upper() not in rules_of:
         raise InputError(f"no rule {code[:20]!r}", "`lymphorisk explain` lists all codes")
-    chosen = [RULES[code.upper()]] if code else [RULES[c] for c in sorted(RULES)]
+    chosen = [rules_of[code.upper()]] if code else [rules_of[c] for c in sorted(rules_of)]
     if as_json:
         from lymphorisk.plain import dumps
 
@@ -35,13 +30,3 @@ def explain(code: str | None, as_json: bool) -> None:
         say(f"{r.code}  {r.severity:<7}  {r.title}")
         if code:
             say(f"\n{r.meaning}")
-
-
-def register_all() -> None:
-    """Import every module that registers a rule: rules live with the code that raises them, in any room."""
-    for path in sorted(PACKAGE.rglob("*.py")):
-        source = path.read_text(encoding="utf-8")
-        # the plain words of importing and of using `rule`, so that no room can be forgotten
-        if "lymphorisk.findings import" in source and " = rule(" in source:
-            parts = path.relative_to(PACKAGE).with_suffix("").parts
-            importlib.import_module(".".join(("lymphorisk", *parts)).removesuffix(".__init__"))

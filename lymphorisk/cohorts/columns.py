@@ -16,6 +16,7 @@ from lymphorisk.analysis.result import Analysis
 from lymphorisk.analysis.source import plan_key
 from lymphorisk.features import NAMES, FeatureVector, feature
 from lymphorisk.literature import MODELS
+from lymphorisk.plan.treatment import course_prescription
 from lymphorisk.qa.check import CheckResult
 
 Kind = Literal["text", "number", "whole", "list"]
@@ -98,8 +99,7 @@ def _plan() -> tuple[Column, ...]:
 
 
 def _prescription(analysis: Analysis) -> float | None:
-    told = [p.prescription_gy for p in analysis.phases]
-    return None if None in told else sum(gy for gy in told if gy is not None)
+    return course_prescription(p.prescription_gy for p in analysis.phases)
 
 
 def _last_day(analysis: Analysis) -> float | None:
@@ -143,12 +143,19 @@ def _forecast() -> tuple[Column, ...]:
             f"p_g{g}",
             "number",
             "1",
-            "by the forecast",
+            "by the nadir of the course",
             _named(_grade, g),
         )
         for g in GRADES
     )
-    return (*nadir, day, *below, *grades)
+    lowest = tuple(
+        Column(f"lowest_count_{n}", "number", COUNT, "lowest of weekly counts", _named(_lowest, n))
+        for n in ("p05", "median", "p95")
+    )
+    by_counts = tuple(
+        Column(f"p_g{g}_by_counts", "number", "1", "by weekly counts", _named(_by_counts, g)) for g in GRADES
+    )
+    return (*nadir, day, *below, *grades, *lowest, *by_counts)
 
 
 def _risk() -> tuple[Column, ...]:
@@ -187,6 +194,14 @@ def _nadir(s: Seen, name: str) -> Any:
 
 def _grade(s: Seen, grade: str) -> float:
     return s.analysis.forecast.grade_probability[grade]
+
+
+def _lowest(s: Seen, name: str) -> Any:
+    return getattr(s.analysis.forecast.measured.lowest, name)
+
+
+def _by_counts(s: Seen, grade: str) -> float:
+    return s.analysis.forecast.measured.grade_probability[grade]
 
 
 def _days_below(s: Seen, cut: str) -> float:

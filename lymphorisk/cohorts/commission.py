@@ -15,9 +15,6 @@ from lymphorisk.dvh import DVH
 from lymphorisk.errors import InputError, LymphoriskError
 from lymphorisk.findings import Finding, finding
 
-#: Covered shares closer to one than this are whole.
-WHOLE = 1e-6
-
 
 @dataclass(frozen=True, slots=True)
 class Checked:
@@ -97,7 +94,7 @@ def _of(number: int, plan: Prepared) -> Checked:
         uncovered=tuple(
             (row.name, row.curve.coverage)
             for row in table.structures
-            if isinstance(row.curve, DVH) and row.curve.coverage < 1.0 - WHOLE
+            if isinstance(row.curve, DVH) and not row.curve.is_covered
         ),
         beams=tuple((b.name or str(b.number), b.on_s, b.time_source) for s in plan.flow.summaries for b in s.beams),
         schedule=tuple(s.schedule for s in plan.flow.summaries),

@@ -228,9 +228,9 @@ def with_baseline(plan: FoundPlan, counts: Sequence[Measured]) -> tuple[FoundPla
     return plan, [finding(BASELINES, what, f"plan {plan.place}", "leave one of them out")]
 
 
-def summary(counts: Sequence[Measured], horizon_d: int) -> dict[str, float | int | bool | None]:
-    """Nadir and grade of the counts after the first fraction, over the days a forecast looks at."""
-    course = [c for c in counts if 0 < c.day <= horizon_d]
+def summary(counts: Sequence[Measured], until_d: float) -> dict[str, float | int | bool | None]:
+    """Lowest count after the first fraction up to a day [d], and its grade."""
+    course = [c for c in counts if 0 < c.day <= until_d]
     if not course:
         return {"measured_counts": 0}
     low = min(course, key=lambda c: (c.value, c.day))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import faulthandler
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,9 +17,22 @@ EVERY_S = 0.1
 LAST_WORDS_S = 0.3
 #: When the watching thread gets no turn, a timer below Python ends the worker this much later, without a word. [s]
 GRACE_S = 30.0
+BYTES_PER_KB = 1024.0
 BYTES_PER_MB = 1024.0 * 1024.0
 EXIT = 75
 TIME, MEMORY = "time", "memory"
+
+
+def most_memory_mb() -> float:
+    """Most memory this process has held, or what it holds now on systems that do not keep the most. [MB]"""
+    try:
+        import resource
+    except ImportError:
+        import psutil
+
+        return float(psutil.Process().memory_info().rss) / BYTES_PER_MB
+    unit = 1.0 if sys.platform == "darwin" else BYTES_PER_KB
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / BYTES_PER_MB
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from lymphorisk.analysis.site import FULL, NEIGHBOURS, SITES, TARGETS
 from lymphorisk.dvh import DVH, DoseDistribution
 from lymphorisk.errors import InputError
 from lymphorisk.plan.facts import same
+from lymphorisk.plan.treatment import course_prescription
 
 #: Organs that a treated site lies in: those by which a protocol is picked, and two that have no starter.
 ORGANS: Mapping[str, tuple[str, ...]] = {
@@ -83,9 +84,9 @@ def _level(plan: Prepared, body: DoseDistribution | None) -> float | None:
         target = plan.curves.dvh(kind)
         if isinstance(target, DVH) and target.mean_gy > 0.0:
             return FULL * target.mean_gy
-    told = [phase.prescription_gy for phase in plan.source.plan.phases]
-    if told and None not in told:
-        return FULL * sum(gy for gy in told if gy is not None)
+    told = course_prescription(phase.prescription_gy for phase in plan.source.plan.phases)
+    if told is not None:
+        return FULL * told
     return None if body is None else FULL * float(body.dose_gy[-1])
 
 

@@ -29,11 +29,13 @@ from lymphorisk.lymphocyte.grade import GRADE_BELOW
 LOOKED_AT = (
     ("blood_mean_gy", "mean blood dose", "Gy"),
     ("p_g3", "probability of grade 3 or worse", ""),
-    ("nadir_median", "median nadir", "10^9/L"),
+    ("nadir_median", "nadir", "10^9/L"),
 )
 CHARTS = LOOKED_AT[:2]
 COLUMNS = ("key", "patient", "treated", "planning_system", "technique", "modality", "site", "site_inferred")
-FORECAST = ("nadir_p05", "nadir_median", "nadir_p95", "p_g3", "blood_mean_gy", "findings", "verdict")
+FORECAST = ("nadir_median", "p_g3", "blood_mean_gy", "findings", "errors", "warnings", "verdict")
+#: What the forecast says of weekly counts: counts that were measured are held against these, not against the course.
+BY_COUNTS = ("lowest_count_p05", "lowest_count_median", "lowest_count_p95", "p_g3_by_counts")
 MEASURED = ("measured_nadir", "measured_below")
 #: Modified z beyond which a value is looked at, and the factor that makes the median deviation a standard deviation.
 OUTLYING, MAD_TO_SD = 3.5, 0.6745
@@ -57,16 +59,16 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Forecast against counts.
+    """Forecast of the lowest weekly count against the lowest that was counted.
 
     Attributes
     ----------
     plans : int
-        With a forecast and a nadir that was counted (not only bounded).
+        With a forecast and a lowest count (not only bounded).
     bias, error : float
         Mean and mean absolute difference, measured minus median forecast. [10^9/L]
     coverage : float
-        Share of measured nadirs inside the 90 % band.
+        Share of lowest counts inside the 90 % band.
     curve : tuple of (float, float, int, int)
         By group of predicted risk of grade 3: mean predicted, observed share, events, plans.
     """
@@ -126,6 +128,7 @@ class Trends:
     findings: Mapping[str, int]
     outliers: tuple[Outlier, ...]
     charts: tuple[Chart, ...]
+    warned: int
     quarantine: tuple[Mapping[str, str], ...]
     noticed: tuple[Mapping[str, str], ...]
 
@@ -141,7 +144,7 @@ def trends_of(folder: Path) -> Trends:
     path = folder / "plans.parquet"
     if not path.is_file():
         raise InputError(f"{folder.name} holds no plans.parquet", "lymphorisk cohort SOURCE... --out DIR makes it")
-    rows = list(read_rows(path, [*COLUMNS, *FORECAST, *MEASURED]))
+    rows = list(read_rows(path, [*COLUMNS, *FORECAST, *BY_COUNTS, *MEASURED]))
     for row in rows:
         row["group"] = row["site_inferred"] or row["site"] or UNKNOWN
     codes = Counter(code for row in rows for code in set(row["findings"] or ()))
@@ -156,6 +159,7 @@ def trends_of(folder: Path) -> Trends:
         findings=dict(sorted(codes.items(), key=lambda c: (-c[1], c[0]))),
         outliers=_outliers(rows),
         charts=tuple(_chart(rows, *looked) for looked in CHARTS),
+        warned=sum(bool(row.get("errors") or row.get("warnings")) for row in rows),
         quarantine=_csv(folder / "quarantine.csv"),
         noticed=_csv(folder / "noticed.csv"),
     )
@@ -196,18 +200,18 @@ def _quartiles(values: Sequence[float]) -> tuple[float, float, float] | None:
 
 
 def _agreement(rows: Sequence[Mapping[str, Any]]) -> Agreement | None:
-    counted = [r for r in rows if r.get("measured_nadir") is not None and r["nadir_median"] is not None]
+    counted = [r for r in rows if r.get("measured_nadir") is not None and r["lowest_count_median"] is not None]
     exact = [r for r in counted if not r["measured_below"]]
     if not exact:
         return None
-    differences = np.array([r["measured_nadir"] - r["nadir_median"] for r in exact])
-    inside = [r["nadir_p05"] <= r["measured_nadir"] <= r["nadir_p95"] for r in exact]
+    differences = np.array([r["measured_nadir"] - r["lowest_count_median"] for r in exact])
+    inside = [r["lowest_count_p05"] <= r["measured_nadir"] <= r["lowest_count_p95"] for r in exact]
     return Agreement(
         len(exact),
         float(differences.mean()),
         float(np.abs(differences).mean()),
         float(np.mean(inside)),
-        _curve([(r["p_g3"], event) for r in counted if (event := _severe(r)) is not None]),
+        _curve([(r["p_g3_by_counts"], event) for r in counted if (event := _severe(r)) is not None]),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +20,7 @@ from lymphorisk.analysis.source import read_source
 from lymphorisk.cohorts.columns import ANALYSED, Seen
 from lymphorisk.cohorts.keys import Recipe
 from lymphorisk.cohorts.ledger import Outcome
+from lymphorisk.cohorts.limits import most_memory_mb
 from lymphorisk.cohorts.rules import CHANGED, FAULT, rule_of
 from lymphorisk.cohorts.site import inferred
 from lymphorisk.dicom.identity import OTHER_PATIENT
@@ -30,16 +30,14 @@ from lymphorisk.errors import InputError, LymphoriskError, UndecidableError
 from lymphorisk.findings import Rule
 from lymphorisk.plain import tidy
 from lymphorisk.plan import Patient
+from lymphorisk.plan.treatment import course_prescription
 from lymphorisk.qa.check import CheckResult
 from lymphorisk.qa.judge import judge_prepared
 
 #: Stands for every organ and target that is drawn.
 EVERY = "*"
 DRAWN = ("roi", "derived", "segmented", "scenario")
-#: Covered shares closer to one than this are whole.
-WHOLE = 1e-6
 HINT_FAULT = "analyse this plan alone with --debug and report the traceback"
-KB_PER_MB = 1024.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +85,7 @@ def outcome_of(task: Task, recipe: Recipe) -> Outcome:
         curves,
         time.perf_counter() - start,
         time.process_time() - cpu,
-        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KB_PER_MB,
+        most_memory_mb(),
     )
 
 
@@ -159,9 +157,8 @@ def _judged(plan: Prepared, analysis: Analysis, protocol: str | None) -> CheckRe
 
 def metrics_of(plan: Prepared, analysis: Analysis, recipe: Recipe) -> list[dict[str, Any]]:
     """The metrics asked for in long form: value, or bounds where part lies outside the grid, or the reason."""
-    told = [p.prescription_gy for p in analysis.phases]
     needs = {
-        "prescription_gy": None if None in told else sum(gy for gy in told if gy is not None),
+        "prescription_gy": course_prescription(p.prescription_gy for p in analysis.phases),
         "alpha_beta_gy": recipe.alpha_beta_gy,
         "fractions": analysis.fractions,
     }
@@ -178,7 +175,7 @@ def _value(plan: Prepared, row: Mapping[str, str], needs: Mapping[str, Any]) -> 
         curve = plan.curves.dvh(row["structure"])
         if isinstance(curve, Absent):
             return {"reason": curve.reason}
-        if curve.coverage >= 1.0 - WHOLE:
+        if curve.is_covered:
             return {"value": metric(curve, row["metric"], **needs)}
         low, high = bounds(curve, row["metric"], ceiling_gy=plan.curves.highest_gy, **needs)
     except (InputError, UndecidableError) as error:

@@ -18,6 +18,7 @@ from lymphorisk.cohorts.pairs import MANY, Pair, by_patient, pairs_of
 from lymphorisk.cohorts.training import FOR_TRAINING, training_row
 from lymphorisk.errors import InputError
 from lymphorisk.findings import Finding, finding, rule
+from lymphorisk.lymphocyte.measured import WATCHED_AFTER_D
 from lymphorisk.outputs import Inputs, Outputs
 
 ONE_ID = rule(
@@ -174,7 +175,7 @@ def _add(
     writers["timings.csv"].add({"key": o.key, "seconds": o.seconds, "cpu_s": o.cpu_s, "peak_mb": o.peak_mb})
     row = {**known, **o.row}
     if "counts.parquet" in writers:
-        row |= summary(counts, horizon_d)
+        row |= summary(counts, watched_until(row, horizon_d))
         for c in counts:
             told = {"day": c.day, "week": c.week, "value": c.value, "below": c.below}
             writers["counts.parquet"].add({**known, **told})
@@ -192,6 +193,12 @@ def _add(
         return []
     what = f"the site given is {o.row['site']}, the dose says {o.row['site_inferred']} ({o.row['site_why']})"
     return [finding(SITES, what, o.key, "correct the site: published models answer for one site")]
+
+
+def watched_until(row: Mapping[str, Any], horizon_d: int) -> float:
+    """The day up to which the forecast, and so what is held against it, looks for the lowest count. [d]"""
+    last = row.get("last_day")
+    return float(horizon_d if last is None else min(last + WATCHED_AFTER_D, horizon_d))
 
 
 def _rows_of_pairs(keyed: Sequence[Keyed], patients: Mapping[str, str], ledger: Ledger) -> dict[str, Mapping[str, Any]]:

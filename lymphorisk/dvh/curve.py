@@ -21,6 +21,8 @@ Pair = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 #: Shares of volume that differ by less than this are the same: double precision over a million voxels.
 SHARE_TOLERANCE = 1e-9
+#: Shares closer to one than this are whole: rounding of areas.
+WHOLE = 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -193,6 +195,11 @@ class DVH:
     def __repr__(self) -> str:
         doses = f"mean {self.mean_gy:.4g} Gy, {self.min_gy:.4g} to {self.max_gy:.4g} Gy"
         return f"DVH({self.name!r}, {self.total_cm3:.4g} cm3, {doses}, {100 * self.coverage:.4g} % in the grid)"
+
+    @property
+    def is_covered(self) -> bool:
+        """Whether all of the structure lies inside the dose grid."""
+        return self.coverage >= 1.0 - WHOLE
 
     @property
     def covered_cm3(self) -> float:

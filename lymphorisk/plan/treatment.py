@@ -149,6 +149,22 @@ class Phase:
             raise ScenarioError(f"phase {self.label!r}: {len(self.days)} days for {self.fractions} fractions")
 
 
+def course_prescription(phases: Iterable[float | None]) -> float | None:
+    """Prescribed dose of a course from those of its phases; None when one of them states none. [Gy]
+
+    Examples
+    --------
+    >>> course_prescription([50.0, 10.0]), course_prescription([50.0, None])
+    (60.0, None)
+    """
+    total = 0.0
+    for dose in phases:
+        if dose is None:
+            return None
+        total += dose
+    return total
+
+
 @dataclass(frozen=True, slots=True)
 class TreatmentPlan:
     """A course as exported: its phases in order and the structures they share.

@@ -72,8 +72,6 @@ OVERRIDDEN = rule(
     "undecided cannot be accepted.",
 )
 
-#: Covered shares closer to one than this are whole.
-WHOLE = 1e-6
 #: Engine name of DVHs drawn from a scenario's shares, whose volume in cm3 is not known.
 SCENARIO = "scenario"
 
@@ -303,7 +301,7 @@ def _values(line: Line, curve: DVH, facts: PlanFacts, highest_gy: float | None) 
         "alpha_beta_gy": line.alpha_beta_gy,
         "fractions": facts.fractions,
     }
-    if curve.coverage >= 1.0 - WHOLE:
+    if curve.is_covered:
         value = metric(curve, wanted, **needs)
         return value, value, value
     ceiling = max(curve.max_gy, facts.highest_gy if highest_gy is None else highest_gy)

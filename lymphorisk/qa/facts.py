@@ -12,6 +12,7 @@ from lymphorisk.analysis import Analysis
 from lymphorisk.analysis.doses import BLOOD_ORGANS, POOL_ORGAN
 from lymphorisk.analysis.result import DoseSource
 from lymphorisk.findings import Finding
+from lymphorisk.plan.treatment import course_prescription
 
 PLAN_METRICS: dict[str, str] = {
     "ALCnadir[10^9/L]": "median nadir of the absolute lymphocyte count",
@@ -105,13 +106,12 @@ def facts_of(a: Analysis) -> PlanFacts:
     }
     values |= {name: 100.0 * forecast.grade_probability[name[3]] for name in PLAN_METRICS if name.startswith("P(G")}
     values |= {name: a.edic.get(key, Absent.declined("not computed")) for name, key in EDIC_NAMES.items()}
-    parts = [phase.prescription_gy for phase in a.phases]
     known = (*a.organs.values(), *a.targets)
     return PlanFacts(
         label=a.label,
         inputs=a.provenance.inputs,
         fractions=a.fractions,
-        prescription_gy=None if None in parts else sum(p for p in parts if p is not None),
+        prescription_gy=course_prescription(p.prescription_gy for p in a.phases),
         highest_gy=max([0.0, *(float(o.course.dose_gy[-1] if o.dvh is None else o.dvh.max_gy) for o in known)]),
         values=values,
         behind=behind_in(a),
@@ -215,12 +215,11 @@ def facts_of_saved(saved: Mapping[str, Any]) -> PlanFacts:
     reasons = edic.get("reasons", {})
     values |= {n: number(edic.get(key), reasons.get(key, "not computed")) for n, key in EDIC_NAMES.items()}
     phases = saved["plan"]["phases"]
-    parts = [p["prescription_gy"] for p in phases]
     return PlanFacts(
         label=saved["plan"]["label"],
         inputs=tuple((i["role"], i["uid"], i["sha256"]) for i in saved["inputs"]),
         fractions=saved["plan"]["fractions"],
-        prescription_gy=None if None in parts else sum(parts),
+        prescription_gy=course_prescription(p["prescription_gy"] for p in phases),
         highest_gy=max([0.0, *(o["max_gy"] for o in (*saved["organs"].values(), *saved["targets"]))]),
         values=values,
         behind=behind_of(

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lymphorisk.cohorts.trends import LOOKED_AT, Agreement, Chart, Group, Outlier, Trends
-from lymphorisk.findings import RULES
+from lymphorisk.cohorts.trends import LEAST, LOOKED_AT, Agreement, Chart, Group, Outlier, Trends
+from lymphorisk.findings import every_rule
 from lymphorisk.report.document import Block, Callout, Document, Figure, Paragraph, Section, Tiles
 from lymphorisk.report.figures import bars
 from lymphorisk.report.legend import NARROW, WIDE
 from lymphorisk.report.noticed import explained, place
 from lymphorisk.report.svg import Drawing, Scale, nice_ticks
 from lymphorisk.report.table import CODES, Cell, Column, Table, tabled
-from lymphorisk.report.wording import TEXT_MAX, short
+from lymphorisk.report.wording import TEXT_MAX, plural, short
 
 #: Rows of a list that a page shows; the tables hold them all.
 SHOWN = 60
@@ -30,17 +30,16 @@ RULES_OF_CHART = (
 
 def report(t: Trends, title: str = "Cohort") -> Document:
     """The page of a cohort."""
-    out_of = sum(bool(m.signal) for c in t.charts for m in c.months)
     lead = (
-        f"{t.plans} plans of {t.patients} patients; {len(t.quarantine)} plans stand in quarantine.",
+        f"{plural(t.plans, 'plan')} of {plural(t.patients, 'patient')}; in quarantine: {len(t.quarantine)}.",
         _agreed(t.agreement),
-        f"{out_of} points of the control charts are out of control." if out_of else "No control chart shows a drift.",
+        _drifted(t.charts),
     )
     sections = [
         Section("Groups", _groups(t)),
         Section("Forecast against counts", _against(t.agreement)),
         Section("Over time", tuple(block for chart in t.charts for block in _chart(chart))),
-        Section("Outliers to look at", _outliers(t.outliers)),
+        Section("Outliers to look at", _outliers(t)),
         Section("Findings by frequency", _findings(t)),
         Section("Quarantine", _quarantine(t.quarantine)),
     ]
@@ -50,15 +49,25 @@ def report(t: Trends, title: str = "Cohort") -> Document:
 def _agreed(a: Agreement | None) -> str:
     if a is None:
         return "No counts were given: the forecasts are not held against measurements."
-    return f"{a.coverage:.0%} of {a.plans} measured nadirs lie in the 90 % band of their forecast."
+    return f"{a.coverage:.0%} of {plural(a.plans, 'lowest count')} lie in the 90 % band of their forecast."
+
+
+def _drifted(charts: Sequence[Chart]) -> str:
+    """What the control charts say, and that there are none where there are none."""
+    drawn = [chart for chart in charts if chart.months]
+    if not drawn:
+        return "There is no control chart: too few plans with a month."
+    out_of = sum(bool(month.signal) for chart in drawn for month in chart.months)
+    if not out_of:
+        return f"No drift in {plural(len(drawn), 'control chart')}."
+    return f"Out of control: {plural(out_of, 'point')} of {plural(len(drawn), 'control chart')}."
 
 
 def _tiles(t: Trends) -> Tiles:
-    warned = sum(count for code, count in t.findings.items() if code in RULES and RULES[code].severity != "info")
     tiles = [
-        ("plans", str(t.plans), f"{t.patients} patients"),
+        ("plans", str(t.plans), f"of {plural(t.patients, 'patient')}"),
         ("quarantine", str(len(t.quarantine)), "with code and hint"),
-        ("warnings", str(warned), "plans by code"),
+        ("warned", str(t.warned), "plans with a warning or an error"),
     ]
     return Tiles(tuple(tiles + [(verdict, str(count), "by the protocol") for verdict, count in t.verdicts.items()]))
 
@@ -84,7 +93,7 @@ def _figures(caption: str, groups: Sequence[Group]) -> list[Figure]:
                 f"{caption.split()[1]}-{column}".replace("_", "-"),
                 f"{name.capitalize()} {caption.lower()}",
                 [(g.name, q[1], f"{q[1]:.3g}") for g, q in known],
-                f"median {name}{f' [{unit}]' if unit else ''}",
+                f"median {name}{_in(unit)}",
                 ranges=[(q[0], q[2]) for _, q in known],
             )
             out.append(Figure(made, f"{name.capitalize()} {caption.lower()}: median, and the quartiles as a line."))
@@ -96,7 +105,7 @@ def group_table(caption: str, groups: Sequence[Group]) -> Table:
 
     def quartiles(column: str) -> Column[Group]:
         name, unit = next((n, u) for c, n, u in LOOKED_AT if c == column)
-        return Column(f"{name} {unit}".strip(), lambda g: _quartiles(g.quartiles[column]), numeric=True, width=3)
+        return Column(f"{name}{_in(unit)}", lambda g: _quartiles(g.quartiles[column]), numeric=True, width=3)
 
     columns: tuple[Column[Group], ...] = (
         Column("", lambda g: g.name, width=3),
@@ -104,6 +113,10 @@ def group_table(caption: str, groups: Sequence[Group]) -> Table:
         *(quartiles(column) for column, _, _ in LOOKED_AT),
     )
     return tabled(f"{caption}: median (quartiles)", groups[:SHOWN], columns)
+
+
+def _in(unit: str) -> str:
+    return f" [{unit}]" if unit else ""
 
 
 def _quartiles(q: tuple[float, float, float] | None) -> str:
@@ -120,8 +133,8 @@ def _against(a: Agreement | None) -> tuple[Block, ...]:
         Column("plans", lambda r: str(r[3]), numeric=True),
     )
     said = (
-        f"Measured minus forecast (median nadir) over {a.plans} plans: mean {a.bias:+.2f}, mean absolute {a.error:.2f} "
-        f"x10^9/L. {a.coverage:.0%} of the measured nadirs lie in the 90 % band."
+        f"Lowest count minus the forecast of it over {plural(a.plans, 'plan')}: mean {a.bias:+.2f}, mean absolute "
+        f"{a.error:.2f} x10^9/L. {a.coverage:.0%} lie in the 90 % band."
     )
     return (
         Paragraph(said, "strong"),
@@ -177,9 +190,12 @@ def control(chart: Chart, width: int) -> Drawing:
     return d
 
 
-def _outliers(outliers: Sequence[Outlier]) -> tuple[Block, ...]:
+def _outliers(t: Trends) -> tuple[Block, ...]:
+    outliers = t.outliers
+    if max((site.plans for site in t.sites), default=0) < LEAST:
+        return (Paragraph(f"No site has {LEAST} plans: nothing is far from so few."),)
     if not outliers:
-        return (Paragraph("No plan lies far from the others of its site."),)
+        return (Paragraph(f"No plan lies far from the others of its site, of sites with {LEAST} plans and more."),)
     columns: tuple[Column[Outlier], ...] = (
         Column("plan", lambda o: o.key, style="code", width=4),
         Column("site", lambda o: o.site),
@@ -194,15 +210,13 @@ def _outliers(outliers: Sequence[Outlier]) -> tuple[Block, ...]:
 
 
 def _findings(t: Trends) -> tuple[Block, ...]:
-    def severity(code: str) -> str:
-        return RULES[code].severity if code in RULES else "info"
-
+    rules = every_rule()
     columns: tuple[Column[tuple[str, int]], ...] = (
         Column("Code", lambda r: Cell(r[0], link=place(r[0])), style=CODES),
-        Column("Severity", lambda r: Cell(severity(r[0]), tag=severity(r[0]))),
+        Column("Severity", lambda r: Cell(rules[r[0]].severity, tag=rules[r[0]].severity)),
         Column("plans", lambda r: str(r[1]), numeric=True),
         Column("share", lambda r: f"{r[1] / t.plans:.0%}", numeric=True),
-        Column("What it is", lambda r: RULES[r[0]].title if r[0] in RULES else "", width=6, style="wide"),
+        Column("What it is", lambda r: rules[r[0]].title, width=6, style="wide"),
     )
     blocks: list[Block] = [tabled("Findings of the plans", list(t.findings.items()), columns)]
     if t.noticed:

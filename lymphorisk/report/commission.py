@@ -9,7 +9,7 @@ from lymphorisk.report import dvh
 from lymphorisk.report.document import Block, Document, Folded, Paragraph, Section, Signatures
 from lymphorisk.report.noticed import explained, findings
 from lymphorisk.report.table import Column, Table, tabled
-from lymphorisk.report.wording import short
+from lymphorisk.report.wording import plural, short
 
 SIGNERS = ("Medical physicist", "Radiation oncologist", "Date")
 ASSUMED = "assumed"
@@ -19,7 +19,7 @@ NOT_EXPORTED = "not exported"
 def report(made: Commissioning, title: str = "Commissioning") -> Document:
     """The page of a commissioning."""
     lead = (
-        f"{len(made.checked)} plans were checked, {len(made.refused)} could not be.",
+        f"{plural(len(made.checked), 'plan')} checked; could not be checked: {len(made.refused)}.",
         "The page shows what a person must look at; it gives no verdict of its own.",
     )
     sections = [Section("Checklist", (checklist(made.checked), *_end_caps(made.checked)))]
@@ -39,8 +39,8 @@ def checklist(checked: tuple[Checked, ...]) -> Table:
         Column("outside the grid", lambda c: str(len(c.uncovered)), numeric=True),
         Column("beam times assumed", lambda c: f"{_assumed(c)} of {len(c.beams)}", numeric=True),
         Column("fractions", lambda c: "–" if c.table.fractions is None else str(c.table.fractions), numeric=True),
-        Column("prescription Gy", lambda c: _number(c.table.prescription_gy), numeric=True),
-        Column("highest Gy", lambda c: _number(c.table.highest_gy), numeric=True),
+        Column("prescription [Gy]", lambda c: _number(c.table.prescription_gy), numeric=True),
+        Column("highest [Gy]", lambda c: _number(c.table.highest_gy), numeric=True),
         Column("end caps that fit", lambda c: str(c.table.tps_end_caps or NOT_EXPORTED)),
         Column("warnings", lambda c: str(sum(f.severity != "info" for f in c.findings)), numeric=True),
     )
@@ -65,16 +65,14 @@ def _end_caps(checked: tuple[Checked, ...]) -> tuple[Block, ...]:
     fits = Counter(c.table.tps_end_caps for c in checked if c.table.tps_end_caps)
     if not fits:
         return (Paragraph("No plan carries the planning system's own DVHs: which end caps it uses is not known."),)
-    said = ", ".join(f"{rule} in {plans}" for rule, plans in sorted(fits.items(), key=lambda f: -f[1]))
-    return (
-        Paragraph(f"End caps that fit the planning system's own DVHs best: {said} plans. Choose them (--end-caps)."),
-    )
+    said = ", ".join(f"{rule} ({plural(plans, 'plan')})" for rule, plans in sorted(fits.items(), key=lambda f: -f[1]))
+    return (Paragraph(f"End caps that fit the planning system's own DVHs best: {said}. Choose them (--end-caps)."),)
 
 
 def _plan(c: Checked) -> tuple[Block, ...]:
     beams: tuple[Column[tuple[str, float, str]], ...] = (
         Column("beam", lambda b: short(b[0])),
-        Column("beam-on s", lambda b: f"{b[1]:.1f}", numeric=True),
+        Column("beam-on [s]", lambda b: f"{b[1]:.1f}", numeric=True),
         Column("from", lambda b: b[2]),
     )
     uncovered: tuple[Column[tuple[str, float]], ...] = (

@@ -23,8 +23,6 @@ ALWAYS = ("Mean[Gy]", "Min[Gy]", "Max[Gy]")
 #: Step of the curves of a CSV: finer than any constraint is written, and a tenth of the engine's rows. [Gy]
 STEP_GY = 0.1
 CSV_HEAD = ("plan", "structure", "tg263", "dose_gy", "volume_cm3", "metric", "value", "low", "high", "reason")
-#: Covered shares closer to one than this are whole.
-WHOLE = 1e-6
 #: Differences beyond these are marked in the cross-check: share of the larger mean dose scale [Gy], of the volume.
 MEAN_APART_GY = 0.2
 VOLUME_APART = 0.02
@@ -40,7 +38,7 @@ def values(curve: DVH, wanted: Sequence[str], table: DvhTable) -> dict[str, Any]
     out: dict[str, Any] = {}
     for text in wanted:
         try:
-            if curve.coverage >= 1.0 - WHOLE:
+            if curve.is_covered:
                 out[text] = metric(
                     curve,
                     text,
@@ -97,7 +95,7 @@ def _structure(row: StructureDvh, wanted: Sequence[str], table: DvhTable) -> dic
     curve = row.curve
     if not isinstance(curve, DVH):
         return head | {"tg263": row.tg263, "not_contoured": reason(curve)}
-    if curve.coverage < 1.0 - WHOLE:
+    if not curve.is_covered:
         head |= {
             "decidable": curve.coverage >= table.undecidable_coverage,
             "bounds": {text: bounded(curve, text, table) for text in ("Mean[Gy]", "Min[Gy]", "Max[Gy]")},
@@ -105,7 +103,7 @@ def _structure(row: StructureDvh, wanted: Sequence[str], table: DvhTable) -> dic
     return head | {
         "tg263": row.tg263,
         "volume_cm3": curve.total_cm3,
-        "coverage": 1.0 if curve.coverage >= 1.0 - WHOLE else curve.coverage,
+        "coverage": 1.0 if curve.is_covered else curve.coverage,
         "mean_gy": curve.mean_gy,
         "min_gy": curve.min_gy,
         "max_gy": curve.max_gy,
@@ -141,7 +139,8 @@ def text(table: DvhTable, wanted: Sequence[str] = ()) -> str:
     absent = [r for r in table.structures if isinstance(r.curve, Absent)]
     out += [f"{r.name}: {reason(r.curve)}" for r in absent]
     if table.crosscheck:
-        out += ["", "cross-check: volume cm3 / mean Gy / D2% Gy", *text_lines(crosscheck_table(table.crosscheck), "")]
+        beside = crosscheck_table(table.crosscheck)
+        out += ["", beside.caption, *text_lines(beside, "")]
     noted = [f for f in table.findings if f.severity != "info"]
     if noted:
         out += ["", *(f"{f.code} {f.severity}: {f.what}" + (f" [{f.where}]" if f.where else "") for f in noted)]
@@ -167,7 +166,7 @@ def structure_table(table: DvhTable, shown: Sequence[str]) -> Table:
 
 
 def _covered(curve: DVH, table: DvhTable) -> str:
-    covered = "all" if curve.coverage >= 1.0 - WHOLE else f"{100 * curve.coverage:.1f} %"
+    covered = "all" if curve.is_covered else f"{100 * curve.coverage:.1f} %"
     return covered + (" UNDECIDABLE" if curve.coverage < table.undecidable_coverage else "")
 
 
@@ -186,7 +185,7 @@ def crosscheck_table(checks: Sequence[Crosscheck]) -> Table:
         Column("planning system", lambda c: _three(c.tps)),
         Column("difference", lambda c: _apart([_figures(curve) for curve in (c.ours, c.dicompyler, c.tps)])),
     )
-    return tabled("Cross-check", checks, columns)
+    return tabled("Cross-check: volume [cm3] / mean [Gy] / D2% [Gy]", checks, columns)
 
 
 def _three(curve: Curve | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from lymphorisk.errors import CohortError, LymphoriskError
 from lymphorisk.features import FeatureVector
@@ -103,7 +104,7 @@ def _path(folder: Path, name: str) -> Path:
 
 
 def _patient(cells: dict[str, str]) -> Patient:
-    facts: dict[str, float | str] = {}
+    facts: dict[str, Any] = {}
     for column, fact in NUMBERS.items():
         cell = cells.get(column, "").strip()
         if cell.lower() not in MISSING:
@@ -112,4 +113,4 @@ def _patient(cells: dict[str, str]) -> Patient:
         cell = cells.get(column, "").strip()
         if cell.lower() not in MISSING:
             facts[column] = cell
-    return Patient(**facts)  # type: ignore[arg-type]
+    return Patient(**facts)

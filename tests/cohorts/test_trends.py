@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import pytest
 from lymphorisk.cohorts import tables
 from lymphorisk.cohorts.trends import trends_of
 from lymphorisk.errors import InputError
+from lymphorisk.predict.prediction import NO_BASELINE
 from lymphorisk.report.cohort import report
 from lymphorisk.report.html import render
 
@@ -50,9 +53,12 @@ def plans(number: int, months: int = 24, seed: int = 1) -> list[dict[str, Any]]:
                 "blood_mean_gy": (3.0 if site == "lung" else 1.0) + 0.1 * rng.standard_normal(),
                 "p_g3": float(np.clip(0.3 + 0.05 * rng.standard_normal(), 0, 1)),
                 "nadir_median": 0.6 + 0.05 * rng.standard_normal(),
-                "nadir_p05": 0.3,
-                "nadir_p95": 0.9,
-                "findings": ["LR301", "LR301"],
+                "lowest_count_p05": 0.3,
+                "lowest_count_median": 0.5,
+                "lowest_count_p95": 0.9,
+                "p_g3_by_counts": 0.5,
+                "warnings": n % 2,
+                "findings": ["LR402", "LR402"],
             }
         )
     return out
@@ -79,7 +85,7 @@ def test_a_plan_far_from_its_site_is_found_and_not_one_of_another_site(folder: C
 def test_forecasts_are_held_against_what_was_counted(folder: Callable[..., Path]) -> None:
     rows = plans(4)
     for row, nadir in zip(rows, (0.5, 0.2, 1.0, 0.1), strict=True):
-        row.update(nadir_median=0.6, measured_nadir=nadir, measured_below=nadir == 0.1)
+        row.update(nadir_median=3.0, lowest_count_median=0.6, measured_nadir=nadir, measured_below=nadir == 0.1)
     a = trends_of(folder(rows, counted=True)).agreement
     assert a is not None
     assert (a.plans, a.bias, a.coverage) == (3, pytest.approx(-0.1 / 3), pytest.approx(1 / 3))
@@ -92,7 +98,8 @@ def test_the_page_says_what_the_tables_hold(folder: Callable[..., Path]) -> None
     (made / "quarantine.csv").write_text("key,place,code,what,hint\nabc,1,LR702,RTDOSE missing,export it\n")
     document = report(trends_of(made))
     page = render(document)
-    for said in ("60 plans of 60 patients", "LR702", "RTDOSE missing", "Control chart", "lung"):
+    words = ("60 plans of 60 patients", "LR702", "plans with a warning or an error", NO_BASELINE.title)
+    for said in (*words, "RTDOSE missing", "Control chart", "lung"):
         assert said in page
     assert document.tables()[0].column("plans") == tuple(str(g.plans) for g in trends_of(made).sites)
     assert all("NaN" not in f.drawing.svg() for f in document.figures())
@@ -102,3 +109,29 @@ def test_no_plan_and_no_cohort_are_said(folder: Callable[..., Path], tmp_path: P
     with pytest.raises(InputError, match=r"no plans\.parquet"):
         trends_of(tmp_path)
     assert "0 plans" in render(report(trends_of(folder([]))))
+
+
+def test_what_few_plans_cannot_show_is_not_said_to_be_absent(folder: Callable[..., Path]) -> None:
+    page = render(report(trends_of(folder(plans(1)))))
+    for said in ("1 plan of 1 patient;", "There is no control chart", "No site has 8 plans"):
+        assert said in page
+    for said in ("No drift", "No plan lies far"):
+        assert said not in page
+
+
+SEVERITY_AND_TITLE = """
+import sys
+from pathlib import Path
+from lymphorisk.cohorts.trends import trends_of
+from lymphorisk.report.cohort import report
+
+(table,) = (t for t in report(trends_of(Path(sys.argv[1]))).tables() if t.caption.startswith("Findings"))
+print(table.column("Severity")[0], "|", table.column("What it is")[0])
+"""
+
+
+def test_every_code_of_the_page_has_its_severity_and_title(folder: Callable[..., Path]) -> None:
+    """Rows name codes only: the rooms that raise them have not been entered in a fresh process."""
+    run = [sys.executable, "-c", SEVERITY_AND_TITLE, str(folder(plans(12)))]
+    said = subprocess.run(run, capture_output=True, text=True, check=True).stdout.strip()
+    assert said == f"{NO_BASELINE.severity} | {NO_BASELINE.title}"

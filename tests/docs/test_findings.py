@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lymphorisk.cli.explain import register_all
-from lymphorisk.findings import RULES
+from lymphorisk.findings import every_rule
 
 PAGE = Path(__file__).parents[2] / "docs" / "findings.md"
 HEAD = """# Findings
@@ -24,9 +23,8 @@ def page() -> str:
     """The page as it must stand."""
     from lymphorisk.qa.protocol import GATE_RULES
 
-    register_all()
-    rows = []
-    for rule in (RULES[code] for code in sorted(RULES)):
+    rules, rows = every_rule(), []
+    for rule in (rules[code] for code in sorted(rules)):
         mark = " *" if rule.undecides or GATE_RULES.get(rule.code) == "undecided" else ""
         rows.append(f"| {rule.code}{mark} | {rule.severity} | {rule.title} | {rule.meaning} |\n")
     return HEAD + "".join(rows)
