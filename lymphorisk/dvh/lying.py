@@ -90,7 +90,7 @@ def width_mm(area_mm2: Array, girth_mm: Array, ends: float = ROUND_ENDS) -> Arra
     half = 0.5 * girth_mm
     # area = half w - c w^2
     c = 1 - ends / ROUND_ENDS * (1 - ROUND_ENDS)
-    return np.asarray((half - np.sqrt(np.maximum(half * half - 2 * 2 * c * area_mm2, 0))) / (2 * c))
+    return np.asarray((half - np.sqrt(np.maximum(half * half - 4 * c * area_mm2, 0))) / (2 * c))
 
 
 def girths_mm(planes: Sequence[Sequence[Array]]) -> Array:

@@ -33,9 +33,9 @@ MANY = 0.25
 MIDLINE = ("VBs", "VB_C", "VB_T", "VB_L", "Sacrum", "SpinalCord", "SpinalCanal", "Sternum", "Trachea")
 #: They lie at most this far beside the middle of the body's outline: arms, breasts and scoliosis move it less. [mm]
 BESIDE_MM = 40.0
-#: Outlines of one patient on one image overlap more (Dice): couch, arms and smoothing take less than this.
+#: Outlines of one patient on one image overlap more (Dice): couch, arms and smoothing take less. Assumed.
 OUTLINE_DICE = 0.85
-#: Of organs in the trunk and the head at least this share lies in the body, on average: they lie under the skin.
+#: Of organs of trunk and head at least this share lies in the body, on average: they lie under the skin. Assumed.
 ALL_IN_BODY = 0.95
 #: Organs that contours of the body may leave out, or drawn up to the skin.
 LIMBS = ("Humer", "Scapula", "Clavicle", "Femur", "Breast")

@@ -40,7 +40,8 @@ BACK = (
 BEFORE_MIDDLE = ("Sternum", "Heart", "Stomach")
 #: Organs left of what lies right of them in everybody, beside pairs and those that lie on one side of the body.
 LEFT_OF = (("Stomach", "Liver"), ("Stomach", "Gallbladder"), ("A_Aorta", "V_Venacava_I"), ("Heart", "V_Venacava_S"))
-#: Organs that cross the midline and whose middle lies left of it in everybody.
+#: Organs that cross the midline and whose middle lies left of it, save in the rare people who are mirrored: theirs are
+#: refused by name.
 LEFT_OF_MIDDLE = ("Heart", "Stomach")
 #: Organs in front of others at their height.
 BEFORE = (

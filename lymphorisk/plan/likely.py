@@ -20,7 +20,7 @@ HINT = "type the age in years, the height in cm, the weight in kg; or go on when
 MONTHS_PER_YEAR = 12.0
 #: Body mass index of most adults: above it pounds typed as kilograms are as likely. Assumed. [kg/m2]
 BMI = (13.0, 40.0)
-#: Rounded middle of both sexes as growth charts have it, recalled: ages [y], heights [cm], masses [kg].
+#: Rounded middle of both sexes, recalled from growth charts and so assumed: ages [y], heights [cm], masses [kg].
 AGE_Y = (0.0, 0.5, 1.0, 2.0, 4.0, 6.0, 8.0, 10.0, 12.0, 14.0, 16.0, 18.0)
 MIDDLE: Mapping[str, tuple[float, ...]] = {
     "height": (50.0, 67.0, 75.0, 87.0, 103.0, 116.0, 128.0, 139.0, 150.0, 161.0, 168.0, 171.0),
