@@ -87,10 +87,10 @@ def width_mm(area_mm2: Array, girth_mm: Array, ends: float = ROUND_ENDS) -> Arra
 
     `ends` is the area of both ends in squares of the width: `ROUND_ENDS`, or nothing where they are square.
     """
-    half = 0.5 * girth_mm
-    # area = half w - c w^2
+    quarter = 0.5 * 0.5 * girth_mm
+    # area = 2 quarter w - c w^2
     c = 1 - ends / ROUND_ENDS * (1 - ROUND_ENDS)
-    return np.asarray((half - np.sqrt(np.maximum(half * half - 4 * c * area_mm2, 0))) / (2 * c))
+    return np.asarray((quarter - np.sqrt(np.maximum(quarter * quarter - c * area_mm2, 0))) / c)
 
 
 def girths_mm(planes: Sequence[Sequence[Array]]) -> Array:
