@@ -32,8 +32,6 @@ UNLIKE = rule(
 BODY = "Body"
 #: Sources of a dose that comes from this plan's own contours, or that somebody gave.
 OWN = ("roi", "segmented", "scenario")
-#: Prescriptions closer than this are one. [Gy]
-SAME_GY = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +92,11 @@ def noted_of(results: Sequence[Analysis], names: Sequence[str], apart: Sequence[
     first = results[0]
     for other, name in zip(results[1:], names[1:], strict=True):
         a, b = prescribed(first), prescribed(other)
-        if first.fractions != other.fractions or (a is None) != (b is None) or abs((a or 0.0) - (b or 0.0)) > SAME_GY:
+        if (
+            first.fractions != other.fractions
+            or (a is None) != (b is None)
+            or abs((a or 0.0) - (b or 0.0)) > parameters.load("apart")["plans.prescription"].number
+        ):
             what = f"{name} is {_dose(b)} in {other.fractions} fractions, {names[0]} {_dose(a)} in {first.fractions}"
             out.append(finding(OTHER_PRESCRIPTION, what, name, "compare plans of one prescription, or read it so"))
     for u in apart:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lymphorisk import parameters
 from lymphorisk.analysis.alike import Unlike, made_alike, noted_of, unlike
 from lymphorisk.analysis.chain import analysis_of, analyze, forecast_again
 from lymphorisk.analysis.options import Options
@@ -28,9 +29,6 @@ Plan = Analysis | str | Path | Export | Scenario
 
 #: Sources of a dose that is not this plan's own.
 STAND_INS = ("placed", "diluted")
-#: A plan is said to change nothing when a patient's nadir moves by less than this share in the median: assumed, far
-#: below the error of a count.
-NOTHING = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,8 +217,9 @@ def exchanged(a: Course, b: Course, pool: str) -> Course:
 def sentence(first: Analysis, second: Analysis, apart: Difference, drivers: Mapping[str, float]) -> str:
     """What drives the difference, in one sentence."""
     ratio = apart.nadir_ratio.p50
-    if abs(ratio - 1.0) < NOTHING:
-        return f"The two plans give the same nadir within {100 * NOTHING:g} % (median over the patients)."
+    nothing = parameters.load("apart")["plans.nadir"].number
+    if abs(ratio - 1.0) < nothing:
+        return f"The two plans give the same nadir within {100 * nothing:g} % (median over the patients)."
     way = "higher" if ratio > 1 else "lower"
     size = f"{100 * abs(ratio - 1.0):.0f} % {way} ({apart.nadir.p50:+.2f} x10^9/L)"
     text = f"With the second plan a patient's nadir is {size} in the median"

@@ -11,9 +11,6 @@ from lymphorisk.circulation.edic import EffectiveDose, edic, edic_esophagus, edi
 from lymphorisk.parameters import load
 from lymphorisk.units import ML_PER_L
 
-#: Lungs are whole from this share on: assumed, room for the rounding of the parts' shares.
-WHOLE_LUNGS = 0.99
-
 
 def edic_family(doses: Doses, fractions: int, body: BodyNumbers) -> Mapping[str, float | Absent]:
     """EDIC, EDRIC and the oesophageal EDIC of the course, as exported (RBE of the export included). [Gy]
@@ -52,7 +49,7 @@ def mean(organ: OrganDose | None, name: str) -> float | Absent:
 def whole_lungs(doses: Doses) -> OrganDose | None:
     """The lungs when all of them are drawn or given."""
     drawn = sum(c.share for c in doses.pool_parts.get("lung", ()))
-    return doses.of("Lungs") if drawn > WHOLE_LUNGS else None
+    return doses.of("Lungs") if drawn > load("apart")["lungs.whole"].number else None
 
 
 def everywhere(body: OrganDose, doses: Doses) -> bool:

@@ -46,8 +46,8 @@ MIXES: Mapping[str, Mapping[str, float]] = {
 TRUNK_VESSELS = ("A_Aorta", "A_Pulmonary", "V_Venacava_S", "V_Venacava_I", "GreatVes_Iliac")
 #: The organ table's word for all large vessels of the trunk.
 TRUNK = "GreatVes_Trunk"
-#: Blood compartments of the networks and the organ, or the reference organs, their blood lies in.
-COMPARTMENTS: Mapping[str, str | Mapping[str, float]] = {
+#: Blood compartments of the networks and the organ their blood lies in, or the organs, by their shares in the table.
+COMPARTMENTS: Mapping[str, str | tuple[str, ...]] = {
     "lung": "Lungs",
     "bronchial": "Lungs",
     "right_heart": "Heart",
@@ -59,7 +59,7 @@ COMPARTMENTS: Mapping[str, str | Mapping[str, float]] = {
     "adrenals": "Kidneys",
     "brain": "Brain",
     "pancreas": "Pancreas",
-    "stomach_oesophagus": {"Stomach": 0.79, "Esophagus": 0.21},
+    "stomach_oesophagus": ("Stomach", "Esophagus"),
     "small_intestine": "Bowel_Small",
     "large_intestine": "Bowel_Large",
     "bladder": "Bladder",
@@ -435,7 +435,7 @@ def compartment_mix(compartment: str, bodies: Bodies) -> Mapping[str, float] | N
         return {**{n: trunk * w for n, w in vessels.items()}, "Body": 1.0 - trunk}
     if isinstance(where, str):
         return bodies.mix(where)
-    return where
+    return {n: max(load()[n].compartments[of].get(compartment, 0.0) for of in NETWORKS) for n in where}
 
 
 def beyond_bodies(organ: str) -> float:

@@ -23,9 +23,6 @@ from lymphorisk.plan.treatment import course_modality
 if TYPE_CHECKING:
     from lymphorisk.predict import Agreement, Explanation, Prediction, Predictor
 
-#: Probabilities that differ by more than this are called apart: assumed, a matter of wording; no voice moves by it.
-APART = 0.2
-
 
 def shipped_models() -> Path | None:
     """Folder of the shipped predictors: inside an installed package, else beside a checkout."""
@@ -149,7 +146,7 @@ def voices_differ(
     grade, (low, high) = max(by_grade.items(), key=lambda item: item[1][1][1] - item[1][0][1])
     gap = high[1] - low[1]
     what = f"grade {grade}" if grade == 4 else f"grade {grade} or worse"
-    if gap <= APART:
+    if gap <= parameters.load("apart")["voices.risk"].number:
         return f"The voices lie within {100 * gap:.0f} points of each other on grade 3 and grade 4."
     return (
         f"The voices differ by {100 * gap:.0f} points on {what}: "

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from lymphorisk import parameters
 from lymphorisk.dvh import DVH
 from lymphorisk.dvh.curve import EndCaps
 from lymphorisk.dvh.engine import exact_with_findings
@@ -53,46 +54,26 @@ HOT_OUTSIDE = rule(
     "Most of what gets half of the maximum dose lies outside the box of the body contour.",
 )
 
-#: The median of a target in multiples of its prescription. Plans give 0.95 to 1.1; fields of one isodose a little more.
-LOW, HIGH = 0.9, 1.2
-#: From this dose a fraction on, plans prescribe to an edge isodose of down to half the maximum. [Gy]
-HYPOFRACTION_GY, HYPOFRACTION_HIGH = 5.0, 2.0
-#: Beam doses and prescriptions to a point: modulated fields spare a point, or heap dose on it.
-POINT_LOW, POINT_HIGH = 0.7, 1.5
-#: A physical proton dose is 1.1 times lower than what is prescribed; that of heavier ions by a factor that varies.
-PHYSICAL_LOW = {"proton": 0.8, "ion": 0.2}
-#: Without a target the maximum is held against the prescription: stereotactic plans reach twice the prescription, and
-#: no plan stays below nine tenths of it.
-TOP_LOW, TOP_HIGH = 0.9, 2.2
-#: What a name says and the dose may differ by the phase that was exported, not by more than a factor of two; by four
-#: where the number has no unit.
-NAME_FACTOR, BARE_FACTOR = 2.0, 4.0
-#: A target has its dose from nine tenths of the prescription on; the plans met have it on 91 % of their targets and
-#: more, and on either end 94 % of the prescription. One end below 85 % is looked at.
-COVERED, SHARE, END = 0.9, 0.75, 0.85
-#: Share of a target that counts as its end, along each axis.
-END_SHARE = 0.08
-#: A median of the body from this share of the prescription on is that of a whole-body field.
-WHOLE_BODY = 0.5
-#: A whole-body field leaves nothing of the body below a fifth of its dose; more than this share lies elsewhere.
-COLD, COLD_SHARE = 0.2, 0.03
-#: A target is inside the dose grid from this share of its contour points on.
-INSIDE = 0.98
-#: Most of the dose above half the maximum lies in the box of the body: tangents with a flash have nine tenths there.
-HOT, HOT_SHARE = 0.5, 0.5
 #: Grid points kept around a structure, so that its outermost cells are whole.
 MARGIN = 2
 #: Voxels that give a median and the ends of a structure.
 ENOUGH = 150_000
+#: Modalities whose physical dose lies below what is prescribed.
+PARTICLES = ("proton", "ion")
 KINDS = (("PTV",), ("CTV", "ITV"), ("GTV",))
-#: Gy written without a unit in a name: smaller numbers count targets, larger ones are dates.
-BARE_GY = (20.0, 90.0)
-CGY = (200.0, 12000.0)
 PRESCRIPTION = "TargetPrescriptionDose"
 BY_NAME = "the number in a target's name"
 NUMBER = re.compile(
     r"(?<![\d.,])(\d{1,5}(?:[.,]\d{1,2})?)\s*(c?gy)?(?![\d.,]*\d)\s*(mm|cm|cc|%|fx|fr|x)?", re.IGNORECASE
 )
+
+
+def _number(name: str) -> float:
+    return parameters.load("targets")[name].number
+
+
+def _range(name: str) -> tuple[float, float]:
+    return parameters.load("targets")[name].pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,15 +95,16 @@ def dose_in_name(name: str) -> Named | None:
     [None, None, None, None, None, None]
     """
     bare: Named | None = None
+    (least, most), (least_cgy, most_cgy) = _range("name.bare_dose"), _range("name.cgy")
     for text, unit, other in NUMBER.findall(name):
         value = float(text.replace(",", "."))
         if other or not value:
             continue
         if unit:
             return Named(value / 100 if unit.lower() == "cgy" else value, bare=False)
-        if bare is None and text.isdigit() and len(text) == 4 and CGY[0] <= value <= CGY[1]:
+        if bare is None and text.isdigit() and len(text) == 4 and least_cgy <= value <= most_cgy:
             bare = Named(value / 100, bare=False)
-        elif bare is None and BARE_GY[0] <= value <= BARE_GY[1]:
+        elif bare is None and least <= value <= most:
             bare = Named(value, bare=True)
     return bare
 
@@ -151,12 +133,12 @@ class Sampled:
 
     def end_gy(self) -> float:
         """The lowest median dose of an end of the structure along an axis. [Gy]"""
-        ends = []
+        ends, share = [], _number("end.share")
         for axis in range(self.places_mm.shape[1] if len(self.places_mm) else 0):
             order = np.argsort(self.places_mm[:, axis], kind="stable")
             for way in (order, order[::-1]):
                 reached = np.cumsum(self.volume_cm3[way])
-                end = way[: np.searchsorted(reached, END_SHARE * reached[-1]) + 1]
+                end = way[: np.searchsorted(reached, share * reached[-1]) + 1]
                 ends.append(_median(self.dose_gy[end], self.volume_cm3[end]))
         return min(ends, default=0.0)
 
@@ -283,12 +265,17 @@ def _name_witnesses(names: Sequence[str]) -> list[Witness]:
 
 
 def _limits(witness: Witness, phase: Phase) -> tuple[float, float]:
-    low, high = (POINT_LOW, POINT_HIGH) if witness.of_point else (LOW, HIGH)
-    if witness.dose_gy >= HYPOFRACTION_GY * phase.fractions:
-        high = HYPOFRACTION_HIGH
-    if phase.rbe_in_dose == 1.0:
-        low = min(low, PHYSICAL_LOW.get(phase.modality, low))
-    return low, high
+    low, high = _range("median.point_range" if witness.of_point else "median.range")
+    if witness.dose_gy >= _number("median.hypofraction_dose") * phase.fractions:
+        high = _number("median.hypofraction_high")
+    return min(low, _lowest_physical(phase, low)), high
+
+
+def _lowest_physical(phase: Phase, otherwise: float) -> float:
+    """Dose in multiples of the prescription down to which a physical dose of particles goes; photons have no other."""
+    if phase.rbe_in_dose != 1.0 or phase.modality not in PARTICLES:
+        return otherwise
+    return _number(f"median.physical_{phase.modality}")
 
 
 def _fits(median_gy: float, witness: Witness, phase: Phase) -> bool:
@@ -297,7 +284,7 @@ def _fits(median_gy: float, witness: Witness, phase: Phase) -> bool:
 
 
 def _without_dose(name: str, held: Sampled, witness: Witness, where: str) -> Finding:
-    share = "" if held.inside >= INSIDE else f", {100 * held.inside:.0f} % of it inside the dose grid"
+    share = "" if held.inside >= _number("inside.share") else f", {100 * held.inside:.0f} % of it inside the dose grid"
     what = f"{name}: median {held.median_gy:.2f} Gy{share}; {witness.dose_gy:g} Gy by {witness.says}"
     hint = "check the dose's scale (Gy or cGy, one fraction or all), its place and spacing, and that the files belong"
     return finding(TARGET_WITHOUT_DOSE, what, where, f"{hint} together")
@@ -307,14 +294,15 @@ def _edges(name: str, held: Sampled, witness: Witness, where: str) -> list[Findi
     """Whether all of a target has the dose its median has."""
     level = min(witness.dose_gy, held.median_gy)
     hint = "if the plan spares it, say so in the protocol's [rules]; else check where the dose grid lies"
-    if held.inside < INSIDE:
+    if held.inside < _number("inside.share"):
         what = f"{name}: {100 * held.inside:.0f} % of it lies inside the dose grid"
         return [finding(TARGET_EDGE, what, where, "export a dose grid that covers the target")]
-    covered = held.share_from(COVERED * level)
-    if covered < SHARE:
-        what = f"{name}: {100 * covered:.0f} % of it has {100 * COVERED:.0f} % of {level:.4g} Gy"
+    from_level = _number("covered.level")
+    covered = held.share_from(from_level * level)
+    if covered < _number("covered.share"):
+        what = f"{name}: {100 * covered:.0f} % of it has {100 * from_level:.0f} % of {level:.4g} Gy"
         return [finding(TARGET_EDGE, what, where, hint)]
-    if len(held.places_mm) and held.end_gy() < END * level:
+    if len(held.places_mm) and held.end_gy() < _number("end.level") * level:
         what = f"{name}: one end of it has {held.end_gy():.4g} Gy where the rest has {held.median_gy:.4g} Gy"
         return [finding(TARGET_EDGE, what, where, hint)]
     return []
@@ -324,13 +312,14 @@ def _without_target(
     phase: Phase, grid: DoseGrid, skin: Sampled | None, witnesses: Sequence[Witness], where: str
 ) -> list[Finding]:
     """No target is drawn: the body has the dose of a whole-body field; else the maximum is held against the plan."""
-    if skin is not None and skin.median_gy >= WHOLE_BODY * witnesses[0].dose_gy:
+    if skin is not None and skin.median_gy >= _number("whole_body.median") * witnesses[0].dose_gy:
         fits = [w for w in witnesses if _fits(skin.median_gy, w, phase)]
         return _edges_of_body(skin, fits[0], where) if fits else [_without_dose("Body", skin, witnesses[0], where)]
     top = float(grid.dose_zyx.max())
-    low = PHYSICAL_LOW.get(phase.modality, TOP_LOW) if phase.rbe_in_dose == 1.0 else TOP_LOW
+    low, high = _range("maximum.range")
+    low, point = _lowest_physical(phase, low), _range("median.point_range")[0]
     for w in witnesses:
-        if min(low, POINT_LOW if w.of_point else low) * w.dose_gy <= top <= TOP_HIGH * w.dose_gy:
+        if min(low, point if w.of_point else low) * w.dose_gy <= top <= high * w.dose_gy:
             return []
     w = witnesses[0]
     what = f"no target is drawn; the dose reaches {top:.2f} Gy, {w.dose_gy:g} Gy by {w.says}"
@@ -340,12 +329,13 @@ def _without_target(
 
 def _edges_of_body(skin: Sampled, witness: Witness, where: str) -> list[Finding]:
     """Whether a whole-body field has all of the body."""
-    cold = 1.0 - skin.share_from(COLD * witness.dose_gy)
-    if cold <= COLD_SHARE and skin.inside >= INSIDE:
+    level, most = _number("whole_body.cold_level"), _number("whole_body.cold_share")
+    cold = 1.0 - skin.share_from(level * witness.dose_gy)
+    if cold <= most and skin.inside >= _number("inside.share"):
         return []
     what = f"{100 * skin.inside:.0f} % of it lies inside the dose grid"
-    if cold > COLD_SHARE:
-        what = f"{100 * cold:.0f} % of it has less than {100 * COLD:.0f} % of {witness.dose_gy:g} Gy"
+    if cold > most:
+        what = f"{100 * cold:.0f} % of it has less than {100 * level:.0f} % of {witness.dose_gy:g} Gy"
     return [finding(TARGET_EDGE, f"whole body: {what}", where, "check where the dose grid lies")]
 
 
@@ -355,10 +345,10 @@ def _hot_outside(grid: DoseGrid, outline: Structure, where: str) -> list[Finding
     box = zip(local.min(axis=0), local.max(axis=0), strict=True)
     axes = (grid.x_mm, grid.y_mm, grid.z_mm)
     i, j, k = (np.flatnonzero((axis >= low) & (axis <= high)) for axis, (low, high) in zip(axes, box, strict=True))
-    hot = grid.dose_zyx >= HOT * float(grid.dose_zyx.max())
+    hot = grid.dose_zyx >= _number("hot.level") * float(grid.dose_zyx.max())
     inside = np.count_nonzero(hot[np.ix_(k, j, i)])
     share = inside / np.count_nonzero(hot)
-    if share >= HOT_SHARE:
+    if share >= _number("hot.share"):
         return []
     what = f"{100 * share:.0f} % of the points above half the maximum dose lie where the body is drawn"
     return [finding(HOT_OUTSIDE, what, where, "check where the dose grid lies, and that the files belong together")]
@@ -372,7 +362,7 @@ def _by_name(by_phase: Sequence[Mapping[str, Sampled]]) -> list[Finding]:
         if named is None:
             continue
         parts = [held[name].median_gy for held in by_phase if name in held]
-        factor = BARE_FACTOR if named.bare else NAME_FACTOR
+        factor = _number("name.bare_factor" if named.bare else "name.factor")
         if any(named.dose_gy / factor <= got <= factor * named.dose_gy for got in (*parts, sum(parts))):
             continue
         what = f"{name}: median {sum(parts):.2f} Gy; {named.dose_gy:g} Gy by {BY_NAME}"

@@ -16,18 +16,11 @@ from lymphorisk.findings import Finding, finding
 from lymphorisk.masks.rules import DISAGREES
 from lymphorisk.organs import Matching, match
 from lymphorisk.organs.segments import Segment, in_both
+from lymphorisk.parameters import load
 
 if TYPE_CHECKING:
     from lymphorisk.analysis.curves import Curves
     from lymphorisk.masks import Segmentation
-
-#: Overlap (Dice) below which two drawings of one organ are not alike: between observers large organs reach 0.9, thin
-#: ones 0.7.
-ALIKE_DICE = 0.7
-#: Volumes alike within this factor.
-ALIKE_VOLUME = 1.5
-#: Mean doses alike within this share of the higher one, or within this. [Gy]
-ALIKE_DOSE, ALIKE_GY = 0.15, 0.5
 
 
 def segmented(export: Export, options: Options) -> Segmentation | None:
@@ -91,10 +84,11 @@ def _unlike(contour: DVH, mask: DVH, shared_cm3: float) -> str:
     dice = 2 * shared_cm3 / (contour.total_cm3 + mask.total_cm3)
     ratio = mask.total_cm3 / contour.total_cm3
     apart = abs(mask.mean_gy - contour.mean_gy)
+    alike = {name: p.number for name, p in load("apart").items() if name.startswith("drawing.")}
     unlike = (
-        dice < ALIKE_DICE
-        or not 1 / ALIKE_VOLUME <= ratio <= ALIKE_VOLUME
-        or apart > max(ALIKE_GY, ALIKE_DOSE * max(mask.mean_gy, contour.mean_gy))
+        dice < alike["drawing.dice"]
+        or not 1 / alike["drawing.volume"] <= ratio <= alike["drawing.volume"]
+        or apart > max(alike["drawing.dose"], alike["drawing.dose_share"] * max(mask.mean_gy, contour.mean_gy))
     )
     if not unlike:
         return ""

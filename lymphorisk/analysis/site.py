@@ -10,6 +10,7 @@ import numpy as np
 from lymphorisk.absent import Absent
 from lymphorisk.dvh import DVH
 from lymphorisk.errors import InputError
+from lymphorisk.parameters import load
 from lymphorisk.plan.facts import same
 
 #: Organs that a target of each site lies in, by the site's word in the shipped protocols.
@@ -27,14 +28,11 @@ NEIGHBOURS: Mapping[str, tuple[str, ...]] = {"gastric": ("esophagus", "liver", "
 ANYWHERE = ("lymphoma", "whole_body")
 #: Targets, from what was seen on images to what was drawn around it.
 TARGETS = ("GTV", "CTV", "ITV", "PTV")
-#: A site needs at least this share of the target inside its organs.
-ENOUGH = 0.25
-#: The next site must hold less than this share of what the first holds: a target in two organs names neither.
-NEXT = 0.5
-#: An organ with less than this share of the target's mean dose anywhere was not treated.
-TREATED = 0.5
-#: A part of an organ at this share of the target's mean dose got the target's dose.
-FULL = 0.9
+
+
+def number(name: str) -> float:
+    """A threshold of the site by dose."""
+    return load("site")[name].number
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +114,9 @@ def _ranked(shares: Mapping[str, float]) -> list[str]:
 def _clear(shares: Mapping[str, float]) -> bool:
     """Whether one site holds enough and no other comes near."""
     ranked = _ranked(shares)
-    if not ranked or shares[ranked[0]] < ENOUGH:
+    if not ranked or shares[ranked[0]] < number("inside"):
         return False
-    return len(ranked) < 2 or shares[ranked[1]] <= NEXT * shares[ranked[0]]
+    return len(ranked) < 2 or shares[ranked[1]] <= number("next") * shares[ranked[0]]
 
 
 def _at_dose(dvh_of: Lookup, target: DVH, organs: tuple[str, ...]) -> float:
@@ -127,7 +125,7 @@ def _at_dose(dvh_of: Lookup, target: DVH, organs: tuple[str, ...]) -> float:
     for organ in organs:
         curve = dvh_of(organ)
         if isinstance(curve, DVH):
-            edge = FULL * target.mean_gy
+            edge = number("full") * target.mean_gy
             shares.append(float(np.interp(edge, curve.dose_gy, curve.volume_cm3)) / curve.total_cm3)
     return max(shares)
 
@@ -137,7 +135,7 @@ def _share(dvh_of: Lookup, kind: str, target: DVH, organs: tuple[str, ...]) -> f
     inside = 0.0
     for organ in organs:
         dose = dvh_of(organ)
-        if not isinstance(dose, DVH) or dose.max_gy < TREATED * target.mean_gy:
+        if not isinstance(dose, DVH) or dose.max_gy < number("treated") * target.mean_gy:
             continue
         try:
             both = dvh_of(f"{kind}&{organ}")

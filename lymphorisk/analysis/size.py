@@ -12,8 +12,6 @@ from lymphorisk.plan.likely import child_mass_kg
 from lymphorisk.plan.patient import ADULT_AGE_Y, ADULT_WEIGHT_KG
 from lymphorisk.units import KG_PER_POUND, ML_PER_L, MM_PER_CM
 
-#: A body drawn this much longer than the patient is tall is not his: room for a tilted head, pointed feet.
-LONGER = 1.1
 HINT = "correct the fact (height in cm, weight in kg), or look whose body this is"
 
 
@@ -40,7 +38,7 @@ def _too_long(patient: Patient, matching: Matching) -> str:
         return ""
     boxes = boxes_of(matching.organs["Body"].region)
     drawn = float(boxes[:, 1, 2].max() - boxes[:, 0, 2].min()) / MM_PER_CM
-    if drawn <= LONGER * patient.height_cm:
+    if drawn <= parameters.load("size")["length.most"].number * patient.height_cm:
         return ""
     return (
         f"height_cm is {patient.height_cm:g}, and the body is drawn {drawn:.0f} cm long: {patient.height_cm:g} is used"

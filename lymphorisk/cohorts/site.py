@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from lymphorisk.analysis.prepared import Prepared
-from lymphorisk.analysis.site import FULL, NEIGHBOURS, SITES, TARGETS
+from lymphorisk.analysis.site import NEIGHBOURS, SITES, TARGETS, number
 from lymphorisk.dvh import DVH, DoseDistribution
 from lymphorisk.errors import InputError
 from lymphorisk.plan.facts import same
@@ -31,10 +31,6 @@ ORGANS: Mapping[str, tuple[str, ...]] = {
     "gastric": ("Stomach",),
 }
 WHOLE_BODY = "whole_body"
-#: Where more of the body than this is treated, no organ is meant.
-MOST = 0.5
-#: A site is named when it is more probable than all others together.
-NAMED = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +63,7 @@ def _by_dose(plan: Prepared) -> dict[str, Any]:
     if body is None or level is None or not body.volume_cm3:
         return {"site": "", "p": None, "why": "neither a target, a prescription nor the body says which dose is meant"}
     share = _at(body.course, level)
-    if share > MOST:
+    if share > number("body_treated"):
         return {"site": WHOLE_BODY, "p": share, "why": f"{share:.0%} of the body got the treated dose"}
     scores = _scores(plan, level, share * body.volume_cm3)
     total = sum(score for score, _ in scores.values())
@@ -75,7 +71,7 @@ def _by_dose(plan: Prepared) -> dict[str, Any]:
         return {"site": "", "p": None, "why": "no organ of a site got the treated dose"}
     best = max(scores, key=lambda site: (scores[site][0], site))
     p = scores[best][0] / total
-    return {"site": best if p > NAMED else "", "p": p, "why": f"{best}: {scores[best][1]}"}
+    return {"site": best if p > number("named") else "", "p": p, "why": f"{best}: {scores[best][1]}"}
 
 
 def _level(plan: Prepared, body: DoseDistribution | None) -> float | None:
@@ -83,11 +79,11 @@ def _level(plan: Prepared, body: DoseDistribution | None) -> float | None:
     for kind in TARGETS:
         target = plan.curves.dvh(kind)
         if isinstance(target, DVH) and target.mean_gy > 0.0:
-            return FULL * target.mean_gy
+            return number("full") * target.mean_gy
     told = course_prescription(phase.prescription_gy for phase in plan.source.plan.phases)
     if told is not None:
-        return FULL * told
-    return None if body is None else FULL * float(body.dose_gy[-1])
+        return number("full") * told
+    return None if body is None else number("full") * float(body.dose_gy[-1])
 
 
 def _at(dose: DoseDistribution, level: float) -> float:
