@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from lymphorisk.analysis import Analysis, Options, analyze
     from lymphorisk.analysis.compare import compare
     from lymphorisk.cohorts.door import cohort
+    from lymphorisk.cohorts.learning import evaluate, train
     from lymphorisk.dicom import read_export
     from lymphorisk.errors import LymphoriskError
     from lymphorisk.plan import Patient
     from lymphorisk.qa.judge import check
     from lymphorisk.regimen.door import conditioning
     from lymphorisk.scenario import read_scenario
-    from lymphorisk.train.door import evaluate, train
 
 __all__ = [
     "Absent",
@@ -56,15 +56,15 @@ __getattr__ = loader(
         "cohort": "cohorts.door",
         "compare": "analysis.compare",
         "conditioning": "regimen.door",
-        "evaluate": "train.door",
+        "evaluate": "cohorts.learning",
         "read_export": "dicom",
         "read_scenario": "scenario",
-        "train": "train.door",
+        "train": "cohorts.learning",
     },
 )
 
 
-verbs(__name__, {"conditioning": "regimen.door", "train": "train.door"})
+verbs(__name__, {"conditioning": "regimen.door", "train": "cohorts.learning"})
 
 
 def __dir__() -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,24 @@ import numpy as np
 
 #: Digits kept: far beyond what any input carries, few enough that the last bits of a sum do not show.
 DIGITS = 9
+
+
+class Pace:
+    """How long is left of a number of like steps, at the pace so far."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+        self._start = time.monotonic()
+
+    def left(self, done: int) -> str:
+        """In words, such as ``about 3 min left``; empty before the first step and after the last."""
+        if not 0 < done < self.steps:
+            return ""
+        seconds = (time.monotonic() - self._start) / done * (self.steps - done)
+        minutes = seconds / 60
+        if minutes < 2:
+            return f"about {seconds:.0f} s left"
+        return f"about {minutes:.0f} min left" if minutes < 120 else f"about {minutes / 60:.1f} h left"
 
 
 class Exact:

@@ -110,12 +110,13 @@ CHANGES = (
         {
             "lymphorisk/literature/zz2026.py": '"""A throw-away model."""\n\nfrom __future__ import annotations\n\n'
             "from collections.abc import Mapping\n\nfrom lymphorisk.literature.case import Case, Estimate, Outcome\n\n"
-            'NAME = "zz2026"\n\n\ndef estimate(case: Case, numbers: Mapping[str, float]) -> Estimate:\n    """Half."""\n'
-            '    return Estimate(NAME, Outcome(0.5, "during RT", "nadir"), 0.5, citation="assumption", how="throw-away")\n'
+            'NAME = "zz2026"\nOUTCOME = Outcome(0.5, "during RT", "nadir")\n\n\n'
+            'def estimate(case: Case, numbers: Mapping[str, float]) -> Estimate:\n    """Half."""\n'
+            '    return Estimate(NAME, OUTCOME, 0.5, citation="assumption", how="throw-away")\n'
         },
         (
             ("lymphorisk/literature/__init__.py", "xu2020_esophagus\n", "xu2020_esophagus, zz2026\n"),
-            ("lymphorisk/literature/__init__.py", "kim2024_hcc)\n}", "kim2024_hcc, zz2026)\n}"),
+            ("lymphorisk/literature/__init__.py", "kim2024_hcc)\n", "kim2024_hcc, zz2026)\n"),
         ),
         ("analyze", HEDOS, "--draws", "64", "--json"),
         '"zz2026"',

@@ -14,10 +14,10 @@ import pytest
 import lymphorisk
 from lymphorisk import Analysis, Options, Patient, analyze
 from lymphorisk.analysis.saved import read_saved
+from lymphorisk.cohorts.own import read_own
 from lymphorisk.dicom.identity import OTHER_FRAME
 from lymphorisk.errors import CohortError, InputError, ScenarioError
 from lymphorisk.qa.check import MISSING, UNDECIDED
-from lymphorisk.train.run import cohort_from
 
 ROOT = Path(__file__).parents[1]
 PLANS = ROOT / "fixtures" / "rtplans"
@@ -76,7 +76,7 @@ def test_a_verb_that_is_also_a_room_answers_whichever_is_imported_first(name: st
 
 
 def test_a_cohort_is_a_row_a_patient_and_what_training_reads() -> None:
-    made = cohort_from(ROOT / "fixtures" / "cohorts" / "two_centres.csv")
+    made = read_own(ROOT / "fixtures" / "cohorts" / "two_centres.csv")
     frame = made.to_frame()
     assert len(frame) == len(made) > 0
     assert frame["patient"].nunique() == made.patients
@@ -85,7 +85,7 @@ def test_a_cohort_is_a_row_a_patient_and_what_training_reads() -> None:
     for outcome, event in made.outcomes.items():
         assert np.array_equal(frame[outcome], event, equal_nan=True)
     with pytest.raises(CohortError, match="table of counts"):
-        cohort_from(PLANS)
+        read_own(PLANS)
 
 
 def test_a_result_is_judged_as_its_export_is(result: Analysis) -> None:

@@ -15,6 +15,12 @@ from lymphorisk.outputs import Outputs
 from lymphorisk.outputs.kinds import report_kind
 
 COHORT = click.argument("cohort", required=False, type=click.Path(path_type=Path))
+COUNTS = click.option(
+    "--counts",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Of exports: a row a patient (patient_id, alc, nadir_alc), or every count (patient_id, date, value, unit).",
+)
+WORKERS = click.option("--workers", type=click.IntRange(min=0), help="Processes; 0 is this one.  [default: processors]")
 IGNORE = click.option("--ignore", multiple=True, metavar="COLUMN", help="Leave a column out; repeat.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable result on stdout.")
 
@@ -22,11 +28,7 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable re
 @click.command()
 @COHORT
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the new model, such as models/mine.")
-@click.option(
-    "--counts",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Counts and facts, when COHORT is a folder of exports named by patient_id.",
-)
+@COUNTS
 @click.option("--schema", is_flag=True, help="Print the columns a cohort file may have.")
 @click.option("--insilico", type=click.IntRange(min=500), metavar="N", help="Train on N simulated patients instead.")
 @click.option(
@@ -36,7 +38,7 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable re
 @click.option("--aggregation", default="nadir", show_default=True, help="How several counts became one.")
 @IGNORE
 @click.option("--seed", default=20261, show_default=True)
-@click.option("--workers", default=2, show_default=True, help="Processes that simulate plans (--insilico).")
+@WORKERS
 @report_option("Write the evaluation as a report: .html or .pdf.", "--report", "--html", "report")
 @with_options(SAFETY)
 @JSON
@@ -51,14 +53,20 @@ def train(
     aggregation: str,
     ignore: tuple[str, ...],
     seed: int,
-    workers: int,
+    workers: int | None,
     report: Path | None,
     as_json: bool,
     **given: Any,
 ) -> None:
-    """Train a predictor on a clinic's cohort (CSV, Parquet, or exports with --counts) and judge it."""
+    """Train a predictor on a clinic's cohort and judge it.
+
+    COHORT is a table of features (CSV, Parquet), the folder of a `lymphorisk cohort` with counts, or exports with
+    --counts. A model that is there is never overwritten unless --force says so.
+    """
+    from lymphorisk.cohorts.own import read_own
+    from lymphorisk.cohorts.run import processors
     from lymphorisk.simulated.run import run_insilico
-    from lymphorisk.train import run_training, schema_text
+    from lymphorisk.train import Choices, run_training, schema_text
 
     if schema:
         emit(schema_text())
@@ -73,19 +81,12 @@ def train(
     with outputs:
         folder = outputs.folder(out)
         if insilico is not None:
-            done = run_insilico(insilico, folder, early=early, seed=seed, workers=workers, progress=message)
+            shared = processors() if workers is None else max(workers, 1)
+            done = run_insilico(insilico, folder, early=early, seed=seed, workers=shared, progress=message)
         else:
             assert cohort is not None
-            done = run_training(
-                cohort,
-                folder,
-                counts=counts,
-                window=window,
-                aggregation=aggregation,
-                ignore=ignore,
-                seed=seed,
-                progress=message,
-            )
+            own = read_own(cohort, counts, ignore=ignore, workers=workers, progress=message)
+            done = run_training(own, folder, Choices(window, aggregation, ignore, seed), progress=message)
         for f in done.findings:
             message(f"{f.severity}: {f.code} {f.what}")
         notes = [f"{f.code} {f.what}" for f in done.findings]
@@ -97,6 +98,8 @@ def train(
 @click.command()
 @click.argument("model")
 @click.argument("cohort", type=click.Path(path_type=Path))
+@COUNTS
+@WORKERS
 @IGNORE
 @click.option(
     "--recalibrate",
@@ -111,6 +114,8 @@ def train(
 def evaluate(
     model: str,
     cohort: Path,
+    counts: Path | None,
+    workers: int | None,
     ignore: tuple[str, ...],
     recalibrated: Path | None,
     report: Path | None,
@@ -118,17 +123,19 @@ def evaluate(
     **given: Any,
 ) -> None:
     """External validation of a predictor (a folder, or a name of `model list`) on a cohort it has not seen."""
+    from lymphorisk.cohorts.own import read_own
     from lymphorisk.train import evaluate_model, recalibrate
 
     judged = _folder(model)
-    outputs = outputs_of(given, judged, cohort)
+    outputs = outputs_of(given, judged, cohort, counts)
     outputs.expect(recalibrated, "model")
     outputs.expect(report, report_kind(report) if report else "page")
-    result = evaluate_model(judged, cohort, ignore=ignore)
+    own = read_own(cohort, counts, ignore=ignore, workers=workers, progress=message)
+    result = evaluate_model(judged, own)
     with outputs:
         if recalibrated is not None:
             folder = outputs.folder(recalibrated)
-            for outcome, line in recalibrate(judged, cohort, folder, ignore=ignore).items():
+            for outcome, line in recalibrate(judged, own, folder).items():
                 message(f"{outcome}: new log-odds = {line.intercept:+.2f} + {line.slope:.2f} x old")
         title = f"{judged.name} on {cohort.stem}"
         written = _shown(result, title, judged, (report, outputs), as_json, "evaluate", result["findings"])
@@ -168,7 +175,7 @@ def model() -> None:
 
 
 def _folder(name: str) -> Path:
-    from lymphorisk.train.door import model_folder
+    from lymphorisk.cohorts.learning import model_folder
 
     return model_folder(name)
 

@@ -92,14 +92,19 @@ def _of_source(source: str | Path, sum_doses: bool) -> list[FoundPlan]:
     if not path.exists():
         raise InputError(f"{path.name!r} does not exist", "give folders, zips, scenarios or a manifest CSV")
     if path.is_file() and path.suffix.lower() in MANIFESTS:
-        return _of_manifest(path, sum_doses)
+        return _of_rows(read_manifest(path), path.parent, sum_doses)
     return _below(path, NO_FACTS, sum_doses)
 
 
-def _of_manifest(path: Path, sum_doses: bool) -> list[FoundPlan]:
+def plans_of_rows(rows: Sequence[Row], folder: Path, *, sum_doses: bool = False) -> tuple[FoundPlan, ...]:
+    """The plans that the rows of a manifest name, from its folder."""
+    return tuple(replace(plan, place=n) for n, plan in enumerate(_of_rows(rows, folder, sum_doses), start=1))
+
+
+def _of_rows(rows: Sequence[Row], folder: Path, sum_doses: bool) -> list[FoundPlan]:
     out: list[FoundPlan] = []
-    for row in read_manifest(path):
-        where = path.parent / row.source
+    for row in rows:
+        where = folder / row.source
         if row.trouble is not None:
             out.append(FoundPlan(0, where, row=row, trouble=row.trouble))
         elif not where.exists():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -71,15 +72,27 @@ def read_manifest(path: Path) -> tuple[Row, ...]:
         There is no column that names the exports.
     """
     table = read_table(path).columns
-    columns = {BLANKS.sub("_", head.strip().casefold()): cells for head, cells in table.items()}
+    columns = plain_heads(table)
     named = next((head for head in SOURCE if head in columns), None)
     if named is None:
         raise CohortError(
             f"{path.name} names no exports: a manifest has a column `export`",
             "a table of features is for `lymphorisk train`; of counts, for --counts",
         )
-    rows = len(columns[named])
-    return tuple(_row(i + 2, named, {head: said(cells[i]) for head, cells in columns.items()}) for i in range(rows))
+    return rows_of(columns, columns[named])
+
+
+def plain_heads(table: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """Columns by their heads in one spelling."""
+    return {BLANKS.sub("_", head.strip().casefold()): cells for head, cells in table.items()}
+
+
+def rows_of(columns: Mapping[str, list[str]], exports: Sequence[str]) -> tuple[Row, ...]:
+    """Rows of a table of facts; `exports` names the export of each."""
+    return tuple(
+        _row(i + 2, said(export), {head: said(cells[i]) for head, cells in columns.items()})
+        for i, export in enumerate(exports)
+    )
 
 
 def said(cell: str) -> str:
@@ -87,20 +100,21 @@ def said(cell: str) -> str:
     return "" if cell.strip().casefold() in MISSING else cell.strip()
 
 
-def _row(number: int, named: str, cells: dict[str, str]) -> Row:
+def _row(number: int, export: str, cells: dict[str, str]) -> Row:
     def of(head: str) -> str:
         return cells.get(head, "")
 
     trouble: LymphoriskError | None = None
     patient, treated = NOBODY, ""
     try:
-        if not of(named):
+        if not export:
             raise InputError("the row names no export")
         patient, treated = _facts(cells), day_of(of("date") or of("treated"))
     except LymphoriskError as error:
         trouble = ScenarioError(f"row {number} of the manifest: {error.message}", error.hint)
-    source = of(named).replace("\\", "/")
-    return Row(number, source, of("plan"), patient, of(ID), of(CENTRE), of("technique"), treated, trouble)
+    return Row(
+        number, export.replace("\\", "/"), of("plan"), patient, of(ID), of(CENTRE), of("technique"), treated, trouble
+    )
 
 
 def _facts(cells: dict[str, str]) -> Patient:

@@ -24,6 +24,7 @@ from lymphorisk.cohorts.work import Task, quarantined
 from lymphorisk.cohorts.write import Cohort, write_tables
 from lymphorisk.errors import InputError
 from lymphorisk.findings import Finding
+from lymphorisk.plain import Pace
 
 #: Exit code of a cohort of which some plans stand in quarantine.
 PARTLY = 5
@@ -105,7 +106,7 @@ def run_cohort(
     if how.shard is not None:
         found = tuple(p for p in found if _shard_of(p, sources, how.shard[1]) == how.shard[0])
     _folder(out, sources)
-    found, counts, noticed = _counted(found, how)
+    found, counts, noticed = counted(found, how)
     with Ledger(out / _ledger_name(how.shard)) as ledger:
         if how.shard is None:
             ledger.gather(sorted(p for p in out.glob(f"*-of-*.{NAME}")))
@@ -118,7 +119,7 @@ def run_cohort(
         return Done(out, mine.count("done"), mine.count("quarantined"), computed, written)
 
 
-def _counted(
+def counted(
     found: tuple[FoundPlan, ...], how: How
 ) -> tuple[tuple[FoundPlan, ...], dict[int, tuple[Measured, ...]], list[Finding]]:
     """Plans with their baseline from the counts, the counts by plan, and what was noticed."""
@@ -133,6 +134,22 @@ def _counted(
         out.append(plan)
         noticed += differing
     return tuple(out), counts, noticed
+
+
+def analysed(
+    found: Sequence[FoundPlan], recipe: Recipe, how: How, progress: Progress = lambda _: None
+) -> dict[int, Outcome]:
+    """What becomes of each plan by its number, kept in memory alone: no ledger, no tables."""
+    keyed = [Keyed(plan, str(plan.place), inputs_of(plan, file_digests)) for plan in found]
+    reasons = {k.key: reason for k in keyed if (reason := _hopeless(k)) is not None}
+    out = {int(key): Outcome(key, "quarantined", reason) for key, reason in reasons.items()}
+    tasks = [_task(k) for k in keyed if k.key not in reasons]
+    watch = _Watch(len(tasks), progress)
+    if tasks:
+        for outcomes in _outcomes(tasks, recipe, how):
+            out |= {int(o.key): o for o in outcomes}
+            watch.told(outcomes)
+    return out
 
 
 def _ledger_name(shard: tuple[int, int] | None) -> str:
@@ -239,7 +256,7 @@ class _Watch:
     def __init__(self, tasks: int, progress: Progress) -> None:
         self._tasks, self._progress = tasks, progress
         self._done = self._bad = 0
-        self._start = self._last = time.monotonic()
+        self._pace, self._last = Pace(tasks), time.monotonic()
 
     def told(self, outcomes: Sequence[Outcome]) -> None:
         """Count, and say so now and then and at the end."""
@@ -248,16 +265,9 @@ class _Watch:
         now = time.monotonic()
         if self._done and (now - self._last >= TELL_S or (self._done == self._tasks and outcomes)):
             self._last = now
-            left = (now - self._start) / self._done * (self._tasks - self._done)
             bad = f", {self._bad} in quarantine" if self._bad else ""
-            self._progress(f"{self._done} of {self._tasks} plans{bad}, about {_said(left)} left")
-
-
-def _said(seconds: float) -> str:
-    minutes = seconds / 60
-    if minutes < 2:
-        return f"{seconds:.0f} s"
-    return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"
+            left = f", {said}" if (said := self._pace.left(self._done)) else ""
+            self._progress(f"{self._done} of {self._tasks} plans{bad}{left}")
 
 
 def processors() -> int:

@@ -139,3 +139,11 @@ def read_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[dict
         there = None if columns is None else [name for name in columns if name in stored.schema_arrow.names]
         for batch in stored.iter_batches(BATCH, columns=there):
             yield from batch.to_pylist()
+
+
+def read_csv(path: Path) -> tuple[Mapping[str, str], ...]:
+    """Rows of a CSV table as text; none of one that is not there."""
+    if not path.is_file():
+        return ()
+    with path.open(encoding="utf-8", newline="") as file:
+        return tuple(csv.DictReader(file))

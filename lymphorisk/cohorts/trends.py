@@ -11,7 +11,6 @@ Iglewicz B, Hoaglin DC. How to detect and handle outliers. ASQC 1993: modified z
 
 from __future__ import annotations
 
-import csv
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from lymphorisk.cohorts.tables import read_rows
+from lymphorisk.cohorts.tables import read_csv, read_rows
 from lymphorisk.errors import InputError
 from lymphorisk.lymphocyte.grade import GRADE_BELOW
 
@@ -160,16 +159,9 @@ def trends_of(folder: Path) -> Trends:
         outliers=_outliers(rows),
         charts=tuple(_chart(rows, *looked) for looked in CHARTS),
         warned=sum(bool(row.get("errors") or row.get("warnings")) for row in rows),
-        quarantine=_csv(folder / "quarantine.csv"),
-        noticed=_csv(folder / "noticed.csv"),
+        quarantine=read_csv(folder / "quarantine.csv"),
+        noticed=read_csv(folder / "noticed.csv"),
     )
-
-
-def _csv(path: Path) -> tuple[Mapping[str, str], ...]:
-    if not path.is_file():
-        return ()
-    with path.open(encoding="utf-8", newline="") as file:
-        return tuple(csv.DictReader(file))
 
 
 def _counted(values: Iterable[str]) -> Mapping[str, int]:

@@ -10,6 +10,7 @@ from lymphorisk.literature.unusable import UNUSABLE, Unusable
 
 __all__ = [
     "MODELS",
+    "OUTCOMES",
     "UNUSABLE",
     "Case",
     "Estimate",
@@ -20,9 +21,10 @@ __all__ = [
 
 Model = Callable[[Case, Mapping[str, float]], Estimate]
 
-MODELS: Mapping[str, Model] = {
-    module.NAME: module.estimate for module in (kim2024_gbm, chen2022_breast, xu2020_esophagus, kim2024_hcc)
-}
+_MODULES = (kim2024_gbm, chen2022_breast, xu2020_esophagus, kim2024_hcc)
+MODELS: Mapping[str, Model] = {module.NAME: module.estimate for module in _MODULES}
+#: What each model's probability is of.
+OUTCOMES: Mapping[str, Outcome] = {module.NAME: module.OUTCOME for module in _MODULES}
 
 
 def estimate_all(case: Case, numbers: Mapping[str, float]) -> tuple[Estimate, ...]:

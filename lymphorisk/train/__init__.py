@@ -5,8 +5,10 @@ from __future__ import annotations
 from lymphorisk.train.cohort import Cohort, read_cohort
 from lymphorisk.train.run import Training, evaluate_model, recalibrate, run_training
 from lymphorisk.train.schema import schema_text
+from lymphorisk.train.settings import Choices
 
 __all__ = [
+    "Choices",
     "Cohort",
     "Training",
     "evaluate_model",

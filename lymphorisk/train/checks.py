@@ -12,7 +12,18 @@ from numpy.typing import NDArray
 from lymphorisk.errors import CohortError, ScenarioError
 from lymphorisk.features import FEATURES, NAMES, Feature, feature
 from lymphorisk.findings import Finding, Severity, finding, rule
-from lymphorisk.train.schema import CENTRE, GRADE_BELOW, ID, MISSING, OUTCOMES, TEXT_COLUMNS
+from lymphorisk.train.schema import (
+    CENTRE,
+    DRAWN,
+    GRADE_BELOW,
+    ID,
+    MISSING,
+    ORGANS,
+    OUTCOMES,
+    PLACED,
+    TEXT_COLUMNS,
+    VOICE,
+)
 from lymphorisk.train.table import EXTRA, KNOWN, Table, below_limit, event_below, is_number, numbers
 from lymphorisk.units import (
     ALC_PLAUSIBLE_MAX,
@@ -146,6 +157,8 @@ def check(table: Table) -> tuple[Finding, ...]:
         for name, cells in table.columns.items()
         if (name in NAMES or name in OUTCOMES) and name not in TEXT_COLUMNS and name not in readable
     }
+    found += _organs(table)
+    found += _voices(table)
     found += _units_and_ranges(numeric)
     found += _against_baseline(numeric)
     found += _mixed_doses(numeric)
@@ -240,6 +253,27 @@ def _unreadable(table: Table) -> Iterable[Finding]:
                 yield finding(NOT_READ, what, name, _why_unread(cell))
 
 
+def _organs(table: Table) -> Iterable[Finding]:
+    """Drawn or placed, one of the two in all rows: a model reads either."""
+    said = {c.strip() for c in table.columns.get(ORGANS, ())}
+    if said and said not in ({PLACED}, {DRAWN}):
+        what = f"{ORGANS} says {', '.join(sorted(said)) or 'nothing'}: all rows are {PLACED}, or all are {DRAWN}"
+        yield finding(NOT_READ, what, ORGANS, "make the table of all plans with one version of the program")
+
+
+def _voices(table: Table) -> Iterable[Finding]:
+    """Probabilities that are none."""
+    for name, cells in table.columns.items():
+        if not name.startswith(VOICE):
+            continue
+        if bad := [i for i, c in enumerate(cells) if c.strip().lower() not in MISSING and not is_number(c)]:
+            yield finding(NOT_READ, f"{name}: {cells[bad[0]]!r} in {_named(bad)} is not a number", name)
+            continue
+        values = numbers(cells)
+        if len(odd := np.flatnonzero((values < 0) | (values > 1))):
+            yield finding(RANGE, f"{name} in {_named(odd)} is no probability", name, "write 0.3 for 30 %")
+
+
 def _why_unread(cell: str) -> str:
     """What a cell that is no number probably is."""
     if DATE.search(cell.strip().lower()):
@@ -256,7 +290,7 @@ def _why_unread(cell: str) -> str:
 def _unknown(table: Table) -> Iterable[Finding]:
     known = {ID, CENTRE, *EXTRA, *OUTCOMES, *TEXT_COLUMNS, *NAMES}
     for name in table.columns:
-        if name not in known and not _speaks_of_after(name):
+        if name not in known and not name.startswith(VOICE) and not _speaks_of_after(name):
             near = nearest(name, KNOWN)
             hint = f"did you mean {near}?" if near else ""
             yield finding(UNKNOWN, f"column {name!r} is not in the schema and is not used", name, hint)
@@ -269,7 +303,9 @@ def _speaks_of_after(name: str) -> bool:
 
 def _post_treatment(table: Table) -> Iterable[Finding]:
     for name in table.columns:
-        if name in NAMES or name in OUTCOMES or name in TEXT_COLUMNS or name in (ID, CENTRE):
+        if name in NAMES or name in OUTCOMES or name in TEXT_COLUMNS or name in (ID, CENTRE, *EXTRA):
+            continue
+        if name.startswith(VOICE):
             continue
         if _speaks_of_after(name):
             what = f"post-treatment column {name!r}: known only after treatment began"

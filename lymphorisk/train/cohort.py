@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from lymphorisk.findings import Finding
 from lymphorisk.frozen import FrozenDict
 from lymphorisk.plan.frame import read_only
 from lymphorisk.train.checks import check, group_ids, raise_errors
-from lymphorisk.train.schema import CENTRE, GRADE_BELOW, ID, MISSING, OUTCOMES, TEXT_COLUMNS
+from lymphorisk.train.schema import CENTRE, GRADE_BELOW, ID, MISSING, ORGANS, OUTCOMES, PLACED, TEXT_COLUMNS, VOICE
 from lymphorisk.train.table import Table, event_below, numbers, read_table
 
 if TYPE_CHECKING:
@@ -57,6 +57,10 @@ class Cohort:
         Of the file's bytes, or of the simulated numbers.
     grouped_by : str
         What a group is: ``patient``, or ``plan`` in a simulated cohort.
+    placed : bool
+        Organs nobody drew were placed for the features; else they are missing.
+    voices : mapping of str to mapping of str to ndarray, shape (n,)
+        What other voices said, by outcome and voice; NaN where they say nothing.
     """
 
     name: str
@@ -69,6 +73,8 @@ class Cohort:
     findings: tuple[Finding, ...] = ()
     sha256: str = ""
     grouped_by: str = "patient"
+    placed: bool = False
+    voices: Mapping[str, Mapping[str, NDArray[np.float64]]] = field(default_factory=FrozenDict)
 
     def __post_init__(self) -> None:
         n = len(self.features)
@@ -101,17 +107,16 @@ class Cohort:
 
     def rows(self, keep: NDArray[np.bool_] | NDArray[np.int64]) -> Cohort:
         """The patients of `keep`."""
-        return Cohort(
-            self.name,
-            self.features[keep].copy(),
-            self.names,
-            FrozenDict({k: v[keep] for k, v in self.outcomes.items()}),
-            None if self.nadir_alc is None else self.nadir_alc[keep],
-            self.group[keep],
-            FrozenDict({k: v[keep] for k, v in self.subgroups.items()}),
-            self.findings,
-            self.sha256,
-            self.grouped_by,
+        return replace(
+            self,
+            features=self.features[keep].copy(),
+            outcomes=FrozenDict({k: v[keep] for k, v in self.outcomes.items()}),
+            nadir_alc=None if self.nadir_alc is None else self.nadir_alc[keep],
+            group=self.group[keep],
+            subgroups=FrozenDict({k: v[keep] for k, v in self.subgroups.items()}),
+            voices=FrozenDict(
+                {o: FrozenDict({v: p[keep] for v, p in said.items()}) for o, said in self.voices.items()}
+            ),
         )
 
     @property
@@ -127,18 +132,7 @@ class Cohort:
     def using(self, names: Sequence[str]) -> Cohort:
         """Only these features, in this order."""
         places = [self.names.index(n) for n in names]
-        return Cohort(
-            self.name,
-            self.features[:, places].copy(),
-            tuple(names),
-            self.outcomes,
-            self.nadir_alc,
-            self.group,
-            self.subgroups,
-            self.findings,
-            self.sha256,
-            self.grouped_by,
-        )
+        return replace(self, features=self.features[:, places].copy(), names=tuple(names))
 
 
 def read_cohort(path: str | Path, *, ignore: Sequence[str] = (), name: str = "") -> Cohort:
@@ -200,7 +194,19 @@ def cohort_of(table: Table, findings: tuple[Finding, ...], name: str) -> Cohort:
         FrozenDict(subgroups),
         findings,
         table.sha256,
+        placed=PLACED in table.columns.get(ORGANS, ()),
+        voices=_voices(table),
     )
+
+
+def _voices(table: Table) -> FrozenDict[str, Mapping[str, NDArray[np.float64]]]:
+    """What other voices said, by outcome."""
+    out: dict[str, dict[str, NDArray[np.float64]]] = {}
+    for column, cells in table.columns.items():
+        name, _, outcome = column.removeprefix(VOICE).rpartition("_")
+        if column.startswith(VOICE) and outcome in GRADE_BELOW:
+            out.setdefault(outcome, {})[name] = numbers(cells)
+    return FrozenDict({outcome: FrozenDict(said) for outcome, said in out.items()})
 
 
 def row_hashes(cohort: Cohort, names: Sequence[str]) -> list[str]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.features import feature
+from lymphorisk.plain import Pace
 from lymphorisk.predict.calibration import Calibration, fitted, sigmoid
 from lymphorisk.predict.conformal import ConformalSets, conformal_sets
 from lymphorisk.predict.trees import Trees
@@ -256,6 +257,7 @@ def fit_outcome(cohort: Cohort, outcome: str, settings: Settings, progress: Prog
     raw = np.zeros(len(y))
     p = np.zeros(len(y))
     simple = np.zeros(len(y))
+    pace = Pace(settings.outer + 1)
     for k in range(settings.outer):
         test = fold == k
         others = (x[~test], y[~test], group[~test])
@@ -266,7 +268,8 @@ def fit_outcome(cohort: Cohort, outcome: str, settings: Settings, progress: Prog
         raw[test] = margins(booster, x[test])
         p[test] = sigmoid(line.log_odds(raw[test]))
         simple[test] = fit_logistic(x[~test], y[~test]).probability(x[test])
-        progress(f"{outcome}: fold {k + 1} of {settings.outer}, {shape.name}, {shape.rounds} of them")
+        left = f", {said}" if (said := pace.left(k + 1)) else ""
+        progress(f"{outcome}: fold {k + 1} of {settings.outer}, {shape.name}, {shape.rounds} of them{left}")
     shape, choice = choose(x, y, group, names, settings)
     booster = grow(x, y, names, shape, settings, seed=200)
     line = fitted(raw[own], y[own])

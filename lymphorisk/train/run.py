@@ -1,10 +1,9 @@
-"""What the commands call: train on a cohort file, evaluate a model on one, recalibrate a model to one."""
+"""Train on a cohort, evaluate a model on one, recalibrate a model to one."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,12 @@ from lymphorisk.predict.booster import CALIBRATION, CARD, load, verified
 from lymphorisk.predict.calibration import Calibration, fitted, sigmoid
 from lymphorisk.train.card import PUBLISHED_C
 from lymphorisk.train.checks import EVENTS, MIN_EVENTS
-from lymphorisk.train.cohort import Cohort, read_cohort
+from lymphorisk.train.cohort import Cohort
 from lymphorisk.train.evaluate import external, rows_for
-from lymphorisk.train.exports import read_exports
 from lymphorisk.train.fit import fit
 from lymphorisk.train.package import write_folder, write_model
 from lymphorisk.train.samplesize import sample_size
-from lymphorisk.train.settings import SMOOTH, Progress, Settings, Shape
+from lymphorisk.train.settings import SMOOTH, Choices, Progress, Settings, Shape
 
 TRAINED_ON = rule(
     "LR423",
@@ -69,98 +67,56 @@ def size_findings(cohort: Cohort) -> tuple[Finding, ...]:
     return tuple(out)
 
 
-def cohort_from(
-    source: str | Path,
-    counts: str | Path | None = None,
+def run_training(
+    cohort: Cohort,
+    out: Path,
+    choices: Choices,
     *,
-    ignore: Sequence[str] = (),
+    trained_on: str = "",
     progress: Progress = lambda _: None,
-) -> Cohort:
-    """A checked cohort from a file, or from a folder of exports and the table of its counts.
+) -> Training:
+    """Train a model on a cohort that was read, and write it to the folder `out`, new or not.
+
+    Parameters
+    ----------
+    trained_on : str
+        What the card calls the cohort; its name by default.
+    progress : callable
+        Told each step, and the time that is left.
 
     Raises
     ------
     CohortError
-        Validation fails, every fault named; or no export could be analysed.
+        No outcome has enough events.
     """
-    if not Path(source).is_dir():
-        return read_cohort(source, ignore=ignore)
-    if counts is None:
-        raise CohortError("a folder of exports needs a table of counts", "--counts TABLE.csv")
-    return read_exports(source, counts, ignore=ignore, progress=progress)
-
-
-def run_training(
-    cohort_path: str | Path,
-    out: str | Path,
-    *,
-    counts: str | Path | None = None,
-    window: str = "not stated",
-    aggregation: str = "nadir",
-    ignore: Sequence[str] = (),
-    seed: int = 20261,
-    progress: Progress = lambda _: None,
-) -> Training:
-    """Train a model and write it to the folder `out`, new or not; parameters as those of `train.door.train`.
-
-    `progress` is told each step.
-    """
-    cohort = cohort_from(cohort_path, counts, ignore=ignore, progress=progress)
     progress(f"{len(cohort)} rows, {len(cohort.names)} features")
-    return train_cohort(
-        cohort,
-        Path(out),
-        trained_on=f"cohort {cohort.name}",
-        window=window,
-        aggregation=aggregation,
-        seed=seed,
-        progress=progress,
-        placed=counts is not None,
-    )
-
-
-def train_cohort(
-    cohort: Cohort,
-    out: Path,
-    *,
-    trained_on: str,
-    window: str,
-    aggregation: str,
-    seed: int,
-    progress: Progress,
-    placed: bool = False,
-) -> Training:
-    """Train on a cohort in memory; `placed` says that its organs nobody drew were placed."""
     hold_out = next((by for by in ("centre", "site") if len(np.unique(cohort.subgroups.get(by, ()))) > 1), None)
-    model = fit(cohort, settings_for(cohort, seed), hold_out=hold_out, progress=progress)
+    model = fit(cohort, settings_for(cohort, choices.seed), hold_out=hold_out, progress=progress)
     if not model.outcomes:
         raise CohortError("no outcome has enough events to train", "recalibrate an existing model (--recalibrate)")
     findings = (*cohort.findings, *size_findings(cohort))
     evaluation = write_model(
         replace(model, cohort=replace(cohort, findings=findings)),
         out,
-        trained_on=trained_on,
-        window=window,
-        aggregation=aggregation,
-        extra={"organs": {"placed": True}} if placed else None,
+        trained_on=trained_on or f"cohort {cohort.name}",
+        window=choices.window,
+        aggregation=choices.aggregation,
+        extra={"organs": {"placed": True}} if cohort.placed else None,
     )
     return Training(out, evaluation, findings)
 
 
-def evaluate_model(
-    model_path: str | Path, cohort_path: str | Path, *, ignore: Sequence[str] = (), seed: int = 1
-) -> dict[str, Any]:
-    """Scores of a stored model on a cohort file, as plain data; ``kind`` says whether the model had seen it.
+def evaluate_model(model_path: str | Path, cohort: Cohort, *, seed: int = 1) -> dict[str, Any]:
+    """Scores of a stored model on a cohort, as plain data; ``kind`` says whether the model had seen it.
 
     Raises
     ------
     CohortError
-        The cohort fails validation or has no outcome of the model.
+        The cohort has no outcome of the model.
     PredictorFileError
         The model was altered.
     """
     predictor = load(model_path)
-    cohort = read_cohort(cohort_path, ignore=ignore)
     result = external(predictor, cohort, seed)
     if not result["outcomes"]:
         raise CohortError("the cohort has no outcome of this model with both classes")
@@ -172,10 +128,9 @@ def evaluate_model(
 
 def recalibrate(
     model_path: str | Path,
-    cohort_path: str | Path,
+    cohort: Cohort,
     out: str | Path,
     *,
-    ignore: Sequence[str] = (),
     slope: bool | None = None,
 ) -> dict[str, Calibration]:
     """Fit a new calibration line to a small cohort and write the model with it.
@@ -192,7 +147,6 @@ def recalibrate(
     """
     predictor = load(model_path)
     card, files, _ = verified(Path(model_path))
-    cohort = read_cohort(cohort_path, ignore=ignore)
     stored = json.loads(files[CALIBRATION])
     lines: dict[str, Calibration] = {}
     for outcome in predictor.outcomes:

@@ -9,6 +9,11 @@ from lymphorisk.plan.words import CHEMO, MODALITIES, SEXES, SITES
 
 ID = "patient_id"
 CENTRE = "centre"
+#: Column that says how organs nobody drew stand in the features: placed by a reference body, or missing.
+ORGANS = "organs"
+PLACED, DRAWN = "placed", "drawn"
+#: Columns of other voices begin with this and end in the outcome: their probability, judged beside a model.
+VOICE = "voice_"
 #: Text columns and what they may say; each becomes one or more 0/1 features.
 TEXT_COLUMNS: dict[str, tuple[str, ...]] = {"sex": SEXES, "site": SITES, "chemo": CHEMO, "modality": MODALITIES}
 #: Grade thresholds of CTCAE 5.0, strict less-than. [10^9/L]
@@ -40,6 +45,8 @@ def columns() -> tuple[Column, ...]:
         Column("nadir_alc", "10^9/L", "lowest count in the outcome's window; gives g3 and g4", "this, or g3 and g4"),
         Column("g3", "0/1", "nadir below 0.5 x10^9/L (CTCAE 5.0, strict)", "or nadir_alc"),
         Column("g4", "0/1", "nadir below 0.2 x10^9/L (CTCAE 5.0, strict)", "or nadir_alc"),
+        Column(ORGANS, f"{DRAWN} | {PLACED}", "organs nobody drew are missing, or placed, in all rows", "no"),
+        Column(f"{VOICE}NAME_g3", "1", "what another voice said, of g3 or g4: judged beside a model, no feature", "no"),
         Column(CENTRE, "text", "where treated; folds and a subgroup table by centre", "no"),
         *(Column(n, " | ".join(v), "text, becomes 0/1 features", "no") for n, v in TEXT_COLUMNS.items()),
     )

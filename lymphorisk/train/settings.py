@@ -14,6 +14,25 @@ Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
+class Choices:
+    """What a person chooses about a training.
+
+    Attributes
+    ----------
+    window, aggregation : str
+        The outcome's key: when counts were looked at, and how several became one.
+    ignore : tuple of str
+        Columns to leave out.
+    seed : int
+    """
+
+    window: str = "not stated"
+    aggregation: str = "nadir"
+    ignore: tuple[str, ...] = ()
+    seed: int = 20261
+
+
+@dataclass(frozen=True, slots=True)
 class Shape:
     """Hyperparameters of one booster.
 

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from lymphorisk.errors import CohortError, ScenarioError
 from lymphorisk.features import NAMES
 from lymphorisk.plan.words import READERS
-from lymphorisk.train.schema import CENTRE, ID, MISSING, OUTCOMES, TEXT_COLUMNS
+from lymphorisk.train.schema import CENTRE, ID, MISSING, ORGANS, OUTCOMES, TEXT_COLUMNS
 from lymphorisk.units import squashed
 
-EXTRA = ("technique", "export", "height_cm", "weight_kg")
+EXTRA = (ORGANS, "technique", "export", "height_cm", "weight_kg")
 KNOWN = (ID, CENTRE, *EXTRA, *OUTCOMES, *TEXT_COLUMNS, *NAMES)
 #: Other heads of the columns nobody writes alike.
 HEADS: Mapping[str, str] = {

@@ -12,7 +12,7 @@ import pytest
 
 from lymphorisk.errors import CohortError
 from lymphorisk.predict import load
-from lymphorisk.train import evaluate_model, recalibrate, run_training
+from lymphorisk.train import Choices, evaluate_model, recalibrate, run_training
 from lymphorisk.train.cohort import read_cohort
 from lymphorisk.train.evaluate import probabilities
 from lymphorisk.train.settings import Settings, Shape
@@ -23,7 +23,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, cohort_file):
     folder = tmp_path_factory.mktemp("training")
     path = cohort_file.write(folder / "clinic.csv", cohort_file.rows())
     started = time.perf_counter()
-    done = run_training(path, folder / "mine", window="during RT")
+    done = run_training(read_cohort(path), folder / "mine", Choices(window="during RT"))
     return folder, done, time.perf_counter() - started
 
 
@@ -64,7 +64,7 @@ def test_same_file_same_bytes(trained, monkeypatch: pytest.MonkeyPatch) -> None:
     light = Settings(outer=2, inner=2, choices=(Shape(2, 0.1, 5.0, 2.0, 40),), resampled=2, nadir_rounds=10, threads=1)
     monkeypatch.setattr("lymphorisk.train.run.settings_for", lambda cohort, seed: light)
     for name in ("once", "twice"):
-        run_training(folder / "clinic.csv", folder / name / "mine", window="during RT")
+        run_training(read_cohort(folder / "clinic.csv"), folder / name / "mine", Choices(window="during RT"))
     names = [p.name for p in (folder / "once" / "mine").iterdir()]
     found = filecmp.cmpfiles(folder / "once" / "mine", folder / "twice" / "mine", names, shallow=False)
     assert sorted(found[0]) == sorted(names)
@@ -73,7 +73,7 @@ def test_same_file_same_bytes(trained, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_external_validation_on_other_patients(trained, cohort_file) -> None:
     folder, _, _ = trained
     other = cohort_file.write(folder / "other.csv", cohort_file.rows(n=150, seed=9))
-    result = evaluate_model(folder / "mine", other)
+    result = evaluate_model(folder / "mine", read_cohort(other))
     assert result["outcomes"]["g3"]["auc"] > 0.65
     assert result["kind"] == "external validation"
     assert result["absent_features"] == []
@@ -82,7 +82,7 @@ def test_external_validation_on_other_patients(trained, cohort_file) -> None:
 def test_a_cohort_without_the_models_organs_is_still_judged_and_it_says_so(trained, cohort_file) -> None:
     folder, _, _ = trained
     table = [{k: v for k, v in r.items() if not k.startswith("spleen")} for r in cohort_file.rows(n=150, seed=9)]
-    result = evaluate_model(folder / "mine", cohort_file.write(folder / "gaps.csv", table))
+    result = evaluate_model(folder / "mine", read_cohort(cohort_file.write(folder / "gaps.csv", table)))
     assert result["absent_features"] == ["spleen_mean", "spleen_v5"]
 
 
@@ -92,11 +92,11 @@ def test_recalibration_mends_a_shifted_hospital(trained, cohort_file) -> None:
     table = cohort_file.rows(n=150, seed=11)
     shifted = [{**r, "nadir_alc": "" if not r["nadir_alc"] else f"{0.6 * float(r['nadir_alc']):.3f}"} for r in table]
     path = cohort_file.write(folder / "shifted.csv", shifted)
-    before = evaluate_model(folder / "mine", path)["outcomes"]["g3"]
+    before = evaluate_model(folder / "mine", read_cohort(path))["outcomes"]["g3"]
     assert before["in_the_large"] < -0.1
-    lines = recalibrate(folder / "mine", path, folder / "ours")
+    lines = recalibrate(folder / "mine", read_cohort(path), folder / "ours")
     assert set(lines) == {"g3", "g4"}
-    after = evaluate_model(folder / "ours", path)["outcomes"]["g3"]
+    after = evaluate_model(folder / "ours", read_cohort(path))["outcomes"]["g3"]
     assert abs(after["in_the_large"]) < 0.01
     assert after["auc"] == pytest.approx(before["auc"], abs=1e-3)
     ours = load(folder / "ours")
@@ -107,7 +107,7 @@ def test_recalibration_mends_a_shifted_hospital(trained, cohort_file) -> None:
 def test_intercept_alone_keeps_the_slope(trained, cohort_file) -> None:
     folder, _, _ = trained
     path = cohort_file.write(folder / "small.csv", cohort_file.rows(n=80, seed=12))
-    line = recalibrate(folder / "mine", path, folder / "shift", slope=False)["g3"]
+    line = recalibrate(folder / "mine", read_cohort(path), folder / "shift", slope=False)["g3"]
     assert line.slope == 1.0
     p = probabilities(load(folder / "shift"), read_cohort(path), "g3")
     event = read_cohort(path).outcomes["g3"]
@@ -118,5 +118,5 @@ def test_intercept_alone_keeps_the_slope(trained, cohort_file) -> None:
 def test_nothing_is_written_when_the_cohort_is_refused(tmp_path: Path, cohort_file) -> None:
     table = [{**r, "nadir_alc": "0.9"} for r in cohort_file.rows()]
     with pytest.raises(CohortError, match="single class"):
-        run_training(cohort_file.write(tmp_path / "c.csv", table), tmp_path / "model")
+        run_training(read_cohort(cohort_file.write(tmp_path / "c.csv", table)), tmp_path / "model", Choices())
     assert not (tmp_path / "model").exists()

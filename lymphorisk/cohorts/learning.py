@@ -7,20 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from lymphorisk.analysis.risk import shipped_models
+from lymphorisk.cohorts.own import read_own
 from lymphorisk.errors import InputError
 from lymphorisk.outputs import Inputs, Outputs
 from lymphorisk.train.run import Training, evaluate_model, run_training
+from lymphorisk.train.settings import Choices
 
 
 def train(
     cohort: str | Path,
     out: str | Path,
+    choices: Choices | None = None,
     *,
     counts: str | Path | None = None,
-    window: str = "not stated",
-    aggregation: str = "nadir",
-    ignore: Sequence[str] = (),
-    seed: int = 20261,
     force: bool = False,
 ) -> Training:
     """Train a model on a clinic's own cohort and write its folder, whole or not at all.
@@ -28,18 +27,16 @@ def train(
     Parameters
     ----------
     cohort : path
-        CSV or Parquet (`lymphorisk train --schema` tells its columns), or a folder of exports.
+        CSV or Parquet (`lymphorisk train --schema` tells its columns), the folder of a `lymphorisk cohort`, or a folder
+        of exports.
     out : path
         Folder of the model.
+    choices : Choices, optional
+        The outcome's key, columns to leave out, seed.
     counts : path, optional
-        With a folder of exports: the table of counts and facts.
-    window, aggregation : str
-        The outcome's key: when counts were looked at, and how several became one.
-    ignore : sequence of str
-        Columns to leave out.
-    seed : int
+        With exports: the table of counts.
     force : bool
-        Replace what stands at `out` although this program did not write it.
+        Replace a model that stands at `out`.
 
     Returns
     -------
@@ -53,26 +50,32 @@ def train(
     InputError
         `out` cannot be written, or holds something else.
     """
-    place = Path(out)
+    place, chosen = Path(out), choices or Choices()
     with Outputs(Inputs.of([cohort, counts]), force=force) as outputs:
         outputs.expect(place, "model")
         folder = outputs.folder(place)
-        done = run_training(
-            cohort, folder, counts=counts, window=window, aggregation=aggregation, ignore=ignore, seed=seed
-        )
+        done = run_training(read_own(cohort, counts, ignore=chosen.ignore), folder, chosen)
         outputs.commit()
     return Training(place, done.evaluation, done.findings)
 
 
-def evaluate(model: str | Path, cohort: str | Path, *, ignore: Sequence[str] = ()) -> dict[str, Any]:
-    """External validation of a model on a cohort it has not seen.
+def evaluate(
+    model: str | Path,
+    plans: str | Path,
+    *,
+    counts: str | Path | None = None,
+    ignore: Sequence[str] = (),
+) -> dict[str, Any]:
+    """External validation of a model, and of the voices beside it, on plans it has not seen.
 
     Parameters
     ----------
     model : path or str
         A model's folder, or the name of a shipped one.
-    cohort : path
-        CSV or Parquet.
+    plans : path
+        CSV or Parquet, the folder of a `lymphorisk cohort`, or a folder of exports.
+    counts : path, optional
+        With exports: the table of counts.
     ignore : sequence of str
         Columns to leave out.
 
@@ -89,7 +92,7 @@ def evaluate(model: str | Path, cohort: str | Path, *, ignore: Sequence[str] = (
     PredictorFileError
         The model was altered.
     """
-    return evaluate_model(model_folder(model), cohort, ignore=ignore)
+    return evaluate_model(model_folder(model), read_own(plans, counts, ignore=ignore))
 
 
 def model_folder(name: str | Path) -> Path:

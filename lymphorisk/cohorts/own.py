@@ -1,0 +1,192 @@
+"""A clinic's own plans as the rows a model is trained and judged on: a table, a cohort's folder, or exports and counts.
+
+Exports become rows by the analysis that serves a patient, so what a model learns from is what it will be asked with.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from lymphorisk.analysis.options import Options
+from lymphorisk.cohorts.counts import summary
+from lymphorisk.cohorts.found import FoundPlan, find_plans, plans_of_rows
+from lymphorisk.cohorts.keys import Recipe
+from lymphorisk.cohorts.known import known_of
+from lymphorisk.cohorts.ledger import NAME, Outcome
+from lymphorisk.cohorts.limits import Limits
+from lymphorisk.cohorts.manifest import OWN_UNIT, plain_heads, rows_of
+from lymphorisk.cohorts.run import How, Progress, analysed, counted, processors
+from lymphorisk.cohorts.tables import read_csv
+from lymphorisk.cohorts.training import FOR_TRAINING, training_row
+from lymphorisk.cohorts.write import watched_until
+from lymphorisk.errors import CohortError
+from lymphorisk.findings import Finding, finding, rule
+from lymphorisk.train.checks import check, patient_key, raise_errors
+from lymphorisk.train.cohort import Cohort, cohort_of, read_cohort
+from lymphorisk.train.schema import ID, OUTCOMES
+from lymphorisk.train.table import Table, read_table
+
+LEFT_OUT = rule(
+    "LR422", "warning", "Plan left out", "A plan could not be analysed, or nobody counted: it is not in the cohort."
+)
+TRAINING = "training.csv"
+#: Column of a table of outcomes that names the folder, zip or scenario of a patient; the id by default.
+EXPORT = "export"
+ENDINGS = ("", ".zip", ".toml")
+#: Of these a table holds what the analysis made of them.
+FACTS = (EXPORT, "height_cm", "weight_kg")
+#: With fewer plans workers cost more than they bring.
+LEAST_SHARED = 12
+LIMITS = Limits(1800.0, 4000.0)
+SHOWN = 3
+
+
+def read_own(
+    source: str | Path,
+    counts: str | Path | None = None,
+    *,
+    ignore: Sequence[str] = (),
+    count_unit: str = OWN_UNIT,
+    workers: int | None = None,
+    progress: Progress = lambda _: None,
+) -> Cohort:
+    """A checked cohort.
+
+    Parameters
+    ----------
+    source : path
+        CSV or Parquet of features; the folder of a `lymphorisk cohort` with counts; a folder of exports, or a manifest,
+        with `counts`.
+    counts : path, optional
+        Of exports: a row a patient with its outcome and facts (``patient_id``, ``alc``, ``nadir_alc`` or ``g3`` and
+        ``g4``; ``export`` where folders are not named by the id), or every count in long form (``patient_id``, ``date``
+        or ``day``, ``value``, ``unit``).
+    ignore : sequence of str
+        Columns to leave out.
+    count_unit : str
+        Of counts in long form that name none.
+    workers : int, optional
+        Processes that analyse exports; all processors by default, 0 is this one.
+
+    Raises
+    ------
+    CohortError
+        Validation fails, every fault named; or no export could be analysed.
+    InputError
+        A source that is none.
+    """
+    source = Path(source)
+    if (source / NAME).is_file():
+        return _of_cohort(source, ignore)
+    if counts is None:
+        if source.is_dir():
+            raise CohortError("a folder of exports needs a table of counts", "--counts TABLE.csv")
+        return read_cohort(source, ignore=ignore)
+    counts = Path(counts)
+    table = read_table(counts).without(ignore)
+    how = How(processors() if workers is None else workers, limits=LIMITS, counts=counts, count_unit=count_unit)
+    if set(OUTCOMES) & set(table.columns):
+        rows, findings = _by_patient(source, table, how, progress)
+    else:
+        rows, findings = _by_counts(source, how, progress)
+    if not rows:
+        said = "; ".join(f.what for f in findings[:SHOWN])
+        raise CohortError(f"no export could be analysed and held against a count: {said}")
+    heads = {name: None for row in rows for name in row if name not in FACTS}
+    gone = {patient_key(name) for name in ignore}
+    columns = {name: [row.get(name, "") for row in rows] for name in heads if patient_key(name) not in gone}
+    whole = Table(columns, table.sha256)
+    findings = [*check(whole), *findings]
+    raise_errors(findings)
+    return cohort_of(whole, tuple(findings), source.stem)
+
+
+def _of_cohort(folder: Path, ignore: Sequence[str]) -> Cohort:
+    """The rows of a cohort's folder."""
+    if not (folder / TRAINING).is_file():
+        raise CohortError(
+            f"the cohort {folder.name} holds no counts", "call `lymphorisk cohort` again with --counts: nothing is lost"
+        )
+    cohort = read_cohort(folder / TRAINING, ignore=ignore, name=folder.name)
+    failed = Counter(row["code"] for row in read_csv(folder / "quarantine.csv"))
+    plans = sum(1 for _ in read_csv(folder / "plans.csv"))
+    found = [_left_out(n, f"stand in quarantine ({code})") for code, n in sorted(failed.items())]
+    if uncounted := plans - len(cohort):
+        found.append(_left_out(uncounted, "have no count in the course"))
+    return replace(cohort, findings=(*cohort.findings, *found))
+
+
+def _left_out(plans: int, why: str) -> Finding:
+    return finding(LEFT_OUT, f"{plans} plans {why}", "cohort", "see quarantine.csv and counts.parquet of the cohort")
+
+
+def _asked(found: Sequence[FoundPlan], how: How, progress: Progress) -> dict[int, Outcome]:
+    """The analyses; by workers where there are enough plans and Dask is there."""
+    alone = len(found) < LEAST_SHARED or find_spec("distributed") is None
+    return analysed(found, Recipe(Options()), replace(how, workers=0) if alone else how, progress)
+
+
+def _row(plan: FoundPlan, patient: str, o: Outcome, measured: Mapping[str, Any]) -> dict[str, str]:
+    """A row of the table, as text."""
+    row = training_row({**known_of(plan), **o.row, **measured, "patient": patient})
+    return {name: "" if row.get(name) is None else str(row[name]) for name in FOR_TRAINING}
+
+
+def _by_counts(source: Path, how: How, progress: Progress) -> tuple[list[dict[str, str]], list[Finding]]:
+    """Rows of plans by the lowest of their counts in long form."""
+    found, counts, findings = counted(find_plans([source]), how)
+    asked = [plan for plan in found if any(c.day > 0 for c in counts.get(plan.place, ()))]
+    if uncounted := len(found) - len(asked):
+        findings.append(finding(LEFT_OUT, f"{uncounted} plans have no count in the course", "counts"))
+    outcomes = _asked(asked, how, progress)
+    who: dict[str, str] = {}
+    rows = []
+    for plan in asked:
+        o = outcomes[plan.place]
+        if o.state == "quarantined":
+            findings.append(finding(LEFT_OUT, f"plan {plan.place}: {o.row['what']}", o.row["code"], o.row["hint"]))
+            continue
+        measured = summary(counts[plan.place], watched_until(o.row, Options().horizon_d))
+        if measured.get("measured_nadir") is None:
+            findings.append(finding(LEFT_OUT, f"plan {plan.place} has no count before the end of the watch", "counts"))
+            continue
+        patient = plan.patient or f"of plan {plan.place}"
+        rows.append(_row(plan, who.setdefault(patient, f"patient {len(who) + 1}"), o, measured))
+    return rows, findings
+
+
+def _by_patient(folder: Path, table: Table, how: How, progress: Progress) -> tuple[list[dict[str, str]], list[Finding]]:
+    """Rows of plans by a table that holds a row a patient: facts and outcome."""
+    raise_errors(check(table.without((EXPORT,))))
+    ids = table.columns[ID]
+    places = [_place(folder, export or who) for export, who in zip(table.columns.get(EXPORT, ids), ids, strict=True)]
+    written = rows_of(plain_heads(table.columns), [name or " " for name in places])
+    nowhere = [i + 2 for i, place in enumerate(places) if not place]
+    findings = [finding(LEFT_OUT, f"row {number}: there is no export of it", EXPORT) for number in nowhere]
+    found = plans_of_rows([row for row, place in zip(written, places, strict=True) if place], folder)
+    outcomes = _asked(found, how, progress)
+    plans: dict[int, list[FoundPlan]] = {}
+    for plan in found:
+        plans.setdefault(plan.row.number, []).append(plan)
+    rows = []
+    for number, several in plans.items():
+        plan, o = several[0], outcomes[several[0].place]
+        if len(several) > 1:
+            what, code, hint = f"its export holds {len(several)} plans", EXPORT, "name one of them in a column `plan`"
+            findings.append(finding(LEFT_OUT, f"row {number}: {what}", code, hint))
+        elif o.state == "quarantined":
+            findings.append(finding(LEFT_OUT, f"row {number}: {o.row['what']}", o.row["code"], o.row["hint"]))
+        else:
+            cells = {name: cells[number - 2] for name, cells in table.columns.items() if name not in FACTS}
+            rows.append(_row(plan, ids[number - 2], o, {}) | {name: cell for name, cell in cells.items() if cell})
+    return rows, findings
+
+
+def _place(folder: Path, name: str) -> str:
+    """The export of a row below the folder; empty when there is none."""
+    return next((f"{name}{ending}" for ending in ENDINGS if name and (folder / f"{name}{ending}").exists()), "")
