@@ -17,7 +17,7 @@ from lymphorisk.dvh import DVH, DoseDistribution, Region, summed, uniform
 from lymphorisk.dvh.curve import EndCaps
 from lymphorisk.dvh.engine import BIN_GY, RegionCurve, noticed, region_curves
 from lymphorisk.dvh.regions import Difference, Intersection, Union, structures_of
-from lymphorisk.errors import MissingOrganError, UndecidableError
+from lymphorisk.errors import AmbiguousOrganError, MissingOrganError, StructureError, UndecidableError
 from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.frozen import FrozenDict
 from lymphorisk.organs import Matching, load, match, organ_name
@@ -179,12 +179,7 @@ class Curves:
 
     def everything(self) -> list[tuple[str, str, Region]]:
         """Every structure, then what segmentations hold: name, the organ it is, region."""
-        matching = self.matching
-        organ_of = {
-            m.region.number: name
-            for name, m in matching.organs.items()
-            if isinstance(m.region, Structure) and not m.segmented
-        } | {t.structure.number: t.kind for t in matching.targets}
+        organ_of = self._organ_of
         drawn = [(s.name, organ_of.get(s.number, ""), s) for s in self.source.plan.structures]
         return [*drawn, *((s.name, s.organ, s.region) for s in self.source.segments)]
 
@@ -217,10 +212,8 @@ class Curves:
 
     def _named(self, name: str) -> tuple[str, str, Region] | None:
         matching = self.matching
-        for structure in self.source.plan.structures:
-            if structure.name == name:
-                organ = next((n for n, m in matching.organs.items() if m.region is structure), "")
-                return name, organ, structure
+        if (roi := self._roi(name)) is not None:
+            return name, self._organ_of.get(roi.number, ""), roi
         if name in matching.organs:
             return name, name, matching.organs[name].region
         for segment in self.source.segments:
@@ -230,6 +223,30 @@ class Curves:
         if targets:
             return name, name, targets[0] if len(targets) == 1 else Union(name, targets)
         return None
+
+    def _roi(self, name: str) -> Structure | None:
+        """The ROI of a name; one without contours stands behind one that has some."""
+        same = [s for s in self.source.plan.structures if s.name == name]
+        drawn = [s for s in same if s.contours_mm]
+        if len(drawn) > 1:
+            known = {s.number: self._organ_of.get(s.number, "") for s in drawn}
+            if set(known.values()) == {name.upper()}:
+                return None  # targets of a kind that are called by it: all are meant
+            if len(drawn := [s for s in drawn if known[s.number]]) != 1:
+                raise AmbiguousOrganError(
+                    f"{len(known)} ROIs are called {name[:80]!r}", "rename them, and export again"
+                )
+        return next(iter(drawn or same), None)
+
+    @property
+    def _organ_of(self) -> Mapping[int, str]:
+        """By ROI number: the organ, or the kind of target, that a contour is."""
+        organs = {
+            m.region.number: name
+            for name, m in self.matching.organs.items()
+            if isinstance(m.region, Structure) and not m.segmented
+        }
+        return organs | {t.structure.number: t.kind for t in self.matching.targets}
 
     def dvh(self, name: str) -> Curve:
         """Course DVH of a ROI, an organ or names joined such as ``Lungs-GTV``; or why there is none."""
@@ -243,6 +260,8 @@ class Curves:
             _, _, region = self.wanted(name)
         except MissingOrganError:
             return Absent.not_contoured(rejected.get(name, "no such structure in the export"))
+        except AmbiguousOrganError as error:
+            return Absent.unknown(error.message)
         for structure in structures_of(region):
             if structure.name in rejected:
                 return Absent.not_contoured(rejected[structure.name])
@@ -256,7 +275,7 @@ class Curves:
         for name in names:
             try:
                 regions.append(self.wanted(name)[2])
-            except MissingOrganError:
+            except StructureError:
                 continue
         return self.findings(regions)
 

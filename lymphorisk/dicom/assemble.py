@@ -161,7 +161,7 @@ def _assemble(
     ct, ct_findings = read_ct(ct_files, structure_set)
     structures = with_slices(_in_frame(structure_set.structures, phases, linked, findings), ct)
     for phase in phases:
-        findings += checks.check_phase(phase)
+        findings += [*checks.check_phase(phase), *checks.check_time(phase)]
     findings += checks.check_extent(structures, phases)
     plans = list(dict.fromkeys(p.plan for p in linked.phases if p.plan is not None))
     for plan in plans:
@@ -337,7 +337,12 @@ def _in_frame(
     """Structures drawn in the dose's frame; those of another registered image are left out."""
     frames = {p.dose.frame_of_reference for p in phases if p.dose is not None} | {""}
     there = {s.frame_of_reference for s in structures}
-    if there <= frames or not there & frames - {""}:
+    if there <= frames:
+        return structures
+    if not there & frames - {""}:
+        if all(f.code != checks.FOREIGN_FRAME.code for f in findings):
+            what = "the ROIs name another frame of reference than their file and the dose"
+            findings.append(finding(checks.FOREIGN_FRAME, what, "RTSTRUCT", "check that they belong together"))
         return structures
     foreign = [s for s in structures if s.frame_of_reference not in frames]
     listed = checks.listed([str(s.number) for s in foreign])

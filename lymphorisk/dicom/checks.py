@@ -9,6 +9,7 @@ import numpy as np
 from lymphorisk.dvh.curve import DVH
 from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.plan import DoseGrid, Phase, Structure
+from lymphorisk.units import quantity
 
 NO_META = rule(
     "LR001",
@@ -112,6 +113,13 @@ NOMINAL_RATE = rule(
     "info",
     "beam-on time not believed",
     "The meterset rate of a particle beam is a placeholder; it was not used.",
+)
+UNUSUAL_TIME = rule(
+    "LR049",
+    "warning",
+    "unusual beam-on time",
+    "The metersets and rates of the plan make a fraction far shorter or longer than fractions are. It is used as "
+    "stated: blood doses hang on it.",
 )
 NO_ROI_TYPES = rule(
     "LR033", "warning", "ROI types missing", "The structure set has no ROI observations; it may have been cut off."
@@ -241,6 +249,19 @@ def check_phase(phase: Phase) -> list[Finding]:
             "check whether the dose is of one fraction, of one beam or of the whole phase",
         )
     ]
+
+
+def check_time(phase: Phase) -> list[Finding]:
+    """A finding when the beams of a fraction run for a time that fractions do not take, by the plan's own numbers."""
+    times = [b.on_s for b in phase.beams if b.on_s is not None and b.time_source == "plan"]
+    if len(times) < len(phase.beams) or not times:
+        return []
+    total, (low, high) = sum(times), quantity("beam_on_s").usual
+    if low <= total <= high:
+        return []
+    what = f"{len(times)} beams run for {total:.3g} s a fraction by their metersets and dose rates"
+    hint = "check the metersets and dose rates of the plan, or give the times with --beam-on"
+    return [finding(UNUSUAL_TIME, what, f"phase {phase.label!r}", hint)]
 
 
 def check_fractions(

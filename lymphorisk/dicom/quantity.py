@@ -20,7 +20,9 @@ DOSE_AS_SAID = rule(
 #: Words of what was computed from a dose; BED and LET count in capitals alone, and no tumour bed does.
 WORDS = (
     re.compile(
-        r"(?<![a-z])(eqd|bio(?![a-z]*ps)|letd|iso-?effect|ntd2|(alpha|α|a) ?/ ?(beta|β|b)(?![a-z]))", re.IGNORECASE
+        r"(?<![a-z])(eqd|bio(?![a-z]*ps)|letd|(iso|equi)-?effect|ntd2?(?![a-z])|lq(ed|[ -]?(model|correct))"
+        r"|g?eud(?![a-z])|(alpha|α|a) ?/ ?(beta|β|b)(?![a-z])|equivalent dose|dose equivalent|2 ?gy[ _-]?eq)",
+        re.IGNORECASE,
     ),
     re.compile(r"(?<![A-Za-z])LET(?![A-Za-z])"),
     re.compile(r"(?<![A-Za-z])BED(?=[\W_\d]|$)"),
@@ -29,7 +31,8 @@ BEDS = re.compile(
     r"(tumou?r|surgical|resection|op|lumpectomy|boost|cavity|prostat\w*|breast|fossa|node|nodal|liver)[\W_]*bed",
     re.IGNORECASE,
 )
-OF_PHOTONS = re.compile(r"(?<![A-Za-z])RBE")
+#: Words of a dose with an RBE in it: of photons none is, of particles one that is called PHYSICAL.
+WEIGHTED = re.compile(r"(?<![A-Za-z])RBE|GyRBE|(?<![A-Za-z])c?C(GE|gE)(?![a-z])|(?i:gy ?[(\[]?e[)\]]?)(?![A-Za-z0-9])")
 DOSE_TEXTS = {tags.DOSE_COMMENT: "Dose Comment", tags.SERIES_DESCRIPTION: "Series Description"}
 PLAN_TEXTS = {
     tags.RT_PLAN_LABEL: "RT Plan Label",
@@ -39,8 +42,10 @@ PLAN_TEXTS = {
 HINT = "export the physical dose; if it is one all the same, say so with --dose-is physical (or rbe)"
 
 
-def word_in(text: str, *, photons: bool = False) -> str:
+def word_in(text: str, *, unweighted: bool = False) -> str:
     """The word that says that a dose is not a physical one; empty when there is none.
+
+    With `unweighted` that of an RBE is one of them.
 
     Examples
     --------
@@ -48,11 +53,11 @@ def word_in(text: str, *, photons: bool = False) -> str:
     ['EQD', 'BED', 'LETd', 'bio', 'eqd']
     >>> [word_in(t) for t in ("Tumor Bed", "TUMOR BED boost", "let it be", "biopsy site", "prostate bed", "RBE 1.1")]
     ['', '', '', '', '', '']
-    >>> word_in("RBE 1.1", photons=True)
-    'RBE'
+    >>> [word_in(t, unweighted=True) for t in ("RBE 1.1", "Gy(RBE)", "60 CGE", "GyE", "energy", "Gy each")]
+    ['RBE', 'RBE', 'CGE', 'GyE', '', '']
     """
     plain = BEDS.sub(" ", text)
-    for pattern in (*WORDS, *((OF_PHOTONS,) if photons else ())):
+    for pattern in (*WORDS, *((WEIGHTED,) if unweighted else ())):
         if found := pattern.search(plain):
             return str(found.group(0))
     return ""
@@ -67,7 +72,10 @@ def check_texts(roots: Sequence[Item], modality: Modality | None = None) -> None
         Naming the field and the word.
     """
     for root in roots:
-        for tag, name in (DOSE_TEXTS if root.role == "RTDOSE" else PLAN_TEXTS).items():
+        of_dose = root.role == "RTDOSE"
+        called_physical = of_dose and root.code(tags.DOSE_TYPE) == "PHYSICAL"
+        unweighted = modality is not None and (called_physical or not is_particle(modality))
+        for tag, name in (DOSE_TEXTS if of_dose else PLAN_TEXTS).items():
             text, _ = root.text(tag)
-            if word := word_in(text, photons=modality is not None and not is_particle(modality)):
+            if word := word_in(text, unweighted=unweighted):
                 raise UnsupportedDoseError(f"{root.role}: {name} says {word!r}: that is not a physical dose", HINT)

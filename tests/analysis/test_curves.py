@@ -17,6 +17,7 @@ from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.prepared import Prepared, prepare, prepared
 from lymphorisk.analysis.source import Source
 from lymphorisk.dvh import DVH
+from lymphorisk.errors import AmbiguousOrganError
 from lymphorisk.plan import DoseGrid, Patient, Phase, Structure, TreatmentPlan
 from lymphorisk.qa.check import CheckResult, check
 from lymphorisk.qa.protocol import Line, Protocol, limit
@@ -148,3 +149,39 @@ def test_the_gate_reads_a_scenario_as_the_analysis_does() -> None:
     assert isinstance(curve, DVH)
     assert curve.mean_gy == plan.doses.organs["Spleen"].course.mean_gy == 8.0
     assert isinstance(plan.curves.dvh("Liver"), Absent)
+
+
+def test_an_empty_roi_of_the_same_name_hides_none() -> None:
+    drawn = box(4, "Ring", 10.0, np.arange(-10.0, 11.0, 5.0))
+    plan = slab_course(Structure(3, "Ring", (), "1"), drawn)
+    assert isinstance(curve := plan.curves.dvh("Ring"), DVH)
+    assert curve.total_cm3 == pytest.approx(2.0 * 2.0 * 2.5, rel=1e-6)
+    alone = dvh_table(plan.source, plan.curves, ["Ring"]).structures[0]
+    assert (alone.number, alone.curve) == (4, curve)
+
+
+def test_two_rois_of_one_name_are_no_answer() -> None:
+    """The first of them was taken."""
+    heights = np.arange(-10.0, 11.0, 5.0)
+    plan = slab_course(box(3, "Ring", 10.0, heights), box(4, "Ring", 20.0, heights))
+    said = plan.curves.dvh("Ring")
+    assert isinstance(said, Absent)
+    assert "2 ROIs are called 'Ring'" in said.reason
+    judged = gate(plan, Line("Mean[Gy]", "Ring", goal=limit("<= 50")), LR038="info")
+    assert (judged.lines[0].state, judged.verdict) == ("UNDECIDED", "UNDECIDED")
+    with pytest.raises(AmbiguousOrganError):
+        dvh_table(plan.source, plan.curves, ["Ring"])
+
+
+def test_targets_called_by_their_kind_are_meant_together() -> None:
+    heights = np.arange(-10.0, 11.0, 5.0)
+    plan = slab_course(box(3, "PTV", 10.0, heights), box(4, "PTV", 20.0, heights))
+    assert isinstance(curve := plan.curves.dvh("PTV"), DVH)
+    assert curve.total_cm3 == pytest.approx(4.0 * 4.0 * 2.5, rel=1e-6)
+
+
+def test_a_target_is_called_alike_alone_and_in_the_table() -> None:
+    plan = slab_course(box(3, "PTV_30", 10.0, np.arange(-10.0, 11.0, 5.0)))
+    for names in ((), ("PTV_30",)):
+        rows = {row.name: row.tg263 for row in dvh_table(plan.source, plan.curves, names).structures}
+        assert rows["PTV_30"] == "PTV"

@@ -34,6 +34,15 @@ def put(**values):
         "Biological dose",
         "bioDose",
         "RBE",
+        "50.4 GyE",
+        "CGE",
+        "Gy(RBE)",
+        "gEUD map",
+        "NTD 2Gy",
+        "LQED",
+        "equieffective",
+        "2 Gy-equivalent",
+        "equivalent dose",
     ],
 )
 @pytest.mark.parametrize("place", ["DoseComment", "SeriesDescription"])
@@ -53,10 +62,26 @@ def test_a_plan_that_names_itself_is_refused(export_of, place):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "Tumor Bed", "TUMOUR BED 10 Gy", "biopsy proven", "prostate bed", "outlet", "ab 3", "Lymphoma", "abdomen"],
+    [
+        "energy 6 MV",
+        "5040 cGy each side",
+        "2 Gy x 30",
+        "equal weights",
+        "outlet dose",
+        "Lquad",
+        "",
+        "Tumor Bed",
+        "TUMOUR BED 10 Gy",
+        "biopsy proven",
+        "prostate bed",
+        "outlet",
+        "ab 3",
+        "Lymphoma",
+        "abdomen",
+    ],
 )
 def test_words_of_clinics_are_no_quantity(export_of, text):
-    assert word_in(text, photons=True) == ""
+    assert word_in(text, unweighted=True) == ""
     read_export(export_of(RD=put(DoseComment=text, SeriesDescription=text), RP=put(RTPlanLabel="Bed boost")))
 
 
@@ -83,6 +108,15 @@ def test_beside_the_physical_dose_it_is_left_out(export_of, edit_file):
     both, alone = read_export(folder), read_export(export_of(name="alone"))
     assert both.plan.phases[0].dose.dose_zyx.max() == alone.plan.phases[0].dose.dose_zyx.max()
     assert any((f.code == "LR005" and "EQD2" in f.what) or "EQD" in f.what for f in both.findings)
+
+
+@pytest.mark.parametrize("text", ["60 Gy(RBE)", "GyE", "CGE plan sum", "RBE 1.1"])
+def test_a_proton_dose_called_physical_that_says_it_is_weighted_is_refused(export_of, tiny, text):
+    plan = tiny.plan(modality="proton")
+    with pytest.raises(UnsupportedDoseError, match="not a physical dose"):
+        read_export(export_of(plan, RD=put(DoseComment=text, DoseType="PHYSICAL"), name="physical"))
+    effective = export_of(plan, RD=put(DoseComment=text, DoseType="EFFECTIVE"), name="effective")
+    assert read_export(effective).plan.phases[0].rbe_in_dose == 1.1
 
 
 def test_what_a_proton_dose_is_can_be_said(export_of, tiny):

@@ -144,6 +144,18 @@ def test_a_placeholder_rate_of_a_particle_beam_is_not_believed(export_of, tiny):
     assert "LR032" in codes(export.findings)
 
 
+@pytest.mark.parametrize(("factor", "named"), [(1.0, False), (30.0, False), (1000.0, True), (0.001, True)])
+def test_metersets_that_make_no_fraction_are_named(export_of, factor, named):
+    def change(ds):
+        for beam in ds.FractionGroupSequence[0].ReferencedBeamSequence:
+            beam.BeamMeterset = f"{float(beam.BeamMeterset) * factor:.10g}"
+
+    found = [f.what for f in read_export(export_of(RP=change)).findings if f.code == "LR049"]
+    assert bool(found) is named
+    if named:
+        assert f"2 beams run for {27.0 * factor:.3g} s" in found[0]
+
+
 def test_read_plan_needs_no_dose(export_of):
     folder = export_of()
     (folder / "RD.dcm").unlink()

@@ -221,6 +221,15 @@ def test_structures_of_another_image_are_left_out(export_of):
     assert any(f.code == "LR006" and "ROI 2" in f.what for f in export.findings)
 
 
+def test_rois_of_another_frame_than_their_own_file_says(export_of):
+    def change(ds):
+        for roi in ds.StructureSetROISequence:
+            roi.ReferencedFrameOfReferenceUID = "1.2.3.4"
+
+    export = read_export(export_of(RS=change))
+    assert [f.severity for f in export.findings if f.code == "LR006"] == ["error"]
+
+
 def set_data(text):
     def change(ds):
         contour = ds.ROIContourSequence[1].ContourSequence[0]
