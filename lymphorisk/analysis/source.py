@@ -10,6 +10,7 @@ from pathlib import Path
 from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.segmented import segmented
 from lymphorisk.dicom import Export, read_export
+from lymphorisk.dicom.checks import FRACTION_DOSE, check_phase
 from lymphorisk.dvh import DVH, DoseDistribution
 from lymphorisk.errors import AmbiguousOrganError, InputError, ScenarioError
 from lymphorisk.findings import Finding, finding, rule
@@ -20,11 +21,10 @@ from lymphorisk.scenario import EVERYWHERE, Scenario, read_scenario
 
 WHAT_IF = rule(
     "LR250",
-    "info",
+    "warning",
     "What-if",
     "A number of the plan was replaced on request; the result is not that of the plan as exported.",
 )
-
 
 #: Hex digits of a plan's key: no two of a billion plans share one.
 KEY_DIGITS = 32
@@ -180,5 +180,7 @@ def with_fractions(source: Source, wanted: int) -> Source:
     note = finding(
         WHAT_IF, f"{wanted} fractions instead of {phase.fractions}, the same total dose", f"phase {phase.label!r}"
     )
-    plan = replace(source.plan, phases=(replace(phase, fractions=wanted, days=None),))
-    return replace(source, plan=plan, findings=(*source.findings, note))
+    other = replace(phase, fractions=wanted, days=None)
+    noted = [f for f in check_phase(other) if f.code == FRACTION_DOSE.code]
+    plan = replace(source.plan, phases=(other,))
+    return replace(source, plan=plan, findings=(*source.findings, note, *noted))

@@ -22,17 +22,25 @@ from lymphorisk.cohorts.limits import Limits
 from lymphorisk.cohorts.manifest import OWN_UNIT, plain_heads, rows_of
 from lymphorisk.cohorts.run import How, Progress, analysed, counted, processors
 from lymphorisk.cohorts.tables import read_csv
-from lymphorisk.cohorts.training import FOR_TRAINING, training_row
+from lymphorisk.cohorts.training import FOR_TRAINING, NUMBERS, training_row
 from lymphorisk.cohorts.write import watched_until
-from lymphorisk.errors import CohortError
+from lymphorisk.errors import CohortError, ScenarioError
 from lymphorisk.findings import Finding, finding, rule
+from lymphorisk.plan.facts import CONTRADICTION
 from lymphorisk.train.checks import check, patient_key, raise_errors
 from lymphorisk.train.cohort import Cohort, cohort_of, read_cohort
 from lymphorisk.train.schema import ID, OUTCOMES
 from lymphorisk.train.table import Table, read_table
+from lymphorisk.units import number_from
 
 LEFT_OUT = rule(
     "LR422", "warning", "Plan left out", "A plan could not be analysed, or nobody counted: it is not in the cohort."
+)
+CONTRADICTED = rule(
+    "LR427",
+    "warning",
+    "Table contradicts plans",
+    "What a table of outcomes says of a patient is not what the plan says. What was typed is used.",
 )
 TRAINING = "training.csv"
 #: Column of a table of outcomes that names the folder, zip or scenario of a patient; the id by default.
@@ -44,6 +52,10 @@ FACTS = (EXPORT, "height_cm", "weight_kg")
 LEAST_SHARED = 12
 LIMITS = Limits(1800.0, 4000.0)
 SHOWN = 3
+#: What a plan says itself, and a typed number may differ by: rounding to two digits.
+OF_THE_PLAN = ("fractions", "modality", *(n for n in NUMBERS if n not in ("age", "bmi", "alc_week1")))
+ROUNDED = 0.02
+FACT = "facts"
 
 
 def read_own(
@@ -174,6 +186,7 @@ def _by_patient(folder: Path, table: Table, how: How, progress: Progress) -> tup
     for plan in found:
         plans.setdefault(plan.row.number, []).append(plan)
     rows = []
+    differing: dict[str, list[int]] = {}
     for number, several in plans.items():
         plan, o = several[0], outcomes[several[0].place]
         if len(several) > 1:
@@ -183,8 +196,31 @@ def _by_patient(folder: Path, table: Table, how: How, progress: Progress) -> tup
             findings.append(finding(LEFT_OUT, f"row {number}: {o.row['what']}", o.row["code"], o.row["hint"]))
         else:
             cells = {name: cells[number - 2] for name, cells in table.columns.items() if name not in FACTS}
-            rows.append(_row(plan, ids[number - 2], o, {}) | {name: cell for name, cell in cells.items() if cell})
-    return rows, findings
+            row, typed = _row(plan, ids[number - 2], o, {}), {name: cell for name, cell in cells.items() if cell}
+            for name in _contradicted(row, typed, o.row["findings"]):
+                differing.setdefault(name, []).append(number)
+            rows.append(row | typed)
+    return rows, [*findings, *(_told(name, numbers) for name, numbers in differing.items())]
+
+
+def _contradicted(row: Mapping[str, str], typed: Mapping[str, str], codes: Sequence[str]) -> list[str]:
+    """Columns of which a table says something else than the plan, and `FACT` when its facts contradict the files."""
+    out = [n for n in OF_THE_PLAN if n in typed and row.get(n) and not _alike(row[n], typed[n])]
+    return [*out, *([FACT] if CONTRADICTION.code in codes else [])]
+
+
+def _alike(plan: str, typed: str) -> bool:
+    try:
+        a, b = number_from(plan, "plan"), number_from(typed, "table")
+    except ScenarioError:
+        return plan.casefold() == typed.strip().casefold()
+    return abs(a - b) <= ROUNDED * max(abs(a), abs(b))
+
+
+def _told(name: str, numbers: Sequence[int]) -> Finding:
+    listed = ", ".join(map(str, numbers[:SHOWN])) + (" ..." if len(numbers) > SHOWN else "")
+    said = "facts of the patient are not those of the files" if name == FACT else f"{name} is not the plan's"
+    return finding(CONTRADICTED, f"{said} in rows {listed}", "counts", "look whose plan it is, or leave the column out")
 
 
 def _place(folder: Path, name: str) -> str:

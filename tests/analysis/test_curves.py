@@ -15,7 +15,7 @@ from lymphorisk.analysis.curves import Curve, Curves
 from lymphorisk.analysis.dvhs import dvh_table
 from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.prepared import Prepared, prepare, prepared
-from lymphorisk.analysis.source import Source
+from lymphorisk.analysis.source import Source, with_fractions
 from lymphorisk.dvh import DVH
 from lymphorisk.errors import AmbiguousOrganError
 from lymphorisk.plan import DoseGrid, Patient, Phase, Structure, TreatmentPlan
@@ -149,6 +149,21 @@ def test_the_gate_reads_a_scenario_as_the_analysis_does() -> None:
     assert isinstance(curve, DVH)
     assert curve.mean_gy == plan.doses.organs["Spleen"].course.mean_gy == 8.0
     assert isinstance(plan.curves.dvh("Liver"), Absent)
+
+
+def test_typed_fractions_against_the_plans_are_named_at_the_gate() -> None:
+    """A verdict on a course that is not the exported one says so, and what its fractions come to."""
+    plan = slab_course().with_fractions(1)
+    judged = gate(plan, Line("Mean[Gy]", "Glnd_Thymus", goal=limit("<= 50")), LR038="info")
+    (said,) = (f for f in judged.findings if f.code == "LR250")
+    assert (said.severity, said.what) == ("warning", "1 fractions instead of 10, the same total dose")
+    with_dose = slab_course()
+    phase = replace(with_dose.source.plan.phases[0], prescription_gy=40.0)
+    source = replace(with_dose.source, plan=replace(with_dose.source.plan, phases=(phase,)))
+    assert [f.what for f in with_fractions(source, 1).findings if f.code == "LR031"] == [
+        "40 Gy in 1 fractions: 40 Gy each"
+    ]
+    assert not [f for f in with_fractions(source, 5).findings if f.code == "LR031"]
 
 
 def test_an_empty_roi_of_the_same_name_hides_none() -> None:

@@ -129,6 +129,34 @@ def test_an_export_that_cannot_be_read_is_left_out_by_name(folder: Path, tmp_pat
     assert [said.partition(":")[0] for said in told] == ["row 8", "row 7"]
 
 
+def test_what_a_table_says_against_the_plans_is_named(folder: Path, tmp_path: Path) -> None:
+    """Typed numbers took the plan's place without a word; facts of the files were contradicted unheard."""
+    table = counts(tmp_path / "c.csv")
+    head, *lines = table.read_text().splitlines()
+    said = {0: "10,4,F", 1: "11,4.02,F", 2: "30,4,F", 3: "13,9,M", 4: "14,,"}
+    rows = [f"{line},{said.get(i, ',,')}" for i, line in enumerate(lines)]
+    table.write_text("\n".join([f"{head},fractions,spleen_mean,sex", *rows]) + "\n")
+    cohort = read_own(folder, table, workers=0)
+    told = [f.what for f in cohort.findings if f.code == "LR427"]
+    assert told == ["fractions is not the plan's in rows 4", "spleen_mean is not the plan's in rows 5"]
+    assert (cohort.column("fractions")[2], cohort.column("spleen_mean")[3]) == (30.0, 9.0)
+
+
+def test_facts_that_contradict_the_files_reach_the_training(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def contradicting(task: Task, recipe: Recipe) -> Outcome:
+        done = outcome(task, recipe)
+        codes = ["LR047"] if Path(task.path).stem in ("P2", "P7") else []
+        return replace(done, row={**done.row, "findings": codes})
+
+    monkeypatch.setattr(engine, "outcome_of", contradicting)
+    cohort = read_own(folder, counts(tmp_path / "c.csv"), workers=0)
+    assert [f.what for f in cohort.findings if f.code == "LR427"] == [
+        "facts of the patient are not those of the files in rows 4, 9"
+    ]
+
+
 def test_plans_without_a_count_are_counted(folder: Path, tmp_path: Path) -> None:
     few = long_form(tmp_path / "l.csv")
     few.write_text("\n".join(line for line in few.read_text().splitlines() if not line.startswith("P9,")) + "\n")
