@@ -137,6 +137,8 @@ def _patient(analysis: Analysis) -> dict[str, Any]:
         "lln": p.lln,
         "site": p.site,
         "chemo": p.chemo,
+        "drugs": list(p.drugs or ()),
+        "steroid": None if p.steroid is None else [s._asdict() for s in p.steroid],
         "sources": dict(analysis.patient_sources),
     }
 

@@ -15,6 +15,8 @@ from lymphorisk.analysis.prepared import Prepared
 from lymphorisk.circulation import MODELS, BloodDose, SurvivalForm
 from lymphorisk.dvh import DoseDistribution
 from lymphorisk.lymphocyte import Course, PhaseExposure, population, survival_sets
+from lymphorisk.lymphocyte.drugs import USUAL_AT, Steroids
+from lymphorisk.plan import Patient
 
 #: Name of a caller's own survival model in results.
 GIVEN = "given"
@@ -60,7 +62,15 @@ def exposure_of(plan: Prepared, blood: BloodDose) -> Course:
                 modality=summary.modality,
             )
         )
-    return Course(tuple(phases), chemo=plan.patient.chemo or "none")
+    who = plan.patient
+    return Course(tuple(phases), who.chemo or "none", who.drugs or (), steroids_met(who))
+
+
+def steroids_met(who: Patient) -> Steroids:
+    """Steroids as told; untold they are the rule with a brain tumour, and not known elsewhere."""
+    if who.steroid is not None:
+        return who.steroid
+    return "usual" if who.site in USUAL_AT else "not known"
 
 
 def bodies_met(doses: Doses, phase: int) -> tuple[Mapping[str, DoseDistribution], ...]:

@@ -19,13 +19,14 @@ import numpy as np
 from lymphorisk.dvh.curve import DoseDistribution, mixture, uniform
 from lymphorisk.errors import ScenarioError
 from lymphorisk.lymphocyte.course import Course, PhaseExposure
+from lymphorisk.lymphocyte.drugs import Steroids
 from lymphorisk.lymphocyte.pools import POOLS
 from lymphorisk.organs.cover import Covered, blood_cover, pool_cover
 from lymphorisk.parameters import load
 from lymphorisk.parameters.network import network_table
 from lymphorisk.parameters.store import DATA
 from lymphorisk.phantom import phantom_plan
-from lymphorisk.plan import Phase
+from lymphorisk.plan import Phase, steroid_of
 from lymphorisk.plan.words import Modality, modality_of
 
 #: Tumour diameters over the usual one, and bodies, that make the plans of a cohort differ.
@@ -41,17 +42,22 @@ SIZES = (0.2, 4.0)
 #: Halvings of that range: the voxels of the phantom, not the search, then limit the size.
 HALVINGS = 16
 #: Columns that hold one value for each way a cohort was treated.
-SEVERAL = ("fractions", "prescription_gy", "chemo", "share")
+SEVERAL = ("fractions", "prescription_gy", "chemo", "steroid", "share")
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """One way the patients of a cohort were treated, and the share of them."""
+    """One way the patients of a cohort were treated, and the share of them.
+
+    `steroid` is assumed: ``usual`` of brain tumours, who take it as a rule; what cohorts elsewhere took is in their
+    drugs' rates and the unexplained loss.
+    """
 
     share: float
     fractions: int
     prescription_gy: float
     chemo: str
+    steroid: Steroids = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,13 +192,14 @@ def anchors() -> tuple[Anchor, ...]:
 
 def _schedules(row: Mapping[str, str]) -> tuple[Schedule, ...]:
     """Columns with one value hold for all ways of treatment."""
-    cells = {name: (row[name] or "1").split(";") for name in SEVERAL}
+    empty = {"share": "1", "steroid": "none"}
+    cells = {name: (row[name] or empty.get(name, "")).split(";") for name in SEVERAL}
     ways = max(len(c) for c in cells.values())
-    fractions, dose, chemo, share = (c * ways if len(c) == 1 else c for c in cells.values())
+    fractions, dose, chemo, steroid, share = (c * ways if len(c) == 1 else c for c in cells.values())
     total = sum(float(s) for s in share)
     return tuple(
-        Schedule(float(s) / total, int(n), float(d), drug)
-        for s, n, d, drug in zip(share, fractions, dose, chemo, strict=True)
+        Schedule(float(s) / total, int(n), float(d), drug, "usual" if mg == "usual" else steroid_of(mg) or ())
+        for s, n, d, drug, mg in zip(share, fractions, dose, chemo, steroid, strict=True)
     )
 
 
@@ -273,7 +280,13 @@ def exposure(phase: Phase, organs: Mapping[str, DoseDistribution], sex: str) -> 
 
 @cache
 def site_courses(
-    site: str, modality: Modality, fractions: int, prescription_gy: float, chemo: str, size: float = 1.0
+    site: str,
+    modality: Modality,
+    fractions: int,
+    prescription_gy: float,
+    chemo: str,
+    size: float = 1.0,
+    steroid: Steroids = (),
 ) -> tuple[Course, ...]:
     """Courses of a site in the bodies and tumour sizes of `VARIANTS`, the sizes times `size`."""
     out = []
@@ -290,7 +303,7 @@ def site_courses(
             size=factor * size,
         )
         phases = tuple(exposure(p, d, sex) for p, d in zip(plan.phases, plan.organ_doses(), strict=True))
-        out.append(Course(phases, chemo))
+        out.append(Course(phases, chemo, steroid=steroid))
     return tuple(out)
 
 
@@ -319,6 +332,6 @@ def anchor_courses(anchor: Anchor) -> tuple[tuple[Schedule, tuple[Course, ...]],
     """The courses of each way a cohort was treated."""
     size = size_of(anchor)
     return tuple(
-        (s, site_courses(anchor.site, anchor.modality, s.fractions, s.prescription_gy, s.chemo, size))
+        (s, site_courses(anchor.site, anchor.modality, s.fractions, s.prescription_gy, s.chemo, size, s.steroid))
         for s in anchor.schedules
     )

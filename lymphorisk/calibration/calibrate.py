@@ -49,8 +49,8 @@ from lymphorisk.lymphocyte.realisation import (
     PATIENT_DIMENSIONS,
     Realisation,
     by_compartment,
-    drug_rates,
     fates_of,
+    losses,
     pool_log_kill,
     shares_of,
     system_of,
@@ -267,9 +267,10 @@ def ratios(
     beyond = np.array([[unexplained(p, one) for p in c.phases] for c in courses])
     sensitivity = draws.patient("sensitivity", draws.values["spread.sensitivity"])
     times, kind = courses[0].events()
-    each = zip(shares_of(draws), fates_of(draws, people), drug_rates(courses[0].chemo, draws), strict=True)
+    lost = losses(courses[0], draws)
+    each = zip(shares_of(draws), fates_of(draws, people), lost.total(), strict=True)
     return Realisation(
-        Calendar(times, kind, courses[0].last_fraction_d),
+        Calendar(times, kind, lost.spans_d),
         system_of(one, people, AGE_Y),
         tuple(
             Subset(

@@ -45,8 +45,20 @@ PATIENT = (
     ),
     click.option(
         "--chemo",
-        type=Word("lymphorisk.plan.words:chemo_of"),
-        help="Concurrent chemotherapy: none, temozolomide, platinum, other.",
+        type=Word("lymphorisk.plan.drugs:told_drugs"),
+        help="Concurrent drugs by name, such as cisplatin weekly; or a class: none, temozolomide, platinum, other.",
+    ),
+    click.option(
+        "--steroid",
+        multiple=True,
+        metavar="MG[@FROM..TO]",
+        help="Dexamethasone in mg a day, over the course or from day to day (or dates); none; not known. Repeat.",
+    ),
+    click.option(
+        "--first-fraction",
+        type=click.DateTime(["%Y-%m-%d"]),
+        metavar="DATE",
+        help="Day of the first fraction, where steroids are given by dates.",
     ),
 )
 #: Which plan of an export, and masks beside it: of one plan, never of many.
@@ -156,9 +168,23 @@ def patient_of(given: dict[str, Any]) -> KnownPatient:
         "alc": None if given.get("alc") is None else alc_from(given["alc"], given["alc_unit"]),
         "lln": None if given.get("lln") is None else alc_from(given["lln"], given["alc_unit"]),
         "site": given.get("site"),
-        "chemo": given.get("chemo"),
+        **(given.get("chemo") or {}),
+        "steroid": _steroid(given),
     }
     return known_patient(facts, "as typed", base, "the patient file")
+
+
+def _steroid(given: dict[str, Any]) -> Any:
+    """Steroid periods as typed; None when nothing was, or not known."""
+    from lymphorisk.errors import ScenarioError
+    from lymphorisk.plan import steroid_of
+
+    first = given.get("first_fraction")
+    try:
+        return steroid_of(list(given.get("steroid") or ()) or None, first.date() if first else None)
+    except ScenarioError as error:
+        hint = f"; {error.hint}" if error.hint else ""
+        raise click.BadParameter(f"{error.message}{hint}", param_hint="--steroid") from None
 
 
 def options_of(given: dict[str, Any]) -> Options:

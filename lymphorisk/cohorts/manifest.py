@@ -19,7 +19,7 @@ from lymphorisk.units import alc_from, number_from
 SOURCE = ("export", "source", "path", "folder")
 NUMBERS = {"age": "age_y", "height_cm": "height_cm", "weight_kg": "weight_kg"}
 COUNTS = ("alc", "lln")
-WORDS = ("sex", "site", "chemo")
+WORDS = ("sex", "site", "chemo", "steroid")
 DATES = ("%Y-%m-%d", "%Y%m%d", "%d.%m.%Y")
 UNIT = "alc_unit"
 OWN_UNIT = "10^9/L"

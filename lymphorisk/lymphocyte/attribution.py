@@ -24,14 +24,25 @@ from lymphorisk.lymphocyte.drugs import chemo_parameter
 from lymphorisk.lymphocyte.observation import OBSERVED_BY
 from lymphorisk.lymphocyte.pools import POOL_OF, POOLS
 from lymphorisk.lymphocyte.population import Draws, Population, draw
-from lymphorisk.lymphocyte.realisation import PATIENT_DIMENSIONS, Realisation, pool_log_kill, realise, unexplained
+from lymphorisk.lymphocyte.realisation import (
+    PATIENT_DIMENSIONS,
+    Realisation,
+    losses,
+    pool_log_kill,
+    realise,
+    unexplained,
+)
 
+#: Dimensions that only a course with steroids can feel.
+STEROID_BY = {
+    "patient.steroid", "spread.steroid", "steroid.loss_rate", "steroid.half_dose", "steroid.share",
+}  # fmt: skip
 #: Keeps the regression regular when there are hardly more draws than dimensions; shares move by less than 1e-6.
 RIDGE = 1e-6
 
 
 def loss_shares(course: Course, people: Population, age_y: float | None, seed: int, day: float) -> dict[str, float]:
-    """Share of the lymphocytes lost at `day` [d] owed to each pool, ``unexplained`` and ``chemo``.
+    """Share of the lymphocytes lost at `day` [d] owed to each pool, ``unexplained``, ``chemo`` and ``steroid``.
 
     Empty when nothing is lost.
     """
@@ -39,10 +50,12 @@ def loss_shares(course: Course, people: Population, age_y: float | None, seed: i
     whole = realise(course, median, people, age_y)
     tables = _log_kill_by_contributor(course, median, people, whole)
     names = list(tables)
-    chemo = any(np.any(s.loss_rate) for s in whole.subsets)
-    players = names + (["chemo"] if chemo else [])
+    lost = losses(course, median)
+    sources = [name for name, rates in lost.by.items() if any(map(np.any, rates))]
     members = (np.arange(2 ** len(names))[:, None] >> np.arange(len(names))) & 1
-    loss = np.concatenate([_loss(whole, tables, members, day, drug) for drug in ((False, True) if chemo else (False,))])
+    taken = [[s for i, s in enumerate(sources) if which >> i & 1] for which in range(2 ** len(sources))]
+    loss = np.concatenate([_loss(whole, tables, members, day, lost.total(of)) for of in taken])
+    players = names + sources
     if not loss[-1] > 0:
         return {}
     return dict(zip(players, (shapley(loss) / loss[-1]).tolist(), strict=True))
@@ -91,21 +104,25 @@ def _log_kill_by_contributor(
 
 
 def _loss(
-    whole: Realisation, tables: Mapping[str, NDArray[np.float64]], members: NDArray[np.intp], day: float, drug: bool
+    whole: Realisation,
+    tables: Mapping[str, NDArray[np.float64]],
+    members: NDArray[np.intp],
+    day: float,
+    rates: Sequence[NDArray[np.float64]],
 ) -> NDArray[np.float64]:
     log_kill = np.zeros((len(members), len(whole.subsets), *whole.subsets[0].kill.shape[1:]))
     for i, table in enumerate(tables.values()):
         log_kill += members[:, i, None, None, None] * table
     subsets = tuple(
-        replace(s, kill=-np.expm1(-log_kill[:, i]), loss_rate=s.loss_rate if drug else 0.0 * s.loss_rate)
-        for i, s in enumerate(whole.subsets)
+        replace(s, kill=-np.expm1(-log_kill[:, i]), loss_rate=rate)
+        for i, (s, rate) in enumerate(zip(whole.subsets, rates, strict=True))
     )
     return 1.0 - replace(whole, subsets=subsets).ratio(np.array([day]))[:, 0]
 
 
 def dimensions_met(course: Course, draws: Draws, age_known: bool, baseline_known: bool) -> tuple[str, ...]:
     """Random dimensions this course can feel; the others would only add noise to the shares."""
-    chemo = chemo_parameter(course.chemo)
+    chemo = chemo_parameter(course.chemo, course.drugs)
     idle = {"body.lymphocytes", *OBSERVED_BY}
     if age_known:
         idle |= {"thymus.default_age", "patient.age"}
@@ -115,11 +132,21 @@ def dimensions_met(course: Course, draws: Draws, age_known: bool, baseline_known
         idle.add("patient.baseline")
     if chemo is None:
         idle |= {"patient.chemo", "spread.chemo"}
+    idle |= STEROID_BY - _steroid_felt(course)
     if not any(phase.modality == "proton" for phase in course.phases):
         idle.add("rbe.proton")
     idle |= {name for name in draws.z if name.startswith("chemo.") and name != chemo}
     idle |= {f"patient.surrogate.{pool}" for pool in POOLS if pool not in course.surrogates}
     return tuple(name for name, z in draws.z.items() if name not in idle and np.ptp(z) > 0)
+
+
+def _steroid_felt(course: Course) -> set[str]:
+    """Dimensions of steroids that a course can feel."""
+    if course.steroid == "usual":
+        return STEROID_BY - {"steroid.share"}
+    if course.steroid == "not known":
+        return STEROID_BY
+    return {"steroid.loss_rate", "steroid.half_dose"} if course.steroid else set()
 
 
 def spread_shares(draws: Draws, nadir: NDArray[np.float64], names: Sequence[str]) -> dict[str, float]:

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from lymphorisk.dvh.curve import DoseDistribution
 from lymphorisk.errors import MissingOrganError, ScenarioError
 from lymphorisk.frozen import FrozenDict
+from lymphorisk.lymphocyte.drugs import Steroids
 from lymphorisk.lymphocyte.pools import POOLS
 from lymphorisk.plan.frame import read_only
+from lymphorisk.plan.steroid import Steroid
 from lymphorisk.plan.words import MODALITIES, Modality
 
 
@@ -87,11 +89,17 @@ class Course:
     phases : tuple of PhaseExposure
         In any order; their calendars may interleave.
     chemo : str
-        Concurrent chemotherapy, one of `plan.CHEMO`; acts from day 0 to the last fraction.
+        Class of the concurrent chemotherapy, one of `plan.CHEMO`; acts from day 0 to the last fraction.
+    drugs : tuple of str
+        Its drugs by name; without names the class acts.
+    steroid : tuple of Steroid, ``usual`` or ``not known``
+        Dexamethasone by period; `drugs.Steroids`.
     """
 
     phases: tuple[PhaseExposure, ...]
     chemo: str = "none"
+    drugs: tuple[str, ...] = ()
+    steroid: Steroids = ()
 
     def __post_init__(self) -> None:
         if not self.phases:
@@ -124,6 +132,8 @@ class Course:
         """Plain numbers that `course_from_dict` turns back into the same course."""
         return {
             "chemo": self.chemo,
+            "drugs": list(self.drugs),
+            "steroid": self.steroid if isinstance(self.steroid, str) else [list(p) for p in self.steroid],
             "phases": [
                 {
                     "times_d": phase.times_d.tolist(),
@@ -137,7 +147,6 @@ class Course:
                 }
                 for phase in self.phases
             ],
-            "drugs": [],  # no event but a fraction kills; readers of this version of the schema look for the key
         }
 
 
@@ -157,7 +166,9 @@ def course_from_dict(table: Mapping[str, Any]) -> Course:
                 tuple({p: _distribution(*pair) for p, pair in body.items()} for body in row.get("bodies", ())),
             )
         )
-    return Course(tuple(phases), table["chemo"])
+    steroid: Any = table.get("steroid", ())
+    taken: Steroids = steroid if isinstance(steroid, str) else tuple(Steroid(*p) for p in steroid)  # type: ignore[assignment]
+    return Course(tuple(phases), table["chemo"], tuple(table["drugs"]), taken)
 
 
 def _distribution(dose_gy: list[float], share: list[float]) -> DoseDistribution:

@@ -7,13 +7,15 @@ cells that come back over years and resistant ones that come back within weeks; 
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lymphorisk.frozen import FrozenDict
 from lymphorisk.lymphocyte.course import Course, PhaseExposure
-from lymphorisk.lymphocyte.drugs import chemo_parameter
+from lymphorisk.lymphocyte.drugs import chemo_parameter, steroid_rate
 from lymphorisk.lymphocyte.pools import POOL_OF, POOLS, PoolSystem, compartment_shares, pool_system
 from lymphorisk.lymphocyte.population import Draws, Population, in_range
 from lymphorisk.lymphocyte.recovery import LN2, SLOWER, Fate
@@ -27,6 +29,7 @@ PATIENT_DIMENSIONS = (
     "recovery",
     *(f"surrogate.{pool}" for pool in POOLS),
     "chemo",
+    "steroid",
     "baseline",
     "age",
 )
@@ -164,13 +167,90 @@ def unexplained(phase: PhaseExposure, draws: Draws) -> tuple[NDArray[np.float64]
     return lost, lost * draws.values["unexplained.on_resistant"]
 
 
-def drug_rates(chemo: str, draws: Draws) -> tuple[NDArray[np.float64], ...]:
-    """Loss rate of each of `SUBSETS` under the concurrent drug, each of shape (n,). [1/d]"""
-    name = chemo_parameter(chemo)
-    if name is None:
-        return (np.zeros(draws.size),) * len(SUBSETS)
+@dataclass(frozen=True, slots=True, eq=False)
+class Losses:
+    """Loss rates beside the fractions, constant within spans.
+
+    Attributes
+    ----------
+    spans_d : tuple of float
+        Ends of the spans. [d]
+    by : mapping of str to tuple of ndarray
+        Of ``chemo`` and ``steroid``, where there is any: rates of each of `SUBSETS`, each of shape (n, spans). [1/d]
+    size : int
+        Number of draws.
+    """
+
+    spans_d: tuple[float, ...]
+    by: Mapping[str, tuple[NDArray[np.float64], ...]]
+    size: int
+
+    def total(self, of: Collection[str] | None = None) -> tuple[NDArray[np.float64], ...]:
+        """Rates of all sources, or of some, for each of `SUBSETS`. [1/d]"""
+        chosen = [rates for name, rates in self.by.items() if of is None or name in of]
+        nothing = np.zeros((self.size, len(self.spans_d)))
+        return tuple(sum((rates[i] for rates in chosen), nothing) for i in range(len(SUBSETS)))
+
+
+def losses(course: Course, draws: Draws) -> Losses:
+    """What drugs and steroids take from each of `SUBSETS`, in spans between their changes."""
+    takes = [*_drug(course, draws), *_steroids(course, draws)]
+    ends = {end for _, start, until, _ in takes for end in (start, until) if end > 0.0}
+    spans = tuple(sorted(ends))
+    starts = (0.0, *spans[:-1])
+    on = draws.values["chemo.on_sensitive"]
+    by: dict[str, tuple[NDArray[np.float64], ...]] = {}
+    for name in dict.fromkeys(name for name, *_ in takes):
+        own = [(s, u, rate) for n, s, u, rate in takes if n == name]
+        met = np.stack(
+            [sum((rate for s, u, rate in own if s <= start < u), np.zeros(draws.size)) for start in starts], axis=1
+        )
+        by[name] = (met * on[:, None] if name == "chemo" else met, met)
+    return Losses(spans, FrozenDict(by), draws.size)
+
+
+#: A source of loss, its first and last day [d], and its rates, shape (n,) [1/d].
+Take = tuple[str, float, float, NDArray[np.float64]]
+
+
+def _drug(course: Course, draws: Draws) -> list[Take]:
+    name = chemo_parameter(course.chemo, course.drugs)
+    if name is None or not course.last_fraction_d > 0.0:
+        return []
     rate = np.asarray(draws.values[name] * draws.patient("chemo", draws.values["spread.chemo"]))
-    return rate * draws.values["chemo.on_sensitive"], rate
+    return [("chemo", 0.0, course.last_fraction_d, rate)]
+
+
+def _steroids(course: Course, draws: Draws) -> list[Take]:
+    """Dexamethasone from day 0 on: what was taken before is in the baseline count."""
+    v, last = draws.values, course.last_fraction_d
+    if isinstance(course.steroid, str):
+        takers = np.ones(draws.size) if course.steroid == "usual" else v["steroid.share"]
+        periods = [
+            (v["steroid.usual_dose"] * _over_usual(draws.z["patient.steroid"], takers, v["spread.steroid"]), 0.0, last)
+        ]
+    else:
+        periods = [
+            (np.full(draws.size, p.mg_per_day), p.from_d, last if p.until_d is None else p.until_d)
+            for p in course.steroid
+        ]
+    rates = [(steroid_rate(mg, v["steroid.loss_rate"], v["steroid.half_dose"]), max(a, 0.0), b) for mg, a, b in periods]
+    return [("steroid", start, until, rate) for rate, start, until in rates if until > start]
+
+
+def _over_usual(z: NDArray[np.float64], takers: NDArray[np.float64], sd_ln: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Dose over the usual one of patients by their deviate: none below the share who take any, log-normal above.
+
+    Examples
+    --------
+    >>> _over_usual(np.array([-1.0, 0.0, 1.0]), np.array([1.0, 0.3, 0.5]), np.ones(3)).round(3).tolist()
+    [0.368, 0.0, 1.608]
+    """
+    from scipy.special import ndtr, ndtri
+
+    rank = (ndtr(z) - (1.0 - takers)) / takers
+    taken = rank > 0.0
+    return np.where(taken, np.exp(sd_ln * ndtri(np.where(taken, rank, 0.5))), 0.0)
 
 
 def subset_log_kill(phase: PhaseExposure, draws: Draws, people: Population) -> tuple[NDArray[np.float64], ...]:
@@ -182,12 +262,13 @@ def subset_log_kill(phase: PhaseExposure, draws: Draws, people: Population) -> t
 def realise(
     course: Course, draws: Draws, people: Population, age_y: float | NDArray[np.float64] | None = None
 ) -> Realisation:
-    """Kill tables, pools, fates and drug of every draw."""
+    """Kill tables, pools, fates and losses of every draw."""
     phases = [subset_log_kill(phase, draws, people) for phase in course.phases]
     times, kind = course.events()
-    each = zip(shares_of(draws), fates_of(draws, people), drug_rates(course.chemo, draws), strict=True)
+    lost = losses(course, draws)
+    each = zip(shares_of(draws), fates_of(draws, people), lost.total(), strict=True)
     return Realisation(
-        calendar=Calendar(times, kind, course.last_fraction_d),
+        calendar=Calendar(times, kind, lost.spans_d),
         system=system_of(draws, people, age_y),
         subsets=tuple(
             Subset(share, by_compartment(np.stack([table[i] for table in phases], axis=1)), fate, rate)

@@ -30,19 +30,21 @@ class Calendar:
         Increasing, from 0 on. [d]
     kind : ndarray of int, shape (f,)
         Row of the kill table each event uses.
-    drug_until_d : float
-        End of the concurrent drug, which starts at day 0. [d]
+    spans_d : tuple of float
+        Ends of the spans of constant loss rates, increasing; the first starts at day 0, none follows the last. [d]
     """
 
     times_d: NDArray[np.float64]
     kind: NDArray[np.intp]
-    drug_until_d: float = 0.0
+    spans_d: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if self.times_d.shape != self.kind.shape:
             raise ScenarioError("as many events as kinds of event")
         if len(self.times_d) and (self.times_d[0] < 0 or np.any(np.diff(self.times_d) < 0)):
             raise ScenarioError("fraction times must not be negative and must be in order")
+        if any(late <= early for early, late in zip((0.0, *self.spans_d), self.spans_d, strict=False)):
+            raise ScenarioError("spans of loss rates end one after another, after day 0")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,8 +59,8 @@ class Subset:
         Share of its alive cells each kind of event kills.
     fate : Fate
         Of n draws, or of 1 draw shared by all n kill tables; so are the share and the loss rate.
-    loss_rate : ndarray, shape (n,)
-        Under the concurrent drug. [1/d]
+    loss_rate : ndarray, shape (n, spans)
+        Under drugs and steroids, in each span of the calendar. [1/d]
     """
 
     share: NDArray[np.float64]
@@ -78,8 +80,11 @@ class _Together:
     seen: NDArray[np.float64]
 
 
-def _together(subsets: Sequence[Subset], drug: bool) -> _Together:
-    each = tuple(fate_modes(s.fate, s.loss_rate if drug else 0.0 * s.loss_rate) for s in subsets)
+def _together(subsets: Sequence[Subset], span: int | None) -> _Together:
+    """The modes in a span, or after the last."""
+    none = [np.zeros(len(s.loss_rate)) for s in subsets]
+    rates = none if span is None else [s.loss_rate[:, span] for s in subsets]
+    each = tuple(fate_modes(s.fate, rate) for s, rate in zip(subsets, rates, strict=True))
     seen = [s.share[:, None] * (m.left @ COUNTED) for s, m in zip(subsets, each, strict=True)]
     return _Together(
         each,
@@ -99,13 +104,13 @@ def _diagonal(blocks: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
     return out
 
 
-def _merge(calendar: Calendar, drug: bool) -> list[tuple[float, int | None]]:
-    """Events in order; None is the end of the drug."""
+def _merge(calendar: Calendar, lossy: bool) -> list[tuple[float, int | None]]:
+    """Events in order; None is the end of a span."""
     events: list[tuple[float, int | None]] = [
         (float(t), int(k)) for t, k in zip(calendar.times_d, calendar.kind, strict=True)
     ]
-    if drug:
-        events.append((calendar.drug_until_d, None))
+    if lossy:
+        events.extend((end, None) for end in calendar.spans_d)
         events.sort(key=lambda event: (event[0], event[1] is None))
     return events
 
@@ -133,8 +138,9 @@ def blood_count(
     """
     if len(days) and (days[0] < 0 or np.any(np.diff(days) < 0)):
         raise ScenarioError("days to report must not be negative and must be in order")
-    drug = calendar.drug_until_d > 0 and any(np.any(s.loss_rate) for s in subsets)
-    modes = _together(subsets, drug)
+    lossy = any(np.any(s.loss_rate) for s in subsets)
+    spans: list[int | None] = [*range(len(calendar.spans_d)), None] if lossy else [None]
+    modes = _together(subsets, spans.pop(0))
     # An event meets the alive of each subset and those on their way back with the same share.
     share = np.stack([s.kill for s in subsets for _ in range(modes.met.shape[2] // len(subsets))], axis=-1)
     n, classes = len(share), len(CLASSES)
@@ -143,14 +149,14 @@ def blood_count(
         state[:, -1, i * classes : (i + 1) * classes] = own.right[:, 0]
     out = np.empty((n, len(days)))
     now, done = 0.0, 0
-    for time, kind in _merge(calendar, drug):
+    for time, kind in _merge(calendar, lossy):
         upto = int(np.searchsorted(days, time, side="left"))
         out[:, done:upto] = _observe(state, days[done:upto] - now, system, modes)
         done = upto
         state = _advance(state, time - now, system, modes)
         now = time
         if kind is None:
-            after = _together(subsets, False)
+            after = _together(subsets, spans.pop(0))
             pairs = zip(modes.each, after.each, strict=True)
             state = state @ _diagonal([before.left @ later.right for before, later in pairs])
             modes = after

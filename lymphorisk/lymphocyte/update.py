@@ -170,7 +170,7 @@ def update(
         raise UndecidableError(
             f"the counts contradict the model: of {draws} drawn patients the equivalent of {effective:.0f} show them"
             + _surprises(prior, measured),
-            "check days (from the first fraction), units and the baseline count; growth factors, steroids, infection, "
+            "check days (from the first fraction), units and the baseline count; growth factors, infection, "
             "another drug or a change of the course are not in the model",
         )
     why = ask()

@@ -69,8 +69,7 @@ def known_patient(
     >>> known.patient.age_y, known.patient.sex, known.findings[0].what
     (61.0, 'F', "age_y is 61 as given, 16 in the plan's files: 61 is used")
     """
-    given = {name: value for name, value in best.items() if value is not None}
-    read = {name: value for name, value in asdict(rest).items() if value is not None}
+    given, read = _said(best), _said(asdict(rest))
     found = [
         finding(CONTRADICTION, f"{what}: {shown(given[what.split()[0]])} is used", rest_called, HINT)
         for what in contradictions(given, called, read, rest_called)
@@ -81,6 +80,11 @@ def known_patient(
         what = f"{name} = {shown(added[name])} in {rest_called} cannot be true beside the facts {called}: left out"
         found.append(finding(CONTRADICTION, what, rest_called, HINT))
     return KnownPatient(patient, tuple(dict.fromkeys((*noted, *found, *unlikely(patient, "patient")))))
+
+
+def _said(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts that are known; no named drug says nothing, for the class may be known without."""
+    return {name: value for name, value in facts.items() if value is not None and (name != "drugs" or value)}
 
 
 def contradictions(one: Mapping[str, Any], called: str, other: Mapping[str, Any], other_called: str) -> tuple[str, ...]:
@@ -98,6 +102,8 @@ def same(name: str, a: Any, b: Any) -> bool:
 
 def shown(value: Any) -> str:
     """A fact as a message shows it."""
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "none"
     return f"{value:g}" if isinstance(value, float | int) else str(value)
 
 

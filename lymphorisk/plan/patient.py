@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lymphorisk.errors import ScenarioError
+from lymphorisk.plan.drugs import chemo_of, drugs_of
+from lymphorisk.plan.steroid import Steroid, steroid_of
 from lymphorisk.plan.words import READERS
 from lymphorisk.units import CM_PER_INCH, CM_PER_M, KG_PER_POUND, POUNDS_PER_STONE, checked
 
@@ -48,7 +50,11 @@ class Patient:
     site : str or None
         One of `SITES`: the gate of the published models.
     chemo : str or None
-        Concurrent chemotherapy: ``none``, ``temozolomide``, ``platinum``, ``other``.
+        Concurrent chemotherapy: ``none``, ``temozolomide``, ``platinum``, ``other``; a drug's name is kept in `drugs`.
+    drugs : tuple of str, or None
+        Concurrent drugs by name, from the words of `chemo`; empty when only a class, or none, was said.
+    steroid : tuple of Steroid, or None
+        Dexamethasone by period, as `steroid_of` reads it; empty is none, None is not known.
 
     Raises
     ------
@@ -64,8 +70,13 @@ class Patient:
     lln: float | None = None
     site: str | None = None
     chemo: str | None = None
+    drugs: tuple[str, ...] | None = None
+    steroid: tuple[Steroid, ...] | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.chemo, str):
+            object.__setattr__(self, "drugs", _drugs(self.chemo, self.drugs or ()))
+        object.__setattr__(self, "steroid", steroid_of(self.steroid))
         for name in WORDS:
             word = getattr(self, name)
             if word is not None:
@@ -79,6 +90,14 @@ class Patient:
             if value is not None:
                 object.__setattr__(self, name, checked(name, value))
         _relations(self)
+
+
+def _drugs(chemo: str, named: tuple[str, ...]) -> tuple[str, ...]:
+    """Drugs by name: those said beside their class, or those the words for it name."""
+    found = drugs_of(", ".join(named)) if named else ()
+    if found and (own := chemo_of(", ".join(named))) != chemo_of(chemo):
+        raise ScenarioError(f"drugs {', '.join(named)} are {own}, and chemo is {chemo}", "say the drugs as chemo")
+    return found or drugs_of(chemo)
 
 
 def _relations(p: Patient) -> None:

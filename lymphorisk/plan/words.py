@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Literal, assert_never, get_args
 
 from lymphorisk.errors import ScenarioError
+from lymphorisk.plan.drugs import chemo_of
 from lymphorisk.units import chosen, squashed
 
 SITES = (
@@ -24,7 +25,6 @@ SITES = (
     "lymphoma",
 )
 SEXES = ("M", "F")
-CHEMO = ("none", "temozolomide", "platinum", "other")
 Modality = Literal["photon", "electron", "proton", "ion"]
 MODALITIES: tuple[Modality, ...] = get_args(Modality)
 #: By what the files of an export are joined, and what a person says a dose is.
@@ -51,19 +51,6 @@ SITE_WORDS: Mapping[str, str] = {
     "lymphoma": "hodgkin hl nhl dlbcl hodgkins lymphom",
 }
 SEX_WORDS: Mapping[str, str] = {"M": "male man mann mannlich homme", "F": "female woman w frau weiblich femme"}
-CHEMO_WORDS: Mapping[str, str] = {
-    "none": "no nil without keine nein rtalone radiotherapyalone",
-    "temozolomide": "tmz temodal temodar temozolomid",
-    "platinum": "cisplatin carboplatin oxaliplatin cddp cisplatinum carboplatinum platin nedaplatin cis carbo",
-    "other": "paclitaxel docetaxel taxol taxane nabpaclitaxel 5fu fu fluorouracil 5fluorouracil capecitabine xeloda "
-    "gemcitabine gemcitabin etoposide vp16 vinorelbine pemetrexed s1 mitomycin mmc irinotecan cetuximab doxorubicin "
-    "cyclophosphamide methotrexate bevacizumab leucovorin",
-}
-#: Regimens and drugs joined: what counts is the platinum or temozolomide among them.
-COMBINATIONS: Mapping[str, str] = {
-    "cross": "platinum", "folfox": "platinum", "flot": "platinum", "xelox": "platinum", "capox": "platinum",
-    "folfirinox": "platinum", "carbotaxol": "platinum", "folfiri": "other",
-}  # fmt: skip
 MODALITY_WORDS: Mapping[str, str] = {
     "photon": "photons xray xrays vmat imrt 3dcrt 3d crt conformal arc rapidarc tomotherapy tomo linac sliding window "
     "photonen stepandshoot dcat ssimrt fff 6mv 10mv 15mv 18mv 6x 10x 15x 18x 6fff 10fff",
@@ -72,7 +59,7 @@ MODALITY_WORDS: Mapping[str, str] = {
     "ion": "ions carbon carbonion carbonions heavyion heavyions c12 helium",
 }
 #: Words around a name that change nothing.
-FILLERS = ("cancer", "carcinoma", "tumor", "ca", "karzinom", "therapy", "radiotherapy", "concurrent", "weekly")
+FILLERS = ("cancer", "carcinoma", "tumor", "ca", "karzinom", "therapy", "radiotherapy", "concurrent")
 
 
 def _meanings(words: Mapping[str, str]) -> dict[str, str]:
@@ -108,28 +95,6 @@ def modality_of(text: str) -> Modality:
     return chosen(_without_fillers(text), MODALITIES, _meanings(MODALITY_WORDS), "modality")
 
 
-def chemo_of(text: str) -> str:
-    """The class of `CHEMO` of concurrent drugs; several may be joined by signs.
-
-    Examples
-    --------
-    >>> chemo_of("Temodal"), chemo_of("carboplatin/paclitaxel"), chemo_of("None")
-    ('temozolomide', 'platinum', 'none')
-    """
-    meaning = _meanings(CHEMO_WORDS) | dict(COMBINATIONS)
-    if squashed(text) in {squashed(word) for word in (*meaning, *CHEMO)}:
-        return chosen(text, CHEMO, meaning, "chemo")
-    parts = [p for p in JOINED.split(text.strip()) if p and squashed(p) not in FILLERS]
-    if parts:
-        classes = {chosen(part, CHEMO, meaning, "chemo") for part in parts}
-        if "none" in classes:
-            raise ScenarioError(f"chemo {text!r} says none and a drug", f"use one of {', '.join(CHEMO)}")
-        return next(c for c in ("temozolomide", "platinum", "other") if c in classes)
-    return chosen(text, CHEMO, meaning, "chemo")
-
-
-#: Signs and words between the drugs of a combination.
-JOINED = re.compile(r"\s*[/+,;&]\s*|\s+and\s+|\s+und\s+|\s+")
 #: How the texts of a patient or a plan are read, by field.
 READERS: Mapping[str, Callable[[str], str]] = {
     "sex": sex_of,

@@ -11,6 +11,7 @@ from lymphorisk.absent import Absent
 from lymphorisk.circulation import BloodSummary
 from lymphorisk.dvh import DVH
 from lymphorisk.dvh.metrics import metric
+from lymphorisk.plan.steroid import steroid_words
 from lymphorisk.report import figures, placed
 from lymphorisk.report.document import (
     Beside,
@@ -533,6 +534,7 @@ FACT_LABELS = {
     "lln": "LLN",
     "site": "site",
     "chemo": "chemo",
+    "steroid": "steroid",
 }
 
 
@@ -547,7 +549,8 @@ def known_of(a: Analysis) -> list[tuple[str, str, str]]:
         "alc": "" if p.alc is None else f"{p.alc:g} ×10⁹/L",
         "lln": "" if p.lln is None else f"{p.lln:g} ×10⁹/L",
         "site": (p.site or "").replace("_", " "),
-        "chemo": p.chemo or "",
+        "chemo": " + ".join(p.drugs or ()) or p.chemo or "",
+        "steroid": steroid_words(p.steroid),
     }
     return [
         (label, short(values[key]), short(a.patient_sources.get(key, "")) if values[key] else "")

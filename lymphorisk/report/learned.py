@@ -23,6 +23,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "clearance.": ("falls later after a dose than most", "falls sooner after a dose than most"),
     "chemo.": ("loses more to the {chemo} than most", "loses less to the {chemo} than most"),
     "patient.chemo": ("loses more to the {chemo} than most", "loses less to the {chemo} than most"),
+    "steroid.half_dose": ("loses less to steroids than most", "loses more to steroids than most"),
+    "steroid.": ("loses more to steroids than most", "loses less to steroids than most"),
+    "patient.steroid": ("takes more steroids than was assumed", "takes fewer steroids than was assumed"),
+    "spread.steroid": ("loses more to steroids than most", "loses less to steroids than most"),
     "patient.baseline": (
         "started from a higher count than was assumed",
         "started from a lower count than was assumed",

@@ -26,6 +26,7 @@ POOL_LABELS = {
     "elsewhere": "Other tissues",
     "unexplained": "Unexplained loss",
     "chemo": "Chemotherapy",
+    "steroid": "Steroids",
     "drugs": "Drugs",
 }
 #: What stands for an organ nobody drew, in words.

@@ -24,6 +24,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from lymphorisk.dvh import DoseDistribution
 from lymphorisk.errors import ScenarioError
 from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.frozen import FrozenDict
-from lymphorisk.plan import Patient, Phase
+from lymphorisk.plan import Patient, Phase, steroid_of
 from lymphorisk.scenario.dose import organ_dose
 from lymphorisk.scenario.fields import content, known, number, parsed, table_of, text, whole
 from lymphorisk.scenario.phases import PHASE_KEYS, last_day_of, phase_from, phase_tables
@@ -48,7 +49,19 @@ EVERYWHERE = "*"
 NETWORKS = ("28", "32")
 TOP_KEYS = ("plan", "organs", "patient", "conditioning")
 PLAN_KEYS = (*(key for key in PHASE_KEYS if key not in {"organs", "first_day"}), "network", "stages", "lanes", "phase")
-PATIENT_KEYS = ("sex", "age", "height_cm", "weight_kg", "alc", "alc_unit", "lln", "site", "chemo")
+PATIENT_KEYS = (
+    "sex",
+    "age",
+    "height_cm",
+    "weight_kg",
+    "alc",
+    "alc_unit",
+    "lln",
+    "site",
+    "chemo",
+    "steroid",
+    "first_fraction",
+)
 STAGES_MAX = 16
 LANES_MAX = 256
 
@@ -204,7 +217,21 @@ def patient_from(table: Mapping[str, Any]) -> Patient:
         lln=None if lln is None else alc_from(lln, unit),
         site=optional("site"),
         chemo=optional("chemo"),
+        steroid=steroid_of(table.get("steroid"), first_fraction(table)),
     )
+
+
+def first_fraction(table: Mapping[str, Any]) -> date | None:
+    """The day of the first fraction, from which dates in the table count."""
+    given = table.get("first_fraction")
+    if isinstance(given, datetime):
+        return given.date()
+    if given is None or isinstance(given, date):
+        return given
+    try:
+        return date.fromisoformat(str(given))
+    except ValueError:
+        raise ScenarioError(f"[patient]: first_fraction = {given!r} is no date", "write 2026-03-02") from None
 
 
 def _findings(tables: Sequence[Mapping[str, Any]], phases: Sequence[Phase]) -> list[Finding]:

@@ -17,6 +17,7 @@ from lymphorisk.features.table import eud_gy
 from lymphorisk.frozen import FrozenDict
 from lymphorisk.lymphocyte import Course, Population, population
 from lymphorisk.lymphocyte.cohort import simulate
+from lymphorisk.lymphocyte.drugs import USUAL_AT
 from lymphorisk.parameters import load, posterior
 from lymphorisk.plan import CHEMO
 from lymphorisk.simulated.plan import ARMS, SimulatedPlan, packed, scalar, several, simulated_plan, unpacked
@@ -127,9 +128,12 @@ def facts(plans: list[SimulatedPlan], which: NDArray[np.intp], rng: np.random.Ge
 def courses_of(
     plans: list[SimulatedPlan], which: NDArray[np.intp], chemo: NDArray[np.intp]
 ) -> tuple[list[Course], NDArray[np.intp]]:
-    """Distinct courses (plan and drug) and the course of each patient."""
+    """Distinct courses (plan and drug) and the course of each patient; brain tumours with their usual steroid."""
     pairs, course = np.unique(np.stack([which, chemo], axis=1), axis=0, return_inverse=True)
-    return [Course((plans[i].exposure,), CHEMO[c]) for i, c in pairs], course.ravel().astype(np.intp)
+    courses = [
+        Course((plans[i].exposure,), CHEMO[c], steroid="usual" if plans[i].site in USUAL_AT else ()) for i, c in pairs
+    ]
+    return courses, course.ravel().astype(np.intp)
 
 
 def rows_of(plans: list[SimulatedPlan], which: NDArray[np.intp], drawn: Facts) -> NDArray[np.float64]:

@@ -132,7 +132,7 @@ def simulated_rate(row: Anchor, people: Population, seed: int) -> float:
 def _rate_under(schedule: Schedule, row: Anchor, people: Population, seed: int) -> float:
     arm = _arm(row.site, row.modality)
     drawn = drawn_courses(row.site, row.modality, schedule.fractions, schedule.prescription_gy, size_of(row), seed)
-    courses = [Course((exposure,), schedule.chemo) for exposure in drawn]
+    courses = [Course((exposure,), schedule.chemo, steroid=schedule.steroid) for exposure in drawn]
     which = np.repeat(np.arange(PLANS), PATIENTS)
     rng = np.random.default_rng([seed, PLANS])
     usual = usual_spread(row.baseline_sd_ln, people.value["wander.sd_ln"], people.value["counting.sd_ln"])

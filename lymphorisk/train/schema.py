@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lymphorisk.features import FEATURES, VERSION
-from lymphorisk.plan.words import CHEMO, MODALITIES, SEXES, SITES
+from lymphorisk.plan.drugs import CHEMO
+from lymphorisk.plan.words import MODALITIES, SEXES, SITES
 
 ID = "patient_id"
 CENTRE = "centre"

@@ -120,6 +120,7 @@ TABLE = (
     Quantity("bendamustine mg/m2", "mg/m2 of one day", 5.0, 200.0, (50.0, 150.0), (TEN, SUM, GRAMS), zero=True),
     Quantity("bendamustine mg/kg", "mg/kg of one day", 0.2, 6.0, (1.0, 4.0), (TEN, SUM), zero=True),
     Quantity("bendamustine mg", "mg of one day", 10.0, 450.0, (80.0, 300.0), (TEN, SUM, GRAMS), zero=True),
+    Quantity("dexamethasone_mg_d", "mg a day", 0.0, 100.0, (0.25, 40.0), (Slip("micrograms", 1e-3), GRAMS)),
     Quantity("first_weekday", "", 0, 4, (0, 4), whole=True),
     Quantity("stages", "", 1, 16, (1, 16), whole=True),
     Quantity("lanes", "", 1, 256, (1, 256), whole=True),

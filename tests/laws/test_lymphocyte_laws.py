@@ -19,6 +19,7 @@ from lymphorisk.lymphocyte.population import draw
 from lymphorisk.lymphocyte.realisation import PATIENT_DIMENSIONS, realise
 from lymphorisk.lymphocyte.recovery import ALIVE, CLASSES
 from lymphorisk.lymphocyte.trajectory import _advance, _kill, _together
+from lymphorisk.plan import Steroid
 
 C = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "lymphocyte" / "courses.py")))
 PEOPLE = C.people()
@@ -118,11 +119,21 @@ def test_the_count_is_the_sum_of_its_subsets_each_alone() -> None:
     assert both == pytest.approx(0.5 * (sensitive + mostly_resistant), abs=1e-8)
 
 
+@settings(max_examples=20, deadline=None)
+@given(times=calendars, mg=st.floats(0.1, 40.0), more=st.floats(0.0, 40.0), start=st.floats(0.0, 30.0))
+def test_more_of_a_steroid_never_raises_the_count_at_any_time(times, mg, more, start) -> None:
+    days = np.linspace(0.0, 200.0, 41)
+    base = C.course(times, uniform(0.1), nodes=uniform(0.5))
+    less, most = (ratio(replace(base, steroid=(Steroid(dose, start, start + 20.0),)), days) for dose in (mg, mg + more))
+    assert np.all(most <= less + 1e-12)
+    assert np.all(less <= ratio(base, days) + 1e-12)
+
+
 def test_places_never_go_negative() -> None:
     """Alive cells and places on their way back in every compartment, through a course that kills nearly everything."""
     r = realise(C.whole_body(12.0, [0.0]), DRAWS, PEOPLE)
     for subset in r.subsets:
-        modes = _together([subset], drug=False)
+        modes = _together([subset], None)
         state = np.zeros((DRAWS.size, r.system.share.shape[1], len(CLASSES)))
         state[:, -1, 0] = 1.0
         share = np.repeat(subset.kill[:, 0, :, None], 2, axis=2)

@@ -17,6 +17,7 @@ from lymphorisk.lymphocyte.pools import compartment_shares, exchange
 from lymphorisk.lymphocyte.population import draw
 from lymphorisk.lymphocyte.realisation import PATIENT_DIMENSIONS, Realisation, realise
 from lymphorisk.lymphocyte.trajectory import Subset
+from lymphorisk.plan import Steroid
 
 C = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "lymphocyte" / "courses.py")))
 PEOPLE = C.people()
@@ -54,7 +55,7 @@ def subset_twin(r: Realisation, subset: Subset, values: Mapping[str, np.ndarray]
         )
 
     y = np.concatenate([share[0], np.zeros(4 * c)])
-    marks = sorted({0.0, *r.calendar.times_d.tolist(), *days.tolist(), r.calendar.drug_until_d})
+    marks = sorted({0.0, *r.calendar.times_d.tolist(), *days.tolist(), *r.calendar.spans_d})
     seen: dict[float, float] = {}
     for i, t in enumerate(marks):
         if t in days:
@@ -68,7 +69,8 @@ def subset_twin(r: Realisation, subset: Subset, values: Mapping[str, np.ndarray]
                 x += np.array([0.0, 1.0, -1.0, 0.0, 0.0])[:, None] * sent_back
                 y = x.ravel()
         if i + 1 < len(marks):
-            kappa = subset.loss_rate[0] if t < r.calendar.drug_until_d else 0.0
+            span = sum(end <= t for end in r.calendar.spans_d)
+            kappa = subset.loss_rate[0, span] if span < len(r.calendar.spans_d) else 0.0
             solved = solve_ivp(rhs, (t, marks[i + 1]), y, method="LSODA", args=(kappa,), rtol=1e-9, atol=1e-12)
             assert solved.success
             y = solved.y[:, -1]
@@ -80,6 +82,15 @@ def test_exact_equals_lsoda_for_the_sum_of_the_subsets(chemo: str, on_sensitive:
     base = C.upper_abdomen(12)
     days = np.array([0.0, 1.0, 3.5, 7.0, 15.0, 16.0, 30.0, 120.0])
     twin, exact = slow_twin(Course(base.phases, chemo), days, 11, {"chemo.on_sensitive": on_sensitive})
+    assert np.abs(twin - exact).max() < 1e-6
+
+
+def test_exact_equals_lsoda_under_a_drug_and_a_steroid_that_changes() -> None:
+    """Spans between the changes: the drug to the last fraction, the steroid from before it, tapered, to after it."""
+    steroid = (Steroid(16.0, -4.0, 3.0), Steroid(4.0, 3.0, 9.5), Steroid(2.0, 12.0, 40.0))
+    course = replace(C.upper_abdomen(12), chemo="platinum", steroid=steroid)
+    days = np.array([0.0, 1.0, 3.0, 7.0, 9.5, 15.0, 30.0, 40.0, 120.0])
+    twin, exact = slow_twin(course, days, 11, {})
     assert np.abs(twin - exact).max() < 1e-6
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from datetime import date
 from typing import Any
 
 import pytest
@@ -10,8 +12,9 @@ from lymphorisk.analysis import Options
 from lymphorisk.cli.main import run
 from lymphorisk.conditioning.regimen import DrugDose
 from lymphorisk.errors import ScenarioError
-from lymphorisk.plan import Patient
-from lymphorisk.plan.words import chemo_of, modality_of, site_of
+from lymphorisk.plan import Patient, Steroid, steroid_of
+from lymphorisk.plan.drugs import NAMED, chemo_of, told_drugs
+from lymphorisk.plan.words import modality_of, site_of
 from lymphorisk.regimen.products import product
 from lymphorisk.units import QUANTITIES, alc_from, checked, count_exponent, number_from
 
@@ -222,6 +225,79 @@ def test_an_unknown_word_offers_the_nearest() -> None:
     assert "did you mean esophagus?" in refused.value.hint
     with pytest.raises(ScenarioError, match="none and a drug"):
         chemo_of("no cisplatin")
+    with pytest.raises(ScenarioError) as refused:
+        chemo_of("cisplatn")
+    assert "did you mean cisplatin?" in refused.value.hint
+    with pytest.raises(ScenarioError) as refused:
+        chemo_of("dexamethasone")
+    assert "--steroid" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("typed", "chemo", "drugs"),
+    [
+        ("Cisplatin 40 mg/m2 weekly", "platinum", ("cisplatin weekly",)),
+        ("cisplatin, every 3 weeks", "platinum", ("cisplatin three-weekly",)),
+        ("carboplatin-paclitaxel", "platinum", ("carboplatin", "paclitaxel")),
+        ("5 FU + mitomycin", "other", ("5-fluorouracil", "mitomycin")),
+        ("nab-paclitaxel and gemcitabine", "other", ("nab-paclitaxel", "gemcitabine")),
+        ("durvalumab", "none", ("durvalumab",)),
+        ("anti-PD-1", "none", ("checkpoint-inhibitor",)),
+        ("TMZ + pembrolizumab", "temozolomide", ("temozolomide", "pembrolizumab")),
+        ("FOLFOX", "platinum", ("5-fluorouracil", "oxaliplatin", "leucovorin")),
+        ("platinum", "platinum", ()),
+        ("none", "none", ()),
+    ],
+)
+def test_drugs_keep_their_names_beside_their_class(typed: str, chemo: str, drugs: tuple[str, ...]) -> None:
+    who = Patient(chemo=typed)
+    assert (who.chemo, who.drugs) == (chemo, drugs)
+    assert Patient(**dataclasses.asdict(who)) == who
+
+
+def test_every_word_for_a_drug_is_read_as_its_own() -> None:
+    for name, listed in NAMED.items():
+        for words in listed:
+            first, *others = words.split()
+            assert all(told_drugs(w) == {"chemo": name, "drugs": (first,)} for w in (first, *others)), words
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("none", ()),
+        ("not known", None),
+        (None, None),
+        (4, (Steroid(4.0),)),
+        ("dexamethasone 8 mg/d", (Steroid(8.0),)),
+        ("4@14..40; 8 @ -3..14", (Steroid(8.0, -3.0, 14.0), Steroid(4.0, 14.0, 40.0))),
+        ("8@2026-03-01..2026-03-16", (Steroid(8.0, -1.0, 14.0),)),
+        ([{"dexamethasone_mg_d": 2, "from": 7}, "0"], (Steroid(2.0, 7.0),)),
+    ],
+)
+def test_steroids_are_read_as_people_write_them(typed: object, read: object) -> None:
+    assert steroid_of(typed, date(2026, 3, 2)) == read
+    assert steroid_of(read) == read
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        ("prednisone 20", "stands for the prednisone"),
+        ("4@5..3", "not after its first"),
+        ("2@0..9;3@8..10", "overlap"),
+        ("4@3", "FROM..TO"),
+        ("4000", "micrograms"),
+        ("4@2026-03-02..", "first-fraction"),
+        ("none;not known", "not known, and known"),
+        (True, "no dose"),
+        ([{"mg": 4}], "dexamethasone_mg_d"),
+    ],
+)
+def test_steroids_that_are_no_dose_of_dexamethasone_say_why(typed: object, says: str) -> None:
+    with pytest.raises(ScenarioError) as refused:
+        steroid_of(typed)
+    assert says in f"{refused.value.message} {refused.value.hint}"
 
 
 @pytest.mark.parametrize(
