@@ -92,7 +92,7 @@ STEROID = rule(
     "Steroid by an assumed rate",
     "Dexamethasone acts as a loss rate that rises with the daily dose and ends with it. Its size is assumed from one "
     "comparison of glioblastoma patients above and below 2 mg a day; what was taken before the first fraction is in "
-    "the baseline count.",
+    "the baseline count. The learned voice knows no steroids.",
 )
 
 #: Default number of draws: the standard error of a median nadir is then about 3 %, of a probability 2 points.

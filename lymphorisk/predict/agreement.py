@@ -14,9 +14,7 @@ from lymphorisk.features.schema import POOLS
 from lymphorisk.predict.explain import Explanation
 
 #: Player of the physics -> group of the explanation, where the two have the same player.
-GROUP_OF = {pool: organ for pool, (organ, _) in POOLS.items()} | {
-    "unexplained": "Plan", "chemo": "Drugs", "steroid": "Drugs",
-}  # fmt: skip
+GROUP_OF = {pool: organ for pool, (organ, _) in POOLS.items()} | {"unexplained": "Plan", "chemo": "Drugs"}
 #: Groups that are no organ: they stand in the table and take no part in the order.
 NO_ORGAN = ("Plan", "Drugs")
 #: With fewer pools known to both an order says nothing.

@@ -177,7 +177,15 @@ def test_a_published_model_and_the_patient_stand_under_their_own_keys(result: An
         result,
         risk=replace(result.risk, literature=(said,)),
         patient=Patient(
-            sex="F", age_y=61, height_cm=170, weight_kg=70, alc=1.4, lln=1.1, site="lung", chemo="platinum"
+            sex="F",
+            age_y=61,
+            height_cm=170,
+            weight_kg=70,
+            alc=1.4,
+            lln=1.1,
+            site="lung",
+            chemo="cisplatin",
+            steroid="8@0..9",
         ),
     )
     written = json.loads(envelope.render(made))
@@ -189,7 +197,8 @@ def test_a_published_model_and_the_patient_stand_under_their_own_keys(result: An
     ]  # fmt: skip
     assert {k: v for k, v in written["patient"].items() if k != "sources"} == {
         "sex": "F", "age_y": 61.0, "height_cm": 170.0, "weight_kg": 70.0, "alc": 1.4, "lln": 1.1, "site": "lung",
-        "chemo": "platinum",
+        "chemo": "platinum", "drugs": ["cisplatin"],
+        "steroid": [{"mg_per_day": 8.0, "from_d": 0.0, "until_d": 9.0}],
     }  # fmt: skip
 
 

@@ -367,6 +367,9 @@ def test_options_say_which_field_is_wrong(name: str, value: Any) -> None:
         (("--alc", "18.5"), 3, "%"),
         (("--height-cm", "1.75"), 3, "metres"),
         (("--cardiac-output", "5000"), 3, "mL/min"),
+        (("--chemo", "cisplatn"), 2, "did you mean cisplatin"),
+        (("--steroid", "prednisone 20"), 2, "stands for the prednisone"),
+        (("--steroid", "8@2026-03-02.."), 2, "first-fraction"),
     ],
 )
 def test_the_command_line_says_it_too(
