@@ -22,7 +22,7 @@ from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.frozen import FrozenDict
 from lymphorisk.organs import Matching, load, match, organ_name
 from lymphorisk.organs.segments import Segment, with_segments
-from lymphorisk.plan import DoseGrid, Mask, Structure
+from lymphorisk.plan import DoseGrid, Mask, Patient, Structure
 from lymphorisk.plan.dose_sum import sum_doses
 from lymphorisk.scenario import EVERYWHERE
 
@@ -53,10 +53,13 @@ class Curves:
     source : Source
     options : Options
         The organs mapped by hand and the rule for end caps.
+    patient : Patient, optional
+        Whose size says which volumes are none of an organ; the source's when not given.
     """
 
-    def __init__(self, source: Source, options: Options) -> None:
+    def __init__(self, source: Source, options: Options, patient: Patient | None = None) -> None:
         self.source = source
+        self._patient = patient or source.patient
         self.end_caps = options.end_caps
         self._mapped = options.organs
         self.undrawn = frozenset(options.undrawn)
@@ -67,7 +70,7 @@ class Curves:
     @cached_property
     def matching(self) -> Matching:
         """Which structure is which organ."""
-        drawn = match(self.source.plan.structures, self._mapped)
+        drawn = match(self.source.plan.structures, self._mapped, self._patient)
         by_ct = self._by_ct({*drawn.organs, *(s.organ for s in self.source.segments)})
         found = with_segments(drawn, (*self.source.segments, *by_ct))
         said = [finding(BY_CT, f"{s.organ}: {s.how}", s.organ, f"contour {s.organ}") for s in by_ct]

@@ -29,7 +29,6 @@ from lymphorisk.analysis.placed import (
 from lymphorisk.analysis.result import DoseSource, OrganDose
 from lymphorisk.analysis.scale import scale_findings
 from lymphorisk.analysis.segmented import disagreements
-from lymphorisk.analysis.size import mass_kg
 from lymphorisk.analysis.source import Source
 from lymphorisk.dvh import DVH, DoseDistribution, diluted, mixture, summed, uniform
 from lymphorisk.dvh.curve import WHOLE
@@ -37,7 +36,7 @@ from lymphorisk.dvh.grid_distribution import grid_distribution
 from lymphorisk.dvh.regions import Region
 from lymphorisk.errors import MissingOrganError
 from lymphorisk.findings import Finding, finding, rule
-from lymphorisk.organs import Covered, blood_cover, check_volume, load, pool_cover
+from lymphorisk.organs import Covered, blood_cover, check_volume, load, mass_kg, pool_cover
 from lymphorisk.plan import Mask, Patient, Phase
 from lymphorisk.units import ML_PER_L
 
@@ -256,11 +255,11 @@ def organ_doses(
     MissingOrganError
         An organ that matters is not contoured and the options refuse surrogates.
     """
-    curves = curves or Curves(source, options)
+    curves = curves or Curves(source, options, patient)
     if source.given is not None:
         found = _given(source, curves)
     else:
-        found = _contoured(source, curves, body, mass_kg(patient or source.patient, curves.matching))
+        found = _contoured(source, curves, body, mass_kg(patient or source.patient, curves.matching.regions))
     bone = _bone_by_ct(curves, found, body)
     bodies = _bodies(source, found, options, patient or source.patient)
     bone_share = 0.0 if bone is None else _marrow_of(bone, source, curves, found, body, bodies)

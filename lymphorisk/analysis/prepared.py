@@ -109,7 +109,7 @@ def prepared(course: Source, patient: Patient | KnownPatient, options: Options) 
     network = options.network or course.network or DEFAULT_NETWORK
     numbers = parameters.load("circulation")
     body = body_numbers(who)
-    curves = Curves(course, options)
+    curves = Curves(course, options, who)
     doses = organ_doses(course, options, network, body, curves, who)
     return Prepared(
         source=course,

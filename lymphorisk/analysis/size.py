@@ -8,22 +8,10 @@ from lymphorisk.findings import Finding, finding
 from lymphorisk.organs import Matching, drawn_mass_kg, trunk_section_cm2
 from lymphorisk.plan import Patient
 from lymphorisk.plan.facts import CONTRADICTION
-from lymphorisk.plan.likely import child_mass_kg
-from lymphorisk.plan.patient import ADULT_AGE_Y, ADULT_WEIGHT_KG
+from lymphorisk.plan.patient import ADULT_WEIGHT_KG
 from lymphorisk.units import KG_PER_POUND, ML_PER_L, MM_PER_CM
 
 HINT = "correct the fact (height in cm, weight in kg), or look whose body this is"
-
-
-def mass_kg(patient: Patient, matching: Matching) -> float | None:
-    """Mass of the body: as told, else by its drawn trunk, else the middle of a child's age; None without any. [kg]"""
-    if patient.weight_kg is not None:
-        return patient.weight_kg
-    section = trunk_section_cm2({name: m.region for name, m in matching.organs.items()})
-    if section is not None:
-        return drawn_mass_kg(section)
-    child = patient.age_y is not None and patient.age_y < ADULT_AGE_Y
-    return child_mass_kg(patient.age_y) if child and patient.age_y is not None else None
 
 
 def against_body(patient: Patient, matching: Matching) -> tuple[Finding, ...]:
@@ -48,7 +36,7 @@ def _too_long(patient: Patient, matching: Matching) -> str:
 def _too_wide_or_narrow(patient: Patient, matching: Matching) -> str:
     """The trunk is far from what the weight makes of it; children that small have other shapes."""
     weight = patient.weight_kg
-    section = trunk_section_cm2({name: m.region for name, m in matching.organs.items()})
+    section = trunk_section_cm2(matching.regions)
     if weight is None or section is None or weight < ADULT_WEIGHT_KG[0]:
         return ""
     low, high = _fitting_kg(section, patient.height_cm)

@@ -59,7 +59,7 @@ class Plan:
     @property
     def regions(self) -> Mapping[str, Region]:
         """Drawn organs by TG-263 name."""
-        return {name: m.region for name, m in self.matching.organs.items()}
+        return self.matching.regions
 
 
 class Held:

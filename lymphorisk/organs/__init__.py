@@ -18,7 +18,7 @@ from lymphorisk.organs.match import (
     similar,
 )
 from lymphorisk.organs.organ import NETWORKS, POOLS, Organ, Origin, Recipe
-from lymphorisk.organs.size import drawn_mass_kg, trunk_section_cm2
+from lymphorisk.organs.size import drawn_mass_kg, mass_kg, trunk_section_cm2
 from lymphorisk.organs.table import load
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "check_volume",
     "drawn_mass_kg",
     "load",
+    "mass_kg",
     "match",
     "organ_name",
     "organ_of",

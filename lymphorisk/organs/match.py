@@ -25,8 +25,9 @@ from lymphorisk.organs import names
 from lymphorisk.organs.cover import blood_cover, pool_cover
 from lymphorisk.organs.organ import NETWORKS, Organ
 from lymphorisk.organs.place import check_places, check_sides
-from lymphorisk.organs.size import drawn_mass_kg, trunk_section_cm2, volume_range_cm3
+from lymphorisk.organs.size import mass_kg, volume_range_cm3
 from lymphorisk.organs.table import load
+from lymphorisk.plan import Patient
 from lymphorisk.plan.structures import Structure
 
 EMPTY_ROI = rule("LR151", "info", "Empty ROI", "An ROI holds no closed contour; it is not used.")
@@ -143,6 +144,11 @@ class Matching:
     findings: tuple[Finding, ...] = ()
     rejected: Mapping[str, str] = field(default_factory=lambda: FrozenDict({}))
 
+    @property
+    def regions(self) -> Mapping[str, Region]:
+        """What each organ is drawn as."""
+        return {name: m.region for name, m in self.organs.items()}
+
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
@@ -217,7 +223,11 @@ def _vague_names() -> frozenset[str]:
     return frozenset(names.squash(name) for organ in load().values() for name in organ.not_alone)
 
 
-def match(structures: Sequence[Structure], overrides: Mapping[str, str | int] | None = None) -> Matching:
+def match(
+    structures: Sequence[Structure],
+    overrides: Mapping[str, str | int] | None = None,
+    patient: Patient | None = None,
+) -> Matching:
     """Match ROIs to organs.
 
     Parameters
@@ -226,6 +236,8 @@ def match(structures: Sequence[Structure], overrides: Mapping[str, str | int] | 
         ROIs as exported.
     overrides : mapping of str to str or int, optional
         ROI name or number by organ name; names joined by ``+`` become a union.
+    patient : Patient, optional
+        Whose weight or age say how large organs may be; else the drawn trunk does, else they are an adult's.
 
     Raises
     ------
@@ -267,7 +279,7 @@ def match(structures: Sequence[Structure], overrides: Mapping[str, str | int] | 
                 chosen.rung,
             )
     named = {name: m.region for name, m in organs.items()}
-    impossible = _impossible(organs, drawn, findings)
+    impossible = _impossible(organs, drawn, findings, patient or Patient())
     findings += derive(organs)
     targets = tuple(Target(kind, s) for s in unclaimed if (kind := _target(s)))
     taken = used | {t.structure.number for t in targets}
@@ -369,15 +381,14 @@ def _not_drawn(structures: Sequence[Structure], findings: list[Finding]) -> Iter
 
 
 def _impossible(
-    organs: dict[str, Match], drawn: Sequence[Structure], findings: list[Finding]
+    organs: dict[str, Match], drawn: Sequence[Structure], findings: list[Finding], patient: Patient
 ) -> dict[str, tuple[tuple[int, ...], str]]:
     """Takes organs whose volume is none of that organ out of `organs`: their ROIs and why."""
     stacks = {s.number: stack for s in drawn if (stack := stack_of(s)) is not None}
     spacing = float(np.median([s.spacing_mm for s in stacks.values() if s.spacing_mm] or [0.0]))
     body = organs.get("Body")
     scan = [stacks[n] for n in body.roi_numbers if n in stacks] if body is not None else []
-    section = trunk_section_cm2({name: m.region for name, m in organs.items()})
-    mass = None if section is None else drawn_mass_kg(section)
+    mass = mass_kg(patient, {name: m.region for name, m in organs.items()})
     out: dict[str, tuple[tuple[int, ...], str]] = {}
     for name, match_ in list(organs.items()):
         limits = volume_range_cm3(load()[name], mass)

@@ -8,6 +8,9 @@ from lymphorisk import parameters
 from lymphorisk.dvh.regions import Region
 from lymphorisk.dvh.sections import largest_section_mm2
 from lymphorisk.organs.organ import Organ
+from lymphorisk.plan import Patient
+from lymphorisk.plan.likely import child_mass_kg
+from lymphorisk.plan.patient import ADULT_AGE_Y
 from lymphorisk.units import MM_PER_CM
 
 #: Organs that say that the trunk is in the scan: a head's outline tells no mass.
@@ -32,6 +35,17 @@ def trunk_section_cm2(regions: Mapping[str, Region]) -> float | None:
     if "Body" not in regions or not any(name in regions for name in TRUNK):
         return None
     return largest_section_mm2(regions["Body"]) / MM_PER_CM**2 or None
+
+
+def mass_kg(patient: Patient, regions: Mapping[str, Region]) -> float | None:
+    """Mass of the body: as told, else by its drawn trunk, else the middle of a child's age; None without any. [kg]"""
+    if patient.weight_kg is not None:
+        return patient.weight_kg
+    section = trunk_section_cm2(regions)
+    if section is not None:
+        return drawn_mass_kg(section)
+    child = patient.age_y is not None and patient.age_y < ADULT_AGE_Y
+    return child_mass_kg(patient.age_y) if child and patient.age_y is not None else None
 
 
 def drawn_mass_kg(section_cm2: float) -> float:

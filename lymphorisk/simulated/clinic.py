@@ -61,7 +61,7 @@ def seen(
     """
     names = [n for n in contoured(plan.site, rng) if n in plan.body.shapes]
     export = scanned(treatment_plan(plan, plane_mm=PLANE_MM, names=("Body", *names, *plan.targets)))
-    regions = {name: m.region for name, m in match(export.structures).organs.items()}
+    regions = match(export.structures).regions
     bodies = bodies_of(regions, export.phases, Patient(sex=sex, height_cm=height_cm), int(rng.integers(2**31)))
     drawn = frozenset(n for n in ("Body", *names) if n in organs)
     out = {n: organs[n] for n in drawn}

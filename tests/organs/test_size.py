@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lymphorisk.analysis.size import against_body, mass_kg
-from lymphorisk.organs import check_volume, drawn_mass_kg, load, match, trunk_section_cm2
+from lymphorisk.analysis.size import against_body
+from lymphorisk.organs import check_volume, drawn_mass_kg, load, mass_kg, match, trunk_section_cm2
 from lymphorisk.organs.size import volume_range_cm3
 from lymphorisk.plan import Patient, Structure
 
@@ -59,11 +59,11 @@ def drawn(share: float, organ: str = "Liver", volume: float = 1500.0) -> list[St
 
 def test_the_drawn_trunk_tells_the_mass() -> None:
     assert drawn_mass_kg(642.0) == pytest.approx(73.0)
-    assert mass_kg(Patient(), match(drawn(1.0))) == pytest.approx(73.0, rel=0.03)
-    assert mass_kg(Patient(), match(drawn(0.5))) == pytest.approx(73.0 / 8, rel=0.03)
-    assert mass_kg(Patient(weight_kg=80.0), match(drawn(0.5))) == 80.0
-    assert mass_kg(Patient(age_y=6.0), match(drawn(0.5)[:1])) == pytest.approx(20.5)
-    assert mass_kg(Patient(), match(drawn(0.5, "Brain", 1400.0))) is None, "a head's outline tells no mass"
+    assert mass_kg(Patient(), match(drawn(1.0)).regions) == pytest.approx(73.0, rel=0.03)
+    assert mass_kg(Patient(), match(drawn(0.5)).regions) == pytest.approx(73.0 / 8, rel=0.03)
+    assert mass_kg(Patient(weight_kg=80.0), match(drawn(0.5)).regions) == 80.0
+    assert mass_kg(Patient(age_y=6.0), match(drawn(0.5)[:1]).regions) == pytest.approx(20.5)
+    assert mass_kg(Patient(), match(drawn(0.5, "Brain", 1400.0)).regions) is None, "a head's outline tells no mass"
 
 
 def test_an_infants_organs_are_used_and_an_adults_in_an_infant_are_not() -> None:
@@ -72,6 +72,15 @@ def test_an_infants_organs_are_used_and_an_adults_in_an_infant_are_not() -> None
     body, heart = drawn(0.38)[0], cylinder("Heart", 700.0, (50, 50), 100, 2)
     assert "Heart" not in match([body, heart]).organs
     assert trunk_section_cm2({"Body": body}) is None
+
+
+@pytest.mark.parametrize("facts", [{"weight_kg": 3.6, "age_y": 0.05}, {"age_y": 0.05}])
+def test_without_a_body_the_patient_says_how_large_organs_are(facts: dict[str, Any]) -> None:
+    """A newborn's heart was none, because no adult's is that small; an adult's in a newborn is none."""
+    heart = cylinder("Heart", 22.0, (15, 15), 30, 2)
+    assert "Heart" not in match([heart]).organs
+    assert "Heart" in match([heart], patient=Patient(**facts)).organs
+    assert "Heart" not in match([cylinder("Heart", 700.0, (50, 50), 100, 2)], patient=Patient(**facts)).organs
 
 
 @pytest.mark.parametrize(
