@@ -25,7 +25,7 @@ SITES: Mapping[str, tuple[str, ...]] = {
 }
 #: Sites that have no organ above, with those their targets may lie in; the others may lie in any.
 NEIGHBOURS: Mapping[str, tuple[str, ...]] = {"gastric": ("esophagus", "liver", "pancreas"), "head_neck": ("brain",)}
-ANYWHERE = ("lymphoma", "whole_body")
+ANYWHERE = ("lymphoma", "whole_body", "limb", "craniospinal", "oligometastases")
 #: Targets, from what was seen on images to what was drawn around it.
 TARGETS = ("GTV", "CTV", "ITV", "PTV")
 

@@ -32,7 +32,7 @@ from lymphorisk.plan.words import Modality, modality_of
 #: Tumour diameters over the usual one, and bodies, that make the plans of a cohort differ.
 VARIANTS = ((0.8, "M"), (1.0, "M"), (1.25, "M"), (0.8, "F"), (1.0, "F"), (1.25, "F"))
 #: Sites where only one sex is treated.
-ONE_SEX = {"breast": "F", "prostate": "M"}
+ONE_SEX = {"breast": "F", "prostate": "M", "prostate_nodes": "M"}
 #: Classes a pool's dose is cut to: the kill changes by less than 1e-4.
 DOSE_CLASSES = 64
 

@@ -116,6 +116,12 @@ SITE_NAMES = (
     "prostate",
     "whole_body",
     "lymphoma",
+    "rectum",
+    "bladder",
+    "limb",
+    "prostate_nodes",
+    "craniospinal",
+    "oligometastases",
 )
 
 #: The share of the course given with particles, whose dose is RBE-weighted.

@@ -57,7 +57,9 @@ CHILD = rule(
     "LR305",
     "warning",
     "Younger than the calibration's patients",
-    "The parameters rest on adults; children lost more under cranial irradiation than the model predicts.",
+    "The parameters, the pools' shares and the bodies that undrawn organs are placed from are adults'; children lost "
+    "more under cranial irradiation than the model predicts. No gate rests a verdict on such a forecast.",
+    undecides=True,
 )
 DRUG = rule(
     "LR307",

@@ -31,6 +31,9 @@ HALVINGS = 40
 FARTHEST_DRAW = 2.5
 #: Body mass index outside which the outline no longer looks like a body. [kg/m2]
 BMI_RANGE = (14.0, 55.0)
+#: Heights the reference man and woman are scaled to; a smaller body is a child's, whose organs have other places and
+#: sizes. [cm]
+HEIGHT_RANGE_CM = (130.0, 225.0)
 #: Organs given up to make room: (organ, what is cut out of it).
 CARVED: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Lung_L", ("Heart", "Spleen", "Stomach", "Liver", "VB_T", "A_Aorta")),
@@ -211,6 +214,10 @@ def anatomy(
     ref_height, ref_weight = (numbers_of(numbers, f"reference.{n}") for n in ("height_cm", "weight_kg"))
     height = ref_height[which] if height_cm is None else height_cm
     weight = ref_weight[which] if weight_kg is None else weight_kg
+    if not HEIGHT_RANGE_CM[0] <= height <= HEIGHT_RANGE_CM[1]:
+        raise ScenarioError(
+            f"a height of {height:.0f} cm is outside {HEIGHT_RANGE_CM} of the phantom", "it has bodies of adults only"
+        )
     bmi = weight / (height / 100) ** 2
     if not BMI_RANGE[0] <= bmi <= BMI_RANGE[1]:
         raise ScenarioError(f"a body mass index of {bmi:.1f} kg/m2 is outside {BMI_RANGE} of the phantom")

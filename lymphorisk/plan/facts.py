@@ -23,7 +23,12 @@ CONTRADICTION = rule(
 #: and weighed again, counts are printed with two digits. [y], [cm], [kg], [10^9/L]
 ROUNDING: Mapping[str, float] = {"age_y": 1.0, "height_cm": 1.0, "weight_kg": 2.0, "alc": 0.01, "lln": 0.01}
 #: Words of which the narrower is the wider, too.
-NARROWER: Mapping[str, str] = {"prostate": "pelvis"}
+NARROWER: Mapping[str, tuple[str, ...]] = {
+    "prostate": ("pelvis",),
+    "rectum": ("pelvis",),
+    "bladder": ("pelvis",),
+    "prostate_nodes": ("prostate", "pelvis"),
+}
 HINT = "find out which is right, and give that one"
 
 
@@ -97,7 +102,7 @@ def same(name: str, a: Any, b: Any) -> bool:
     """Whether two records of a fact may be of one person."""
     if name in ROUNDING:
         return bool(abs(a - b) <= ROUNDING[name])
-    return bool(a == b or NARROWER.get(a) == b or NARROWER.get(b) == a)
+    return bool(a == b or b in NARROWER.get(a, ()) or a in NARROWER.get(b, ()))
 
 
 def shown(value: Any) -> str:

@@ -23,6 +23,12 @@ SITES = (
     "prostate",
     "whole_body",
     "lymphoma",
+    "rectum",
+    "bladder",
+    "limb",
+    "prostate_nodes",
+    "craniospinal",
+    "oligometastases",
 )
 SEXES = ("M", "F")
 Modality = Literal["photon", "electron", "proton", "ion"]
@@ -44,11 +50,19 @@ SITE_WORDS: Mapping[str, str] = {
     "gastric": "stomach magen",
     "liver": "hepatic hcc hepatocellular cholangio leber",
     "pancreas": "pancreatic pdac pankreas",
-    "pelvis": "pelvic rectum rectal cervix uteri cervixuteri anus anal anorectal bladder endometrium endometrial "
+    "pelvis": "pelvic cervix uteri cervixuteri anus anal analcanal anorectal endometrium endometrial "
     "gynecologic gynecological gyn vulva uterus becken",
-    "prostate": "prostatic prostata",
+    "prostate": "prostatic prostata prostatebed prostaticbed prostatefossa",
     "whole_body": "tbi totalbody totalbodyirradiation wholebodyirradiation",
-    "lymphoma": "hodgkin hl nhl dlbcl hodgkins lymphom",
+    "lymphoma": "hodgkin hl nhl dlbcl hodgkins lymphom mediastinum mediastinal mediastinallymphoma lymphomamediastinum "
+    "lymphomaofmediastinum",
+    "rectum": "rectal",
+    "bladder": "vesical urothelial harnblase",
+    "limb": "limbs extremity extremities sarcomaoflimb limbsarcoma sarcomalimb sarcomaofthelimb extremitysarcoma",
+    "prostate_nodes": "prostatebedwithnodes prostatewithnodes prostatebedandnodes prostateandnodes prostatebednodes "
+    "prostatepelvicnodes prostatewithpelvicnodes",
+    "craniospinal": "csi craniospinalaxis craniospinalirradiation neuraxis",
+    "oligometastases": "oligometastasis oligometastatic oligomets severallesions sbrttoseverallesions multiplelesions",
 }
 SEX_WORDS: Mapping[str, str] = {"M": "male man mann mannlich homme", "F": "female woman w frau weiblich femme"}
 MODALITY_WORDS: Mapping[str, str] = {

@@ -56,6 +56,16 @@ ARMS: Mapping[str, tuple[str, Modality, str]] = {
     "lymphoma_proton": ("lymphoma", "proton", ""),
     "large_volume": ("large_volume", "photon", ""),
     "whole_body": ("whole_body", "photon", ""),
+    # further sites stand after: the streams of chance go by place
+    "rectum_photon": ("rectum", "photon", ""),
+    "bladder_photon": ("bladder", "photon", ""),
+    "limb_photon": ("limb", "photon", ""),
+    "prostate_nodes_photon": ("prostate_nodes", "photon", ""),
+    "mediastinum_photon": ("mediastinum", "photon", ""),
+    "mediastinum_proton": ("mediastinum", "proton", ""),
+    "craniospinal_photon": ("csi", "photon", ""),
+    "craniospinal_proton": ("csi", "proton", ""),
+    "oligometastases_photon": ("oligometastases", "photon", ""),
 }
 #: Blood of a simulated plan is solved with few stages and lanes: kill within 2 % of the full engine, at a tenth of
 #: its cost (tests/train/test_insilico.py measures it).

@@ -19,8 +19,9 @@ from lymphorisk.phantom import (
     with_phase,
 )
 from lymphorisk.phantom.anatomy import Numbers, numbers_of
+from lymphorisk.phantom.shapes import Together
 from lymphorisk.phantom.sites import SITES
-from lymphorisk.phantom.voxels import CLASSES, distribution
+from lymphorisk.phantom.voxels import CLASSES, distribution, voxels_of
 from lymphorisk.plan import SITES as PATIENT_SITES
 
 
@@ -46,6 +47,38 @@ def test_every_site_gives_its_prescription_to_its_target(site: str, numbers: Num
 def test_protons_give_the_body_less(site: str, numbers: Numbers) -> None:
     photon, proton = (phantom_plan(numbers, site, modality=m).organ_doses()[0] for m in ("photon", "proton"))
     assert proton["Body"].mean_gy < photon["Body"].mean_gy
+
+
+def test_every_lesion_of_several_gets_the_dose(numbers: Numbers) -> None:
+    plan = phantom_plan(numbers, "oligometastases")
+    (gtv,) = (shape for name, shape in plan.targets.items() if name == "GTV")
+    assert isinstance(gtv, Together)
+    assert len(gtv.parts) == 3
+    for lesion in gtv.parts:
+        inside = voxels_of(lesion, plan.grid.x_mm, plan.grid.y_mm, plan.grid.z_mm)
+        assert plan.doses_zyx[0].reshape(-1)[inside].mean() == pytest.approx(35.0, rel=0.1)
+    between = plan.grid.owned["Heart"]
+    assert plan.doses_zyx[0].reshape(-1)[between].mean() < 0.2 * 35.0
+
+
+def test_a_limb_spares_the_organs_of_the_trunk(numbers: Numbers) -> None:
+    doses = phantom_plan(numbers, "limb").organ_doses()[0]
+    assert doses["Femur_L"].mean_gy > 5.0
+    assert max(doses[organ].mean_gy for organ in ("Spleen", "Lungs", "Brain", "LN_Pelvics")) < 0.5
+
+
+def test_elective_nodes_are_what_differs_from_the_prostate_alone(numbers: Numbers) -> None:
+    alone, nodes = (
+        phantom_plan(numbers, site, fractions=25, prescription_gy=45.0).organ_doses()[0]
+        for site in ("prostate", "prostate_nodes")
+    )
+    assert nodes["LN_Pelvics"].mean_gy > 40.0 > 2.0 * alone["LN_Pelvics"].mean_gy
+
+
+def test_a_child_is_refused(numbers: Numbers) -> None:
+    with pytest.raises(ScenarioError, match="120 cm") as refused:
+        phantom_plan(numbers, "csi", height_cm=120.0, weight_kg=23.0)
+    assert "adults only" in refused.value.hint
 
 
 def test_proton_doses_carry_their_rbe(numbers: Numbers) -> None:

@@ -219,6 +219,26 @@ def test_words_in_any_spelling() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("typed", "site"),
+    [
+        ("Rectal cancer", "rectum"),
+        ("bladder", "bladder"),
+        ("sarcoma of limb", "limb"),
+        ("limb sarcoma", "limb"),
+        ("lymphoma mediastinum", "lymphoma"),
+        ("mediastinal lymphoma", "lymphoma"),
+        ("prostate bed with nodes", "prostate_nodes"),
+        ("prostate bed", "prostate"),
+        ("CSI", "craniospinal"),
+        ("SBRT to several lesions", "oligometastases"),
+        ("anal canal", "pelvis"),
+    ],
+)
+def test_further_sites_are_read(typed: str, site: str) -> None:
+    assert Patient(site=typed).site == site
+
+
 def test_an_unknown_word_offers_the_nearest() -> None:
     with pytest.raises(ScenarioError) as refused:
         site_of("esofagus")
