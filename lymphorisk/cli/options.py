@@ -168,10 +168,17 @@ def patient_of(given: dict[str, Any]) -> KnownPatient:
         "alc": None if given.get("alc") is None else alc_from(given["alc"], given["alc_unit"]),
         "lln": None if given.get("lln") is None else alc_from(given["lln"], given["alc_unit"]),
         "site": given.get("site"),
-        **(given.get("chemo") or {}),
+        **_drugs(given.get("chemo")),
         "steroid": _steroid(given),
     }
     return known_patient(facts, "as typed", base, "the patient file")
+
+
+def _drugs(typed: Any) -> dict[str, Any]:
+    """Class and names of the drugs, from words or as the option has read them."""
+    from lymphorisk.plan.drugs import told_drugs
+
+    return told_drugs(typed) if isinstance(typed, str) else dict(typed or {})
 
 
 def _steroid(given: dict[str, Any]) -> Any:
