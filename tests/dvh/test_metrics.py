@@ -103,3 +103,10 @@ def test_bounds_meet_when_all_is_covered_and_hold_the_truth_when_not() -> None:
     assert bounds(half, "D50%[Gy]") == pytest.approx((20.0, 60.0), abs=0.02)
     assert bounds(half, "Max[Gy]", ceiling_gy=80.0) == pytest.approx((60.0, 80.0))
     assert bounds(half, "Volume[cc]") == pytest.approx((20.0, 20.0))
+
+
+def test_shares_are_of_what_lies_in_the_grid() -> None:
+    """A structure of 20 cm3, half of it outside the dose grid: the metrics are those of the half that is known."""
+    half = DVH("half", EDGES, RAMP.volume_cm3.copy(), 40.0, 20.0, 60.0, 0.5, 20.0)
+    for text in ("V40Gy[%]", "CV30Gy[%]", "D50%[Gy]", "D2%[Gy]", "V40Gy[cc]", "Volume[cc]"):
+        assert metric(half, text) == pytest.approx(metric(RAMP, text)), text

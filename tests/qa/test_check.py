@@ -480,14 +480,15 @@ def test_junit_never_passes_when_the_gate_does_not(plan: Analysis, strict: bool)
 
 def test_sarif_has_the_shape_readers_ask_for(plan: Analysis) -> None:
     lines = (line("<= 1"), line("<= 9", variation="<= 11"), Line("Mean[Gy]", "Heart", goal=limit("<= 1")))
-    noted = replace(plan, findings=(NOTED,))
+    noted = replace(plan, findings=(NOTED, replace(NOTED, code="LR013", severity="info")))
     result = check(noted, Protocol("t", lines), known(Spleen=ramp()))
     made = formats.sarif([(result, result.exit_code)], "1.0")
     run = made["runs"][0]
     rules = [r["id"] for r in run["tool"]["driver"]["rules"]]
-    assert (made["version"], rules) == ("2.1.0", ["LR010", "LR601", "LR602", "LR605"])
-    assert {r["ruleId"] for r in run["results"]} == set(rules)
-    assert {r["level"] for r in run["results"]} <= {"none", "note", "warning", "error"}
+    assert (made["version"], rules) == ("2.1.0", ["LR010", "LR013", "LR601", "LR602", "LR605"])
+    word = {"info": "note", "warning": "warning", "error": "error"}
+    assert [(r["ruleId"], r["level"]) for r in run["results"]] == [(f.code, word[f.severity]) for f in result.findings]
+    assert {r["level"] for r in run["results"]} == set(word.values())
     assert all(r["message"]["text"] and r["locations"][0]["logicalLocations"][0]["name"] for r in run["results"])
     assert run["invocations"][0]["exitCode"] == 1
 
