@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from lymphorisk.analysis.chain import people_of
-from lymphorisk.analysis.doses import POOL_ORGAN
+from lymphorisk.analysis.doses import POOL_ORGAN, Doses
 from lymphorisk.analysis.exposure import survival_used
 from lymphorisk.analysis.options import Options, held
 from lymphorisk.analysis.placed import on_grid
@@ -26,6 +27,8 @@ from lymphorisk.units import ML_PER_L
 
 #: The map is given in lymphocytes per million, so that planning systems show readable numbers.
 PER_MILLION = 1e6
+#: Lymphocytes outside blood.
+RESIDENT = (*POOL_ORGAN, "elsewhere")
 #: What the RTDOSE says of itself (Dose Comment holds at most 64 characters).
 COMMENT = "kill map, NO DOSE: lymphocytes lost, 1e-6 per Gy cm3, 1 fraction"
 
@@ -82,61 +85,80 @@ def killmap(
     part = of[phase]
     grid = part.dose
     assert grid is not None
-    known: dict[str, Voxels] = {}
+    places = _Places(doses, grid, phase, body.volume_l * ML_PER_L)
+    form = survival_used(options)
+    gradient = kill_gradient(plan.flow.network, plan.flow.phases[phase], form, stages=plan.stages, lanes=plan.lanes)
+    people = people_of(options.survival_model).value
+    total = sum(people[f"pool.{pool}"] for pool in POOLS)
+    shares = {pool: people[f"pool.{pool}"] / total for pool in POOLS}
+    per_voxel = kill_map(
+        (grid.dose_zyx / (part.fractions * part.rbe_in_dose)).astype(np.float64),
+        blood=_of_blood(gradient.compartments, places),
+        gradient=gradient,
+        blood_share=shares["blood"],
+        pools=[(voxels, share, form) for voxels, share in _of_pools(shares, places)],
+    )
+    density = per_cm3(per_voxel, grid.frame.cell_volumes_cm3()) * PER_MILLION
+    resident = {pool: doses.pools[pool][phase] for pool in RESIDENT}
+    killed = {pool: float(d.share @ (1.0 - form(d.dose_gy))) for pool, d in resident.items()}
+    lost = shares["blood"] * gradient.killed + sum(shares[pool] * share for pool, share in killed.items())
+    drawn = replace(grid, dose_zyx=density.astype(np.float32))
+    return KillMap(drawn, part.label, lost, part.fractions, is_particle(part.modality))
 
-    def voxels(name: str) -> Voxels:
-        if name not in known:
-            volume = voxel_volumes(doses.regions[name], grid).reshape(-1)
+
+class _Places:
+    """Where organs, drawn or placed, lie on the voxels of one phase's dose grid."""
+
+    def __init__(self, doses: Doses, grid: DoseGrid, phase: int, body_cm3: float) -> None:
+        self.doses = doses
+        self._grid, self._phase, self._body_cm3 = grid, phase, body_cm3
+        self._known: dict[str, Voxels] = {}
+
+    def drawn(self, name: str) -> Voxels:
+        """A contoured organ; of the body, all of it."""
+        if name not in self._known:
+            volume = voxel_volumes(self.doses.regions[name], self._grid).reshape(-1)
             index = np.flatnonzero(volume > 0)
-            organ = doses.organs[name]
-            total = organ.volume_cm3 if name != "Body" else body.volume_l * ML_PER_L
+            organ = self.doses.organs[name]
+            total = self._body_cm3 if name == "Body" else organ.volume_cm3
             inside = volume[index]
             if name != "Body" and total is not None and organ.coverage == 1.0:
                 inside = inside * (total / inside.sum())
-            known[name] = Voxels(index, inside, total or float(inside.sum()))
-        return known[name]
+            self._known[name] = Voxels(index, inside, total or float(inside.sum()))
+        return self._known[name]
 
-    def placed(key: str) -> Voxels:
-        bodies, pieces = doses.bodies, doses.pieces.get(key, ())
+    def placed(self, key: str) -> Voxels:
+        """What nobody drew of an organ or a pool, where the placed bodies have it; else the body."""
+        bodies, pieces = self.doses.bodies, self.doses.pieces.get(key, ())
         if bodies is None or not pieces:
-            return voxels("Body")
-        if key not in known:
-            index, share_there = on_grid(bodies, pieces, phase)
-            known[key] = Voxels(index, share_there, 1.0)
-        return known[key]
+            return self.drawn("Body")
+        if key not in self._known:
+            index, share_there = on_grid(bodies, pieces, self._phase)
+            self._known[key] = Voxels(index, share_there, 1.0)
+        return self._known[key]
 
-    form = survival_used(options)
-    gradient = kill_gradient(
-        plan.flow.network,
-        plan.flow.phases[phase],
-        form,
-        stages=plan.stages,
-        lanes=plan.lanes,
-    )
-    blood = []
-    for compartment in gradient.compartments:
-        covered = doses.compartments.get(compartment, ())
-        blood += [
-            (compartment, placed(organ) if organ in doses.rests else voxels(organ), share) for organ, share in covered
-        ]
+    def of(self, organ: str) -> Voxels:
+        """An organ that stands for a blood compartment."""
+        return self.placed(organ) if organ in self.doses.rests else self.drawn(organ)
+
+
+def _of_blood(compartments: Iterable[str], places: _Places) -> list[tuple[str, Voxels, float]]:
+    """Compartments with where their blood lies, and the share of it."""
+    out = []
+    for compartment in compartments:
+        covered = places.doses.compartments.get(compartment, ())
+        out += [(compartment, places.of(organ), share) for organ, share in covered]
         if (rest := 1.0 - sum(share for _, share in covered)) > 0:
-            blood.append((compartment, voxels("Body"), rest))
-    shares = people_of(options.survival_model).value
-    total = sum(shares[f"pool.{pool}"] for pool in POOLS)
-    pools = []
-    for pool in (*POOL_ORGAN, "elsewhere"):
-        covered_by = doses.pool_parts.get(pool, ())
-        share = shares[f"pool.{pool}"] / total
-        pools += [(voxels(c.organ), share * c.share, form) for c in covered_by]
-        if (rest := 1.0 - sum(c.share for c in covered_by)) > 0:
-            pools.append((placed(pool), share * rest, form))
-    one = grid.dose_zyx / (part.fractions * part.rbe_in_dose)
-    blood_share = shares["pool.blood"] / total
-    per_voxel = kill_map(one.astype(np.float64), blood=blood, gradient=gradient, blood_share=blood_share, pools=pools)
-    density = per_cm3(per_voxel, grid.frame.cell_volumes_cm3()) * PER_MILLION
-    lost = blood_share * gradient.killed + sum(
-        shares[f"pool.{pool}"] / total * float(d.share @ (1.0 - form(d.dose_gy)))
-        for pool, d in ((p, doses.pools[p][phase]) for p in (*POOL_ORGAN, "elsewhere"))
-    )
-    drawn = replace(grid, dose_zyx=density.astype(np.float32))
-    return KillMap(drawn, part.label, lost, part.fractions, is_particle(part.modality))
+            out.append((compartment, places.drawn("Body"), rest))
+    return out
+
+
+def _of_pools(shares: Mapping[str, float], places: _Places) -> list[tuple[Voxels, float]]:
+    """Where the lymphocytes outside blood lie, with the share of the body's."""
+    out = []
+    for pool in RESIDENT:
+        covered = places.doses.pool_parts.get(pool, ())
+        out += [(places.drawn(c.organ), shares[pool] * c.share) for c in covered]
+        if (rest := 1.0 - sum(c.share for c in covered)) > 0:
+            out.append((places.placed(pool), shares[pool] * rest))
+    return out

@@ -54,6 +54,7 @@ def test_a_clinics_list_in_three_ways(kind: str, tmp_path: Path) -> None:
     read = read_labels(path)
     assert dict(read.organs) == {"7": "Spleen", "12": "Lung_L", "my_bowel": "Bowel", "9": ""}
     assert read.of("nothing", "12") == ("12", "Lung_L")
+    assert read.of("my_bowel", "7") == ("my_bowel", "Bowel"), "a name comes before a number"
     assert read.of("nothing") is None
 
 
