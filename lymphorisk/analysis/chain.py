@@ -18,6 +18,7 @@ from lymphorisk.analysis.risk import agreement_of, learned_voice, literature_voi
 from lymphorisk.analysis.row import row_of
 from lymphorisk.analysis.whatif import changed, parse
 from lymphorisk.circulation import SurvivalForm
+from lymphorisk.circulation.threads import one_blas_thread
 from lymphorisk.dicom import Export
 from lymphorisk.findings import Finding
 from lymphorisk.lymphocyte import AlcForecast, Course, Population, forecast, population
@@ -58,6 +59,7 @@ def analyze(
     return analysis_of(prepare(source, patient, options))
 
 
+@one_blas_thread
 @held
 def analysis_of(plan: Prepared) -> Analysis:
     """The analysis of a course that is prepared."""
