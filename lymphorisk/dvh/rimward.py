@@ -45,8 +45,8 @@ class Rim:
         level = np.float32(0.5) * share.max()
         self.inside = share >= level
         self._pitch = np.float32(lattice.pitch_y_mm), np.float32(lattice.pitch_x_mm)
-        self._on_rows = _crossings(share, self.inside, level, self._pitch[1])
-        self._on_columns = _crossings(share.T, self.inside.T, level, self._pitch[0])
+        self._on_rows = _along_rows(share, self.inside, level, self._pitch[1])
+        self._on_columns = _along_columns(share, self.inside, level, self._pitch[0])
 
     def distance(self, pixels: Index, matters: Callable[[Map], float] | None = None) -> Map:
         """Distance of pixels, given by flat index, from the nearest crossing. [mm]
@@ -81,12 +81,12 @@ class Rim:
         """Distance of pixels from the nearest of all crossings. [mm]"""
         py, px = self._pitch
         rows, columns = self._on_rows, self._on_columns
-        up = np.subtract.outer(j.astype(np.float32) * py, np.concatenate([rows.line * py, columns.place_mm]))
-        along = np.subtract.outer(i.astype(np.float32) * px, np.concatenate([rows.place_mm, columns.line * px]))
+        up = np.subtract.outer(np.concatenate([rows.line * py, columns.place_mm]), j.astype(np.float32) * py)
+        along = np.subtract.outer(np.concatenate([rows.place_mm, columns.line * px]), i.astype(np.float32) * px)
         up *= up
         along *= along
         up += along
-        return np.asarray(np.sqrt(up.min(axis=1)))
+        return np.asarray(np.sqrt(up.min(axis=0)))
 
     @cached_property
     def _own_lines(self) -> tuple[Map, Map]:
@@ -104,23 +104,46 @@ class _Crossings:
     place_mm: Map
 
 
-def _crossings(share: Map, inside: NDArray[np.bool_], level: np.float32, pitch: np.float32) -> _Crossings:
-    """Crossings of the rows of a coverage."""
-    line, before = np.nonzero(inside[:, 1:] != inside[:, :-1])
-    one, two = share[line, before], share[line, before + 1]
-    return _Crossings(line, before, pitch * (before + (one - level) / (one - two)).astype(np.float32))
+def _along_rows(share: Map, inside: NDArray[np.bool_], level: np.float32, pitch: np.float32) -> _Crossings:
+    """Crossings of the rows of a coverage, whose outer pixels are empty."""
+    flat = inside.ravel()
+    at = np.flatnonzero(flat[1:] != flat[:-1])
+    line, before = np.divmod(at, share.shape[1])
+    return _Crossings(line, before, _places(share.ravel(), at, 1, before, level, pitch))
+
+
+def _along_columns(share: Map, inside: NDArray[np.bool_], level: np.float32, pitch: np.float32) -> _Crossings:
+    """Crossings of the columns of a coverage, column by column."""
+    nx = share.shape[1]
+    at = np.flatnonzero(inside[1:] != inside[:-1])
+    at = at[np.argsort(at % nx, kind="stable")]
+    before, line = np.divmod(at, nx)
+    return _Crossings(line, before, _places(share.ravel(), at, nx, before, level, pitch))
+
+
+def _places(share: Map, at: Index, step: int, before: Index, level: np.float32, pitch: np.float32) -> Map:
+    """Where coverages cross a level between pixels and the next, `step` further on. [mm]"""
+    one, two = share[at], share[at + step]
+    return np.asarray(pitch * (before + (one - level) / (one - two)).astype(np.float32))
 
 
 def _own_line(crossings: _Crossings, shape: tuple[int, ...], pitch: np.float32) -> Map:
     """Square of the distance of each pixel from the nearest crossing on its own line. [mm2]"""
-    before = np.full(shape, -FAR_MM, np.float32)
-    behind = np.full(shape, FAR_MM, np.float32)
-    before[crossings.line, crossings.before + 1] = crossings.place_mm
-    behind[crossings.line, crossings.before] = crossings.place_mm
-    np.maximum.accumulate(before, axis=1, out=before)
-    backwards = behind[:, ::-1]
-    np.minimum.accumulate(backwards, axis=1, out=backwards)
-    here = pitch * np.arange(shape[1], dtype=np.float32)
+    lines, places = shape
+    line, count = crossings.line, len(crossings.line)
+    start, earlier = np.arange(lines) * places, np.searchsorted(line, np.arange(lines + 1))
+    each, every = np.arange(count) + line, np.arange(lines)
+    behind_each = line * places + crossings.before + 1
+    # from crossing to crossing along all lines; each line begins with none before, and ends with none behind
+    border, nearest = np.empty(count + lines, np.intp), np.full(count + lines, -FAR_MM, np.float32)
+    border[each + 1], border[every + earlier[:-1]] = behind_each, start
+    nearest[each + 1] = crossings.place_mm
+    before = np.repeat(nearest, np.diff(border, append=lines * places)).reshape(shape)
+    nearest = np.full(count + lines, FAR_MM, np.float32)
+    border[each], border[every + earlier[1:]] = behind_each, start + places
+    nearest[each] = crossings.place_mm
+    behind = np.repeat(nearest, np.diff(border, prepend=0)).reshape(shape)
+    here = pitch * np.arange(places, dtype=np.float32)
     np.subtract(here, before, out=before)
     behind -= here
     np.minimum(before, behind, out=before)

@@ -197,8 +197,10 @@ def _on_mesh(dose: Dose, places: Sequence[Place], even_zyx: Sequence[NDArray[np.
     near = [slice(max(int(n[0]) - MARGIN, 0), int(n[-1]) + MARGIN + 2) for n, _ in places]
     dose = dose[tuple(near)]
     for axis, ((lower, fraction), part, even) in enumerate(zip(places, near, even_zyx, strict=True)):
-        dose = _interpolate(dose, lower - part.start, fraction, axis, even[part])
-    return dose
+        if axis == 2:  # along the axis in the middle whole rows are worked on at once
+            dose = np.ascontiguousarray(dose.swapaxes(1, 2))
+        dose = _interpolate(dose, lower - part.start, fraction, min(axis, 1), even[part])
+    return dose.swapaxes(1, 2)
 
 
 def _interpolate(dose: Dose, lower: NDArray[np.intp], fraction: Dose, axis: int, even: NDArray[np.bool_]) -> Dose:
