@@ -207,7 +207,9 @@ def _by_areas(edges: Array, row0: NDArray[np.intp], weight: Array, rows: int, nx
     size = rows * (nx + 1)
     total = np.bincount(np.concatenate([where, where + 1]), np.concatenate([area - inner, inner]), size + 1)
     lines = total[:size].reshape(rows, nx + 1)
-    return np.asarray(np.cumsum(lines, axis=1)[:, :nx], np.float64)
+    for column in range(1, nx):  # all lines at once; a running sum goes one by one
+        lines[:, column] += lines[:, column - 1]
+    return np.asarray(lines[:, :nx], np.float64)
 
 
 def _ramp(count: NDArray[np.intp]) -> NDArray[np.intp]:

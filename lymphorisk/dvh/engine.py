@@ -49,6 +49,8 @@ SLAB_SHARE = 1.0
 BLOCK_PIXELS = 1 << 17
 #: Heights closer than this are one. [mm]
 SAME_HEIGHT_MM = 1e-6
+#: The dose of one pixel in so many, or fewer, is interpolated by itself; of more, all of them together are faster.
+FEW = 8
 #: Pixels covered to more than this are whole.
 WHOLE = 0.999
 #: Differences of coverage below this have no direction.
@@ -342,6 +344,18 @@ def _box(maps: Sequence[Map]) -> tuple[slice, slice] | None:
     return (slice(rows[0] - 1, rows[-1] + 2), slice(columns[0] - 1, columns[-1] + 2)) if rows else None
 
 
+def _around(pixels: NDArray[np.intp], steps: Sequence[int], size: int) -> NDArray[np.intp] | None:
+    """Pixels and their neighbours, by flat index; None when they are no small part of all `size`."""
+    if FEW * len(pixels) > size:
+        return None
+    wanted = np.zeros(size, np.bool_)
+    wanted[pixels] = True
+    for step in steps:
+        wanted[pixels - step] = True
+        wanted[pixels + step] = True
+    return np.flatnonzero(wanted)
+
+
 def _collect(
     collected: Accumulator,
     probe: AxialSampler | ObliqueSampler,
@@ -360,7 +374,6 @@ def _collect(
     if box is None:
         return
     rows, columns = box
-    dose = probe.at(reach, rows, columns).ravel()
     share = np.stack([m[rows, columns] for m in maps])
     plane, row = share.shape[1] * share.shape[2], share.shape[2]
     used = share[1:-1] > TRACE
@@ -371,35 +384,34 @@ def _collect(
         collected.missed += float(((share[1:-1] * beyond).sum(axis=(1, 2), dtype=np.float64) * pixel).sum())
         used &= inside
     at = np.flatnonzero(used)
+    here = at + plane
+    steps = plane, row, 1
+    dose = probe.at(reach, rows, columns, _around(here, steps, share.size)).ravel()
     share = share.ravel()
-    # changes of dose over two pixels, or twice the slab; without meaning at the lattice's outer pixels, which are empty
-    up, across, along = (
-        dose[plane + n : len(dose) - plane + n] - dose[plane - n : -plane - n] for n in (plane, row, 1)
-    )
+    # changes of dose over two pixels, or twice the slab
+    up, across, along = (dose.take(here + step) - dose.take(here - step) for step in steps)
     rise = (2 * thick / (reach[2:] - reach[:-2])).astype(np.float32)
     if np.ptp(rise) > 0 or rise[0] != 1:
-        up = (up.reshape(len(z), plane) * rise[:, None]).ravel()
+        up *= rise[at // plane]
     square = up * up
     square += across * across
     square += along * along
-    square = square.take(at)
-    part = share.take(at + plane)
-    centre = dose.take(at + plane)
+    part = share.take(here)
+    centre = dose.take(here)
     pixel = pixel[at // plane] if np.ptp(pixel) > 0 else pixel[:1]
     rim = np.flatnonzero(part < WHOLE)
     if len(rim):
         # A rim pixel is covered on one side: its dose is taken amid that part, and spans that part.
-        edge = at[rim]
-        change = up[edge], across[edge], along[edge]
-        edge += plane
-        normal = [share[edge + step] - share[edge - step] for step in (plane, row, 1)]
+        edge = here[rim]
+        change = up[rim], across[rim], along[rim]
+        normal = [share[edge + step] - share[edge - step] for step in steps]
         length = np.sqrt(normal[0] ** 2 + normal[1] ** 2 + normal[2] ** 2)
         length = np.maximum(length, np.float32(FAINT))
         inward = sum((n * c for n, c in zip(normal, change, strict=True)), np.zeros_like(length))
         inward /= length
         place, width2 = covered_part(np.abs(normal).max(axis=0) / length, part[rim])
         near = dose[edge]
-        ends = [dose[edge + step] for step in (-plane, plane, -row, row, -1, 1)]
+        ends = [dose[edge + sign * step] for step in steps for sign in (-1, 1)]
         low, high = np.minimum.reduce([near, *ends]), np.maximum.reduce([near, *ends])
         middle = np.clip(near + inward * place * np.float32(0.5), low, high)
         centre[rim] = middle

@@ -7,7 +7,7 @@ further away, so that only the lines within that distance need be asked.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,6 +19,8 @@ from lymphorisk.dvh.coverage import Lattice
 #: Lines asked on either side one by one; beyond, half as many evenly up to twice the distance, and so on. A rim so far
 #: away is found to half a percent by them.
 LINES = 16
+#: Up to these lines in one go each: some pixels are done after the first, most after the second.
+ROUNDS = (1, 4, LINES)
 #: Of those, so many are asked in one go: arrays that stay in the cache.
 TOGETHER = 4
 #: Fewer pairs of a pixel and a crossing than this are all looked at.
@@ -168,19 +170,29 @@ def _nearer(square: Map, lines: Map, at: Index, pitch: np.float32, most_mm: floa
         Lines further away than this, and the next, are not asked. [mm]
     """
     count, places = lines.shape
-    reach = 1
-    while reach // 2 < count:
-        step = max(reach // LINES, 1)
-        asked = range(reach // 2 + step, reach + 1, step)
+    for asked in _rounds(count):
         further = np.flatnonzero(square > (asked[0] * pitch) ** 2)
         if not len(further) or (asked[0] - 1) * pitch > most_mm:
             return
         here, nearest = at[further], square[further]
         for few in (asked[n : n + TOGETHER] for n in range(0, len(asked), TOGETHER)):
             # beyond the outer lines, which have no crossing, there is none either
-            away = places * np.array(few)[:, None]
-            found = np.minimum(lines.take(here - away, mode="clip"), lines.take(here + away, mode="clip"))
-            found += np.array([(lines_away * pitch) ** 2 for lines_away in few])[:, None]
+            away = np.array(few)[:, None]
+            found = np.minimum(
+                lines.take(here - places * away, mode="clip"), lines.take(here + places * away, mode="clip")
+            )
+            found += (away.astype(np.float32) * pitch) ** 2
             np.minimum(nearest, found.min(axis=0), out=nearest)
         square[further] = nearest
-        reach *= 2
+
+
+def _rounds(count: int) -> Iterator[range]:
+    """Lines asked together, by their distance: each, then fewer and fewer."""
+    first = 1
+    for last in ROUNDS:
+        yield range(first, last + 1)
+        first = last + 1
+    while first <= count:
+        step = 2 * first // LINES
+        yield range(first - 1 + step, 2 * first - 1, step)
+        first = 2 * first - 1

@@ -15,7 +15,7 @@ there the dose is continued linearly, never below zero or above the grid's maxim
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,6 +53,7 @@ ALL = slice(None)
 
 Array = NDArray[np.float64]
 Dose = NDArray[np.float32]
+Index = NDArray[np.intp]
 #: Lower neighbours of places along an axis, and fractions towards the upper ones.
 Place = tuple[NDArray[np.intp], Dose]
 
@@ -149,8 +150,11 @@ class AxialSampler:
         """Pixels of some rows and columns within the grid, broadcasting to (n, ny, nx); None when all are."""
         return None if self._inside is None else self._inside[None, rows, columns]
 
-    def at(self, z_mm: Array, rows: slice = ALL, columns: slice = ALL) -> Dose:
-        """Dose at the pixel centres of some rows and columns at patient heights z (n,), shape (n, ny, nx). [Gy]"""
+    def at(self, z_mm: Array, rows: slice = ALL, columns: slice = ALL, wanted: Index | None = None) -> Dose:
+        """Dose at the pixel centres of some rows and columns at patient heights z (n,), shape (n, ny, nx). [Gy]
+
+        Of few pixels wanted, by flat index into the result, it takes less time; the others may then be zero.
+        """
         places = (
             _locate(self._dose.z_mm, z_mm),
             (self._j[rows], self._fy[rows]),
@@ -159,7 +163,7 @@ class AxialSampler:
         copied = _copied(self._dose.dose_zyx, *places)
         if copied is not None:
             return copied
-        dose = _on_mesh(self._dose.dose_zyx, places, self._dose.even_zyx)
+        dose = _on_mesh(self._dose.dose_zyx, places, self._dose.even_zyx, wanted)
         beyond = any(f.min() < 0 or f.max() > 1 for _, f in places)
         return np.clip(dose, 0, np.float32(self._dose.max_gy)) if beyond else dose
 
@@ -192,49 +196,89 @@ def _copied(dose: Dose, *axes: Place) -> Dose | None:
     return out
 
 
-def _on_mesh(dose: Dose, places: Sequence[Place], even_zyx: Sequence[NDArray[np.bool_]]) -> Dose:
-    """Dose at all combinations of places along z, y and x."""
+def _on_mesh(
+    dose: Dose, places: Sequence[Place], even_zyx: Sequence[NDArray[np.bool_]], wanted: Index | None = None
+) -> Dose:
+    """Dose at all combinations of places along z, y and x; or at those wanted, by flat index, and zero elsewhere."""
     near = [slice(max(int(n[0]) - MARGIN, 0), int(n[-1]) + MARGIN + 2) for n, _ in places]
     dose = dose[tuple(near)]
-    for axis, ((lower, fraction), part, even) in enumerate(zip(places, near, even_zyx, strict=True)):
-        if axis == 2:  # along the axis in the middle whole rows are worked on at once
-            dose = np.ascontiguousarray(dose.swapaxes(1, 2))
-        dose = _interpolate(dose, lower - part.start, fraction, min(axis, 1), even[part])
-    return dose.swapaxes(1, 2)
+    along_z, along_y, along_x = ((n - part.start, f) for (n, f), part in zip(places, near, strict=True))
+    even_z, even_y, even_x = (even[part] for even, part in zip(even_zyx, near, strict=True))
+    dose = _interpolate(_interpolate(dose, along_z, 0, even_z), along_y, 1, even_y)
+    # along the axis in the middle whole rows are worked on at once
+    dose = np.ascontiguousarray(dose.swapaxes(1, 2))
+    if wanted is None or not _between(along_x).any():
+        return _interpolate(dose, along_x, 1, even_x).swapaxes(1, 2)
+    return _interpolate_few(dose, along_x, even_x, wanted)
 
 
-def _interpolate(dose: Dose, lower: NDArray[np.intp], fraction: Dose, axis: int, even: NDArray[np.bool_]) -> Dose:
+def _between(place: Place) -> NDArray[np.bool_]:
+    """Which places are no grid points."""
+    return np.asarray(place[1] % 1 != 0)
+
+
+def _interpolate(dose: Dose, place: Place, axis: int, even: NDArray[np.bool_]) -> Dose:
     """Interpolation along one axis; no arithmetic when the wanted points are grid points."""
-    between = fraction % 1 != 0
+    lower, fraction = place
+    between = _between(place)
     if not between.any():
         return dose.take(lower + fraction.astype(np.intp), axis=axis)
     if axis == 0 and not between.all():  # mostly grid planes, and a few beside them
         out = dose.take(lower + fraction.astype(np.intp), axis=0)
-        out[between] = _interpolate(dose, lower[between], fraction[between], 0, even)
+        out[between] = _interpolate(dose, (lower[between], fraction[between]), 0, even)
         return out
+    first, pieces = _pieces(dose, lower, axis, even)
     shape = [1, 1, 1]
     shape[axis] = -1
+    at = lower - first
+    return _hermite(pieces, fraction.reshape(shape), lambda piece: piece.take(at, axis=axis))
+
+
+def _interpolate_few(dose_zxy: Dose, place: Place, even: NDArray[np.bool_], wanted: Index) -> Dose:
+    """Dose (nz, ny, nx) between points along x, where wanted, by flat index; zero elsewhere."""
+    lower, fraction = place
+    first, pieces = _pieces(dose_zxy, lower, 1, even)
+    nz, steps, ny = pieces[1].shape
+    line, i = np.divmod(wanted, len(lower))
+    k, j = np.divmod(line, ny)
+    at = (k * steps + (lower - first)[i]) * ny + j
+    flat = [np.ascontiguousarray(piece[:, :steps]).ravel() for piece in pieces]
+    out = np.zeros((nz, ny, len(lower)), np.float32)
+    out.ravel()[wanted] = _hermite(flat, fraction[i], lambda piece: piece.take(at))
+    return out
+
+
+def _pieces(
+    dose: Dose, lower: NDArray[np.intp], axis: int, even: NDArray[np.bool_]
+) -> tuple[int, tuple[Dose, Dose, Dose, Dose]]:
+    """What is around places: the first grid point, the dose at it and the others; and of each interval from point to
+    point its step and how far the slopes at its start and at its end differ from that."""
     # `take` copies a view whole: hand it no more than it needs
     first, last = max(int(lower[0]) - MARGIN, 0), int(lower[-1]) + MARGIN + 2
     dose = np.ascontiguousarray(dose[_along(axis, first, last)])
-    at = lower - first
-    f = fraction.reshape(shape)
     step = np.diff(dose, axis=axis)
     slope = _slopes(dose, step, axis)
     start = slope[_along(axis, 0, -1)] - step
     end = slope[_along(axis, 1, None)] - step
     if not even[first : last - 1].all():
+        shape = [1, 1, 1]
+        shape[axis] = -1
         start *= even[first : last - 1].reshape(shape)
         end *= even[first : last - 1].reshape(shape)
-    # Hermite's cubic: a + f s + f (1 - f) ((start) (1 - f) - (end) f)
-    start, end = start.take(at, axis=axis), end.take(at, axis=axis)
+    return first, (dose, step, start, end)
+
+
+def _hermite(pieces: Sequence[Dose], f: Dose, pick: Callable[[Dose], Dose]) -> Dose:
+    """Hermite's cubic a + f s + f (1 - f) ((start) (1 - f) - (end) f) of the pieces picked."""
+    a, step, start, end = pieces
+    start, end = pick(start), pick(end)
     end += start
     end *= f
     start -= end
     start *= (1 - f) * ((f >= 0) & (f <= 1))
-    start += step.take(at, axis=axis)
+    start += pick(step)
     start *= f
-    start += dose.take(at, axis=axis)
+    start += pick(a)
     return start
 
 
@@ -264,7 +308,8 @@ def _slopes(dose: Dose, step: Dose, axis: int) -> Dose:
     room = dose * np.float32(STEEPEST)
     np.minimum(most, room, out=most)
     np.maximum(least, -room, out=least)
-    return np.clip(slope, least, most, out=slope)
+    np.maximum(slope, least, out=slope)
+    return np.minimum(slope, most, out=slope)
 
 
 def _along(axis: int, first: int, last: int | None) -> tuple[slice, ...]:
@@ -296,7 +341,7 @@ class ObliqueSampler:
         inside &= _within(grid.z_mm, points[..., 2])
         return None if inside.all() else inside
 
-    def at(self, z_mm: Array, rows: slice = ALL, columns: slice = ALL) -> Dose:
+    def at(self, z_mm: Array, rows: slice = ALL, columns: slice = ALL, wanted: Index | None = None) -> Dose:
         """Dose at the pixel centres of some rows and columns at patient heights z (n,), shape (n, ny, nx). [Gy]"""
         points = self._points(z_mm, rows, columns)
         return np.maximum(trilinear(self._finer(points), points), 0)
