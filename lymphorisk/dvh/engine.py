@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -69,6 +69,7 @@ PARTLY_COVERED = rule(
     "The dose of the part outside is unknown: the DVH is of the part inside, the whole structure has bounds only.",
 )
 
+Array = NDArray[np.float64]
 Map = NDArray[np.float32]
 Slab = tuple[float, float, Map]
 
@@ -277,23 +278,13 @@ def _of_region(
     bottom, top = bottom - BORDER_MM, top + BORDER_MM
     edges = np.unique(np.concatenate([s.edges_mm for s in solids.values()] + [[bottom, top]]))
     edges = edges[np.concatenate([[True], np.diff(edges) > SAME_HEIGHT_MM])]
-    step = _thinnest(dose) * SLAB_SHARE
-    slabs: list[Slab] = []
     collected = Accumulator(bin_gy, dose.max_gy, dose.top_gy)
     piles = {key: solid.between(edges) for key, solid in solids.items()}
-    for k, (low, high) in enumerate(pairwise(edges.tolist())):
-        share = _share(region, piles, k)
-        if share is None:
-            continue
-        if high <= bottom or low >= top:
-            collected.missed += float(share.sum(dtype=np.float64)) * lattice.area_mm2 * (high - low)
-            continue
-        parts = max(int(np.ceil((high - low) / step - SAME_HEIGHT_MM)), 1)
-        thick = (high - low) / parts
-        slabs += [(low + (n + 0.5) * thick, thick, share) for n in range(parts)]
+    step = _thinnest(dose) * SLAB_SHARE
     together = max(BLOCK_PIXELS // (lattice.nx * lattice.ny), 1)
-    for n in range(0, len(slabs), together):
-        _collect(collected, probe, slabs, n, min(n + together, len(slabs)), lattice.area_mm2)
+    slabs = _inside(region, piles, edges, (bottom, top), step, lattice.area_mm2, collected)
+    for block in _blocks(slabs, together):
+        _collect(collected, probe, block, lattice.area_mm2)
     if collected.volume <= 0:
         if collected.missed > 0:
             return Absent.outside_grid()
@@ -301,9 +292,48 @@ def _of_region(
     return collected.dvh(region.name, end_caps)
 
 
-def _share(region: Region, piles: Mapping[int, Sequence[Map | None]], k: int) -> Map | None:
-    """Coverage of a region's pixels in one of the slabs that its members were cut into."""
-    return share_of(region, lambda leaf: piles[id(leaf)][k] if id(leaf) in piles else None)
+def _inside(
+    region: Region,
+    piles: Mapping[int, Iterator[Map | None]],
+    edges: Array,
+    reach_mm: tuple[float, float],
+    step_mm: float,
+    area_mm2: float,
+    collected: Accumulator,
+) -> Iterator[Slab]:
+    """Slabs of a region that the dose reaches, upwards, none thicker than a step; what it does not reach is missed.
+
+    `piles` hold the coverage of each of its members between the edges.
+    """
+    bottom, top = reach_mm
+    for low, high in pairwise(edges.tolist()):
+        share = _share(region, {key: next(pile) for key, pile in piles.items()})
+        if share is None:
+            continue
+        if high <= bottom or low >= top:
+            collected.missed += float(share.sum(dtype=np.float64)) * area_mm2 * (high - low)
+            continue
+        parts = max(int(np.ceil((high - low) / step_mm - SAME_HEIGHT_MM)), 1)
+        thick = (high - low) / parts
+        for n in range(parts):
+            yield low + (n + 0.5) * thick, thick, share
+
+
+def _share(region: Region, covered: Mapping[int, Map | None]) -> Map | None:
+    """Coverage of a region's pixels by that of its members."""
+    return share_of(region, lambda leaf: covered.get(id(leaf)))
+
+
+def _blocks(slabs: Iterable[Slab], together: int) -> Iterator[list[Slab]]:
+    """Slabs in blocks, each with the slab below and the one above; the lowest and the highest are their own."""
+    block: list[Slab] = []
+    for slab in slabs:
+        block += [slab] if block else [slab, slab]
+        if len(block) == together + 2:
+            yield block
+            block = block[-2:]
+    if len(block) > 1:
+        yield [*block, block[-1]]
 
 
 def _thinnest(dose: AxialDose | ObliqueDose) -> float:
@@ -357,19 +387,16 @@ def _around(pixels: NDArray[np.intp], steps: Sequence[int], size: int) -> NDArra
 
 
 def _collect(
-    collected: Accumulator,
-    probe: AxialSampler | ObliqueSampler,
-    slabs: Sequence[Slab],
-    first: int,
-    last: int,
-    area_mm2: float,
+    collected: Accumulator, probe: AxialSampler | ObliqueSampler, block: Sequence[Slab], area_mm2: float
 ) -> None:
-    """Add slabs first..last-1 (height, thickness, coverage) at their dose. The lattice's outer pixels are empty."""
-    z = np.array([s[0] for s in slabs[first:last]])
-    thick = np.array([s[1] for s in slabs[first:last]])
+    """Add a block of slabs (height, thickness, coverage), all but its first and last, at their dose.
+
+    The lattice's outer pixels are empty.
+    """
+    z, thick = (np.array([slab[n] for slab in block[1:-1]]) for n in (0, 1))
     bottom, top = probe.z_reach
     reach = np.concatenate([[max(z[0] - thick[0], bottom)], z, [min(z[-1] + thick[-1], top)]])
-    maps = [slabs[min(max(n, 0), len(slabs) - 1)][2] for n in range(first - 1, last + 1)]
+    maps = [slab[2] for slab in block]
     box = _box(maps[1:-1])
     if box is None:
         return

@@ -8,6 +8,7 @@ No volume is lost or gained, and nothing is rounded to the nearest pixel.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,12 +57,14 @@ class Voxelled:
         """Coverage of the lattice's pixels, plane by plane."""
         rows = _shares(self.mask.y_mm, lattice.y0_mm, lattice.pitch_y_mm, lattice.ny)
         columns = np.ascontiguousarray(_shares(self.mask.x_mm, lattice.x0_mm, lattice.pitch_x_mm, lattice.nx).T)
-        maps = []
-        for plane in self.mask.share_zyx:
-            share = rows @ plane.astype(np.float32) @ columns
-            share[share < TRACE] = 0
-            maps.append(np.minimum(share, 1))
-        return Solid(self.mask.z_mm, tuple(maps))
+        return Solid(self.mask.z_mm, tuple(partial(_section, plane, rows, columns) for plane in self.mask.share_zyx))
+
+
+def _section(plane: NDArray[np.float32], rows: NDArray[np.float32], columns: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Coverage of the lattice's pixels by one plane."""
+    share = rows @ plane.astype(np.float32) @ columns
+    share[share < TRACE] = 0
+    return np.asarray(np.minimum(share, 1))
 
 
 def overlaps(cells: Array, others: Array) -> Array:

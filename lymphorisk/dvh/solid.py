@@ -20,8 +20,9 @@ runs as a parabola but the squared width of its sections: `lying`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from math import ceil
 
@@ -70,33 +71,49 @@ Array = NDArray[np.float64]
 Map = NDArray[np.float32]
 
 
+#: Coverage of a section's pixels, shape (ny, nx), or how to work it out when it is its turn.
+Section = Map | Callable[[], Map]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Solid:
-    """A body as slabs: slab n spans ``edges_mm[n:n+2]`` and is covered by ``maps[n]``, shape (ny, nx)."""
+    """A body as slabs: slab n spans ``edges_mm[n:n+2]`` and is covered by ``sections[n]``.
+
+    Sections are worked out from the lowest to the highest and not kept: those of a large structure do not fit the
+    cache, let alone all of them.
+    """
 
     edges_mm: Array
-    maps: tuple[Map, ...]
+    sections: tuple[Section, ...]
 
-    def between(self, heights_mm: Array) -> list[Map | None]:
+    def between(self, heights_mm: Array) -> Iterator[Map | None]:
         """Mean coverage of the pixels between each of several heights and the next; None where nothing is there."""
         first = np.searchsorted(self.edges_mm, heights_mm[:-1], side="right") - 1
         behind = np.searchsorted(self.edges_mm, heights_mm[1:], side="left")
         edges, slabs = self.edges_mm.tolist(), pairwise(heights_mm.tolist())
-        at = zip(np.maximum(first, 0).tolist(), np.minimum(behind, len(self.maps)).tolist(), strict=True)
-        return [self._mean(low, high, edges, range(*of)) for (low, high), of in zip(slabs, at, strict=True)]
+        at = zip(np.maximum(first, 0).tolist(), np.minimum(behind, len(self.sections)).tolist(), strict=True)
+        known: dict[int, Map] = {}
+        for (low, high), of in zip(slabs, at, strict=True):
+            needed = [n for n in range(*of) if min(high, edges[n + 1]) > max(low, edges[n])]
+            known = {n: known[n] if n in known else worked_out(self.sections[n]) for n in needed}
+            yield _mean(low, high, edges, known)
 
-    def _mean(self, low_mm: float, high_mm: float, edges_mm: list[float], slabs: range) -> Map | None:
-        total: Map | None = None
-        for n in slabs:
-            overlap = min(high_mm, edges_mm[n + 1]) - max(low_mm, edges_mm[n])
-            if overlap <= 0:
-                continue
-            share = np.float32(overlap / (high_mm - low_mm))
-            if share >= 1:
-                return self.maps[n]
-            part = np.asarray(self.maps[n] * share)
-            total = part if total is None else total + part
-        return total
+
+def worked_out(section: Section) -> Map:
+    """Coverage of a section's pixels."""
+    return section if isinstance(section, np.ndarray) else section()
+
+
+def _mean(low_mm: float, high_mm: float, edges_mm: list[float], maps: Mapping[int, Map]) -> Map | None:
+    """Mean coverage between two heights of the slabs there."""
+    total: Map | None = None
+    for n, covered in maps.items():
+        share = np.float32((min(high_mm, edges_mm[n + 1]) - max(low_mm, edges_mm[n])) / (high_mm - low_mm))
+        if share >= 1:
+            return covered
+        part = np.asarray(covered * share)
+        total = part if total is None else total + part
+    return total
 
 
 def solid_of(stack: Stack, lattice: Lattice, end_caps: EndCaps, spacing_mm: float, tubes: Mapping[int, Tube]) -> Solid:
@@ -118,22 +135,22 @@ def solid_of(stack: Stack, lattice: Lattice, end_caps: EndCaps, spacing_mm: floa
     z, bridged = stack.z_mm, stack.bridged
     planes = _Planes(*coverage(stack.contours, lattice, stack.unions), lattice, z, girths_mm(stack.contours), tubes)
     edges: list[float] = []
-    maps: list[Map] = []
+    sections: list[Section] = []
     for first, last in stack.pieces():
         pile = _piece(planes, first, last, bridged, end_caps, min(spacing_mm, stack.spacing_mm or spacing_mm))
         if edges and pile[0][0] > edges[-1]:  # an empty slab keeps pieces apart
-            maps.append(np.zeros_like(planes.maps[0]))
+            sections.append(np.zeros_like(planes.maps[0]))
             edges.append(pile[0][0])
         if not edges:
             edges.append(pile[0][0])
         for _, high, share in pile:
             if high > edges[-1]:  # caps of neighbouring pieces may meet
                 edges.append(high)
-                maps.append(share)
-    return Solid(np.array(edges), tuple(maps))
+                sections.append(share)
+    return Solid(np.array(edges), tuple(sections))
 
 
-Slab = tuple[float, float, Map]
+Slab = tuple[float, float, Section]
 
 
 class _Planes:
@@ -151,6 +168,20 @@ class _Planes:
         slopes = np.diff(areas) / np.diff(z)
         self._bends: list[float] = (2 * np.diff(slopes) / (z[2:] - z[:-2])).tolist()
         self._rims: dict[int, Rim] = {}
+        self._way: _Way | None = None
+        self._room: tuple[int, float, _Room] | None = None
+
+    def way(self, k: int, curvature: float) -> _Way:
+        """How the rim travels from plane k to the next; that of the last interval asked for is kept."""
+        if self._way is None or self._way.k != k:
+            self._way = _way(self, k, curvature)
+        return self._way
+
+    def resized(self, k: int, most: float, pixels: float) -> Map:
+        """Plane k grown or shrunk by an area, of several of which `most` is the largest. [pixels]"""
+        if self._room is None or self._room[:2] != (k, most):
+            self._room = k, most, _room(self.maps[k], self, k, most)
+        return self._room[2].resized(abs(pixels))
 
     def rim(self, k: int) -> Rim:
         """The rim of plane k; those of a few planes are kept, as neighbours ask for them in turn."""
@@ -229,11 +260,13 @@ def _piece(
     return [(a, b, _rescaled(m, plane_of, missed, planes, b - a)) for a, b, m in _joined(slabs)]
 
 
-def _rescaled(share: Map, plane_of: dict[int, int], missed: Array, planes: _Planes, thickness: float) -> Map:
+def _rescaled(share: Section, plane_of: dict[int, int], missed: Array, planes: _Planes, thickness: float) -> Section:
     """A wide plane's coverage with the little volume its flat slab misses."""
     k = plane_of.get(id(share))
-    factor = 1.0 if k is None else 1 + missed[k] / (planes.areas[k] * thickness)
-    return share if abs(factor - 1) < NEGLIGIBLE else np.asarray(share * np.float32(factor))
+    if k is None:
+        return share
+    factor = float(1 + missed[k] / (planes.areas[k] * thickness))
+    return share if abs(factor - 1) < NEGLIGIBLE else partial(np.multiply, planes.maps[k], np.float32(factor))
 
 
 def _joined(slabs: list[Slab]) -> list[Slab]:
@@ -249,38 +282,68 @@ def _joined(slabs: list[Slab]) -> list[Slab]:
 
 def _between(planes: _Planes, k: int, curvature: float) -> list[Slab]:
     """Slabs between planes k and k+1, the rim travelling from one contour to the other."""
-    z0, z1 = float(planes.z[k]), float(planes.z[k + 1])
-    gap = z1 - z0
-    low, high = planes.maps[k], planes.maps[k + 1]
+    z0, gap = float(planes.z[k]), float(planes.z[k + 1]) - float(planes.z[k])
     pitch = max(planes.lattice.pitch_x_mm, planes.lattice.pitch_y_mm)
     count = min(max(ceil(gap / (SLAB_PIXELS * pitch)), 2), MOST_SLABS)
-    change = high - low
+    return [
+        (z0 + a * gap, z0 + b * gap, partial(_section, planes, k, curvature, a, b))
+        for a, b in pairwise(np.linspace(0, 1, count + 1).tolist())
+    ]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Way:
+    """The rim's way from plane k to the next.
+
+    Attributes
+    ----------
+    k : int
+    change : ndarray of float32, shape (ny, nx)
+        Of each pixel's coverage.
+    bend, rest : float
+        The area of the section is that of the law u = t + bend t (1 - t), and rest t (1 - t). [-, pixels]
+    growing : ndarray of float32, shape (ny, nx), or None
+        Sign of the change, where the way is no wider than the pixels.
+    passed : list of _Passed
+        Of a wider way.
+    """
+
+    k: int
+    change: Map
+    bend: float
+    rest: float
+    growing: Map | None
+    passed: list[_Passed]
+
+
+def _way(planes: _Planes, k: int, curvature: float) -> _Way:
+    gap = float(planes.z[k + 1]) - float(planes.z[k])
+    change = planes.maps[k + 1] - planes.maps[k]
     swept = float(np.abs(change).sum(dtype=np.float64))
     bulge = -0.5 * curvature * gap * gap  # section area is the line plus bulge t (1 - t)
     bend = min(max(bulge / swept, -1.0), 1.0) if swept > 0 else 0.0
     rest = bulge - bend * swept
-    thin = swept <= THIN_PIXELS * np.sqrt(2 * np.pi * (planes.areas[k] + planes.areas[k + 1]))
-    if thin:
-        growing = np.sign(change)
+    if swept <= THIN_PIXELS * np.sqrt(2 * np.pi * (planes.areas[k] + planes.areas[k + 1])):
+        return _Way(k, change, bend, rest, np.sign(change), [])
+    return _Way(k, change, bend, rest, None, _passed(planes, k, change, bend))
+
+
+def _section(planes: _Planes, k: int, curvature: float, a: float, b: float) -> Map:
+    """Mean coverage between two heights a and b, from 0 at plane k to 1 at the next."""
+    way, low = planes.way(k, curvature), planes.maps[k]
+    hump = ((b * b / 2 - b**3 / 3) - (a * a / 2 - a**3 / 3)) / (b - a)  # mean of t (1 - t)
+    if way.growing is not None:
+        # the strip is no wider than the pixels: where in it the rim stands does not matter
+        share = way.growing * np.float32(way.bend * hump)
+        share += np.float32(0.5 * (a + b))
+        share *= way.change
+        share += low
     else:
-        passed = _passed(planes, k, change, bend)
-    slabs: list[Slab] = []
-    for a, b in pairwise(np.linspace(0, 1, count + 1).tolist()):
-        hump = ((b * b / 2 - b**3 / 3) - (a * a / 2 - a**3 / 3)) / (b - a)  # mean of t (1 - t)
-        extra = rest * hump
-        if thin:
-            # the strip is no wider than the pixels: where in it the rim stands does not matter
-            middle, bent = np.float32(0.5 * (a + b)), np.float32(bend * hump)
-            share = low + change * (middle + growing * bent)
-        else:
-            share = low.copy()
-            for part in passed:
-                share.ravel()[part.pixels] += part.until(a, b)
-        if extra != 0:
-            nearest = k if a + b < 1 else k + 1
-            share = _room(share, planes, nearest, extra).resized(abs(extra))
-        slabs.append((z0 + a * gap, z0 + b * gap, share))
-    return slabs
+        share = low.copy()
+        for part in way.passed:
+            share.ravel()[part.pixels] += part.until(a, b)
+    extra = way.rest * hump
+    return share if extra == 0 else _room(share, planes, k if a + b < 1 else k + 1, extra).resized(abs(extra))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -404,10 +467,9 @@ def _cap(planes: _Planes, end: int, other: int, up: int, step: float, usual: flo
     section = np.maximum(last + slope * s + 0.5 * bend * s * s, 0)
     areas = section if law is None else law.area(section) / planes.lattice.area_mm2
     extra = (areas.mean(axis=1) - area[end]).tolist()
-    share = planes.maps[end]
-    room = {most > 0: _room(share, planes, end, most) for most in (max(0.0, *extra), min(0.0, *extra)) if most != 0}
+    share, widest, narrowest = planes.maps[end], max(extra), min(extra)
     return [
-        (z0 + a, z0 + b, room[more > 0].resized(abs(more)) if more != 0 else share)
+        (z0 + a, z0 + b, partial(planes.resized, end, widest if more > 0 else narrowest, more) if more != 0 else share)
         for (a, b), more in zip(pairwise(edge.tolist()), extra, strict=True)
     ]
 

@@ -114,14 +114,14 @@ def test_tilted_structures_are_not_usable(degrees) -> None:
 def test_a_body_far_from_its_sections_is_undecidable(monkeypatch) -> None:
     """The net under the engine: a solid that loses half of its slabs gives no DVH."""
     import lymphorisk.dvh.engine as engine
-    from lymphorisk.dvh.solid import Solid
+    from lymphorisk.dvh.solid import Solid, worked_out
 
     whole = engine.solid_of
 
     def lossy(share):
         def make(*args):
             solid = whole(*args)
-            return Solid(solid.edges_mm, tuple(np.float32(share) * m for m in solid.maps))
+            return Solid(solid.edges_mm, tuple(np.float32(share) * worked_out(m) for m in solid.sections))
 
         return make
 
