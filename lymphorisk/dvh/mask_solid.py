@@ -22,6 +22,7 @@ from lymphorisk.plan.mask import Mask
 from lymphorisk.units import MM3_PER_CM3
 
 Array = NDArray[np.float64]
+Map = NDArray[np.float32]
 #: A voxel is put into the dose grid by points no further apart than this share of the grid's spacing.
 POINT_SHARE = 0.5
 
@@ -60,7 +61,7 @@ class Voxelled:
         return Solid(self.mask.z_mm, tuple(partial(_section, plane, rows, columns) for plane in self.mask.share_zyx))
 
 
-def _section(plane: NDArray[np.float32], rows: NDArray[np.float32], columns: NDArray[np.float32]) -> NDArray[np.float32]:
+def _section(plane: Map, rows: Map, columns: Map) -> Map:
     """Coverage of the lattice's pixels by one plane."""
     share = rows @ plane.astype(np.float32) @ columns
     share[share < TRACE] = 0
@@ -74,7 +75,7 @@ def overlaps(cells: Array, others: Array) -> Array:
     return np.asarray(np.maximum(high - low, 0.0))
 
 
-def _shares(cells: Array, start: float, pitch: float, count: int) -> NDArray[np.float32]:
+def _shares(cells: Array, start: float, pitch: float, count: int) -> Map:
     """Share of each pixel along an axis that lies in each cell, shape (pixels, cells)."""
     pixels = np.asarray(start + pitch * np.arange(count + 1), np.float64)
     return (overlaps(cells, pixels) / pitch).astype(np.float32)

@@ -309,7 +309,8 @@ def _slopes(dose: Dose, step: Dose, axis: int) -> Dose:
     np.minimum(most, room, out=most)
     np.maximum(least, -room, out=least)
     np.maximum(slope, least, out=slope)
-    return np.minimum(slope, most, out=slope)
+    np.minimum(slope, most, out=slope)
+    return slope
 
 
 def _along(axis: int, first: int, last: int | None) -> tuple[slice, ...]:
