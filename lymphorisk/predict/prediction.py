@@ -56,7 +56,7 @@ class Prediction:
         Probability by outcome (``g3``: nadir below 0.5, ``g4``: below 0.2).
     interval : mapping of str to tuple of float
         5th to 95th percentile over models of resampled training patients: what the training set leaves open, not
-        what biology does.
+        what biology does. Empty outside the domain, where no number is shown.
     sets : mapping of str to tuple of str
         Class-conditional conformal set of each outcome.
     nadir : mapping of float to float
@@ -123,20 +123,6 @@ def predict(predictor: Predictor, vector: FeatureVector) -> Prediction:
     """
     row = row_of(predictor, vector)
     rows = row[None, :]
-    p: dict[str, float] = {}
-    interval: dict[str, tuple[float, float]] = {}
-    for outcome in predictor.outcomes:
-        line = predictor.calibration[outcome]
-        p[outcome] = float(sigmoid(line.log_odds(predictor.boosters[outcome].margins(rows)))[0])
-        if outcome in predictor.spread:
-            other = sigmoid(line.log_odds(resampled_margins(predictor, outcome, row)))
-            low, high = np.quantile(np.append(other, p[outcome]), SPREAD_LEVELS)
-            interval[outcome] = (min(float(low), p[outcome]), max(float(high), p[outcome]))
-    if "g3" in p and "g4" in p:
-        p["g4"] = min(p["g4"], p["g3"])
-        if "g4" in interval:
-            interval["g4"] = (min(interval["g4"][0], p["g4"]), interval["g4"][1])
-    sets = {o: predictor.conformal[o].of(p[o]) for o in p if o in predictor.conformal}
     seen = domain(row, predictor.seen, tuple(f.label for f in predictor.asked(row)))
     missing = tuple(n for n, v in zip(predictor.features, row, strict=True) if not np.isfinite(v))
     findings = []
@@ -146,6 +132,21 @@ def predict(predictor: Predictor, vector: FeatureVector) -> Prediction:
         reason = "baseline ALC is missing"
         seen = Domain(False, (reason, *seen.reasons), seen.distance, seen.known_share)
         findings.append(finding(NO_BASELINE, reason, "learned model", "give the count before treatment (--alc)"))
+    p: dict[str, float] = {}
+    interval: dict[str, tuple[float, float]] = {}
+    for outcome in predictor.outcomes:
+        line = predictor.calibration[outcome]
+        p[outcome] = float(sigmoid(line.log_odds(predictor.boosters[outcome].margins(rows)))[0])
+        # dozens of models to read, for a number that nobody is shown outside the domain
+        if seen.inside and outcome in predictor.spread:
+            other = sigmoid(line.log_odds(resampled_margins(predictor, outcome, row)))
+            low, high = np.quantile(np.append(other, p[outcome]), SPREAD_LEVELS)
+            interval[outcome] = (min(float(low), p[outcome]), max(float(high), p[outcome]))
+    if "g3" in p and "g4" in p:
+        p["g4"] = min(p["g4"], p["g3"])
+        if "g4" in interval:
+            interval["g4"] = (min(interval["g4"][0], p["g4"]), interval["g4"][1])
+    sets = {o: predictor.conformal[o].of(p[o]) for o in p if o in predictor.conformal}
     if not seen.inside:
         findings.append(finding(OUT_OF_DOMAIN, "; ".join(seen.reasons), "learned model"))
     if seen.known_share < KNOWN_SHARE:
