@@ -49,6 +49,8 @@ OWNERS = {
     "matplotlib": {"report", "predict"},  # shap draws with it
     "reportlab": {"report"},
     "highdicom": {"dicom"},
+    "dicomweb_client": {"dicom"},
+    "requests": {"dicom"},
     "nibabel": {"masks"},
     "pyarrow": {"cohorts", "train"},
     "dask": {"cohorts"},

@@ -11,6 +11,7 @@ from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.segmented import segmented
 from lymphorisk.dicom import Export, read_export
 from lymphorisk.dicom.checks import FRACTION_DOSE, check_phase
+from lymphorisk.dicom.web import is_address
 from lymphorisk.dvh import DVH, DoseDistribution
 from lymphorisk.errors import AmbiguousOrganError, InputError, ScenarioError
 from lymphorisk.findings import Finding, finding, rule
@@ -77,7 +78,7 @@ def plan_key(inputs: Sequence[tuple[str, str, str]]) -> str:
 
 
 def open_source(source: str | Path | Export | Scenario, options: Options, *, need_fractions: bool = True) -> Source:
-    """The source behind a path (folder, zip, DICOMDIR, scenario TOML) or an object already read."""
+    """The source behind a path (folder, zip, DICOMDIR, study of a server, scenario TOML) or an object already read."""
     read = read_source(source, options, need_fractions=need_fractions)
     made = _from_scenario(read, options) if isinstance(read, Scenario) else _from_export(read, options)
     return made if options.fractions is None else with_fractions(made, options.fractions)
@@ -93,10 +94,10 @@ def read_source(
     """Read a path once: by its ending one of `READERS`, else an export; what is read already stays as it is."""
     if not isinstance(source, str | Path):
         return source
-    path = Path(source)
-    if not path.exists():
+    path = source if is_address(source) else Path(source)
+    if isinstance(path, Path) and not path.exists():
         raise InputError(f"{path.name!r} does not exist", "give a folder, a zip or a scenario TOML")
-    if reader := READERS.get(path.suffix.lower()):
+    if isinstance(path, Path) and (reader := READERS.get(path.suffix.lower())):
         return reader(path)
     return read_export(
         path,

@@ -65,7 +65,8 @@ def analyze(
 ) -> None:
     """Organ doses, blood dose, lymphocyte forecast and risk of a plan, with reasons.
 
-    EXPORT is a folder a planning system exported (searched through), a zip, or a scenario TOML.
+    EXPORT is a folder a planning system exported (searched through), a zip, a scenario TOML, or a study of a server:
+    dicomweb:URL/studies/UID.
     """
     if given["shap_plots"] and (report is None or report.suffix.lower() == ".pdf"):
         raise click.UsageError("--shap-plots needs --report with an HTML file to draw into")

@@ -14,6 +14,7 @@ from lymphorisk.cli.archive import ARCHIVE, AUDIT, Archive, stamp
 from lymphorisk.cli.options import BLOOD, FORECAST, PATIENT, PLAN, options_of, patient_of, with_options
 from lymphorisk.cli.output import SAFETY, Audit, Debug, emit, finish, message, outputs_of, working
 from lymphorisk.cli.reporting import report_option
+from lymphorisk.cli.typed import ExportPath
 from lymphorisk.errors import InputError, LymphoriskError
 from lymphorisk.outputs.kinds import report_kind
 
@@ -31,7 +32,7 @@ INTERNAL = "check this plan alone with --debug and report the traceback"
 
 
 @click.command()
-@click.argument("exports", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="EXPORT|RESULT.json...")
+@click.argument("exports", nargs=-1, required=True, type=ExportPath(later=True), metavar="EXPORT|RESULT.json...")
 @click.option(
     "--protocol",
     required=True,
@@ -54,7 +55,7 @@ INTERNAL = "check this plan alone with --debug and report the traceback"
 @click.option("--show-phi", is_flag=True, help="Add the patient's name and ID to the report.")
 @with_options(PATIENT, PLAN, BLOOD, FORECAST, SAFETY)
 def check(
-    exports: tuple[Path, ...],
+    exports: tuple[Path | str, ...],
     form: str,
     as_json: bool,
     **given: Any,
@@ -82,12 +83,16 @@ class SaidError(LymphoriskError):
         self.exit_code = error.exit_code
 
 
-def _check(exports: tuple[Path, ...], form: str, given: dict[str, Any]) -> int:
+def _check(exports: tuple[Path | str, ...], form: str, given: dict[str, Any]) -> int:
     protocol = given["protocol"]
     report, dicom_pdf, sr, dated = (given[k] for k in ("report", "dicom_pdf", "sr", "dated"))
     if len(exports) > 1 and (report or dicom_pdf or sr):
         raise click.UsageError("reports are of one plan: check the plans one by one")
-    outputs = outputs_of(given, *(p for p in exports if p.exists()), protocol if Path(protocol).is_file() else None)
+    outputs = outputs_of(
+        given,
+        *(p for p in exports if isinstance(p, Path) and p.exists()),
+        protocol if Path(protocol).is_file() else None,
+    )
     outputs.expect(report, report_kind(report) if report else "page")
     archive = Archive(outputs, dicom_pdf, sr, dated)
     trail = Audit(given["audit"], given["audit_key"], outputs)
@@ -104,7 +109,7 @@ def _check(exports: tuple[Path, ...], form: str, given: dict[str, Any]) -> int:
                     emit(_written([unread], form, error.exit_code) if form != "text" or error.exit_code == 4 else "")
                     raise SaidError(error) from error
                 judged.append(unread)
-                message(f"error: {path.name}: {error.message}")
+                message(f"error: {unread.name}: {error.message}")
             except Exception as error:
                 unread = _unread(path, LymphoriskError(f"internal error: {type(error).__name__}", INTERNAL))
                 if len(exports) == 1:
@@ -113,7 +118,7 @@ def _check(exports: tuple[Path, ...], form: str, given: dict[str, Any]) -> int:
                 if Debug.on:
                     message(traceback.format_exc())
                 judged.append(unread)
-                message(f"error: {path.name}: {unread.message}")
+                message(f"error: {unread.name}: {unread.message}")
     codes = [j.exit_code for j in judged]
     code = next(c for c in WORST if c in codes)
     written = _written(judged, form, code)
@@ -129,10 +134,10 @@ def _check(exports: tuple[Path, ...], form: str, given: dict[str, Any]) -> int:
     return code
 
 
-def _judge(path: Path, protocol: str, given: dict[str, Any], noted: list[Finding]) -> Judged:
+def _judge(path: Path | str, protocol: str, given: dict[str, Any], noted: list[Finding]) -> Judged:
     from lymphorisk.qa.judge import is_saved, judge
 
-    if is_saved(path) and (given["report"] or given["dicom_pdf"] or given["sr"]):
+    if isinstance(path, Path) and is_saved(path) and (given["report"] or given["dicom_pdf"] or given["sr"]):
         raise InputError("a saved result holds too little for a report", "check the export, or leave reports out")
     asked = {"strict": given["strict"], "exit_zero": given["exit_zero"]}
     pictured = bool(given["report"] or given["dicom_pdf"])
@@ -153,10 +158,11 @@ def _trail_entry(one: Judged) -> dict[str, Any]:
     }
 
 
-def _unread(path: Path, error: LymphoriskError) -> Unread:
+def _unread(path: Path | str, error: LymphoriskError) -> Unread:
+    from lymphorisk.dicom.web import name_of
     from lymphorisk.report.gate import Unread
 
-    return Unread(path.name, error.message, error.hint, error.exit_code)
+    return Unread(name_of(path), error.message, error.hint, error.exit_code)
 
 
 def _written(judged: list[Judged | Unread] | list[Unread], form: str, code: int) -> str:

@@ -109,7 +109,8 @@ def cohort() -> None:
 def run(sources: tuple[str, ...], out: Path, **given: Any) -> int:
     """Analyse every plan of the sources and write one row each.
 
-    SOURCE is a folder (searched through), a zip, a scenario TOML or a manifest CSV (a column `export`, and facts).
+    SOURCE is a folder (searched through), a zip, a scenario TOML, a manifest CSV (a column `export`, and facts) or the
+    address of a server (dicomweb:URL, orthanc:URL, with /studies/UID for one study).
     """
     from lymphorisk.cohorts.keys import Recipe
     from lymphorisk.cohorts.limits import Limits

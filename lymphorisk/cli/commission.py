@@ -10,11 +10,12 @@ import click
 from lymphorisk.cli.options import EVERY_PLAN, options_of, with_options
 from lymphorisk.cli.output import SAFETY, emit, finish, outputs_of, working
 from lymphorisk.cli.reporting import report_option
+from lymphorisk.cli.typed import ExportPath
 from lymphorisk.outputs.kinds import report_kind
 
 
 @click.command()
-@click.argument("folder", type=click.Path(exists=True, path_type=Path))
+@click.argument("folder", type=ExportPath())
 @report_option("Write the page: .html or .pdf.")
 @with_options(EVERY_PLAN, SAFETY)
 def commission(folder: Path, report: Path | None, **given: Any) -> int:

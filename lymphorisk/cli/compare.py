@@ -10,10 +10,11 @@ import click
 from lymphorisk.cli.options import BLOOD, FORECAST, JSON, PATIENT, PLAN, options_of, patient_of, with_options
 from lymphorisk.cli.output import SAFETY, emit, finish, outputs_of, working
 from lymphorisk.cli.reporting import INTERACTIVE, page_wanted, report_option
+from lymphorisk.cli.typed import ExportPath
 
 
 @click.command()
-@click.argument("exports", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.argument("exports", nargs=-1, required=True, type=ExportPath())
 @with_options(PATIENT, PLAN, BLOOD, FORECAST, SAFETY)
 @report_option("Write a report with the overlays: .html or .pdf.")
 @INTERACTIVE

@@ -11,7 +11,7 @@ from lymphorisk.cli.archive import DATED, SR, Archive
 from lymphorisk.cli.options import BLOOD, PATIENT, PLAN, SURVIVAL, with_options
 from lymphorisk.cli.output import SAFETY, emit, finish, outputs_of, say
 from lymphorisk.cli.reporting import report_option
-from lymphorisk.cli.typed import Number, Word, whole
+from lymphorisk.cli.typed import ExportPath, Number, Word, whole
 from lymphorisk.errors import InputError
 from lymphorisk.outputs.kinds import report_kind
 
@@ -26,7 +26,7 @@ TOML = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command("conditioning")
-@click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path), metavar="REGIMEN.toml... [EXPORT]")
+@click.argument("paths", nargs=-1, type=ExportPath(), metavar="REGIMEN.toml... [EXPORT]")
 @click.option(
     "--product",
     "products",

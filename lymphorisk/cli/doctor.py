@@ -15,6 +15,7 @@ from lymphorisk.version import __version__
 NEEDED = ("pydicom", "dicompyler-core", "numpy", "scipy", "shap", "scikit-learn", "click", "rich", "jinja2")
 EXTRAS = {
     "pyarrow": "cohorts in Parquet",
+    "dicomweb-client": "plans of a DICOMweb server or an Orthanc",
     "reportlab": "PDF reports",
     "highdicom": "DICOM structured reports",
     "nibabel": "segmentations in NIfTI",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lymphorisk.cli.typed import Count, Number, Word, whole
+from lymphorisk.cli.typed import Count, ExportPath, Number, Word, whole
 
 if TYPE_CHECKING:
     from lymphorisk.analysis import Options
@@ -139,7 +139,7 @@ FORECAST = (
         "--model", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder of a trained predictor."
     ),
 )
-EXPORT = click.argument("export", type=click.Path(exists=True, path_type=Path))
+EXPORT = click.argument("export", type=ExportPath())
 JSON = click.option("--json", "as_json", is_flag=True, help="Versioned JSON on stdout.")
 SHOW_PHI = click.option("--show-phi", is_flag=True, help="Add the patient's name and ID to the output.")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -62,6 +63,27 @@ class Word(AnyType):
             return read(str(value))
         except ScenarioError as error:
             self.fail(_told(error), param, ctx)
+
+
+class ExportPath(click.Path):
+    """A path, or the address of a study, which is fetched into a private folder until the command ends.
+
+    With `later` an address stays as it is, for a command that takes its inputs one by one; paths need not exist.
+    """
+
+    def __init__(self, *, later: bool = False) -> None:
+        super().__init__(exists=not later, path_type=Path)
+        self.later = later
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path, or that of the folder, or the address."""
+        if ctx is None or not isinstance(value, str) or ":" not in value:
+            return super().convert(value, param, ctx)
+        from lymphorisk.dicom.web import is_address, opened
+
+        if not is_address(value):
+            return super().convert(value, param, ctx)
+        return value if self.later else ctx.with_resource(opened(value))
 
 
 def whole(field: str, low: int | None = None) -> click.IntRange:

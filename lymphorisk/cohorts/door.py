@@ -114,7 +114,7 @@ def cohort(
     Parameters
     ----------
     sources : str or path
-        Folders, zips, scenarios, manifests. None opens the cohort that `out` holds.
+        Folders, zips, scenarios, manifests, addresses (``dicomweb:URL``). None opens the cohort that `out` holds.
     out : path
         Folder of the tables and the ledger.
     options : Options, optional

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,12 +12,13 @@ from lymphorisk.cohorts.manifest import Row, read_manifest
 from lymphorisk.dicom.export import PatientIdentity
 from lymphorisk.dicom.identity import facts_of
 from lymphorisk.dicom.listing import ListedExport, PlanHead, list_exports, list_one
+from lymphorisk.dicom.web import Fetched, fetched, is_address, read_address
 from lymphorisk.errors import InputError, LymphoriskError
 
 SCENARIO = ".toml"
 MANIFESTS = (".csv", ".tsv", ".txt", ".parquet", ".pq")
-#: Addresses of archives, which a reader of their own will answer for.
-ARCHIVES = ("dicomweb:", "orthanc:", "http:", "https:")
+#: What an address begins with that does not say its kind.
+BARE = ("http:", "https:")
 NO_FACTS = Row()
 
 
@@ -42,6 +44,8 @@ class FoundPlan:
         Whose it is; never written.
     trouble : LymphoriskError or None
         Why it cannot even be tried.
+    origin : str
+        Address of the study, where it was fetched from a server.
     """
 
     place: int
@@ -52,6 +56,7 @@ class FoundPlan:
     row: Row = NO_FACTS
     identity: PatientIdentity = field(default_factory=PatientIdentity, repr=False)
     trouble: LymphoriskError | None = None
+    origin: str = field(default="", repr=False)
 
     @property
     def patient(self) -> str:
@@ -62,19 +67,36 @@ class FoundPlan:
         return facts["patient ID"] or " ".join(filter(None, (facts["name"], facts["birth date"])))
 
 
-def find_plans(sources: Sequence[str | Path], *, sum_doses: bool = False) -> tuple[FoundPlan, ...]:
-    """Every plan of the sources: folders (searched through), zips, scenarios, manifests.
+@contextmanager
+def reachable(sources: Sequence[str | Path]) -> Iterator[tuple[str | Path | Fetched, ...]]:
+    """Sources with every study behind an address fetched; gone at the end.
+
+    Raises
+    ------
+    InputError
+        A server does not answer or refuses.
+    """
+    addresses = [read_address(s) for s in sources if isinstance(s, str) and is_address(s)]
+    if not addresses:
+        yield tuple(sources)
+        return
+    with fetched(addresses) as studies:
+        yield (*(s for s in sources if not is_address(s)), *studies)
+
+
+def find_plans(sources: Sequence[str | Path | Fetched], *, sum_doses: bool = False) -> tuple[FoundPlan, ...]:
+    """Every plan of the sources: folders (searched through), zips, scenarios, manifests, studies that were fetched.
 
     Parameters
     ----------
-    sources : sequence of str or path
+    sources : sequence of str, path or Fetched
     sum_doses : bool
         Several plans of an export are one course.
 
     Raises
     ------
     InputError
-        A source that is not there, is none, or is an archive's address.
+        A source that is not there, or is none.
     """
     out: list[FoundPlan] = []
     for source in sources:
@@ -83,17 +105,25 @@ def find_plans(sources: Sequence[str | Path], *, sum_doses: bool = False) -> tup
     return tuple(replace(plan, place=n) for n, plan in enumerate(reversed(unique.values()), start=1))
 
 
-def _of_source(source: str | Path, sum_doses: bool) -> list[FoundPlan]:
-    if isinstance(source, str) and source.lower().startswith(ARCHIVES):
-        raise InputError(
-            f"{source.partition(':')[0]} addresses cannot be read yet", "export the plans to a folder, and name it"
-        )
+def _of_source(source: str | Path | Fetched, sum_doses: bool) -> list[FoundPlan]:
+    if isinstance(source, Fetched):
+        return _of_study(source, sum_doses)
+    if isinstance(source, str) and source.lower().startswith(BARE):
+        raise InputError("a web address does not say what answers there", "write dicomweb: or orthanc: before it")
     path = Path(source)
     if not path.exists():
         raise InputError(f"{path.name!r} does not exist", "give folders, zips, scenarios or a manifest CSV")
     if path.is_file() and path.suffix.lower() in MANIFESTS:
         return _of_rows(read_manifest(path), path.parent, sum_doses)
     return _below(path, NO_FACTS, sum_doses)
+
+
+def _of_study(study: Fetched, sum_doses: bool) -> list[FoundPlan]:
+    if study.trouble is not None:
+        plans = [FoundPlan(0, study.folder, trouble=study.trouble)]
+    else:
+        plans = _below(study.folder, NO_FACTS, sum_doses)
+    return [replace(plan, origin=study.address.text) for plan in plans]
 
 
 def plans_of_rows(rows: Sequence[Row], folder: Path, *, sum_doses: bool = False) -> tuple[FoundPlan, ...]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from lymphorisk.cohorts.counts import Measured, placed, read_counts, with_baseline
 from lymphorisk.cohorts.engine import by_workers, cluster, in_this_process
-from lymphorisk.cohorts.found import FoundPlan, find_plans
+from lymphorisk.cohorts.found import FoundPlan, find_plans, reachable
 from lymphorisk.cohorts.keys import Recipe, file_digests, inputs_of, plan_key
 from lymphorisk.cohorts.known import Keyed, pseudonym
 from lymphorisk.cohorts.ledger import NAME, Ledger, Outcome
@@ -22,6 +22,7 @@ from lymphorisk.cohorts.manifest import OWN_UNIT
 from lymphorisk.cohorts.rules import UNREADABLE, rule_of
 from lymphorisk.cohorts.work import Task, quarantined
 from lymphorisk.cohorts.write import Cohort, write_tables
+from lymphorisk.dicom.web import Fetched
 from lymphorisk.errors import InputError
 from lymphorisk.findings import Finding
 from lymphorisk.plain import Pace
@@ -100,12 +101,18 @@ def run_cohort(
     InputError
         A source that is none, a folder that cannot be written, another call at work on it, a full disk.
     """
+    with reachable(sources) as places:
+        return _run(places, out, recipe, how, progress)
+
+
+def _run(sources: Sequence[str | Path | Fetched], out: Path, recipe: Recipe, how: How, progress: Progress) -> Done:
     found = find_plans(sources, sum_doses=recipe.options.sum_doses)
     if not found:
         raise InputError("there is no plan in the sources", "give folders of exports, zips, scenarios or a manifest")
+    tops = [s.folder.parent if isinstance(s, Fetched) else Path(s) for s in sources]
     if how.shard is not None:
-        found = tuple(p for p in found if _shard_of(p, sources, how.shard[1]) == how.shard[0])
-    _folder(out, sources)
+        found = tuple(p for p in found if _shard_of(p, tops, how.shard[1]) == how.shard[0])
+    _folder(out, tops)
     found, counts, noticed = counted(found, how)
     with Ledger(out / _ledger_name(how.shard)) as ledger:
         if how.shard is None:
@@ -156,16 +163,16 @@ def _ledger_name(shard: tuple[int, int] | None) -> str:
     return NAME if shard is None else f"{shard[0]}-of-{shard[1]}.{NAME}"
 
 
-def _shard_of(plan: FoundPlan, sources: Sequence[str | Path], parts: int) -> int:
+def _shard_of(plan: FoundPlan, sources: Sequence[Path], parts: int) -> int:
     """Which part a plan belongs to, 1 to `parts`: by where it lies below its source, so that all calls agree."""
-    tops = [Path(s).resolve() for s in sources]
+    tops = [s.resolve() for s in sources]
     place = plan.path.resolve()
     below = next((place.relative_to(top) for top in tops if place.is_relative_to(top)), place)
     name = f"{below.as_posix()}\0{plan.plan or ''}\0{'|'.join(f.name for f in plan.files)}"
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) % parts + 1
 
 
-def _folder(out: Path, sources: Sequence[str | Path]) -> None:
+def _folder(out: Path, sources: Sequence[Path]) -> None:
     """Make the folder of a cohort, or refuse it.
 
     Raises
@@ -175,7 +182,7 @@ def _folder(out: Path, sources: Sequence[str | Path]) -> None:
     """
     place = out.resolve()
     for source in sources:
-        top = Path(source).resolve()
+        top = source.resolve()
         if top.is_dir() and (place == top or top in place.parents):
             raise InputError(f"{out.name} would lie in the source {top.name}", "choose a folder outside the sources")
         if place in top.parents:

@@ -155,7 +155,7 @@ def _known(k: Keyed, patient: str, relations: set[str]) -> dict[str, Any]:
         "place": plan.place,
         "copies": len(k.copies),
         "relations": sorted(relations),
-        "path": str(plan.path),
+        "path": plan.origin or str(plan.path),
         "label": "" if plan.head is None else plan.head.label,
         **known_of(plan),
     }

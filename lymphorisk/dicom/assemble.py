@@ -51,7 +51,7 @@ def read_export(
     Parameters
     ----------
     path : path
-        A folder (searched through), a zip, a DICOMDIR or one file.
+        A folder (searched through), a zip, a DICOMDIR, one file, or ``dicomweb:URL/studies/UID``.
     link_by : str
         ``uid`` (default), ``frame`` (frame of reference, where UIDs are broken) or ``folder``.
     sum_doses : bool
@@ -201,7 +201,9 @@ def _assemble(
 
 def _file_findings(found: Found, used: list[DicomFile]) -> list[Finding]:
     out = [finding(checks.NO_META, "; ".join(f.notes), f.role) for f in used if f.notes]
-    out += [finding(checks.BROKEN_FILE, error.message, "export", error.hint) for error in found.broken]
+    out += [
+        finding(checks.BROKEN_FILE, error.message, "export", error.hint) for error in (*found.broken, *found.copies)
+    ]
     if found.missing:
         out.append(
             finding(checks.DIRECTORY_GAP, f"{found.missing} files named by the DICOMDIR are not there", "DICOMDIR")

@@ -16,7 +16,7 @@ from pathlib import Path
 from lymphorisk.dicom import rtdose, rtplan, rtstruct, tags
 from lymphorisk.dicom.export import PatientIdentity
 from lymphorisk.dicom.identity import read_identity
-from lymphorisk.dicom.reader import RT_ROLES, DicomFile, find, map_file, open_file
+from lymphorisk.dicom.reader import RT_ROLES, DicomFile, find, map_file, media_uid, open_file
 from lymphorisk.errors import LymphoriskError
 
 PLANS = ("RTPLAN", "RTIONPLAN")
@@ -149,8 +149,12 @@ def _opened(folder: Path, names: Sequence[str]) -> tuple[list[_File], list[Path]
             packed.append(path)
             continue
         try:
-            opened = open_file(map_file(path), "")
-        except (LymphoriskError, OSError):
+            whole = map_file(path)
+            opened = open_file(whole, "")
+        except LymphoriskError:
+            files.append(_File(path, "broken", media_uid(whole)))
+            continue
+        except OSError:
             files.append(_File(path, "broken"))
             continue
         if opened is not None and (head := _head(path, opened)) is not None:
@@ -214,13 +218,17 @@ def _parted(files: Sequence[_File]) -> list[list[_File]]:
         return [[f] for f in rt] + ([images] if images else [])
     if plans <= 1 and len({name for f in doses for name in f.names}) <= 1:
         return [list(files)]
-    groups = _components([[f] for f in rt if f.role != "broken"])
+    by_uid: dict[str, list[_File]] = {}
+    for file in rt:
+        by_uid.setdefault(file.uid or str(file.path), []).append(file)
+    broken = [group for group in by_uid.values() if all(f.role == "broken" for f in group)]
+    groups = _components([group for group in by_uid.values() if group not in broken])
     for file in files:
         if file.role in ("CT", "SEG"):
             for group in groups:
                 if file.frames & _frames(group):
                     group.append(file)
-    return groups + [[f] for f in rt if f.role == "broken"]
+    return groups + broken
 
 
 def _components(groups: list[list[_File]]) -> list[list[_File]]:

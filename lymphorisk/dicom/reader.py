@@ -1,4 +1,4 @@
-"""Find and open DICOM files: a folder, a zip, a DICOMDIR or one file.
+"""Find and open DICOM files: a folder, a zip, a DICOMDIR, one file or a study of a server.
 
 Files are sorted by SOP class and UIDs, never by name. Files that are not DICOM, or not of a class
 this program uses, are left alone. What is used is hashed (SHA-256) as it lay on disk.
@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lymphorisk.dicom import tags
+from lymphorisk.dicom import tags, web
 from lymphorisk.dicom.tree import Buffer, Item
 from lymphorisk.errors import DicomReadError, LinkError
 
@@ -64,6 +64,8 @@ MAX_FILES = 100_000
 MAX_UNPACKED = 4 << 30
 #: How much a zip member may unfold: dose grids of zeros reach a few hundred.
 MAX_RATIO = 1100
+#: Digits of a hash by which a person finds a file.
+DIGITS = 12
 #: Below this size a high ratio does no harm. [bytes]
 SMALL_MEMBER = 64 << 20
 
@@ -87,12 +89,13 @@ class DicomFile:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """What a search found."""
+    """What a search found; `copies` are broken copies of files that lie there whole, too."""
 
     files: tuple[DicomFile, ...]
     ignored: int
     broken: tuple[DicomReadError, ...]
     missing: int = 0
+    copies: tuple[DicomReadError, ...] = ()
 
     def of(self, *roles: str) -> tuple[DicomFile, ...]:
         """Files of some roles, in order of UID."""
@@ -105,13 +108,16 @@ def find(path: str | os.PathLike[str]) -> Found:
     Parameters
     ----------
     path : path
-        A folder (searched through), a zip, a DICOMDIR or one DICOM file.
+        A folder (searched through), a zip, a DICOMDIR, one DICOM file, or the address of a study.
 
     Raises
     ------
     DicomReadError
         There is nothing there, or nothing that can be read.
     """
+    if web.is_address(path):
+        with web.opened(path) as folder:
+            return find(folder)
     where = Path(path)
     try:
         if where.is_dir():
@@ -316,30 +322,74 @@ def _dicomdir(where: Path, opened: DicomFile) -> Found:
     return Found(found.files, found.ignored, found.broken, missing)
 
 
+def media_uid(whole: Buffer) -> str:
+    """SOP Instance UID in the header before the data set; empty where there is none that can be read."""
+    start = _dataset_start(whole)
+    if start is None or whole[start : start + 2] != b"\x02\x00":
+        return ""
+    try:
+        end = _meta_end(whole, start)
+        return Item(whole, start, end, explicit=whole[start + 4 : start + 6].isalpha(), little=True).code(0x00020003)
+    except DicomReadError:
+        return ""
+
+
 def _collect(sources: Iterator[tuple[str, Buffer | DicomReadError]]) -> Found:
     files: dict[tuple[str, str], DicomFile] = {}
-    broken: list[DicomReadError] = []
+    unread: list[DicomReadError] = []
+    torn: list[tuple[Buffer, DicomReadError]] = []
+    copies: list[DicomReadError] = []
     ignored = 0
     for folder, source in sources:
         if isinstance(source, DicomReadError):
-            broken.append(source)
+            unread.append(source)
             continue
         try:
             opened = open_file(source, folder)
         except DicomReadError as error:
-            broken.append(error)
+            torn.append((source, error))
             continue
         if opened is None or opened.role in ("", "DICOMDIR"):
             ignored += 1
             continue
         key = (opened.role, opened.sop_uid)
         if key in files:
-            if files[key].sha256() != opened.sha256():
-                raise LinkError(
-                    f"two different {opened.role} files carry the same SOP Instance UID",
-                    "keep the one that was meant: one of them was edited after export",
-                )
-            ignored += 1
-            continue
+            opened, cut = _whole_of(files[key], opened)
+            copies += [_copy(cut.role, "it ends early")] if cut is not None else []
+            ignored += cut is None
         files[key] = opened
-    return Found(tuple(files.values()), ignored, tuple(broken))
+    for source, error in torn:
+        role = next((f.role for f in files.values() if _is_copy(source, f)), "")
+        (copies if role else unread).append(_copy(role, error.message) if role else error)
+    return Found(tuple(files.values()), ignored, tuple(unread), copies=tuple(copies))
+
+
+def _whole_of(one: DicomFile, other: DicomFile) -> tuple[DicomFile, DicomFile | None]:
+    """Of two files with one UID the whole one, and the one that is cut off; None when they are the same.
+
+    Raises
+    ------
+    LinkError
+        They differ in more than their length.
+    """
+    short, long = sorted((one, other), key=lambda f: len(f.whole))
+    if long.whole[: len(short.whole)] == short.whole[:]:
+        return (long, short) if len(short.whole) < len(long.whole) else (one, None)
+    listed = " and ".join(f"{len(f.whole)} bytes (SHA-256 {f.sha256()[:DIGITS]}...)" for f in (short, long))
+    raise LinkError(
+        f"two different {one.role} files carry the same SOP Instance UID: {listed}",
+        "keep the one that was meant: one of them was edited after export",
+    )
+
+
+def _is_copy(torn: Buffer, file: DicomFile) -> bool:
+    """Whether a file that cannot be read is a copy of one that can: it names the same UID, or is its beginning."""
+    uid = media_uid(torn)
+    return uid == file.sop_uid if uid else len(torn) > 0 and file.whole[: len(torn)] == torn[:]
+
+
+def _copy(role: str, why: str) -> DicomReadError:
+    return DicomReadError(
+        f"a broken copy of the {role} was left out ({why}): the whole file of the same SOP Instance UID was used",
+        "remove the broken copy",
+    )

@@ -54,7 +54,7 @@ def survey(path: str | os.PathLike[str]) -> Survey:
     """
     found = find(path)
     files: list[SurveyedFile] = []
-    broken = [error.message for error in found.broken]
+    broken = [error.message for error in (*found.broken, *found.copies)]
     for file in found.of(*RT_ROLES):
         try:
             files.append(_surveyed(file))

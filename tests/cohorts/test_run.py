@@ -203,10 +203,28 @@ def test_a_folder_that_is_not_the_cohorts_is_refused(tmp_path: Path, recipe: Rec
         run_cohort([source], out, recipe, HERE)
 
 
-@pytest.mark.parametrize("source", ["dicomweb:https://pacs/rs", "https://pacs/rs", "no_such_folder"])
+@pytest.mark.parametrize("source", ["dicomweb:pacs/rs", "https://pacs/rs", "no_such_folder"])
 def test_a_source_that_is_none_is_named(tmp_path: Path, recipe: Recipe, source: str) -> None:
-    with pytest.raises(InputError, match=r"cannot be read yet|does not exist"):
+    with pytest.raises(InputError, match=r"not that of a DICOMweb|does not say what|does not exist"):
         run_cohort([source], tmp_path / "o", recipe, HERE)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("together", [False, True])
+def test_a_broken_copy_takes_no_plan_into_quarantine(
+    tmp_path: Path, recipe: Recipe, rtplans: Path, together: bool
+) -> None:
+    """Where each plan has its folder, and where the files of two lie in one: the whole file is used and it is said."""
+    for case in ("large_volume_low_dose", "brain"):
+        folder = tmp_path / "s" / ("all" if together else case)
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in (rtplans / case).glob("*.dcm"):
+            (folder / f"{case}{path.name}").write_bytes(path.read_bytes())
+    whole = (rtplans / "brain" / "RD.dcm").read_bytes()
+    (folder / "again.dcm").write_bytes(whole[: len(whole) // 2])
+    done = run_cohort([tmp_path / "s"], tmp_path / "o", recipe, HERE)
+    assert (done.plans, done.quarantined) == (2, 0)
+    assert sum("LR002" in line for line in (tmp_path / "o" / "plans.csv").read_text().splitlines()) == 1
 
 
 def test_no_identity_in_any_file(tmp_path: Path, recipe: Recipe, rtplans: Path) -> None:

@@ -155,7 +155,44 @@ def test_two_files_of_one_uid_that_differ_are_refused(export_of):
     ds = pydicom.dcmread(folder / "RD.dcm")
     ds.DoseGridScaling = "2"
     ds.save_as(folder / "other.dcm")
-    with pytest.raises(LinkError, match="same SOP Instance UID"):
+    digits = [hashlib.sha256((folder / name).read_bytes()).hexdigest()[:12] for name in ("RD.dcm", "other.dcm")]
+    with pytest.raises(LinkError, match="same SOP Instance UID") as told:
+        read_export(folder)
+    assert all(d in str(told.value) for d in digits)
+
+
+def before_pixels(whole: bytes) -> int:
+    """Where the last element of a dose begins."""
+    return whole.rindex(b"\xe0\x7f\x10\x00")
+
+
+@pytest.mark.parametrize("where", ["inside an element", "between two elements", "in its header", "without a header"])
+@pytest.mark.parametrize("name", ["RD", "RS", "RP"])
+def test_a_file_cut_off_beside_the_whole_one_is_left_out(export_of, where, name):
+    """Whichever of the two comes first; the whole file is used, and a finding says so."""
+    plain = read_export(export_of(name="plain"))
+    folder = export_of()
+    whole = (folder / f"{name}.dcm").read_bytes()
+    if where == "without a header":
+        whole = whole[132 + 12 + int.from_bytes(whole[140:144], "little") :]
+        (folder / f"{name}.dcm").write_bytes(whole)
+        plain = read_export(folder)
+    ends = {"inside an element": len(whole) // 2, "in its header": 300, "without a header": len(whole) // 2}
+    cut = whole[: before_pixels(whole) if where == "between two elements" and name == "RD" else ends.get(where, 2000)]
+    for beside in ("A.dcm", "Z.dcm"):
+        (folder / beside).write_bytes(cut)
+        export = read_export(folder)
+        assert export.inputs == plain.inputs
+        (said,) = [f for f in export.findings if f not in plain.findings]
+        assert said.code == "LR002"
+        (folder / beside).unlink()
+
+
+def test_a_file_cut_off_and_alone_is_still_refused(export_of):
+    folder = export_of()
+    whole = (folder / "RD.dcm").read_bytes()
+    (folder / "RD.dcm").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DicomReadError, match="RTDOSE"):
         read_export(folder)
 
 
