@@ -358,9 +358,9 @@ def _collect(sources: Iterator[tuple[str, Buffer | DicomReadError]]) -> Found:
             copies += [_copy(cut.role, "it ends early")] if cut is not None else []
             ignored += cut is None
         files[key] = opened
-    for source, error in torn:
+    for source, why in torn:
         role = next((f.role for f in files.values() if _is_copy(source, f)), "")
-        (copies if role else unread).append(_copy(role, error.message) if role else error)
+        (copies if role else unread).append(_copy(role, why.message) if role else why)
     return Found(tuple(files.values()), ignored, tuple(unread), copies=tuple(copies))
 
 
