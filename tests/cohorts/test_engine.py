@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pydicom
 import pytest
 
 from lymphorisk.cohorts import engine
@@ -69,6 +72,37 @@ def test_a_plan_over_its_time_is_given_up_and_the_others_go_on(tmp_path: Path, r
     assert (tmp_path / "o" / "quarantine.csv").read_text().count("LR710") == 2
     done = run_cohort([source], tmp_path / "o", recipe, How(workers=1, retry=True))
     assert (done.plans, done.quarantined) == (2, 0)
+
+
+@pytest.mark.slow
+def test_a_plan_over_its_memory_is_given_up_and_no_other_is_touched(
+    tmp_path: Path, recipe: Recipe, small: Any, rtplans: Path
+) -> None:
+    """A dose of 10^8 voxels on real workers: killed, tried alone, killed again; the rows of the others are those of a
+    run without it."""
+    source = small.sources(tmp_path / "s", 3)
+    alone = run_cohort([source], tmp_path / "alone", recipe, How(workers=0))
+    (source / "large").mkdir()
+    for name in ("RP.dcm", "RS.dcm"):
+        shutil.copy(rtplans / "brain" / name, source / "large")
+    dose = pydicom.dcmread(rtplans / "brain" / "RD.dcm")
+    times = math.ceil((1e8 / dose.pixel_array.size) ** (1 / 3))
+    pixels = dose.pixel_array
+    for axis in range(3):
+        pixels = pixels.repeat(times, axis)
+    dose.PixelData = pixels.tobytes()
+    dose.NumberOfFrames, dose.Rows, dose.Columns = pixels.shape
+    dose.PixelSpacing = [d / times for d in dose.PixelSpacing]
+    step = float(dose.GridFrameOffsetVector[1]) / times
+    dose.GridFrameOffsetVector = [round(k * step, 6) for k in range(len(pixels))]
+    dose.save_as(source / "large" / "RD.dcm")
+    done = run_cohort([source], tmp_path / "o", recipe, How(workers=2, limits=Limits(600.0, 450.0)))
+    assert (alone.plans, done.plans, done.quarantined, done.exit_code) == (3, 3, 1, 5)
+    (row,) = (tmp_path / "o" / "quarantine.csv").read_text().splitlines()[1:]
+    assert "LR711" in row
+    assert "over 450 MB, twice" in row
+    for name in ("plans.csv", "metrics.parquet"):
+        assert (tmp_path / "o" / name).read_bytes() == (tmp_path / "alone" / name).read_bytes()
 
 
 def call(source: Path, out: Path, workers: int) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import shutil
 import sqlite3
 import zlib
@@ -15,6 +16,7 @@ import pyarrow.parquet as pq
 import pydicom
 import pytest
 from click.testing import CliRunner
+from pydicom.dataset import Dataset
 
 from lymphorisk.analysis import Options
 from lymphorisk.cli.main import cli, run
@@ -389,3 +391,68 @@ def test_a_plan_in_two_places_is_one_row_and_named(tmp_path: Path, made: list[st
     done = run_cohort([tmp_path / "s"], tmp_path / "o", recipe, HERE)
     assert done.plans == 1
     assert [r["code"] for r in rows_of(tmp_path / "o" / "noticed.csv")] == ["LR727"]
+
+
+TEXTS = ("LO", "SH", "PN", "LT", "ST", "UT", "UC")
+ADDED = (
+    "PatientComments",
+    "PatientAddress",
+    "OtherPatientNames",
+    "PatientBirthName",
+    "AdditionalPatientHistory",
+    "Occupation",
+    "InstitutionName",
+    "StationName",
+    "ReferringPhysicianName",
+    "RequestingPhysician",
+    "OperatorsName",
+    "ReviewerName",
+    "AccessionNumber",
+    "StudyID",
+    "StudyDescription",
+    "SeriesDescription",
+    "RTPlanName",
+    "RTPlanDescription",
+    "StructureSetName",
+    "StructureSetDescription",
+    "DoseComment",
+)
+
+
+@pytest.mark.slow
+def test_no_text_of_a_header_but_the_planning_system_in_tables_and_page(
+    tmp_path: Path, recipe: Recipe, rtplans: Path
+) -> None:
+    """A mark of its own in every text element, ROI names apart; the checklist of a site names its plans and beams."""
+    marks: dict[str, str] = {}
+
+    def plant(data: Dataset) -> None:
+        for element in data:
+            if element.VR == "SQ":
+                for item in element.value:
+                    plant(item)
+            elif element.VR in TEXTS and element.keyword not in ("ROIName", "PatientID", "PatientName"):
+                element.value = f"QZ{len(marks):03d}X"
+                marks[element.value] = element.keyword
+
+    folder = tmp_path / "s" / "QZFOLDERX"
+    folder.mkdir(parents=True)
+    for name in ("RP", "RS", "RD"):
+        data = pydicom.dcmread(rtplans / "brain" / f"{name}.dcm")
+        for keyword in ADDED:
+            setattr(data, keyword, "x")
+        plant(data)
+        data.PatientID, data.PatientName = "QZIDX", "QZNAMEX^QZFIRSTX"
+        data.save_as(folder / f"{name}_QZFILEX.dcm")
+    assert len(marks) > 60
+
+    def found(written: bytes) -> set[str]:
+        return {marks.get(m.decode(), m.decode()) for m in re.findall(rb"QZ[A-Z0-9]+X", written)}
+
+    assert run_cohort([tmp_path / "s"], tmp_path / "o", recipe, HERE).plans == 1
+    assert run(["cohort", "report", str(tmp_path / "o"), "--report", str(tmp_path / "page.html")]) == 0
+    system = {"Manufacturer", "ManufacturerModelName", "SoftwareVersions"}
+    assert found(b"".join(everything(tmp_path / "o"))) == system
+    assert found((tmp_path / "page.html").read_bytes()) <= system
+    assert run(["commission", str(tmp_path / "s"), "--report", str(tmp_path / "checks.html")]) == 0
+    assert found((tmp_path / "checks.html").read_bytes()) <= {"RTPlanLabel", "BeamName"}
