@@ -5,8 +5,9 @@
 Nadir and risk of clinical contour sets of the fixtures against all their contours; where a folder of plans with voxel
 truth is given, organ doses and nadirs of clinical sets and of everything drawn against the whole body's truth; and the
 errors of placed organs: clinical sets of phantoms with independently varied bodies (the whole body is known there),
-and every organ left out in turn of those, of the fixtures and of the plans with truth. `--write` puts the last into
-the parameters (topic ``placement``), where the reports take it from.
+and every organ left out in turn of those, of the fixtures and of the plans with truth, these also stretched to other
+habitus; and what displaced contours change. `--write` puts the last into the parameters (topic ``placement``), where
+reports and forecasts take it from.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+from scipy.ndimage import map_coordinates
 
 from lymphorisk.analysis import Options, analyze
 from lymphorisk.analysis.placed import Bodies, bodies_of, mix_of
@@ -28,11 +30,13 @@ from lymphorisk.analysis.source import read_source
 from lymphorisk.anatomy import reference_body
 from lymphorisk.dicom import Export, read_export
 from lymphorisk.dvh import DoseDistribution
+from lymphorisk.dvh.inside import inside
 from lymphorisk.dvh.regions import Region
+from lymphorisk.dvh.sections import boxes_of
 from lymphorisk.organs import match
 from lymphorisk.parameters import load
 from lymphorisk.phantom import PhantomPlan, anatomy, phantom_plan, treatment_plan
-from lymphorisk.plan import Patient, Phase
+from lymphorisk.plan import DoseGrid, Frame, Patient, Phase
 from lymphorisk.scenario import Scenario
 
 HERE = Path(__file__).parent
@@ -84,6 +88,12 @@ USUAL = ("Lung_L", "Lung_R", "Heart", "Liver", "Kidney_L", "Kidney_R", "Spleen",
 LEAST_GY = 0.01
 #: Fewest errors a row of the table rests on.
 FEWEST = 6
+#: Overlap (Dice) of a published program's segmentations with its readers': Wasserthal 2023, doi 10.1148/ryai.230024.
+DICE = 0.943
+#: Points tried in an organ's box, and halvings by which the displacement is found.
+TRIED, HALVINGS = 6000, 12
+#: Plans with truth as they are, short and stout, tall and slim: stretched across, front to back, along.
+HABITUS = ((1.0, 1.0, 1.0), (1.12, 1.15, 0.95), (0.92, 0.9, 1.05))
 PARAMETERS = HERE.parent / "lymphorisk" / "parameters" / "data" / "placement.toml"
 VOLUME_DOSES = (2.0, 5.0, 10.0, 20.0)
 ALC = 1.6
@@ -138,22 +148,106 @@ class Errors:
         error = float(np.log(np.median(means) / true_gy))
         self.found.setdefault(organ, []).append((error, float(np.log(means).std())))
 
-    def rows(self) -> dict[str, tuple[int, float, float, float, float]]:
-        """By organ: number, mean and rms error, rms of the sd between bodies, and what the error has beyond that."""
-        out = {}
-        for organ in ORGANS:
-            error, sd = np.array(self.found.get(organ, np.zeros((0, 2)))).reshape(-1, 2).T
-            if len(error):
-                whole, between = rms(error), rms(sd)
-                beyond = float(np.sqrt(max(whole**2 - between**2, 0.0)))
-                out[organ] = (len(error), float(error.mean()), whole, between, beyond)
-        return out
+    def row(self, organ: str) -> tuple[int, float, float, float]:
+        """Number, mean and rms error, rms of the sd between bodies."""
+        found = np.array(self.found.get(organ, np.full((0, 2), np.nan))).reshape(-1, 2)
+        mean = float(found[:, 0].mean()) if len(found) else float("nan")
+        return len(found), mean, rms(found[:, 0]), rms(found[:, 1])
+
+    def ratio(self, organs: Iterable[str] = ORGANS) -> float:
+        """rms error over the rms sd between bodies, over all plans and organs."""
+        pairs = [pair for organ in organs for pair in self.found.get(organ, [])]
+        return rms(e for e, _ in pairs) / rms(sd for _, sd in pairs)
 
     def table(self, title: str) -> None:
         print(f"\n{title}: ln(typical body's mean dose / true)")
-        print(f"{'organ':14s} {'n':>3s} {'mean':>6s} {'rms':>6s} {'bodies':>6s} {'beyond':>6s}")
-        for organ, (n, mean, whole, between, beyond) in self.rows().items():
-            print(f"{organ:14s} {n:3d} {mean:6.2f} {whole:6.2f} {between:6.2f} {beyond:6.2f}")
+        print(f"{'organ':14s} {'n':>3s} {'mean':>6s} {'rms':>6s} {'bodies':>6s}")
+        for organ in ORGANS:
+            if organ in self.found:
+                n, mean, whole, between = self.row(organ)
+                print(f"{organ:14s} {n:3d} {mean:6.2f} {whole:6.2f} {between:6.2f}")
+
+
+@dataclass(frozen=True)
+class Family:
+    """Errors on bodies of one kind: clinical sets, and every organ left out in turn."""
+
+    name: str
+    few: Errors = field(default_factory=Errors)
+    turn: Errors = field(default_factory=Errors)
+
+    @property
+    def both(self) -> Errors:
+        return Errors({o: [*self.few.found.get(o, []), *self.turn.found.get(o, [])] for o in ORGANS})
+
+
+def wider(families: Iterable[Family], organ: str) -> float:
+    """rms error over the rms sd between bodies: of the family of bodies where it is larger, at least 1.
+
+    A family with few plans of an organ lends it the ratio of all its organs.
+    """
+    out = [1.0]
+    for family in families:
+        both = family.both
+        if any(both.found.values()):
+            out.append(both.ratio((organ,)) if len(both.found.get(organ, [])) >= FEWEST else both.ratio())
+    return max(out)
+
+
+def error(families: Iterable[Family], organ: str) -> float:
+    """rms error on the family of bodies where it is larger."""
+    rows = [family.both.row(organ) for family in families if family.both.found.get(organ)]
+    return max(r[2] for r in rows if r[0] >= FEWEST)
+
+
+@dataclass(frozen=True)
+class Masks:
+    """ln(mean dose / mean dose where drawn) of displaced organs, displaced until they overlap as segmentations do."""
+
+    found: dict[str, list[float]] = field(default_factory=dict)
+
+    def add(self, regions: Mapping[str, Region], phases: tuple[Phase, ...]) -> None:
+        """Every drawn organ displaced six ways."""
+        for organ in ORGANS:
+            if organ in regions:
+                self.found.setdefault(organ, []).extend(displaced(regions[organ], phases))
+
+    def table(self) -> None:
+        print(f"\nOrgans displaced to an overlap of {DICE}: ln(mean dose / drawn)")
+        for organ, e in self.found.items():
+            print(f"{organ:14s} {len(e):3d} rms {rms(e):5.3f}")
+
+
+def displaced(region: Region, phases: tuple[Phase, ...]) -> list[float]:
+    """ln(mean dose / drawn) of an organ moved along each axis both ways until it overlaps itself as stated."""
+    boxes = boxes_of(region)
+    low, high = boxes[:, 0].min(axis=0), boxes[:, 1].max(axis=0)
+    tried = low + (high - low) * np.random.default_rng(1).random((TRIED, 3))
+    points = tried[inside(region, tried)]
+    if not len(points) or (mean := course_gy(phases, points)) < LEAST_GY:
+        return []
+    out = []
+    for way in (*np.eye(3), *-np.eye(3)):
+        near, far = 0.0, float((high - low).max())
+        for _ in range(HALVINGS):
+            middle = 0.5 * (near + far)
+            overlaps = float(np.mean(inside(region, points + middle * way))) > DICE
+            near, far = (middle, far) if overlaps else (near, middle)
+        out.append(float(np.log(course_gy(phases, points + near * way) / mean)))
+    return out
+
+
+def course_gy(phases: tuple[Phase, ...], points: np.ndarray) -> float:
+    """Mean dose over the course at points; beyond a grid that of its edge. [Gy]"""
+    total = 0.0
+    for phase in phases:
+        grid = phase.dose
+        assert grid is not None
+        local = grid.to_local(points)
+        axes = zip((2, 1, 0), (grid.z_mm, grid.y_mm, grid.x_mm), strict=True)
+        at = [np.interp(local[:, n], axis, np.arange(len(axis))) for n, axis in axes]
+        total += float(map_coordinates(grid.dose_zyx, at, order=1, mode="nearest").mean())
+    return total
 
 
 def regions_of(export: Export) -> dict[str, Region]:
@@ -185,7 +279,7 @@ def left_out(
                 errors.add(bodies, organ, true_gy)
 
 
-def varied(count: int, spacing_mm: float, few: Errors, turn: Errors) -> None:
+def varied(count: int, spacing_mm: float, family: Family, masks: Masks) -> None:
     """Clinical sets of independently varied phantoms against their own whole body, and organs left out in turn."""
     for i, site in enumerate(s for s in CLINICAL if s not in ("tbi", "lymphoma")):
         for j in range(count):
@@ -201,36 +295,74 @@ def varied(count: int, spacing_mm: float, few: Errors, turn: Errors) -> None:
             bodies = bodies_of(regions, clinic.plan.phases, who, 1)
             for organ in true:
                 if isinstance(bodies, Bodies) and without(regions, organ).keys() == regions.keys():
-                    few.add(bodies, organ, true[organ])
+                    family.few.add(bodies, organ, true[organ])
             usual = exported(scan, USUAL, who)
-            left_out(turn, regions_of(usual), usual.plan.phases, who, true)
+            left_out(family.turn, regions_of(usual), usual.plan.phases, who, true)
+            masks.add(regions_of(usual), usual.plan.phases)
 
 
-def fixtures_left_out(options: Options, turn: Errors) -> None:
+def fixtures_left_out(options: Options, family: Family, masks: Masks) -> None:
     """Organs of the fixtures that are drawn as a whole, left out in turn."""
     for name in SITE_OF_FIXTURE:
         export = read_source(FIXTURES / name, options)
         assert isinstance(export, Export)
         found = prepare(export, options=options).doses.organs
         whole = {n: found[n].course.mean_gy for n in ORGANS if n in found and found[n].source == "roi"}
-        left_out(turn, regions_of(export), export.plan.phases, export.patient, whole)
+        left_out(family.turn, regions_of(export), export.plan.phases, export.patient, whole)
+        masks.add(regions_of(export), export.plan.phases)
 
 
-def write(errors: Errors) -> None:
-    """The table as the parameters of topic ``placement``."""
-    lines = [
-        "# Errors of placed organs beyond what placed bodies differ by: made by `make bench-anatomy`, not by hand.",
-        "",
-        "[beyond]",
-    ]
-    for organ, (n, mean, whole, between, beyond) in errors.rows().items():
-        if n >= FEWEST:
-            place = f"{n} plans, rms {whole:.2f}, mean {mean:.2f}, between bodies {between:.2f}"
-            lines.append(
-                f'{organ} = {{ value = {beyond:.2f}, unit = "1", source = "bench_anatomy", place = "{place}", '
-                'known = "fitted" }'
-            )
+def stretched(export: Export, by: tuple[float, float, float]) -> Export:
+    """The same person and dose stretched across, front to back and along: another habitus with the same truth."""
+    factor = np.array(by)
+    structures = tuple(replace(s, contours_mm=tuple(c * factor for c in s.contours_mm)) for s in export.plan.structures)
+    phases = []
+    for phase in export.plan.phases:
+        assert phase.dose is not None
+        frame = phase.dose.frame
+        along = [float(np.abs(d) @ factor) for d in frame.directions]
+        x, y, z = (axis * f for axis, f in zip((frame.x_mm, frame.y_mm, frame.z_mm), along, strict=True))
+        other = Frame(frame.origin_mm * factor, frame.directions.copy(), x, y, z, frame.frame_of_reference)
+        phases.append(replace(phase, dose=DoseGrid(phase.dose.dose_zyx.copy(), other)))
+    return replace(export, plan=replace(export.plan, structures=structures, phases=tuple(phases)))
+
+
+def row(name: str, value: float, place: str) -> str:
+    """A line of the parameter file."""
+    return (
+        f'{name} = {{ value = {value:.2f}, unit = "1", source = "bench_anatomy", place = "{place}", known = "fitted" }}'
+    )
+
+
+def write(families: tuple[Family, ...], masks: Masks) -> None:
+    """The tables as the parameters of topic ``placement``."""
+    lines = ["# Errors of organs nobody drew: made by `make bench-anatomy`, not by hand.", ""]
+    lines += ["# By what factor ln dose of a placed organ is farther off than placed bodies differ.", "[wider]"]
+    for organ in ORGANS:
+        parts = []
+        for family in families:
+            n, _, whole, between = family.both.row(organ)
+            parts.append(f"{family.name}: {n} plans, rms {whole:.2f}, between bodies {between:.2f}" if n else "")
+        lines.append(row(organ, wider(families, organ), "; ".join(filter(None, parts))))
+    lines += ["", "# rms of ln(placed / true), of the family of bodies where it is larger.", "[error]"]
+    lines += [row(organ, error(families, organ), "as above") for organ in ORGANS]
+    lines += ["", "# rms of ln(segmented / drawn).", "[segmented]"]
+    for organ, e in masks.found.items():
+        if len(e) >= FEWEST:
+            lines.append(row(organ, rms(e), f"{len(e)} displacements to an overlap (Dice) of {DICE}"))
     PARAMETERS.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def told(families: tuple[Family, ...], masks: Masks) -> None:
+    """The table of the documentation."""
+    heads = "".join(" n | mean | rms | between |" for _ in families)
+    print(f"\n| organ |{heads} wider | segmented |")
+    for organ in ORGANS:
+        cells = [
+            "{} | {:.2f} | {:.2f} | {:.2f}".format(*f.both.row(organ)) for f in families if f.both.found.get(organ)
+        ]
+        masked = f"{rms(masks.found[organ]):.2f}" if len(masks.found.get(organ, [])) >= FEWEST else ""
+        print(f"| {organ} | {' | '.join(cells)} | {wider(families, organ):.2f} | {masked} |")
 
 
 def against_all(label: str, export: Export, site: str, options: Options) -> tuple[float, float]:
@@ -239,8 +371,10 @@ def against_all(label: str, export: Export, site: str, options: Options) -> tupl
     ln, g4 = against(few, full)
     wide = [np.log(a.forecast.nadir.count.p95 / a.forecast.nadir.count.p05) for a in (few, full)]
     band = few.forecast.nadir.count
+    counts = [a.forecast.nadir.count.p95 - a.forecast.nadir.count.p05 for a in (few, full)]
     holds = band.p05 <= full.forecast.nadir.count.p50 <= band.p95
-    print(f"{label:24s} {ln:7.3f} {g4:7.3f} {wide[0] / wide[1]:10.2f} {'yes' if holds else 'NO':>6s}")
+    held, counted = "yes" if holds else "NO", counts[0] / counts[1]
+    print(f"{label:24s} {ln:7.3f} {g4:7.3f} {wide[0] / wide[1]:10.2f} {counted:9.2f} {held:>6s}")
     return ln, g4
 
 
@@ -252,7 +386,7 @@ def against(a: Analysis, b: Analysis) -> tuple[float, float]:
 def fixtures(options: Options) -> None:
     """Clinical sets of the fixtures against all their contours."""
     print("\nFixtures, clinical set against all contours")
-    print(f"{'plan':24s} {'ln nadir':>8s} {'dP(G4)':>6s} {'band ratio':>10s} {'holds':>6s}")
+    print(f"{'plan':24s} {'ln nadir':>8s} {'dP(G4)':>6s} {'band ratio':>10s} {'in counts':>9s} {'holds':>6s}")
     rows = []
     for name, site in SITE_OF_FIXTURE.items():
         export = read_source(FIXTURES / name, options)
@@ -306,7 +440,7 @@ def with_truth(folder: Path, export: Export) -> Scenario:
     )
 
 
-def real(root: Path, options: Options, few: Errors, turn: Errors) -> None:
+def real(root: Path, options: Options, family: Family, masks: Masks) -> None:
     """Plans with voxel truth: organs and nadirs of the clinical set and of everything drawn."""
     errors: dict[str, list[float]] = {}
     lines = []
@@ -316,12 +450,15 @@ def real(root: Path, options: Options, few: Errors, turn: Errors) -> None:
         sex = export.patient.sex or ("F" if "female" in folder.name else "M")
         who = Patient(alc=ALC, sex=sex)
         true = {n: row["mean_Gy"] for n, row in truth(folder).items() if n in ORGANS}
-        clinic = regions_of(clinical(export, site))
-        bodies = bodies_of(clinic, export.plan.phases, who, options.seed)
-        for organ in true:
-            if isinstance(bodies, Bodies) and without(clinic, organ).keys() == clinic.keys():
-                few.add(bodies, organ, true[organ])
-        left_out(turn, regions_of(export), export.plan.phases, who, true)
+        for by in HABITUS:
+            one = stretched(export, by)
+            clinic = regions_of(clinical(one, site))
+            bodies = bodies_of(clinic, one.plan.phases, who, options.seed)
+            for organ in true:
+                if isinstance(bodies, Bodies) and without(clinic, organ).keys() == clinic.keys():
+                    family.few.add(bodies, organ, true[organ])
+            left_out(family.turn, regions_of(one), one.plan.phases, who, true)
+        masks.add(regions_of(export), export.plan.phases)
         whole = analyze(with_truth(folder, export), who, options)
         for label, one in (("clinical", clinical(export, site)), ("all drawn", export)):
             start = time.perf_counter()
@@ -348,20 +485,22 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="put the errors into the parameters")
     args = parser.parse_args()
     options = Options(missing=args.missing)
-    few, turn = Errors(), Errors()
+    voxels, phantoms, masks = Family("voxel phantoms"), Family("phantoms"), Masks()
     if args.real is not None:
-        real(args.real, options, few, turn)
+        real(args.real, options, voxels, masks)
     if not args.no_fixtures:
         fixtures(options)
-        fixtures_left_out(options, turn)
+        fixtures_left_out(options, phantoms, masks)
     if args.bodies:
-        varied(args.bodies, 8.0, few, turn)
-    few.table("Clinical sets, organs not drawn")
-    turn.table("Every organ left out in turn")
-    both = Errors({o: [*few.found.get(o, []), *turn.found.get(o, [])] for o in ORGANS})
-    both.table("Both")
+        varied(args.bodies, 8.0, phantoms, masks)
+    families = tuple(f for f in (phantoms, voxels) if any(f.both.found.values()))
+    for family in families:
+        family.few.table(f"{family.name}, clinical sets, organs not drawn")
+        family.turn.table(f"{family.name}, every organ left out in turn")
+    masks.table()
+    told(families, masks)
     if args.write:
-        write(both)
+        write(families, masks)
 
 
 if __name__ == "__main__":

@@ -17,14 +17,15 @@ from lymphorisk.analysis.placed import (
     Bodies,
     Makeup,
     Piece,
-    beyond_bodies,
     bodies_of,
     compartment_mix,
     made_of,
     marrow_in,
     mean_of,
     sd_ln,
+    segmented_sd,
     typical_of,
+    wider_than_bodies,
 )
 from lymphorisk.analysis.result import DoseSource, OrganDose
 from lymphorisk.analysis.scale import scale_findings
@@ -59,6 +60,20 @@ NOT_PLACED = rule(
     "warning",
     "reference body not placed",
     "The reference body could not be fitted to this patient; the diluted body's dose stands in for organs nobody drew.",
+)
+BY_OUTLINE = rule(
+    "LR127",
+    "warning",
+    "reference body placed by the outline alone",
+    "No drawn organ tells where in the body the scan lies: the shape of the outline does, to several centimetres. The "
+    "bodies the forecast sees lie that far apart.",
+)
+SMALL = rule(
+    "LR128",
+    "warning",
+    "body outside the reference bodies",
+    "The patient is smaller than the adults the reference bodies stand for: proportions of children are not known. The "
+    "reference is shrunk to the height, or to the girth where no height is known; its errors there were not measured.",
 )
 PART_DRAWN = rule(
     "LR109",
@@ -395,6 +410,7 @@ def _organ(
         dvh=course,
         volume_cm3=course.total_cm3,
         coverage=1.0 if course.is_covered else course.coverage,
+        sd_ln=segmented_sd(name) if kind == "segmented" else 0.0,
     )
 
 
@@ -484,6 +500,11 @@ def _bodies(source: Source, found: _Found, options: Options, patient: Patient) -
     if isinstance(made, Absent):
         found.findings.append(finding(NOT_PLACED, made.reason, "RTSTRUCT", "check the names and sides of the organs"))
         return None
+    if made.by_outline:
+        hint = "draw an organ with an end in the scan: lungs, heart, kidneys, bladder, femoral heads, brain"
+        found.findings.append(finding(BY_OUTLINE, "no organ that tells the level is drawn", "RTSTRUCT", hint))
+    if small := made.small(patient):
+        found.findings.append(finding(SMALL, small, "patient", "draw spleen, nodes, marrow and bowel"))
     return made
 
 
@@ -505,7 +526,7 @@ class _Completion:
         mix = None if self.bodies is None else self.bodies.mix(name)
         if self.bodies is None or mix is None:
             return (Makeup(covered, self.whole),)
-        return made_of(self.bodies, mix, covered, self.whole)
+        return made_of(self.bodies, mix, covered, self.whole, wider=wider_than_bodies(name))
 
     def doses(self, made: tuple[Makeup, ...]) -> tuple[ByPhase, ...]:
         """Its dose in every body."""
@@ -751,17 +772,15 @@ def _pool_organ(
     names = tuple(dict.fromkeys(roi for c in covered for roi in organs[c.organ].roi_names))
     placed = bodies is not None and bodies.mix(name) is not None and share < 1.0 - WHOLE
     landmarks = bodies.landmarks if placed and bodies is not None else ()
-    spread = 0.0
-    if bodies is not None and (mix := bodies.mix(name)) is not None and placed:
-        between = sd_ln(bodies.dosed.means(mix).sum(axis=0) if not covered else [_mean(m, drawn, scale) for m in made])
-        spread = float(np.hypot(between, (1.0 - share) * beyond_bodies(name)))
+    between = sd_ln([_mean(m, drawn, scale) for m in made]) if placed else 0.0
+    masked = [c for c in covered if organs[c.organ].source == "segmented"]
+    spread = float(np.hypot(between, sum(c.share * segmented_sd(c.organ) for c in masked)))
     how = "the body's dose diluted over the whole body"
     if covered:
         parts = ", ".join(f"{c.organ} {100 * c.share:.0f} %" for c in covered)
         how = f"parts: {parts}" + (f"; the rest placed by {', '.join(landmarks)}" if placed else "")
     elif placed:
         how = f"reference body placed by {', '.join(landmarks)}"
-    masked = any(organs[c.organ].source == "segmented" for c in covered)
     kind: DoseSource = "segmented" if masked else "derived" if covered else "placed" if placed else "diluted"
     own = organs.get(name) if any(c.organ == name for c in covered) else None
     return OrganDose(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lymphorisk import parameters
 from lymphorisk.absent import Absent
 from lymphorisk.anatomy import (
+    OUTLINE,
     DosedBody,
     Drawn,
     Outline,
@@ -38,6 +39,8 @@ from lymphorisk.units import MM_PER_CM
 
 #: The reference body of a patient whose sex is not known.
 UNKNOWN_SEX = "M"
+#: Patients younger than this are no adults: the trunk still grows. [y]
+YOUNGEST_Y = 15.0
 #: Organs as reference organs by volume, where parts of the organ table do not say it.
 MIXES: Mapping[str, Mapping[str, float]] = {
     "Femur_Heads": {"Femur_Head_L": 0.5, "Femur_Head_R": 0.5},
@@ -97,6 +100,8 @@ class Bodies:
         By phase: what a dose of the phase is multiplied by for one fraction, RBE divided out.
     scan_mm : tuple of float
         Lowest and highest height of the outline. [mm]
+    top_gy : tuple of float
+        Highest dose of one fraction, by phase. [Gy]
     rules : PartRules
     """
 
@@ -104,6 +109,7 @@ class Bodies:
     drawn: Mapping[str, Drawn]
     per_fraction: tuple[float, ...]
     scan_mm: tuple[float, float]
+    top_gy: tuple[float, ...]
     rules: PartRules
     _parts: dict[str, Part] = field(default_factory=dict, repr=False)
 
@@ -116,6 +122,21 @@ class Bodies:
     def landmarks(self) -> tuple[str, ...]:
         """Organs the placement rests on."""
         return self.dosed.placed.landmarks
+
+    @property
+    def by_outline(self) -> bool:
+        """Whether the outline alone tells where they lie: their spread then holds what patients differ by."""
+        return self.landmarks == (OUTLINE,)
+
+    def small(self, patient: Patient) -> str:
+        """What says that the patient is smaller or younger than the reference bodies; empty when nothing does."""
+        placed = self.dosed.placed
+        if patient.age_y is not None and patient.age_y < YOUNGEST_Y:
+            return f"age {patient.age_y:g} y"
+        if not placed.small:
+            return ""
+        said = "height" if patient.height_cm is not None else "girth as of a height of"
+        return f"{said} {placed.height_mm / MM_PER_CM:.0f} cm"
 
     def mix(self, organ: str) -> Mapping[str, float] | None:
         """The organ as reference organs by weight; None where the reference body does not have it."""
@@ -185,11 +206,13 @@ def bodies_of(regions: Mapping[str, Region], phases: Sequence[Phase], patient: P
         )
         for grid, phase in zip(grids, phases, strict=True)
     ]
+    per_fraction = tuple(1.0 / (p.fractions * p.rbe_in_dose) for p in phases)
     return Bodies(
         dosed_body(placed, grids, fields, seed=seed),
         drawn,
-        tuple(1.0 / (p.fractions * p.rbe_in_dose) for p in phases),
+        per_fraction,
         (-np.inf, np.inf) if outline is None else (float(outline.z_mm[0]), float(outline.z_mm[-1])),
+        tuple(float(g.dose_zyx.max()) * f for g, f in zip(grids, per_fraction, strict=True)),
         PartRules(**_plain(numbers, "part.")),
     )
 
@@ -359,6 +382,7 @@ def made_of(
     otherwise: Sequence[DoseDistribution],
     *,
     each: bool = True,
+    wider: float = 1.0,
 ) -> tuple[Makeup, ...]:
     """A pool or organ in every body: what is drawn, what is undrawn of the drawn, and what is placed.
 
@@ -372,6 +396,8 @@ def made_of(
         By phase: stands where nothing is left over. [Gy]
     each : bool
         Body by body; otherwise one makeup for all bodies alike.
+    wider : float
+        By what factor the rest's dose differs more between patients than between the bodies.
     """
     placed = left_of(bodies, whole, covered)
     left = 1.0 - sum(c.share for c in covered)
@@ -388,7 +414,22 @@ def made_of(
             pieces.append(Piece(left, placed or whole))
         rests = tuple(_mixed(bodies, pieces, i, body, stand_in) for i, stand_in in enumerate(otherwise))
         out.append(Makeup(drawn, rests, tuple(pieces)))
-    return tuple(out)
+    return _widened(bodies, out, wider) if each and wider > 1.0 and not bodies.by_outline else tuple(out)
+
+
+def _widened(bodies: Bodies, made: Sequence[Makeup], wider: float) -> tuple[Makeup, ...]:
+    """Rests farther from their median body, in the logarithm of the dose; nothing above the highest dose planned."""
+    course = [sum(d.mean_gy / f for d, f in zip(m.rest, bodies.per_fraction, strict=True)) for m in made]
+    away = np.log(np.maximum(course, np.finfo(float).tiny))
+    factor = np.exp((wider - 1.0) * (away - np.median(away)))
+    return tuple(
+        replace(m, rest=tuple(_up_to(d.scaled(f), t) for d, t in zip(m.rest, bodies.top_gy, strict=True)))
+        for m, f in zip(made, factor.tolist(), strict=True)
+    )
+
+
+def _up_to(distribution: DoseDistribution, top_gy: float) -> DoseDistribution:
+    return replace(distribution, dose_gy=np.minimum(distribution.dose_gy, top_gy))
 
 
 def _mixed(
@@ -438,10 +479,24 @@ def compartment_mix(compartment: str, bodies: Bodies) -> Mapping[str, float] | N
     return {n: max(load()[n].compartments[of].get(compartment, 0.0) for of in NETWORKS) for n in where}
 
 
-def beyond_bodies(organ: str) -> float:
-    """sd of the logarithm of an organ's mean dose beyond what placed bodies differ by, as the benchmark found it.
+def wider_than_bodies(organ: str) -> float:
+    """By what factor the logarithm of a placed organ's dose is farther off than placed bodies differ: at least 1.
 
-    Where it was not measured, the root mean square of what was.
+    A new patient differs from the reference bodies by more than they do from each other. As the benchmark found it;
+    where it was not measured, the root mean square of what was.
     """
-    found = {n.removeprefix("beyond."): p.number for n, p in parameters.load("placement").items()}
+    return _measured("wider", organ)
+
+
+def segmented_sd(organ: str) -> float:
+    """sd of the logarithm of a segmented organ's mean dose about that of a person's contour.
+
+    As the benchmark found it; where it was not measured, the root mean square of what was.
+    """
+    return _measured("segmented", organ)
+
+
+def _measured(what: str, organ: str) -> float:
+    known = parameters.load("placement").items()
+    found = {n.removeprefix(f"{what}."): p.number for n, p in known if n.startswith(f"{what}.")}
     return found[organ] if organ in found else float(np.sqrt(np.mean(np.square(list(found.values())))))

@@ -61,7 +61,8 @@ class OrganDose:
     landmarks : tuple of str
         Organs a placement rests on.
     sd_ln : float
-        sd of the logarithm of the mean dose: between placed bodies, and what the benchmark found beyond that.
+        sd of the logarithm of the mean dose: of a placed organ between bodies, widened to what patients differ by; of a
+        segmented one beside a person's contour; 0 of a contour, which counts as it is.
     """
 
     tg263: str

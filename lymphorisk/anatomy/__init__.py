@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from lymphorisk.anatomy.outline import Outline, outline_of, outline_of_dose, outline_of_mask
     from lymphorisk.anatomy.parts import Part, PartRules, part_of
     from lymphorisk.anatomy.peripheral import Peripheral
-    from lymphorisk.anatomy.placement import Placed, place
+    from lymphorisk.anatomy.placement import OUTLINE, Placed, place
     from lymphorisk.anatomy.prior import Prior, prior_of
     from lymphorisk.anatomy.reference import Reference, reference_body
 
 __all__ = [
+    "OUTLINE",
     "DosedBody",
     "Drawn",
     "Field",
@@ -51,6 +52,7 @@ __all__ = [
 __getattr__ = loader(
     __name__,
     {
+        "OUTLINE": "placement",
         "DosedBody": "dosed",
         "Drawn": "landmarks",
         "Field": "dosed",

@@ -25,6 +25,14 @@ ANYWHERE_MM = 3000.0
 GIRTHS = (0.5, 2.0)
 #: Heights over which the ratio of the outlines is evened out: organs do not follow every fold. [mm]
 EVEN_MM = 60.0
+#: Sections by which an outline alone is fitted are this far apart. [mm]
+SECTION_MM = 20.0
+#: Steps in which its places along the body are tried. [mm]
+LEVEL_STEP_MM = 10.0
+#: sd of ln of a single section: folds, contours drawn by hand.
+SECTION_SD = 0.05
+#: Stands for the outline among landmarks.
+OUTLINE = "Body"
 DEEP = 1
 AXES = ("across", "front to back", "along")
 #: Levels at which a long organ is compared with the reference's, and half the thickness of each. [mm]
@@ -42,7 +50,7 @@ class Placed:
     fits : tuple of Fit
         Across, front to back, along.
     landmarks : tuple of str
-        Organs the fit rests on.
+        Organs the fit rests on; ``Body`` where the outline alone tells the level.
     states : tuple of ndarray
         By axis: the drawn states, shape (placements, n).
     outline : Outline or None
@@ -62,6 +70,11 @@ class Placed:
     def count(self) -> int:
         """Number of bodies."""
         return len(self.states[0])
+
+    @property
+    def small(self) -> bool:
+        """Whether the body is smaller than the adults the reference stands for."""
+        return self.height_mm < self.prior.small * self.reference.height_mm
 
     def points(self, organ: str) -> Real:
         """The organ's points in every body, patient coordinates, shape (placements, n, 3). [mm]"""
@@ -122,16 +135,20 @@ def place(
     outline : Outline, optional
         The patient's sections.
     height_mm : float, optional
-        The patient's height. [mm]
+        The patient's height; without it the reference's, or, in an outline too slim for an adult, as much smaller. [mm]
     seed : int
         Same seed, same bodies.
     """
     tall = height_mm or reference.height_mm
     known = {n: d for n, d in drawn.items() if n in reference.organs and n != "Body" and _is_landmark(n, d, prior)}
-    along = _along(reference, known, prior, tall)
+    along = _along(reference, known, prior, tall, outline if "Body" in drawn else None)
     if along is None:
-        return Absent.unknown("no drawn organ tells the level of the body")
+        return Absent.unknown("neither a drawn organ nor an outline tells the level of the body")
     girth = _girth(reference, prior, outline, along, tall)
+    if height_mm is None and (size := float(np.sqrt(np.median(girth.half_mm, axis=0).prod()))) < prior.small_girth:
+        tall = size * reference.height_mm
+        along = _along(reference, known, prior, tall, outline if "Body" in drawn else None) or along
+        girth = _girth(reference, prior, outline, along, tall)
     across, deep = (_in_plane(reference, known, prior, girth, outline, along, tall, axis) for axis in (0, 1))
     fits = (across, deep, along)
     for axis, fit in zip(AXES, fits, strict=True):
@@ -145,7 +162,7 @@ def place(
         prior,
         tall,
         fits,
-        tuple(sorted(known)),
+        tuple(sorted(known)) or (OUTLINE,),
         (states[0], states[1], states[2]),
         outline,
         girth,
@@ -221,7 +238,34 @@ def _move_along(reference: Reference, prior: Prior, basis: _Basis, organ: str, z
     return move
 
 
-def _along(reference: Reference, known: Mapping[str, Drawn], prior: Prior, height_mm: float) -> Fit | None:
+def level_by_outline(reference: Reference, outline: Outline, prior: Prior, height_mm: float) -> tuple[float, float]:
+    """How far the reference moves along the body to fit the outline alone, and its sd. [mm]
+
+    Widths and depths of the sections, in their logarithm, are the reference's times a girth and a smooth departure of
+    stated sds; the middle of the scan lies between thigh and vertex. The fit to sections of real bodies is worse than
+    that of drawn ones: a stated sd is added.
+    """
+    girth, bend, length, own = prior.sections
+    z = np.linspace(outline.z_mm[0], outline.z_mm[-1], max(int(np.ptp(outline.z_mm) / SECTION_MM), 2))
+    seen = np.log(np.stack([outline.half_at(z, axis) for axis in (0, 1)]))
+    noise = girth**2 + _smooth(z, bend, length) + SECTION_SD**2 * np.eye(len(z))
+    inverse = np.linalg.inv(noise)
+    levels = _level(reference, prior, reference.outline.z_mm, height_mm)
+    low, high = (0.5 * (z[0] + z[-1]) - share * height_mm for share in prior.scanned[::-1])
+    moves = np.arange(low, high, LEVEL_STEP_MM)
+    fit = np.zeros(len(moves))
+    for axis in (0, 1):
+        there = np.log(np.interp(z - moves[:, None], levels, reference.outline.half_mm[:, axis]))
+        apart = seen[axis] - there
+        fit -= 0.5 * np.einsum("mi,ij,mj->m", apart, inverse, apart)
+    weight = np.exp(fit - fit.max())
+    mean = float(weight @ moves / weight.sum())
+    return mean, float(np.sqrt(weight @ (moves - mean) ** 2 / weight.sum() + own**2))
+
+
+def _along(
+    reference: Reference, known: Mapping[str, Drawn], prior: Prior, height_mm: float, outline: Outline | None
+) -> Fit | None:
     basis = basis_of(reference)
     seen: list[Observation] = []
     for name, drawn in known.items():
@@ -237,13 +281,16 @@ def _along(reference: Reference, known: Mapping[str, Drawn], prior: Prior, heigh
             row = _move_along(reference, prior, basis, name, np.array([z]), np.eye(basis.size))[:, 0]
             offset = float(_level(reference, prior, np.array([z]), height_mm)[0])
             seen.append(Observation(name, feature, value, offset, row, sd))
-    if not seen:
+    mean, free = np.zeros(basis.size), ANYWHERE_MM
+    if seen:
+        mean[0] = np.mean([o.value - o.offset for o in seen])
+    elif outline is not None:
+        mean[0], free = level_by_outline(reference, outline, prior, height_mm)
+    else:
         return None
-    mean = np.zeros(basis.size)
-    mean[0] = np.mean([o.value - o.offset for o in seen])
     for name in basis.organs:
         mean[basis.place(name)], mean[basis.length(name)] = prior.expected_of(name)
-    covariance = _covariance(basis, prior, 2, (ANYWHERE_MM, prior.stretch), prior.diaphragm)
+    covariance = _covariance(basis, prior, 2, (free, prior.stretch), prior.diaphragm)
     return fitted(mean, covariance, seen, far=prior.residual)
 
 

@@ -76,6 +76,13 @@ class Prior:
         Share of landmarks left out from which the fit is implausible.
     placements : int
         Bodies drawn.
+    sections : tuple of float
+        Where the outline alone tells the level: sd of ln of the girth, sd of ln and length [mm] of a smooth departure
+        of the sections, and what is added to the sd of the level found [mm].
+    scanned : tuple of float
+        Lowest and highest level of the middle of a scan, over the height: where tumours are treated.
+    small, small_girth : float
+        Height over the reference's, and girth over it where the height is not known, below which a body is no adult's.
     """
 
     organs: Mapping[str, OrganPrior]
@@ -93,6 +100,10 @@ class Prior:
     residual: float
     implausible: float
     placements: int
+    sections: tuple[float, float, float, float]
+    scanned: tuple[float, float]
+    small: float
+    small_girth: float
 
     def of(self, organ: str) -> OrganPrior:
         """The organ's prior; that of its pair or region where it has no row of its own."""
@@ -126,6 +137,7 @@ def prior_of(numbers: Numbers) -> Prior:
     organs = {n.removeprefix("organ."): _organ(row(n), n) for n in numbers if n.startswith("organ.")}
     across, deep, along = row("fit.bend")
     spine, spine_sd = row("fit.spine")
+    girth, departure, over, own = row("fit.sections")
     return Prior(
         organs={n: o for n, o in organs.items() if n != "other"},
         other=organs["other"],
@@ -142,6 +154,10 @@ def prior_of(numbers: Numbers) -> Prior:
         residual=number("fit.residual"),
         implausible=number("fit.implausible"),
         placements=round(number("fit.placements")),
+        sections=(girth, departure, over, own),
+        scanned=_pair(row("fit.scanned")),
+        small=number("fit.small"),
+        small_girth=number("fit.small_girth"),
     )
 
 

@@ -1,4 +1,4 @@
-"""TotalSegmentator's task ``total``, version 2: its classes in the order of their label numbers, and their organs.
+"""Classes of TotalSegmentator's task ``total`` in the order of their label numbers, both versions, and their organs.
 
 Wasserthal J et al., TotalSegmentator: robust segmentation of 104 anatomic structures in CT images, Radiology:
 Artificial Intelligence 2023;5:e230024, doi 10.1148/ryai.230024; class names and numbers as its documentation has them.
@@ -129,6 +129,25 @@ CLASSES = [
     "costal_cartilages",
 ]
 NUMBERED: Mapping[int, str] = dict(enumerate(CLASSES, start=1))
+_RIBS = [f"rib_{side}_{n}" for side in ("left", "right") for n in range(1, 13)]
+_SPINE = [f"vertebrae_{region}{n}" for region, last in (("L", 5), ("T", 12), ("C", 7)) for n in range(last, 0, -1)]
+_MUSCLES = ("gluteus_maximus", "gluteus_medius", "gluteus_minimus", "autochthon", "iliopsoas")
+_LIMBS = ("humerus", "scapula", "clavicula", "femur", "hip")
+#: The same of version 1, which numbers 104 classes in another order.
+FIRST: Mapping[int, str] = dict(
+    enumerate(
+        [
+            *CLASSES[:6], "aorta", "inferior_vena_cava", "portal_vein_and_splenic_vein", "pancreas",
+            "adrenal_gland_right", "adrenal_gland_left", *CLASSES[9:14], *_SPINE, "esophagus", "trachea",
+            "heart_myocardium", "heart_atrium_left", "heart_ventricle_left", "heart_atrium_right",
+            "heart_ventricle_right", "pulmonary_artery", "brain", "iliac_artery_left", "iliac_artery_right",
+            "iliac_vena_left", "iliac_vena_right", "small_bowel", "duodenum", "colon", *_RIBS,
+            *(f"{bone}_{side}" for bone in _LIMBS for side in ("left", "right")), "sacrum", "face",
+            *(f"{muscle}_{side}" for muscle in _MUSCLES for side in ("left", "right")), "urinary_bladder",
+        ],
+        start=1,
+    )
+)  # fmt: skip
 #: Classes whose organ is not the one their name alone would be taken for: the first sacral vertebra is kept apart from
 #: the rest of the sacrum, the duodenum from the rest of the small bowel.
 ORGANS: Mapping[str, str] = {"vertebrae_S1": "Sacrum", "small_bowel": "Jejunum_Ileum"}

@@ -20,10 +20,10 @@ from lymphorisk.dvh.regions import Union
 from lymphorisk.errors import InputError
 from lymphorisk.findings import Finding, finding
 from lymphorisk.masks import rules
-from lymphorisk.masks.classes import NUMBERED, ORGANS
+from lymphorisk.masks.classes import FIRST, NUMBERED, ORGANS
 from lymphorisk.masks.labels import Labels
 from lymphorisk.masks.nifti import NiftiImage, is_nifti, read_nifti, stem
-from lymphorisk.organs import organ_of
+from lymphorisk.organs import load, organ_of
 from lymphorisk.organs.segments import Segment
 from lymphorisk.plan import Mask
 from lymphorisk.plan.raster import Raster, straightened, upright
@@ -34,6 +34,8 @@ READERS = 2
 KINDS = "give a DICOM SEG, an RTSTRUCT, .nii or .nii.gz files, or a folder of them, as their programs wrote them"
 #: Role of a file of masks among the inputs of a result.
 ROLE = "SEGMENTATION"
+#: So many fewer volumes must be odd by the numbers of version 1 than by those of version 2.
+CLEARLY = 2
 #: A mask turned against the patient's axes says nothing of where the scan ends.
 NO_ENDS = (-np.inf, np.inf)
 
@@ -258,13 +260,34 @@ def _segments(read: _File, path: Path, namer: _Namer, noted: list[Finding], *, s
             return
     names = read.names
     if not names and namer.labels is None and read.masks:
-        names = NUMBERED
-        what = "no names of labels: taken as TotalSegmentator's task total, version 2"
+        names, version = numbered(read.masks)
+        what = f"no names of labels: taken as TotalSegmentator's task total, version {version}"
         noted.append(finding(rules.ASSUMED, what, "labels", "if they are others, list them with --labels"))
     for mask in read.masks:
         name = names.get(mask.number, f"label {mask.number}")
         organ, how = namer.organ([name], mask.number)
         yield Segment(name, replace(mask, name=name), organ, how)
+
+
+def numbered(masks: Sequence[Mask]) -> tuple[Mapping[int, str], int]:
+    """Names of the labels of a map that says none, and the version of TotalSegmentator whose numbers they are.
+
+    Version 2, unless volumes of the masks fit the organs that version 1 has by these numbers and not those of 2.
+    """
+    odd = [sum(_odd(mask, names) for mask in masks) for names in (NUMBERED, FIRST)]
+    return (FIRST, 1) if odd[1] <= odd[0] - CLEARLY else (NUMBERED, 2)
+
+
+def _odd(mask: Mask, names: Mapping[int, str]) -> bool:
+    """Whether a mask is no label of the names, or outside the adult range of its organ; the image may cut it off."""
+    if mask.number not in names:
+        return True
+    organ, _ = _Namer(None).organ([names[mask.number]])
+    limits = load()[organ].volume_range_cm3 if organ else None
+    if limits is None:
+        return False
+    cut = mask.z_mm[0] <= mask.image_z_mm[0] or mask.z_mm[-1] >= mask.image_z_mm[1]
+    return mask.volume_cm3 > limits[1] or (mask.volume_cm3 < limits[0] and not cut)
 
 
 def _of_seg(file: DicomFile, labels: Labels | None, called: str) -> Handed:

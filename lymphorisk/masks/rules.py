@@ -51,13 +51,15 @@ UNCHECKED = rule(
     "LR189",
     "warning",
     "place of a segmentation not checked",
-    "The file says neither patient nor frame of reference, or too little is drawn to hold it against.",
+    "The file says neither patient nor frame of reference, or too little is drawn to hold it against; or nothing tells "
+    "whether it is mirrored along an axis.",
 )
 ASSUMED = rule(
     "LR190",
     "warning",
     "labels taken as said",
-    "A label map without names has the numbers of TotalSegmentator's task total, version 2, unless a file says others.",
+    "A label map without names has the numbers of TotalSegmentator's task total, version 2, or version 1 where the "
+    "volumes fit those alone, unless a file says others.",
 )
 LABELS = rule(
     "LR191", "warning", "labels without an organ", "Labels of a file, or lines of the clinic's list, that fit nothing."

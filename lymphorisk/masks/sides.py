@@ -71,8 +71,22 @@ def flipped(handed: Handed, held: Sequence[Held], plan: Plan) -> Finding | None:
     if not wrong:
         return None
     what = f"{handed.name} is flipped {' and '.join(wrong)}: {'; '.join(dict.fromkeys(why))}"
-    hint = "write it in the image's own orientation; NIfTI is RAS, DICOM LPS. Other labels: --labels"
+    hint = (
+        "write it in the image's own orientation; NIfTI is RAS, DICOM LPS. Other labels: --labels. "
+        "Of a patient with mirrored organs contour one of them: the overlap then tells"
+    )
     return finding(rules.FLIPPED, what, handed.name, hint)
+
+
+def untold(held: Sequence[Held], plan: Plan) -> list[str]:
+    """Axes along which neither drawn organs nor anatomy tell whether a segmentation is mirrored."""
+    both = both_of(held, plan)
+    out = []
+    for axis, name in enumerate(AXES):
+        bad, good = _votes(axis, held, plan)
+        if not bad and not good and abs(_gain(both, axis, held, plan)) <= MIRROR_DICE:
+            out.append(name)
+    return out
 
 
 def _gain(both: Sequence[Both], axis: int, held: Sequence[Held], plan: Plan) -> float:

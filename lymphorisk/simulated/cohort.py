@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lymphorisk.analysis.doses import POOL_ORGAN
 from lymphorisk.features import NAMES, FeatureVector
 from lymphorisk.features.schema import MEAN_MAX_GY, POOL_D0_GY, POOLS
 from lymphorisk.features.table import eud_gy
@@ -164,12 +165,13 @@ def with_gaps(x: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.fl
 def as_placed(x: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
     """Pool doses as a clinic's plans give them: of organs that are often not contoured, with the error of placing them.
 
-    An organ of a patient is placed with the probability, and its doses are then multiplied by one log-normal factor of
-    the spread, that the parameter ``placed.ORGAN`` states.
+    An organ of a patient is placed with the probability that the parameter ``placed.ORGAN`` states, and its doses are
+    then multiplied by one log-normal factor of the error that the benchmark of placed organs found.
     """
     out = x.copy()
-    for organ, prefix in (POOLS[pool] for pool in TOLD):
-        share, sd_ln = several(f"placed.{organ}")
+    for pool in TOLD:
+        organ, prefix = POOLS[pool]
+        share, sd_ln = scalar(f"placed.{organ}"), scalar(f"error.{POOL_ORGAN[pool]}", "placement")
         factor = np.exp(sd_ln * rng.standard_normal(len(x)) * (rng.random(len(x)) < share))
         at = NAMES.index(f"{prefix}_eud")
         out[:, at] = np.minimum(out[:, at] * factor, MEAN_MAX_GY)

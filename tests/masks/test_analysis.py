@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import runpy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,7 +23,9 @@ from lymphorisk.dicom import write_export
 from lymphorisk.dvh import DVH
 from lymphorisk.errors import InputError, ScenarioError
 from lymphorisk.findings import Finding
-from lymphorisk.plan import Patient
+from lymphorisk.masks.classes import FIRST
+from lymphorisk.masks.read import numbered
+from lymphorisk.plan import Mask, Patient
 
 P = SimpleNamespace(**runpy.run_path(str(Path(__file__).parent / "patient.py")))
 pytest.importorskip("nibabel")
@@ -315,3 +317,55 @@ def test_options_that_say_nothing_are_refused() -> None:
         Options(labels=Path("a.csv"))
     with pytest.raises(ScenarioError, match="list of paths"):
         Options(segmentation=(3,))
+
+
+def test_organs_of_another_patient_in_the_same_place_are_refused(export: Exports, tmp_path: Path, voxels: Any) -> None:
+    """Everything lies in the body and nothing is mirrored, and yet no organ is quite where it is drawn."""
+    path = P.nifti(tmp_path / "auto.nii.gz", *edited(2, add=18.0)(voxels))
+    with pytest.raises(InputError, match=r"LR185.*where the organs are drawn"):
+        structure_dvhs(export("Liver", "Spleen"), Options(segmentation=(path,)))
+    near = P.nifti(tmp_path / "auto.nii.gz", *edited(2, add=5.0)(voxels))
+    structure_dvhs(export("Liver", "Spleen"), Options(segmentation=(near,)))
+
+
+def test_a_mask_that_no_axis_is_told_of_says_so(export: Exports, tmp_path: Path, voxels: Any) -> None:
+    one = (voxels.values == 5).astype(np.uint8)
+    path = P.nifti(tmp_path / "liver.nii.gz", one, voxels.affine)
+
+    def untold(*drawn: str) -> list[str]:
+        found = structure_dvhs(export(*drawn), Options(segmentation=(path,))).findings
+        return [f.what for f in found if f.code == "LR189" and "mirrored" in f.what]
+
+    (said,) = untold()
+    assert said.endswith("mirrored front to back, head to foot")
+    assert not any("left to right" in said for said in untold("Liver"))
+
+
+def test_mirrored_people_are_told_what_to_do(export: Exports, tmp_path: Path, voxels: Any) -> None:
+    heart = np.flip((voxels.values == 51).astype(np.uint8), 0)
+    path = P.nifti(tmp_path / "heart.nii.gz", heart, voxels.affine)
+    with pytest.raises(InputError, match="LR184") as caught:
+        structure_dvhs(export(), Options(segmentation=(path,)))
+    assert "mirrored organs" in caught.value.hint
+
+
+def numbered_masks(volumes_cm3: Mapping[int, float]) -> list[Mask]:
+    """Cubes of these volumes by their labels."""
+    out = []
+    for number, volume in volumes_cm3.items():
+        line = np.array([0.0, 10 * volume ** (1 / 3)])
+        out.append(Mask(number, f"label {number}", np.ones((1, 1, 1), bool), line, line, line))
+    return out
+
+
+#: By version: volumes of organs of trunk and head under the numbers of both. [cm3]
+FIRST_VOLUMES = {1: 200.0, 5: 1600.0, 7: 180.0, 8: 70.0, 10: 80.0, 11: 4.0, 13: 900.0, 15: 800.0, 18: 60.0, 50: 1400.0}
+SECOND_VOLUMES = {1: 200.0, 5: 1600.0, 7: 80.0, 8: 4.0, 10: 900.0, 15: 35.0, 18: 700.0, 27: 60.0, 51: 600.0, 90: 1400.0}
+
+
+@pytest.mark.parametrize(("volumes", "version"), [(FIRST_VOLUMES, 1), (SECOND_VOLUMES, 2), ({5: 1600.0}, 2)])
+def test_the_version_of_the_numbers_is_told_by_volumes(volumes: dict[int, float], version: int) -> None:
+    names, found = numbered(numbered_masks(volumes))
+    assert found == version
+    assert names[50] == ("brain" if version == 1 else "vertebrae_C1")
+    assert (len(FIRST), FIRST[18], FIRST[104]) == (104, "vertebrae_L5", "urinary_bladder")

@@ -115,7 +115,7 @@ def test_facts_go_missing_and_doses_and_counts_do_not() -> None:
 
 @pytest.mark.parametrize("organ", ["Spleen", "Lungs", "Glnd_Thymus"])
 def test_organs_are_placed_as_often_and_as_badly_as_the_parameters_say(organ: str) -> None:
-    share, sd_ln = load("predictor")[f"placed.{organ}"].value
+    share, sd_ln = load("predictor")[f"placed.{organ}"].number, load("placement")[f"error.{organ}"].number
     seen = as_placed(np.ones((4000, len(NAMES))), np.random.default_rng(1))
     (at,) = (i for i, n in enumerate(NAMES) if n.endswith("_eud") and feature(n).organ == organ)
     placed = seen[:, at] != 1.0
