@@ -321,11 +321,12 @@ def test_options_that_say_nothing_are_refused() -> None:
 
 def test_organs_of_another_patient_in_the_same_place_are_refused(export: Exports, tmp_path: Path, voxels: Any) -> None:
     """Everything lies in the body and nothing is mirrored, and yet no organ is quite where it is drawn."""
-    path = P.nifti(tmp_path / "auto.nii.gz", *edited(2, add=18.0)(voxels))
+    drawn = ("Spleen", "Kidney_L", "Kidney_R")
+    path = P.nifti(tmp_path / "auto.nii.gz", *edited(0, add=14.0)(voxels))
     with pytest.raises(InputError, match=r"LR185.*where the organs are drawn"):
-        structure_dvhs(export("Liver", "Spleen"), Options(segmentation=(path,)))
-    near = P.nifti(tmp_path / "auto.nii.gz", *edited(2, add=5.0)(voxels))
-    structure_dvhs(export("Liver", "Spleen"), Options(segmentation=(near,)))
+        structure_dvhs(export(*drawn), Options(segmentation=(path,)))
+    near = P.nifti(tmp_path / "auto.nii.gz", *edited(0, add=4.0)(voxels))
+    structure_dvhs(export(*drawn), Options(segmentation=(near,)))
 
 
 def test_a_mask_that_no_axis_is_told_of_says_so(export: Exports, tmp_path: Path, voxels: Any) -> None:
