@@ -108,7 +108,7 @@ def group_table(caption: str, groups: Sequence[Group]) -> Table:
         return Column(f"{name}{_in(unit)}", lambda g: _quartiles(g.quartiles[column]), numeric=True, width=3)
 
     columns: tuple[Column[Group], ...] = (
-        Column("", lambda g: g.name, width=3),
+        Column(caption.removeprefix("By "), lambda g: g.name, width=3),
         Column("plans", lambda g: str(g.plans), numeric=True),
         *(quartiles(column) for column, _, _ in LOOKED_AT),
     )
