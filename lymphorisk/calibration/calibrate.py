@@ -23,7 +23,7 @@ import csv
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from multiprocessing import Pool
 from pathlib import Path
 
@@ -44,7 +44,7 @@ from lymphorisk.frozen import FrozenDict
 from lymphorisk.lymphocyte.course import Course
 from lymphorisk.lymphocyte.measured import COUNT_EVERY_D
 from lymphorisk.lymphocyte.observation import deviations, observation, usual_spread
-from lymphorisk.lymphocyte.population import Z_90, Draws, Population, in_range, normals, population
+from lymphorisk.lymphocyte.population import Z_90, Z_MAX, Draws, Population, in_range, population
 from lymphorisk.lymphocyte.realisation import (
     PATIENT_DIMENSIONS,
     Realisation,
@@ -84,8 +84,9 @@ FITTED = (
     "spread.sensitivity",
     "spread.chemo",
 )
-#: Patients drawn for each row: the error of a rate is then far below that between cohorts.
-PATIENTS = 192
+#: Patients of each row, a power of two: spread evenly over their dimensions, so that 512 give a rate within 0.007 of
+#: what 3,072 give (rms over rows), half the error of 192 drawn at random.
+PATIENTS = 512
 SEED = 20
 #: Width the step at a grade's edge is smoothed by, sd(ln), so that rates move smoothly with z.
 EDGE = 0.10
@@ -178,7 +179,7 @@ Counts = NDArray[np.float64]
 def scene(anchor: Anchor) -> Scene:
     """Courses and patients of a row; the patients are the same for all rows, so rows differ by treatment only."""
     ways = anchor_courses(anchor)
-    z = {f"patient.{name}": normals(SEED, f"patient.{name}", PATIENTS) for name in PATIENT_DIMENSIONS}
+    z = {f"patient.{name}": column for name, column in zip(PATIENT_DIMENSIONS, even_normals(), strict=True)}
     numbers = load("lymphocyte")
     usual = usual_spread(anchor.baseline_sd_ln, numbers["wander.sd_ln"].number, numbers["counting.sd_ln"].number)
     baseline = anchor.baseline * np.exp(usual * z["patient.baseline"])
@@ -186,6 +187,19 @@ def scene(anchor: Anchor) -> Scene:
     dealt = np.split(np.random.default_rng(SEED).permutation(PATIENTS), ends[:-1])
     parts = tuple(part(anchor, np.sort(rows), courses) for rows, (_, courses) in zip(dealt, ways, strict=True))
     return Scene(anchor, parts, FrozenDict(z), baseline)
+
+
+@cache
+def even_normals() -> NDArray[np.float64]:
+    """Standard normal deviates of the patients, even over all dimensions (scrambled Sobol points), cut at `Z_MAX`.
+
+    Shape (dimensions, patients).
+    """
+    from scipy.special import ndtri
+    from scipy.stats import qmc
+
+    shares = qmc.Sobol(len(PATIENT_DIMENSIONS), seed=SEED).random(PATIENTS)
+    return np.asarray(np.clip(ndtri(shares), -Z_MAX, Z_MAX).T, dtype=np.float64)
 
 
 def part(anchor: Anchor, patients: NDArray[np.intp], courses: tuple[Course, ...]) -> Part:
@@ -406,16 +420,6 @@ class Fit:
     residual: NDArray[np.float64]
     jacobian: NDArray[np.float64]
 
-    def without(self, rows: Sequence[Row], left: NDArray[np.bool_], evaluate: Evaluate) -> NDArray[np.float64]:
-        """The mode when the rows marked in `left` are left out: a Gauss-Newton step from the full mode, of the length
-        that serves the other rows best."""
-        j, r = self.jacobian[~left], self.residual[~left]
-        step = np.linalg.solve(j.T @ j + np.eye(len(self.mode)), j.T @ r + self.mode)
-        tried = [np.clip(self.mode - share * step, -Z_LIMIT, Z_LIMIT) for share in (*STEPS, 0.0)]
-        y, s = (np.array(v) for v in zip(*(observed(row) for row in rows), strict=True))
-        misfit = np.sum(((evaluate(tried) - y) / s)[:, ~left] ** 2, axis=1) + np.sum(np.square(tried), axis=1)
-        return np.asarray(tried[int(np.argmin(misfit))], dtype=np.float64)
-
 
 def fit(
     rows: Sequence[Row],
@@ -423,10 +427,11 @@ def fit(
     start: NDArray[np.float64] | None = None,
     off: Sequence[str] = (),
     progress: Callable[[str], object] = lambda _: None,
+    left: NDArray[np.bool_] | None = None,
 ) -> Fit:
     """Gauss-Newton to the mode of the posterior over `FITTED` and the unknown baselines of the rows.
 
-    Parameters in `off` are held at the lowest end of their ranges.
+    Parameters in `off` are held at the lowest end of their ranges; rows marked in `left` count for nothing.
     """
     names = (*FITTED, *cohorts(rows))
     held = np.array([name in off for name in names])
@@ -434,9 +439,10 @@ def fit(
     z = np.zeros(k) if start is None else start.copy()
     z[held] = -Z_LIMIT
     y, s = (np.array(v) for v in zip(*(observed(row) for row in rows), strict=True))
+    weight = np.ones(len(rows)) if left is None else 1.0 - left
 
     def residual(at: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-        return np.asarray((evaluate(at) - y) / s)
+        return np.asarray((evaluate(at) - y) / s * weight)
 
     def slopes(z: NDArray[np.float64], r: NDArray[np.float64]) -> NDArray[np.float64]:
         out = np.zeros((len(rows), k))
@@ -645,7 +651,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not options.no_leave_out:
             for name in dict.fromkeys(map(group, used)):
                 left = np.array([group(row) == name for row in used])
-                without = replace(point(found.without(used, left, evaluate), found.cohorts), baseline={})
+                apart = fit(used, evaluate, found.mode, left=left)
+                without = replace(point(apart.mode, found.cohorts), baseline={})
                 left_out |= {c.id: c for c in check([r for r in rows if group(r) == name], people, without)}
         compared = []
         for title, other in CANDIDATES.items() if options.compare else ():

@@ -232,7 +232,7 @@ def test_the_fit_of_a_linear_model_is_its_closed_form() -> None:
     keep = np.arange(len(rows)) >= 4
     jk = j[keep]
     without = np.linalg.solve(jk.T @ jk + np.eye(len(FITTED)), jk.T @ jk @ np.full(len(FITTED), 0.3))
-    assert found.without(rows, ~keep, linear(rows, slope)) == pytest.approx(without, abs=1e-6)
+    assert fit(rows, linear(rows, slope), found.mode, left=~keep).mode == pytest.approx(without, abs=1e-6)
 
 
 def test_a_site_is_left_out_no_further_than_serves_the_others() -> None:
@@ -246,7 +246,7 @@ def test_a_site_is_left_out_no_further_than_serves_the_others() -> None:
         beyond = np.array([np.abs(z - found.mode).max() > 0 for z in at])
         return linear(rows, slope)(at) + 1e3 * beyond[:, None]
 
-    assert found.without(rows, left, wall) == pytest.approx(found.mode, abs=1e-12)
+    assert fit(rows, wall, found.mode, left=left).mode == pytest.approx(found.mode, abs=1e-12)
 
 
 def test_rows_of_one_treatment_are_computed_together_and_come_out_as_alone() -> None:
