@@ -5,6 +5,9 @@ it is taken,
 
     kappa = k d / (d + d_half)        d dexamethasone [mg/d], ``steroid.loss_rate``, ``steroid.half_dose``
 
+The cohorts under temozolomide, and those with brain tumours, took steroids: what kappa is at the usual dose is in what
+was fitted to them, so that only the difference from it counts there.
+
 The rates come from the parameter topic ``lymphocyte`` (``chemo.temozolomide`` ...); they are assumptions, or fitted to
 whole cohorts, never measured on the drug alone. A drug that no row of the calibration names has no rate: it is named
 as unmodelled, not guessed.
@@ -37,11 +40,11 @@ class Evidence:
     why: str
 
 
-PLATINUM, OTHER = "chemo.platinum", "chemo.other"
+TEMOZOLOMIDE, PLATINUM, OTHER = "chemo.temozolomide", "chemo.platinum", "chemo.other"
 SCHEDULES = "no source tells weekly from three-weekly: both have the rate of all platinum cohorts"
 #: Drugs with evidence, by name.
 EVIDENCE: Mapping[str, Evidence] = {
-    "temozolomide": Evidence("chemo.temozolomide", "fitted to glioma cohorts under it, their usual steroid apart"),
+    "temozolomide": Evidence(TEMOZOLOMIDE, "fitted to glioma cohorts under it, who had steroids as usual"),
     "cisplatin": Evidence(PLATINUM, "fitted to head and neck, lung and cervix cohorts under platinum"),
     "cisplatin weekly": Evidence(PLATINUM, SCHEDULES),
     "cisplatin three-weekly": Evidence(PLATINUM, SCHEDULES),
@@ -85,7 +88,7 @@ def chemo_parameter(chemo: str, drugs: Sequence[str] = ()) -> str | None:
     if not drugs:
         return None if chemo == "none" else f"chemo.{chemo}"
     found = {e.parameter for e in evidence_of(drugs).values() if e is not None}
-    return next((p for p in ("chemo.temozolomide", PLATINUM, OTHER) if p in found), None)
+    return next((p for p in (TEMOZOLOMIDE, PLATINUM, OTHER) if p in found), None)
 
 
 def steroid_rate(

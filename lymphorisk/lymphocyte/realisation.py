@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lymphorisk.frozen import FrozenDict
 from lymphorisk.lymphocyte.course import Course, PhaseExposure
-from lymphorisk.lymphocyte.drugs import chemo_parameter, steroid_rate
+from lymphorisk.lymphocyte.drugs import TEMOZOLOMIDE, chemo_parameter, steroid_rate
 from lymphorisk.lymphocyte.pools import POOL_OF, POOLS, PoolSystem, compartment_shares, pool_system
 from lymphorisk.lymphocyte.population import Draws, Population, in_range
 from lymphorisk.lymphocyte.recovery import LN2, SLOWER, Fate
@@ -199,14 +199,39 @@ def losses(course: Course, draws: Draws) -> Losses:
     spans = tuple(sorted(ends))
     starts = (0.0, *spans[:-1])
     on = draws.values["chemo.on_sensitive"]
-    by: dict[str, tuple[NDArray[np.float64], ...]] = {}
+    by: dict[str, NDArray[np.float64]] = {}
     for name in dict.fromkeys(name for name, *_ in takes):
         own = [(s, u, rate) for n, s, u, rate in takes if n == name]
         met = np.stack(
             [sum((rate for s, u, rate in own if s <= start < u), np.zeros(draws.size)) for start in starts], axis=1
         )
-        by[name] = (met * on[:, None] if name == "chemo" else met, met)
-    return Losses(spans, FrozenDict(by), draws.size)
+        by[name] = met
+    if has_absorbed(course):
+        by |= _apart(by, draws, np.array(starts) < course.last_fraction_d)
+    each = {name: (met * on[:, None] if name == "chemo" else met, met) for name, met in by.items()}
+    return Losses(spans, FrozenDict(each), draws.size)
+
+
+def _apart(
+    by: Mapping[str, NDArray[np.float64]], draws: Draws, during: NDArray[np.bool_]
+) -> dict[str, NDArray[np.float64]]:
+    """Rates of drug and steroid, shape (n, spans), where the drug's holds the loss under the usual steroid dose.
+
+    Their sum is the drug's rate, with what the steroid takes beyond the usual dose, or without what it takes less.
+    """
+    v = draws.values
+    usual = steroid_rate(v["steroid.usual_dose"], v["steroid.loss_rate"], v["steroid.half_dose"])
+    held = usual[:, None] * during
+    drug = by.get("chemo", np.zeros_like(held))
+    return {
+        name: np.maximum(by[name] - held if name == "chemo" else by[name] - np.maximum(held - drug, 0.0), 0.0)
+        for name in by
+    }
+
+
+def has_absorbed(course: Course) -> bool:
+    """Whether the rates fitted to cohorts hold the usual steroid dose of this course: brain tumours, who take it."""
+    return course.steroid == "usual" or chemo_parameter(course.chemo, course.drugs) == TEMOZOLOMIDE
 
 
 #: A source of loss, its first and last day [d], and its rates, shape (n,) [1/d].

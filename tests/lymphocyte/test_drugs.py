@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 from lymphorisk.lymphocyte import Course, course_from_dict, forecast
-from lymphorisk.lymphocyte.drugs import EVIDENCE, chemo_parameter
+from lymphorisk.lymphocyte.drugs import EVIDENCE, chemo_parameter, steroid_rate
+from lymphorisk.lymphocyte.population import draw
+from lymphorisk.lymphocyte.realisation import PATIENT_DIMENSIONS, losses
 from lymphorisk.parameters import load
 from lymphorisk.plan import Steroid
 from lymphorisk.plan.drugs import drugs_of
@@ -75,15 +77,36 @@ def test_a_steroid_before_the_first_fraction_is_in_the_baseline() -> None:
 
 
 def test_not_known_lies_between_none_and_all_and_is_wider_than_none() -> None:
-    none, told, unknown, usual = (
-        met(replace(BRAIN, steroid=s)).counts.min(axis=1) for s in ((), (Steroid(2.0),), "not known", "usual")
+    none, told, unknown = (
+        met(replace(BRAIN, steroid=s)).counts.min(axis=1) for s in ((), (Steroid(2.0),), "not known")
     )
     assert np.median(told) < np.median(unknown) < np.median(none)
-    assert np.median(usual) == pytest.approx(np.median(told), rel=0.05)
     assert np.log(none).std() * 1.03 < np.log(unknown).std()
-    assert np.log(told).std() < np.log(usual).std()
     assert codes(replace(BRAIN, steroid="not known")) == ["LR310"]
     assert codes(replace(BRAIN, steroid=(Steroid(2.0),))) == ["LR311"]
+
+
+def test_the_usual_steroid_is_in_what_brain_cohorts_were_fitted_to() -> None:
+    """Under temozolomide, the usual dose adds nothing, more takes more, less takes less; not known widens the band."""
+    course = replace(BRAIN, chemo="temozolomide")
+    less, told, more, usual = (
+        met(replace(course, steroid=s)).counts.min(axis=1) for s in ((), (Steroid(2.0),), (Steroid(8.0),), "usual")
+    )
+    assert np.median(more) < np.median(told) < np.median(less)
+    assert np.median(usual) == pytest.approx(np.median(told), rel=0.05)
+    assert np.log(told).std() < np.log(usual).std()
+
+
+@pytest.mark.parametrize("mg", [0.5, 2.0, 8.0])
+def test_drug_and_steroid_sum_to_the_fitted_rate_and_the_difference_from_the_usual_dose(mg) -> None:
+    draws = draw(PEOPLE, 64, 3, PATIENT_DIMENSIONS)
+    v = draws.values
+    course = replace(BRAIN, chemo="temozolomide", steroid=(Steroid(mg, 0.0, BRAIN.last_fraction_d + 9.0),))
+    drug = v["chemo.temozolomide"] * draws.patient("chemo", v["spread.chemo"])
+    at, usual = (steroid_rate(d, v["steroid.loss_rate"], v["steroid.half_dose"]) for d in (mg, 2.0))
+    during, after = losses(course, draws).total()[1].T
+    assert during == pytest.approx(np.maximum(drug + at - usual, 0.0), abs=1e-15)
+    assert after == pytest.approx(at, abs=1e-15)
 
 
 def test_steroids_own_their_part_of_the_loss_and_of_the_spread() -> None:
