@@ -27,7 +27,8 @@ def nadir(
     site: str, modality: str, fractions: int, dose_gy: float, chemo: str = "none", size: int | None = None
 ) -> float:
     """Median measured nadir of 300 simulated patients with one baseline. [10^9/L]"""
-    courses = site_courses(site, modality, fractions, dose_gy, chemo)
+    steroid = "usual" if site == "brain" else ()
+    courses = site_courses(site, modality, fractions, dose_gy, chemo, steroid=steroid)
     chosen = courses if size is None else tuple(courses[size::3])
     which = np.arange(300) % len(chosen)
     got = simulate(chosen, which, np.full(300, BASELINE), PEOPLE, seed=9, window_d=14)
