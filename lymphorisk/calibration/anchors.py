@@ -49,8 +49,8 @@ SEVERAL = ("fractions", "prescription_gy", "chemo", "steroid", "share")
 class Schedule:
     """One way the patients of a cohort were treated, and the share of them.
 
-    `steroid` is assumed: ``usual`` of brain tumours, who take it as a rule; what cohorts elsewhere took is in their
-    drugs' rates and the unexplained loss.
+    `steroid` is ``as fitted`` of brain tumours, who take it as a rule, and nothing elsewhere: what cohorts took is in
+    their drugs' rates and the unexplained loss.
     """
 
     share: float
@@ -198,7 +198,7 @@ def _schedules(row: Mapping[str, str]) -> tuple[Schedule, ...]:
     fractions, dose, chemo, steroid, share = (c * ways if len(c) == 1 else c for c in cells.values())
     total = sum(float(s) for s in share)
     return tuple(
-        Schedule(float(s) / total, int(n), float(d), drug, "usual" if mg == "usual" else steroid_of(mg) or ())
+        Schedule(float(s) / total, int(n), float(d), drug, "as fitted" if mg == "as fitted" else steroid_of(mg) or ())
         for s, n, d, drug, mg in zip(share, fractions, dose, chemo, steroid, strict=True)
     )
 

@@ -27,6 +27,7 @@ from lymphorisk.lymphocyte.population import Draws, Population, draw
 from lymphorisk.lymphocyte.realisation import (
     PATIENT_DIMENSIONS,
     Realisation,
+    has_absorbed,
     losses,
     pool_log_kill,
     realise,
@@ -146,7 +147,8 @@ def _steroid_felt(course: Course) -> set[str]:
         return STEROID_BY - {"steroid.share"}
     if course.steroid == "not known":
         return STEROID_BY
-    return {"steroid.loss_rate", "steroid.half_dose"} if course.steroid else set()
+    felt = course.steroid != "as fitted" and (course.steroid or has_absorbed(course))
+    return {"steroid.loss_rate", "steroid.half_dose"} if felt else set()
 
 
 def spread_shares(draws: Draws, nadir: NDArray[np.float64], names: Sequence[str]) -> dict[str, float]:

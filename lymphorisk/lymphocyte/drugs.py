@@ -26,8 +26,9 @@ from lymphorisk.errors import ScenarioError
 from lymphorisk.plan.drugs import CHECKPOINT, CHEMO
 from lymphorisk.plan.steroid import Steroid
 
-#: Steroids of a course: by period; drawn for every patient around the usual dose; drawn for some patients.
-Steroids = tuple[Steroid, ...] | Literal["usual", "not known"]
+#: Steroids of a course: by period; drawn for every patient around the usual dose; drawn for some patients; what the
+#: patients of a cohort took, which is in what was fitted to them.
+Steroids = tuple[Steroid, ...] | Literal["usual", "not known", "as fitted"]
 #: Who of a course takes steroids that nobody stated: patients with a brain tumour as a rule.
 USUAL_AT = ("brain",)
 

@@ -431,6 +431,8 @@ def _drug_findings(course: Course) -> list[Finding]:
             out.append(finding(UNMODELLED, f"{name} is not in the model: the forecast leaves it out", "drugs"))
         else:
             out.append(finding(DRUG if known.parameter else NO_EFFECT, f"{name}: {known.why}", "drugs"))
+    if course.steroid == "as fitted":
+        return out
     if isinstance(course.steroid, str):
         drawn = "around the usual dose of brain tumours" if course.steroid == "usual" else "for some of the patients"
         hint = "give --steroid: none, or dexamethasone in mg a day"

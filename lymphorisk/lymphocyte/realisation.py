@@ -231,6 +231,8 @@ def _apart(
 
 def has_absorbed(course: Course) -> bool:
     """Whether the rates fitted to cohorts hold the usual steroid dose of this course: brain tumours, who take it."""
+    if course.steroid == "as fitted":
+        return False
     return course.steroid == "usual" or chemo_parameter(course.chemo, course.drugs) == TEMOZOLOMIDE
 
 
@@ -249,6 +251,8 @@ def _drug(course: Course, draws: Draws) -> list[Take]:
 def _steroids(course: Course, draws: Draws) -> list[Take]:
     """Dexamethasone from day 0 on: what was taken before is in the baseline count."""
     v, last = draws.values, course.last_fraction_d
+    if course.steroid == "as fitted":
+        return []
     if isinstance(course.steroid, str):
         takers = np.ones(draws.size) if course.steroid == "usual" else v["steroid.share"]
         periods = [

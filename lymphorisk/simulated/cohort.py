@@ -129,10 +129,11 @@ def facts(plans: list[SimulatedPlan], which: NDArray[np.intp], rng: np.random.Ge
 def courses_of(
     plans: list[SimulatedPlan], which: NDArray[np.intp], chemo: NDArray[np.intp]
 ) -> tuple[list[Course], NDArray[np.intp]]:
-    """Distinct courses (plan and drug) and the course of each patient; brain tumours with their usual steroid."""
+    """Distinct courses (plan and drug), and the course of each patient; steroids of brain tumours are as fitted."""
     pairs, course = np.unique(np.stack([which, chemo], axis=1), axis=0, return_inverse=True)
     courses = [
-        Course((plans[i].exposure,), CHEMO[c], steroid="usual" if plans[i].site in USUAL_AT else ()) for i, c in pairs
+        Course((plans[i].exposure,), CHEMO[c], steroid="as fitted" if plans[i].site in USUAL_AT else ())
+        for i, c in pairs
     ]
     return courses, course.ravel().astype(np.intp)
 

@@ -27,7 +27,7 @@ def nadir(
     site: str, modality: str, fractions: int, dose_gy: float, chemo: str = "none", size: int | None = None
 ) -> float:
     """Median measured nadir of 300 simulated patients with one baseline. [10^9/L]"""
-    steroid = "usual" if site == "brain" else ()
+    steroid = "as fitted" if site == "brain" else ()
     courses = site_courses(site, modality, fractions, dose_gy, chemo, steroid=steroid)
     chosen = courses if size is None else tuple(courses[size::3])
     which = np.arange(300) % len(chosen)
