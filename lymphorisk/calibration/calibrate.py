@@ -81,7 +81,6 @@ FITTED = (
     "chemo.temozolomide",
     "chemo.platinum",
     "chemo.other",
-    "steroid.loss_rate",
     "spread.sensitivity",
     "spread.chemo",
 )
@@ -123,7 +122,7 @@ class Candidate:
     fixed: Mapping[str, float] = field(default_factory=dict)
 
 
-DRUGS = ("chemo.temozolomide", "chemo.platinum", "chemo.other", "steroid.loss_rate")
+DRUGS = ("chemo.temozolomide", "chemo.platinum", "chemo.other")
 UNEXPLAINED = ("unexplained.loss_per_fraction",)
 #: What was compared with the mechanism as it stands.
 CANDIDATES: Mapping[str, Candidate] = {
@@ -132,7 +131,7 @@ CANDIDATES: Mapping[str, Candidate] = {
     "unexplained loss of sensitive cells only": Candidate(fixed={"unexplained.on_resistant": 0.0}),
     "drugs on resistant cells only": Candidate(fixed={"chemo.on_sensitive": 0.0}),
     "no unexplained loss": Candidate(off=UNEXPLAINED),
-    "no drugs, no steroids": Candidate(off=DRUGS),
+    "no drugs": Candidate(off=DRUGS),
     "neither": Candidate(off=(*UNEXPLAINED, *DRUGS)),
 }
 AS_IT_STANDS = next(iter(CANDIDATES))
