@@ -84,8 +84,8 @@ FITTED = (
     "spread.sensitivity",
     "spread.chemo",
 )
-#: Patients of each row, a power of two, even over their dimensions. With 512 the spread between patients is found between
-#: 1.2 and 1.9 in z by the seed, with 4,096 at 1.6.
+#: Patients of each row, a power of two, even over their dimensions. With 512 the spread between patients is found
+#: between 1.2 and 1.9 in z by the seed, with 4,096 at 1.6.
 PATIENTS = 2048
 SEED = 20
 #: Width the step at a grade's edge is smoothed by, sd(ln), so that rates move smoothly with z.
