@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lymphorisk import parameters
+from lymphorisk.analysis.beside import beside_of
 from lymphorisk.analysis.edic import edic_family
 from lymphorisk.analysis.exposure import blood_dose_of, exposure_of
 from lymphorisk.analysis.options import Options, held
@@ -120,6 +121,9 @@ def analysis_of(plan: Prepared) -> Analysis:
         agreement=agreement_of(count.organ_share, voice, doses.undrawn),
         explanation_figures=voice.figures,
         anatomy=pictures(plan),
+        beside=beside_of(
+            exposure, who, people_of(options.survival_model), count.baseline_alc, options.seed, count.horizon_d
+        ),
     )
 
 
@@ -189,6 +193,10 @@ def distinct(findings: list[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(dict.fromkeys(findings), key=lambda f: order[f.severity]))
 
 
+#: Topics of parameters that every analysis rests on.
+TOPICS = ("body", "delivery", "lymphocyte", "circulation", "subsets", "neutrophils")
+
+
 def assumed(placed: bool = False) -> tuple[Assumption, ...]:
     """Every number of the models that has no source, and every one the caller gave.
 
@@ -196,7 +204,7 @@ def assumed(placed: bool = False) -> tuple[Assumption, ...]:
     parameter file.
     """
     out = []
-    for topic in ("body", "delivery", "lymphocyte", "circulation", *(("anatomy",) if placed else ())):
+    for topic in (*TOPICS, *(("anatomy",) if placed else ())):
         for name, p in parameters.load(topic).items():
             if p.known in ("assumed", "given") and not name.startswith(("organ.", "extra.")):
                 value = (

@@ -57,6 +57,7 @@ def envelope(analysis: Analysis, identity: Identity | None = None) -> dict[str, 
         "explanation": _explanation(analysis.explanation),
         "physics_attribution": dict(analysis.attribution),
         "agreement": _agreement(analysis.agreement),
+        "research": None if analysis.beside is None else analysis.beside.to_dict(),
         "what_if": [{"change": w.text, **w.difference.to_dict()} for w in analysis.what_ifs],
         "findings": [f.to_dict() for f in analysis.findings],
         "assumptions": [{"name": a.name, "value": a.value, "note": a.note} for a in analysis.assumptions],
@@ -139,6 +140,8 @@ def _patient(analysis: Analysis) -> dict[str, Any]:
         "chemo": p.chemo,
         "drugs": list(p.drugs or ()),
         "steroid": None if p.steroid is None else [s._asdict() for s in p.steroid],
+        "neutrophils": p.neutrophils,
+        "subsets": None if p.subsets is None else dict(p.subsets),
         "sources": dict(analysis.patient_sources),
     }
 

@@ -12,6 +12,7 @@ from lymphorisk.plan.treatment import course_modality
 if TYPE_CHECKING:
     import pandas as pd
 
+    from lymphorisk.analysis.beside import Beside
     from lymphorisk.analysis.picture import View
     from lymphorisk.circulation import BloodDose
     from lymphorisk.dvh import DVH, DoseDistribution
@@ -213,6 +214,8 @@ class Analysis:
     anatomy : tuple of View
         Placed organs over the patient's outline and dose, from three sides, when pictures are asked for; not part of
         the JSON result.
+    beside : Beside or None
+        Research output: subsets, the neutrophil to lymphocyte ratio, published associations with outcome.
     """
 
     label: str
@@ -237,6 +240,7 @@ class Analysis:
     agreement: Agreement | None = None
     explanation_figures: Mapping[str, str] = field(default_factory=dict)
     anatomy: tuple[View, ...] = ()
+    beside: Beside | None = None
 
     @property
     def alc(self) -> AlcForecast:

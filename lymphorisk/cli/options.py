@@ -55,6 +55,18 @@ PATIENT = (
         help="Dexamethasone in mg a day, over the course or from day to day (or dates); none; not known. Repeat.",
     ),
     click.option(
+        "--neutrophils",
+        type=Number("neutrophils"),
+        help="Neutrophil count before radiotherapy, in 10^9/L: for the ratio to the lymphocytes.",
+    ),
+    click.option(
+        "--subset",
+        "subsets",
+        multiple=True,
+        metavar="NAME=PERCENT",
+        help="CD4, CD8, B or NK cells in per cent of the lymphocytes before radiotherapy; repeat.",
+    ),
+    click.option(
         "--first-fraction",
         type=click.DateTime(["%Y-%m-%d"]),
         metavar="DATE",
@@ -170,6 +182,8 @@ def patient_of(given: dict[str, Any]) -> KnownPatient:
         "site": given.get("site"),
         **_drugs(given.get("chemo")),
         "steroid": _steroid(given),
+        "neutrophils": given.get("neutrophils"),
+        "subsets": _subsets(given),
     }
     return known_patient(facts, "as typed", base, "the patient file")
 
@@ -192,6 +206,18 @@ def _steroid(given: dict[str, Any]) -> Any:
     except ScenarioError as error:
         hint = f"; {error.hint}" if error.hint else ""
         raise click.BadParameter(f"{error.message}{hint}", param_hint="--steroid") from None
+
+
+def _subsets(given: dict[str, Any]) -> Any:
+    """Subsets as typed; None when none was."""
+    from lymphorisk.errors import ScenarioError
+    from lymphorisk.plan.subsets import subsets_of
+
+    try:
+        return subsets_of(list(given.get("subsets") or ()) or None)
+    except ScenarioError as error:
+        hint = f"; {error.hint}" if error.hint else ""
+        raise click.BadParameter(f"{error.message}{hint}", param_hint="--subset") from None
 
 
 def options_of(given: dict[str, Any]) -> Options:

@@ -8,7 +8,7 @@ cells that come back over years and resistant ones that come back within weeks; 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +63,11 @@ class Realisation:
     def ratio(self, days: NDArray[np.float64]) -> NDArray[np.float64]:
         """Count over baseline, shape (n, t): the sum over the subsets."""
         return blood_count(days, self.calendar, self.system, self.subsets)
+
+    def each_ratio(self, days: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+        """Count of each of `SUBSETS` over its own baseline, each of shape (n, t)."""
+        alone = (replace(s, share=np.ones_like(s.share)) for s in self.subsets)
+        return tuple(blood_count(days, self.calendar, self.system, (s,)) for s in alone)
 
 
 def shares_of(draws: Draws) -> tuple[NDArray[np.float64], ...]:

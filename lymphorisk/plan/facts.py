@@ -21,7 +21,9 @@ CONTRADICTION = rule(
 )
 #: What one body may differ by between two records: a header's age is in whole years, heights and weights are rounded
 #: and weighed again, counts are printed with two digits. [y], [cm], [kg], [10^9/L]
-ROUNDING: Mapping[str, float] = {"age_y": 1.0, "height_cm": 1.0, "weight_kg": 2.0, "alc": 0.01, "lln": 0.01}
+ROUNDING: Mapping[str, float] = {
+    "age_y": 1.0, "height_cm": 1.0, "weight_kg": 2.0, "alc": 0.01, "lln": 0.01, "neutrophils": 0.1,
+}  # fmt: skip
 #: Words of which the narrower is the wider, too.
 NARROWER: Mapping[str, tuple[str, ...]] = {
     "prostate": ("pelvis",),

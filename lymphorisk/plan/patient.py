@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from lymphorisk.errors import ScenarioError
 from lymphorisk.plan.drugs import chemo_of, drugs_of
 from lymphorisk.plan.steroid import Steroid, steroid_of
+from lymphorisk.plan.subsets import subsets_of
 from lymphorisk.plan.words import READERS
 from lymphorisk.units import CM_PER_INCH, CM_PER_M, KG_PER_POUND, POUNDS_PER_STONE, checked
 
-NUMBERS = ("age_y", "height_cm", "weight_kg", "alc", "lln")
+NUMBERS = ("age_y", "height_cm", "weight_kg", "alc", "lln", "neutrophils")
 WORDS = ("sex", "site", "chemo")
 ADULT_AGE_Y = 18.0
 #: The least and the greatest of adults: smaller or larger is another unit or a lost digit. [cm], [kg]
@@ -55,6 +56,10 @@ class Patient:
         Concurrent drugs by name, from the words of `chemo`; empty when only a class, or none, was said.
     steroid : tuple of Steroid, or None
         Dexamethasone by period, as `steroid_of` reads it; empty is none, None is not known.
+    neutrophils : float or None
+        Neutrophil count before radiotherapy. [10^9/L]
+    subsets : tuple of (str, float), or None
+        Share of CD4, CD8, B and NK cells of all lymphocytes before radiotherapy, as `subsets_of` reads them. [1]
 
     Raises
     ------
@@ -72,11 +77,14 @@ class Patient:
     chemo: str | None = None
     drugs: tuple[str, ...] | None = None
     steroid: tuple[Steroid, ...] | None = None
+    neutrophils: float | None = None
+    subsets: tuple[tuple[str, float], ...] | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.chemo, str):
             object.__setattr__(self, "drugs", _drugs(self.chemo, self.drugs or ()))
         object.__setattr__(self, "steroid", steroid_of(self.steroid))
+        object.__setattr__(self, "subsets", subsets_of(self.subsets))
         for name in WORDS:
             word = getattr(self, name)
             if word is not None:

@@ -12,7 +12,7 @@ from lymphorisk.circulation import BloodSummary
 from lymphorisk.dvh import DVH
 from lymphorisk.dvh.metrics import metric
 from lymphorisk.plan.steroid import steroid_words
-from lymphorisk.report import figures, placed
+from lymphorisk.report import figures, placed, research
 from lymphorisk.report.document import (
     Beside,
     Block,
@@ -112,6 +112,7 @@ def report(
         _counts(a),
         _voices(a),
         _why(a),
+        *research.sections(a.beside),
         _organs(a),
         _blood(a),
         _findings(a),
@@ -535,6 +536,8 @@ FACT_LABELS = {
     "site": "site",
     "chemo": "chemo",
     "steroid": "steroid",
+    "neutrophils": "neutrophils",
+    "subsets": "subsets",
 }
 
 
@@ -551,6 +554,8 @@ def known_of(a: Analysis) -> list[tuple[str, str, str]]:
         "site": (p.site or "").replace("_", " "),
         "chemo": " + ".join(p.drugs or ()) or p.chemo or "",
         "steroid": steroid_words(p.steroid),
+        "neutrophils": "" if p.neutrophils is None else f"{p.neutrophils:g} ×10⁹/L",
+        "subsets": ", ".join(f"{name.upper()} {100 * share:g} %" for name, share in p.subsets or ()),
     }
     return [
         (label, short(values[key]), short(a.patient_sources.get(key, "")) if values[key] else "")

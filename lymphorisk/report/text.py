@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from lymphorisk.absent import Absent
 from lymphorisk.organs.compartments import by_organ
+from lymphorisk.report import research
 from lymphorisk.report.content import (
     EDIC_NAMES,
     ORGAN_COLUMNS,
@@ -60,6 +61,7 @@ def render(analysis: Analysis, identity: tuple[str, str] | None = None) -> str:
         _organs(analysis),
         _blood(analysis),
         _reasons(analysis),
+        _research(analysis),
         _what_ifs(analysis),
         _findings(analysis),
         _foot(analysis),
@@ -191,6 +193,14 @@ def _reasons(a: Analysis) -> list[str]:
     if a.agreement is not None:
         out += _wrapped(f"physics against trained predictor: {a.agreement.sentence}")
     return out + _wrapped(a.explanation.note)
+
+
+def _research(a: Analysis) -> list[str]:
+    if a.beside is None:
+        return []
+    out = ["BESIDE THE FORECAST, research output", *text_lines(research.subsets(a.beside))]
+    out += [line for s in research.said(a.beside) for line in _wrapped(s)]
+    return out + [line for s in research.outcomes(a.beside) for line in _wrapped(s)]
 
 
 def _findings(a: Analysis) -> list[str]:

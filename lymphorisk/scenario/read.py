@@ -33,6 +33,7 @@ from lymphorisk.errors import ScenarioError
 from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.frozen import FrozenDict
 from lymphorisk.plan import Patient, Phase, steroid_of
+from lymphorisk.plan.subsets import subsets_of
 from lymphorisk.scenario.dose import organ_dose
 from lymphorisk.scenario.fields import content, known, number, parsed, table_of, text, whole
 from lymphorisk.scenario.phases import PHASE_KEYS, last_day_of, phase_from, phase_tables
@@ -61,6 +62,8 @@ PATIENT_KEYS = (
     "chemo",
     "steroid",
     "first_fraction",
+    "neutrophils",
+    "subsets",
 )
 STAGES_MAX = 16
 LANES_MAX = 256
@@ -218,6 +221,8 @@ def patient_from(table: Mapping[str, Any]) -> Patient:
         site=optional("site"),
         chemo=optional("chemo"),
         steroid=steroid_of(table.get("steroid"), first_fraction(table)),
+        neutrophils=number(table, "neutrophils", where),
+        subsets=subsets_of(table.get("subsets")),
     )
 
 

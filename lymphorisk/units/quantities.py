@@ -120,6 +120,8 @@ TABLE = (
     Quantity("bendamustine mg/m2", "mg/m2 of one day", 5.0, 200.0, (50.0, 150.0), (TEN, SUM, GRAMS), zero=True),
     Quantity("bendamustine mg/kg", "mg/kg of one day", 0.2, 6.0, (1.0, 4.0), (TEN, SUM), zero=True),
     Quantity("bendamustine mg", "mg of one day", 10.0, 450.0, (80.0, 300.0), (TEN, SUM, GRAMS), zero=True),
+    Quantity("neutrophils", "10^9/L", 0.05, 100.0, (0.2, 50.0), (Slip("cells/uL", 1e-3),)),
+    Quantity("subset_percent", "% of the lymphocytes", 1.0, 100.0, (1.0, 90.0), (Slip("a share of one", 100.0),)),
     Quantity("dexamethasone_mg_d", "mg a day", 0.0, 100.0, (0.25, 40.0), (Slip("micrograms", 1e-3), GRAMS)),
     Quantity("first_weekday", "", 0, 4, (0, 4), whole=True),
     Quantity("stages", "", 1, 16, (1, 16), whole=True),
