@@ -18,6 +18,7 @@ from lymphorisk.conditioning.regimen import Regimen
 from lymphorisk.errors import ScenarioError
 from lymphorisk.findings import Finding, finding
 from lymphorisk.parameters import Parameter
+from lymphorisk.plan.steroid import steroid_words
 from lymphorisk.regimen.checks import CHEMO_NOT_SEEN, NO_BASELINE, label_criteria, regimen_findings, waiver_criteria
 from lymphorisk.regimen.exposure import PlanExposure, fraction_kills, is_whole_body, largest_gy
 from lymphorisk.regimen.metrics import metrics_of
@@ -140,6 +141,9 @@ def setup(facts: PatientFacts, choices: Choices) -> Setup:
         )
     if facts.patient.chemo not in (None, "none"):
         findings.append(finding(CHEMO_NOT_SEEN, f"chemotherapy ({facts.patient.chemo}) beside radiation does not act"))
+    if facts.patient.steroid:
+        said = steroid_words(facts.patient.steroid)
+        findings.append(finding(CHEMO_NOT_SEEN, f"{said}: steroids do not act in this forecast"))
     if choices.cohort or facts.patient.alc is None:
         spread = drugs["forecast.baseline_sd_ln"].number
     draws = host_draws(

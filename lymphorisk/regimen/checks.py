@@ -83,7 +83,8 @@ CHEMO_NOT_SEEN = rule(
     "LR515",
     "warning",
     "Concurrent chemotherapy is not in this forecast",
-    "Of drugs, only the lymphodepleting ones of the regimen act here; chemotherapy given with bridging does not.",
+    "Of drugs, only the lymphodepleting ones of the regimen act here; chemotherapy and steroids given with bridging do "
+    "not.",
 )
 APHERESIS_FORECAST = rule(
     "LR514",

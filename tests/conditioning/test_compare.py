@@ -234,5 +234,9 @@ def test_the_paired_table_says_how_often_a_regimen_is_lower() -> None:
 def test_chemotherapy_beside_bridging_is_said_to_be_missing() -> None:
     on = compare([(product("axi-cel"), {})], PatientFacts(Patient(alc=0.8, chemo="platinum")), FAST)
     assert "LR515" in {f.code for f in on.findings}
+    steroid = compare([(product("axi-cel"), {})], PatientFacts(Patient(alc=0.8, chemo="none", steroid=8)), FAST)
+    assert [f.what for f in steroid.findings if f.code == "LR515"] == [
+        "dexamethasone 8 mg/d: steroids do not act in this forecast"
+    ]
     off = compare([(product("axi-cel"), {})], PatientFacts(Patient(alc=0.8, chemo="none")), FAST)
     assert "LR515" not in {f.code for f in off.findings}

@@ -186,6 +186,8 @@ def test_a_published_model_and_the_patient_stand_under_their_own_keys(result: An
             site="lung",
             chemo="cisplatin",
             steroid="8@0..9",
+            neutrophils=4.2,
+            subsets="CD4=42",
         ),
     )
     written = json.loads(envelope.render(made))
@@ -198,7 +200,7 @@ def test_a_published_model_and_the_patient_stand_under_their_own_keys(result: An
     assert {k: v for k, v in written["patient"].items() if k != "sources"} == {
         "sex": "F", "age_y": 61.0, "height_cm": 170.0, "weight_kg": 70.0, "alc": 1.4, "lln": 1.1, "site": "lung",
         "chemo": "platinum", "drugs": ["cisplatin"],
-        "steroid": [{"mg_per_day": 8.0, "from_d": 0.0, "until_d": 9.0}],
+        "steroid": [{"mg_per_day": 8.0, "from_d": 0.0, "until_d": 9.0}], "neutrophils": 4.2, "subsets": {"cd4": 0.42},
     }  # fmt: skip
 
 
