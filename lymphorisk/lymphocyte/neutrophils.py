@@ -31,7 +31,7 @@ from lymphorisk.lymphocyte.drugs import chemo_parameter
 from lymphorisk.lymphocyte.population import Draws, Population, draw
 from lymphorisk.lymphocyte.realisation import PATIENT_DIMENSIONS, realise
 from lymphorisk.lymphocyte.recovery import LN2
-from lymphorisk.lymphocyte.subsets import BAND, DRAWS
+from lymphorisk.lymphocyte.subsets import BAND, DRAWS, HORIZON_D
 from lymphorisk.lymphocyte.summary import quantiles
 from lymphorisk.plan.frame import read_only
 
@@ -149,7 +149,7 @@ def ratio_forecast(
     age_y: float | None = None,
     seed: int = 1,
     draws: int = DRAWS,
-    horizon_d: float = 365.0,
+    horizon_d: float = HORIZON_D,
 ) -> RatioForecast:
     """Forecast of the ratio.
 

@@ -34,13 +34,17 @@ from lymphorisk.plan.subsets import SUBSETS
 Real = NDArray[np.float64]
 #: Draws: enough for a 90 % band of a research output, an eighth of the forecast's cost.
 DRAWS = 128
+#: How far a forecast looks, and the days between values it is reported at. [d]
+HORIZON_D = 365.0
+WEEK_D = 7
 BAND = {"p05": 0.05, "median": 0.5, "p95": 0.95}
 #: What belongs to none of the subsets named: its mixture is that of the total.
 REST = "rest"
 #: A share of sensitive cells, or of a subset, is kept off 0 and 1 by this, so that logits stay finite.
 INSIDE = 1e-6
 #: Halvings of the interval in which the common move of the logits lies, and its ends: no prior is farther out.
-HALVINGS, FARTHEST = 50, 30.0
+HALVINGS = 50
+FARTHEST = 30.0
 #: The subsets leave at least this share of the lymphocytes to the rest.
 REST_MIN = 0.01
 
@@ -76,7 +80,7 @@ class SubsetForecast:
 
     def to_dict(self) -> dict[str, Any]:
         """As plain data, a value a week."""
-        weekly = slice(None, None, 7)
+        weekly = slice(None, None, WEEK_D)
         return {
             "share": self.share,
             "share_of": "the patient" if self.known else "a typical patient",
@@ -128,7 +132,7 @@ def subset_forecasts(
     age_y: float | None = None,
     seed: int = 1,
     draws: int = DRAWS,
-    horizon_d: float = 365.0,
+    horizon_d: float = HORIZON_D,
 ) -> tuple[SubsetForecast, ...]:
     """Forecast of each of `SUBSETS`.
 
