@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from lymphorisk.cli.options import with_options
+from lymphorisk.cli.options import ALC_UNIT, with_options
 from lymphorisk.cli.output import SAFETY, emit, finish, message, outputs_of, say
 from lymphorisk.cli.reporting import report_option
 from lymphorisk.errors import InputError, ScenarioError, UndecidableError
@@ -97,8 +97,9 @@ def train(
 
 @click.command()
 @click.argument("model")
-@click.argument("cohort", type=click.Path(path_type=Path))
+@click.argument("plans", type=click.Path(path_type=Path))
 @COUNTS
+@ALC_UNIT
 @WORKERS
 @IGNORE
 @click.option(
@@ -106,40 +107,60 @@ def train(
     "recalibrated",
     type=click.Path(path_type=Path),
     metavar="OUT",
-    help="Fit the calibration line (intercept, and slope when events allow) to the cohort; write the model to OUT.",
+    help="Fit the calibration line to these patients where they suffice (Riley); write the model to OUT.",
+)
+@click.option(
+    "--record",
+    "recorded",
+    type=click.Path(path_type=Path),
+    metavar="OUT",
+    help="Write the model to OUT with this judgement in its card; where it was poor it gives no number.",
 )
 @report_option("Write the evaluation as a report: .html or .pdf.", "--report", "--html", "report")
 @with_options(SAFETY)
 @JSON
 def evaluate(
     model: str,
-    cohort: Path,
+    plans: Path,
     counts: Path | None,
     workers: int | None,
     ignore: tuple[str, ...],
     recalibrated: Path | None,
+    recorded: Path | None,
     report: Path | None,
     as_json: bool,
     **given: Any,
 ) -> None:
-    """External validation of a predictor (a folder, or a name of `model list`) on a cohort it has not seen."""
+    """Judge a predictor, and the voices beside it, on a clinic's own plans.
+
+    MODEL is a folder, or a name of `lymphorisk model list`. PLANS is the folder of a `lymphorisk cohort` with counts,
+    exports or a manifest with --counts, or a table of features (CSV, Parquet).
+    """
     from lymphorisk.cohorts.own import read_own
-    from lymphorisk.train import evaluate_model, recalibrate
+    from lymphorisk.train import evaluate_model, recalibrate, record
 
     judged = _folder(model)
-    outputs = outputs_of(given, judged, cohort, counts)
+    outputs = outputs_of(given, judged, plans, counts)
     outputs.expect(recalibrated, "model")
+    outputs.expect(recorded, "model")
     outputs.expect(report, report_kind(report) if report else "page")
-    own = read_own(cohort, counts, ignore=ignore, workers=workers, progress=message)
+    unit = given["alc_unit"]
+    own = read_own(plans, counts, ignore=ignore, count_unit=unit, workers=workers, progress=message)
     result = evaluate_model(judged, own)
     with outputs:
         if recalibrated is not None:
-            folder = outputs.folder(recalibrated)
-            for outcome, line in recalibrate(judged, own, folder).items():
-                message(f"{outcome}: new log-odds = {line.intercept:+.2f} + {line.slope:.2f} x old")
-        title = f"{judged.name} on {cohort.stem}"
+            lines = recalibrate(judged, own, outputs.folder(recalibrated))
+            result["recalibration"] = {outcome: found.to_dict() for outcome, found in lines.items()}
+        if recorded is not None:
+            record(judged, result, outputs.folder(recorded))
+        for note in result["findings"]:
+            message(note)
+        title = f"{judged.name} on {own.name}"
         written = _shown(result, title, judged, (report, outputs), as_json, "evaluate", result["findings"])
-        finish(outputs, **{str(recalibrated): "recalibrated model", str(report): "evaluation"})
+        finish(
+            outputs,
+            **{str(recalibrated): "recalibrated model", str(recorded): "judged model", str(report): "evaluation"},
+        )
     emit(written)
 
 

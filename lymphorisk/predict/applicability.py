@@ -8,10 +8,14 @@ Distances are between percentiles of the training patients, so that one whole-bo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from lymphorisk.frozen import FrozenDict
 
 #: Neighbours whose mean distance is judged: enough to be steady, few enough to be local.
 NEIGHBOURS = 10
@@ -23,6 +27,20 @@ JUDGED = 400
 RANGE_SLACK = 0.02
 #: Below this share of known features what is missing would be most of the answer, and the model gives none: assumed.
 KNOWN_SHARE = 0.6
+
+
+#: Kinds of reasons, in words.
+Kind = Literal["missing", "range", "mixed", "few", "unlike", "poor"]
+KINDS: Mapping[Kind, str] = FrozenDict(
+    {
+        "missing": "lack what every training patient had",
+        "range": "lie outside the training range",
+        "mixed": "have a course of several modalities",
+        "few": "have too few features known",
+        "unlike": "are like no training patient",
+        "poor": "ask a model that does not hold",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,12 +82,15 @@ class Domain:
         Mean distance to the nearest training patients over the limit; above 1 is outside. NaN when not computable.
     known_share : float
         Share of the model's features that are known.
+    kinds : tuple of str
+        Which of `KINDS` the reasons are of.
     """
 
     inside: bool
     reasons: tuple[str, ...]
     distance: float
     known_share: float
+    kinds: tuple[Kind, ...] = ()
 
 
 def percentiles(rows: NDArray[np.float64], columns: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -116,35 +137,55 @@ def domain(row: NDArray[np.float64], seen: TrainingRange, labels: tuple[str, ...
     labels : tuple of str
         How to call each feature.
     """
-    reasons = []
-    known = np.isfinite(row)
-    if gone := [labels[i] for i in np.flatnonzero(seen.needed & ~known)]:
-        reasons.append(f"{', '.join(gone)} not known; known of every training patient")
-    for i in np.flatnonzero(known):
-        slack = RANGE_SLACK * (seen.high[i] - seen.low[i])
-        if not seen.low[i] - slack <= row[i] <= seen.high[i] + slack:
-            reasons.append(
-                f"{labels[i]} = {row[i]:.3g} outside the training range {seen.low[i]:.3g} to {seen.high[i]:.3g}"
-            )
-    for i in np.flatnonzero(known & seen.flag):
-        if 0.0 < row[i] < 1.0 and not np.any((seen.patients[:, i] > 0.0) & (seen.patients[:, i] < 1.0)):
-            reasons.append(f"{labels[i]} holds for {row[i]:.0%} of the course; no training patient's was mixed")
-    share = float(known.mean())
-    if share < KNOWN_SHARE:
-        reasons.append(f"only {share:.0%} of the model's features are known")
-    used = known & ~seen.flag
-    distance = float("nan")
-    if used.sum() >= 2:
-        columns = seen.patients[:, used]
+    return domains(row[None, :], seen, labels)[0]
+
+
+def domains(rows: NDArray[np.float64], seen: TrainingRange, labels: tuple[str, ...]) -> tuple[Domain, ...]:
+    """Judge many patients, shape (m, n), as `domain` judges one."""
+    distance = _distances(rows, seen)
+    return tuple(_judged(row, float(d), seen, labels) for row, d in zip(rows, distance, strict=True))
+
+
+def _distances(rows: NDArray[np.float64], seen: TrainingRange) -> NDArray[np.float64]:
+    """Distance of each patient over the limit, shape (m,); NaN where fewer than two features can be compared."""
+    out = np.full(len(rows), np.nan)
+    used = np.isfinite(rows) & ~seen.flag
+    patterns, which = np.unique(used, axis=0, return_inverse=True)
+    for k, columns_used in enumerate(patterns):
+        if columns_used.sum() < 2:
+            continue
+        columns = seen.patients[:, columns_used]
         patients = percentiles(columns, columns)
         step = max(len(patients) // JUDGED, 1)
         own = _neighbour_distance(patients[::step], patients, skip_self=True)
         own = own[np.isfinite(own)]
-        here = _neighbour_distance(percentiles(row[None, used], columns), patients, skip_self=False)[0]
+        mine = np.flatnonzero(which.ravel() == k)
+        here = percentiles(rows[np.ix_(mine, np.flatnonzero(columns_used))], columns)
+        found = _neighbour_distance(here, patients, skip_self=False)
         limit = float(np.quantile(own, INSIDE_SHARE)) if len(own) else float("nan")
-        distance = float(here / limit) if limit > 0 else float("inf")
-        if not distance <= 1.0:
-            reasons.append(
-                "no training patient is similar enough (distance to the nearest neighbours beyond the limit)"
-            )
-    return Domain(not reasons, tuple(reasons), distance, share)
+        out[mine] = found / limit if limit > 0 else np.inf
+    return out
+
+
+def _judged(row: NDArray[np.float64], distance: float, seen: TrainingRange, labels: tuple[str, ...]) -> Domain:
+    reasons: list[tuple[Kind, str]] = []
+    known = np.isfinite(row)
+    if gone := [labels[i] for i in np.flatnonzero(seen.needed & ~known)]:
+        reasons.append(("missing", f"{', '.join(gone)} not known; known of every training patient"))
+    for i in np.flatnonzero(known):
+        slack = RANGE_SLACK * (seen.high[i] - seen.low[i])
+        if not seen.low[i] - slack <= row[i] <= seen.high[i] + slack:
+            limits = f"{seen.low[i]:.3g} to {seen.high[i]:.3g}"
+            reasons.append(("range", f"{labels[i]} = {row[i]:.3g} outside the training range {limits}"))
+    for i in np.flatnonzero(known & seen.flag):
+        if 0.0 < row[i] < 1.0 and not np.any((seen.patients[:, i] > 0.0) & (seen.patients[:, i] < 1.0)):
+            what = f"{labels[i]} holds for {row[i]:.0%} of the course; no training patient's was mixed"
+            reasons.append(("mixed", what))
+    share = float(known.mean())
+    if share < KNOWN_SHARE:
+        reasons.append(("few", f"only {share:.0%} of the model's features are known"))
+    if distance > 1.0:
+        what = "no training patient is similar enough (distance to the nearest neighbours beyond the limit)"
+        reasons.append(("unlike", what))
+    kinds = tuple(dict.fromkeys(kind for kind, _ in reasons))
+    return Domain(not reasons, tuple(what for _, what in reasons), distance, share, kinds)

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,8 @@ BACKGROUND = "background.npz"
 SPREAD = "spread.npz"
 NADIR = "nadir"
 ID_LENGTH = 12
+#: State of an outcome that is not told, in the table `standing` of a card.
+POOR: Final = "poor"
 #: Boosters kept in memory: those of two models with their resampled ones.
 KEPT_BOOSTERS = 96
 
@@ -100,6 +102,12 @@ class Predictor:
     def knows_placed(self) -> bool:
         """Whether its training patients had undrawn organs placed; otherwise they had them missing."""
         return bool(self.card.get("organs", {}).get("placed", False))
+
+    @property
+    def withheld(self) -> dict[str, str]:
+        """Why an outcome is not to be told: by its card a judgement on patients found it poor."""
+        standing = self.card.get("standing", {})
+        return {o: str(s["why"]) for o, s in standing.items() if o in self.boosters and s.get("state") == POOR}
 
     @property
     def labels(self) -> tuple[str, ...]:

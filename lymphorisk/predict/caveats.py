@@ -8,6 +8,9 @@ from typing import Any
 #: Kendall tau of the organs' order over resampled models from which single reasons are called steady: assumed.
 STEADY_TAU = 0.8
 
+#: States of an outcome that are told beside its number; a poor one has none.
+TOLD_STATES = ("recalibrate", "too few")
+
 
 def unsteady(rank_stability: Mapping[str, float]) -> str:
     """A sentence on the outcomes whose organ ranks fall short of the bar; empty when none does.
@@ -47,4 +50,9 @@ def caveats(card: Mapping[str, Any]) -> tuple[str, ...]:
         out.append(f"By its own card it does no better than a logistic model on the same features for {named}.")
     if said := unsteady(steadiness):
         out.append(said)
+    out += [
+        f"Judged on patients, {outcome}: {s['why']}."
+        for outcome, s in card.get("standing", {}).items()
+        if s["state"] in TOLD_STATES
+    ]
     return tuple(out)

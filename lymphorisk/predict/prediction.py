@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,15 @@ FEW_FEATURES = rule(
     "Below 60 % of known features the learned model gives no number.",
 )
 
+POOR = rule(
+    "LR405",
+    "warning",
+    "The learned model does not hold",
+    "A judgement on patients, kept in the model's card, found it no better than chance or worse than the bare rate of "
+    "events: it gives no number for that outcome.",
+)
+#: The outcome without which the model says nothing.
+MAIN = "g3"
 #: Outer quantiles of the resampled models that make the interval of a probability.
 SPREAD_LEVELS = (0.05, 0.95)
 
@@ -98,7 +107,10 @@ class Prediction:
         """Why these numbers are not to be shown, exported or used; None inside the domain."""
         if self.in_domain:
             return None
-        return Absent.declined(f"this patient lies outside its domain: {'; '.join(self.domain.reasons)}")
+        why = "; ".join(self.domain.reasons)
+        if "poor" in self.domain.kinds:
+            return Absent.declined(f"by its card it does not hold: {why}")
+        return Absent.declined(f"this patient lies outside its domain: {why}")
 
     @property
     def g3(self) -> float | None:
@@ -130,22 +142,17 @@ def predict(predictor: Predictor, vector: FeatureVector) -> Prediction:
         findings.append(finding(SIMULATED, f"{predictor.name} learned from simulated patients", "learned model"))
     if "alc" in missing:
         reason = "baseline ALC is missing"
-        seen = Domain(False, (reason, *seen.reasons), seen.distance, seen.known_share)
+        kinds = tuple(dict.fromkeys((*seen.kinds, "missing")))
+        seen = replace(seen, inside=False, reasons=(reason, *seen.reasons), kinds=kinds)
         findings.append(finding(NO_BASELINE, reason, "learned model", "give the count before treatment (--alc)"))
-    p: dict[str, float] = {}
+    p = {o: float(said[0]) for o, said in probabilities(predictor, rows).items() if o not in predictor.withheld}
     interval: dict[str, tuple[float, float]] = {}
-    for outcome in predictor.outcomes:
-        line = predictor.calibration[outcome]
-        p[outcome] = float(sigmoid(line.log_odds(predictor.boosters[outcome].margins(rows)))[0])
+    for outcome in p:
         # dozens of models to read, for a number that nobody is shown outside the domain
         if seen.inside and outcome in predictor.spread:
-            other = sigmoid(line.log_odds(resampled_margins(predictor, outcome, row)))
+            other = sigmoid(predictor.calibration[outcome].log_odds(resampled_margins(predictor, outcome, row)))
             low, high = np.quantile(np.append(other, p[outcome]), SPREAD_LEVELS)
             interval[outcome] = (min(float(low), p[outcome]), max(float(high), p[outcome]))
-    if "g3" in p and "g4" in p:
-        p["g4"] = min(p["g4"], p["g3"])
-        if "g4" in interval:
-            interval["g4"] = (min(interval["g4"][0], p["g4"]), interval["g4"][1])
     sets = {o: predictor.conformal[o].of(p[o]) for o in p if o in predictor.conformal}
     if not seen.inside:
         findings.append(finding(OUT_OF_DOMAIN, "; ".join(seen.reasons), "learned model"))
@@ -154,6 +161,12 @@ def predict(predictor: Predictor, vector: FeatureVector) -> Prediction:
         findings.append(
             finding(FEW_FEATURES, what, "learned model", "give the facts of the patient, contour or map organs")
         )
+    for outcome, why in predictor.withheld.items():
+        where = "get it recalibrated (lymphorisk evaluate --recalibrate), or train one on your own patients"
+        findings.append(finding(POOR, f"{predictor.name}, {outcome}: {why}", "learned model", where))
+    if MAIN in predictor.withheld or not p:
+        reasons = tuple(predictor.withheld.values())
+        seen = replace(seen, inside=False, reasons=(*reasons, *seen.reasons), kinds=("poor", *seen.kinds))
     return Prediction(
         p=p,
         interval=interval,
@@ -167,6 +180,23 @@ def predict(predictor: Predictor, vector: FeatureVector) -> Prediction:
         answers_for={o: ", ".join(key.values()) for o, key in predictor.card.get("outcome", {}).items()},
         caveats=caveats(predictor.card),
     )
+
+
+def probabilities(predictor: Predictor, rows: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """Calibrated probability of every outcome of many patients, inside the domain or not; grade 4 at most grade 3's.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (m, n)
+        Features in the model's order, NaN where missing.
+    """
+    p = {
+        outcome: sigmoid(predictor.calibration[outcome].log_odds(predictor.boosters[outcome].margins(rows)))
+        for outcome in predictor.outcomes
+    }
+    if MAIN in p and "g4" in p:
+        p["g4"] = np.minimum(p["g4"], p[MAIN])
+    return p
 
 
 def _nadir(predictor: Predictor, rows: NDArray[np.float64]) -> dict[float, float]:

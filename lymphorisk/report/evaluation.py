@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lymphorisk.findings import RULES, Finding
-from lymphorisk.report.document import Beside, Block, Bullets, Document, Figure, Picture, Section
+from lymphorisk.report.document import Beside, Block, Bullets, Document, Figure, Paragraph, Picture, Section
 from lymphorisk.report.figures import bars
 from lymphorisk.report.legend import NARROW
 from lymphorisk.report.noticed import CODE, counted, explained, findings
@@ -14,39 +14,83 @@ from lymphorisk.report.svg import Drawing, Scale, nice_ticks
 from lymphorisk.report.table import Column, Table, tabled
 
 OUTCOME = {"g3": "Grade 3 or more (ALC < 0.5)", "g4": "Grade 4 (ALC < 0.2)"}
+NONE = "–"
 WIDTH, HEIGHT = NARROW, 340
 LEFT, RIGHT, TOP, BOTTOM = 52.0, 14.0, 38.0, 52.0
+#: What a standing is called.
+STATES = {
+    "holds": "Holds",
+    "recalibrate": "Wants recalibration",
+    "poor": "POOR, gives no number",
+    "too few": "Cannot be told yet",
+}
+#: Voices as they are called; published models go by their names.
+VOICES = {"mechanism": "the mechanism"}
 NOT_CAUSES = "Contributions describe the model, not causes: they are no advice on which dose to change."
 BEESWARM = "SHAP summary: each dot a stored background patient, grey where the feature is missing."
-NET_BENEFIT = "Net benefit of acting above a threshold; second line: acting on everybody."
+NET_BENEFIT = "Net benefit of acting above a threshold, with 95 % intervals; second line: acting on everybody."
 Scores = Mapping[str, Any]
 
 
 def evaluation_text(evaluation: Mapping[str, Any]) -> str:
     """Scores for a terminal."""
     lines = [f"{evaluation['kind']}: {evaluation['cohort']}"]
+    if declined := evaluation.get("declined"):
+        lines.append(f"of {evaluation['rows']} rows " + ", ".join(f"{n} {kind}" for kind, n in declined.items()))
     for outcome, e in evaluation["outcomes"].items():
-        low, high = e["interval"]["auc"]
-        lines += [
-            "",
-            f"{OUTCOME.get(outcome, outcome)}: {e['events']} events among {e['n']} patients",
-            f"  AUC {e['auc']:.3f} ({low:.3f} to {high:.3f}), Brier {e['brier']:.3f}, scaled {e['scaled_brier']:.2f}",
-            f"  calibration: slope {e['slope']:.2f}, predicted - observed {e['in_the_large']:+.3f}",
-        ]
+        lines += ["", f"{OUTCOME.get(outcome, outcome)}: {e['events']} events among {e['n']} patients"]
+        lines += [f"  {line}" for line in _scored(e)]
         if sets := e.get("conformal"):
             lines.append(
                 f"  {100 * sets['level']:.0f} % conformal sets hold {sets['events']:.0%} of events and "
                 f"{sets['non_events']:.0%} of the others; {sets['decided']:.0%} are decided"
             )
         if gain := e.get("against_logistic"):
-            verdict = "adds to" if gain["adds"] else "does not add to"
-            low, high = gain["auc_gain_interval"]
-            less, more = gain["brier_gain_interval"]
-            lines.append(
-                f"  {verdict} a logistic model on the same features: AUC {gain['auc_gain']:+.3f} ({low:+.3f} to "
-                f"{high:+.3f}), Brier {gain['brier_gain']:+.4f} ({less:+.4f} to {more:+.4f})"
-            )
+            lines.append(f"  {_against('a logistic model on the same features', gain)}")
+        if state := e.get("standing"):
+            lines.append(f"  {STATES[state['state']]}: {state['why']}")
+        for name, voice in e.get("voices", {}).items():
+            lines.append(f"  {VOICES.get(name, name)}: {voice['events']} events among {voice['n']} patients")
+            lines += [f"    {line}" for line in ([voice["reason"]] if "reason" in voice else _scored(voice))]
+            if gain := voice.get("model_against_it"):
+                lines.append(f"    on the {gain['n']} both answer for the predictor {_against('it', gain)}")
+    for outcome, found in evaluation.get("recalibration", {}).items():
+        lines += ["", *recalibration_lines(outcome, found)]
     return "\n".join(lines) + "\n"
+
+
+def _scored(e: Scores) -> list[str]:
+    low, high = e["interval"]["auc"]
+    less, more = e["interval"]["slope"]
+    under, over = e["interval"]["in_the_large"]
+    return [
+        f"AUC {e['auc']:.3f} ({low:.3f} to {high:.3f}), Brier {e['brier']:.3f}, scaled {e['scaled_brier']:.2f}",
+        f"calibration: slope {e['slope']:.2f} ({less:.2f} to {more:.2f}), predicted - observed "
+        f"{e['in_the_large']:+.3f} ({under:+.3f} to {over:+.3f})",
+    ]
+
+
+def _against(other: str, gain: Mapping[str, Any]) -> str:
+    verdict = "adds to" if gain["adds"] else "does not add to"
+    low, high = gain["auc_gain_interval"]
+    less, more = gain["brier_gain_interval"]
+    return (
+        f"{verdict} {other}: AUC {gain['auc_gain']:+.3f} ({low:+.3f} to {high:+.3f}), Brier {gain['brier_gain']:+.4f} "
+        f"({less:+.4f} to {more:+.4f})"
+    )
+
+
+def recalibration_lines(outcome: str, found: Mapping[str, Any]) -> list[str]:
+    """What a recalibration changed, in sentences."""
+    before, after = found["before"], found["after"]
+    return [
+        f"{OUTCOME.get(outcome, outcome)}: new log-odds = {found['intercept']:+.2f} + {found['slope']:.2f} x old; "
+        f"Riley's criteria ask for {found['asked_for']} patients for both, here are {before['n']}",
+        f"  mean probability {found['mean_before']:.3f} -> {found['mean_after']:.3f}, observed {found['observed']:.3f}",
+        f"  slope {before['slope']:.2f} -> {after['slope']:.2f}, Brier {before['brier']:.3f} -> {after['brier']:.3f} "
+        "(after: patients the line was not fitted to)",
+        f"  {STATES[found['standing']['state']]}: {found['standing']['why']}",
+    ]
 
 
 def report(
@@ -65,6 +109,8 @@ def report(
     if test := evaluation.get("test"):
         scores = score_table("Scores", {OUTCOME.get(o, o): e for o, e in test["outcomes"].items()})
         sections.append(Section(test["kind"].capitalize(), (scores,)))
+    if lines := [line for o, f in evaluation.get("recalibration", {}).items() for line in recalibration_lines(o, f)]:
+        sections.append(Section("Recalibration", (Bullets(tuple(line.strip() for line in lines)),)))
     if missing := evaluation.get("missing"):
         sections.append(Section("Missing values", (missing_table(missing),)))
     if notes:
@@ -101,8 +147,10 @@ def _noticed(notes: Sequence[str]) -> Section:
 
 def _outcome(outcome: str, e: Scores, beeswarm: str | None) -> Section:
     other = {"logistic, same features": e["logistic"]} if "logistic" in e else {}
+    others = {VOICES.get(name, name): v for name, v in e.get("voices", {}).items()}
     blocks: list[Block] = [
-        score_table("Scores", {"boosted trees": e, **other}),
+        *([Paragraph(f"{STATES[e['standing']['state']]}: {e['standing']['why']}.")] if "standing" in e else []),
+        score_table("Scores", {"trained predictor": e, **other, **others}),
         Beside(
             (Figure(_roc(outcome, e), f"ROC curve; area {e['auc']:.3f}."),),
             (Figure(_calibration(outcome, e), "Observed rate with 95 % interval by tenth of predicted risk."),),
@@ -126,11 +174,11 @@ def score_table(caption: str, rows: Mapping[str, Scores]) -> Table:
         Column("", lambda r: r[0], width=4),
         Column("patients", lambda r: _cell(r[1].get("n")), numeric=True),
         Column("events", lambda r: _cell(r[1].get("events")), numeric=True),
-        Column("AUC", lambda r: _cell(r[1].get("auc")), numeric=True),
+        Column("AUC", lambda r: _ranged(r[1], "auc"), numeric=True, width=2),
         Column("Brier", lambda r: _cell(r[1].get("brier")), numeric=True),
         Column("scaled Brier", lambda r: _cell(r[1].get("scaled_brier")), numeric=True),
-        Column("predicted - observed", lambda r: _cell(r[1].get("in_the_large")), numeric=True),
-        Column("slope", lambda r: _cell(r[1].get("slope")), numeric=True),
+        Column("predicted - observed", lambda r: _ranged(r[1], "in_the_large"), numeric=True, width=2),
+        Column("slope", lambda r: _ranged(r[1], "slope"), numeric=True, width=2),
     )
     return tabled(caption, rows.items(), columns)
 
@@ -144,9 +192,16 @@ def missing_table(missing: Mapping[str, float]) -> Table:
     return tabled("Missing values", missing.items(), columns)
 
 
+def _ranged(e: Scores, name: str) -> str:
+    """A score with its 95 % interval, where it has one."""
+    low, high = e.get("interval", {}).get(name, (None, None))
+    shown = _cell(e.get(name))
+    return shown if shown == NONE or low is None or low != low else f"{shown} ({_cell(low)} to {_cell(high)})"
+
+
 def _cell(value: Any) -> str:
     if value is None or value != value:
-        return "–"
+        return NONE
     return str(value) if isinstance(value, int) else f"{value:.3f}"
 
 
@@ -183,6 +238,9 @@ def _decision(outcome: str, e: Mapping[str, Any]) -> Drawing:
     d, x, y = _axes("Decision curve", f"dca-{outcome}", "threshold", "net benefit", (-0.25 * top, 1.1 * top))
     d.line([(x(0), y(0)), (x(1), y(0))], "axis")
     d.line([(x(t), y(everyone)) for t, _, everyone in curve if everyone >= -0.25 * top], "curve c1")
+    for (t, _, _), (low, high) in zip(curve, e.get("decision_interval", []), strict=False):
+        if low is not None and low == low:
+            d.line([(x(t), y(max(low, -0.25 * top))), (x(t), y(min(high, 1.1 * top)))], "grid")
     d.line([(x(t), y(model)) for t, model, _ in curve], "curve c0")
     return d
 

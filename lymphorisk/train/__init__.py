@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from lymphorisk.train.cohort import Cohort, read_cohort
-from lymphorisk.train.run import Training, evaluate_model, recalibrate, run_training
+from lymphorisk.train.recalibrate import recalibrate, record
+from lymphorisk.train.run import Training, evaluate_model, run_training
 from lymphorisk.train.schema import schema_text
 from lymphorisk.train.settings import Choices
 
@@ -14,6 +15,7 @@ __all__ = [
     "evaluate_model",
     "read_cohort",
     "recalibrate",
+    "record",
     "run_training",
     "schema_text",
 ]

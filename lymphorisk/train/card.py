@@ -7,7 +7,7 @@ from typing import Any
 
 from lymphorisk.features import VERSION, feature
 from lymphorisk.predict.caveats import unsteady
-from lymphorisk.train.cohort import row_hashes
+from lymphorisk.train.cohort import Cohort, person_hashes, row_hashes
 from lymphorisk.train.fit import Fitted
 from lymphorisk.train.samplesize import sample_size
 
@@ -159,6 +159,12 @@ def card_scores(evaluation: Mapping[str, Any]) -> dict[str, Any]:
     return out
 
 
+def _who(cohort: Cohort) -> dict[str, list[str]]:
+    """Short hashes by which rows and patients of the training are known again."""
+    persons = sorted({h for h in person_hashes(cohort) if h})
+    return {"row_sha256": row_hashes(cohort, cohort.names), **({"person_sha256": persons} if persons else {})}
+
+
 def card_of(
     model: Fitted,
     *,
@@ -216,7 +222,7 @@ def card_of(
             "grouped_by": cohort.grouped_by,
             "groups": len(set(cohort.group.tolist())),
             "findings": [f"{f.code} {f.what}" for f in cohort.findings],
-            **({} if trained_on == SIMULATED else {"row_sha256": row_hashes(cohort, cohort.names)}),
+            **({} if trained_on == SIMULATED else _who(cohort)),
         },
         "outcome": {
             "g3": {"threshold": "ALC < 0.5 x10^9/L", "window": window, "aggregation": aggregation},
@@ -224,6 +230,7 @@ def card_of(
         },
         "features": {"schema": VERSION, "names": list(cohort.names)},
         "evaluation": {"internal": card_scores(evaluation)},
+        "standing": {o: e["standing"] for o, e in evaluation["outcomes"].items()},
         **extra,
         "missing": {k: float(v) for k, v in evaluation["missing"].items()},
         "sha256": dict(sha256),

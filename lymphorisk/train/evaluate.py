@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.errors import CohortError
-from lymphorisk.predict.applicability import KNOWN_SHARE
+from lymphorisk.frozen import FrozenDict
+from lymphorisk.predict.applicability import KINDS, KNOWN_SHARE, Kind, domains
 from lymphorisk.predict.booster import Predictor
-from lymphorisk.predict.calibration import fitted, sigmoid
+from lymphorisk.predict.calibration import fitted
 from lymphorisk.predict.conformal import ConformalSets
-from lymphorisk.train.cohort import Cohort, row_hashes
+from lymphorisk.predict.prediction import probabilities
+from lymphorisk.train.cohort import Cohort, person_hashes, row_hashes
 from lymphorisk.train.fit import Fitted, group_weights
 from lymphorisk.train.scores import (
     auc,
@@ -22,9 +25,11 @@ from lymphorisk.train.scores import (
     calibration_curve,
     decision_curve,
     log_odds,
+    net_benefit,
     roc,
     scaled_brier,
 )
+from lymphorisk.train.standing import standing
 
 #: Resamples of patients behind every interval.
 RESAMPLES = 400
@@ -33,6 +38,8 @@ THRESHOLDS = np.round(np.arange(0.05, 0.96, 0.05), 2)
 #: A subgroup smaller than this has no scores worth printing.
 SUBGROUP_MIN = 20
 DIGITS = 4
+#: Without it the learned voice says nothing.
+BASELINE = "alc"
 #: Rows that equal a training row by chance stay below this share.
 MET_SHARE = 0.02
 
@@ -50,24 +57,63 @@ def scores(p: NDArray[np.float64], event: NDArray[np.float64]) -> dict[str, floa
         "auc": round(auc(p, event), DIGITS),
         "brier": round(brier(p, event), DIGITS),
         "scaled_brier": round(scaled_brier(p, event), DIGITS),
-        "in_the_large": round(float(p.mean() - event.mean()), DIGITS),
+        "in_the_large": round(in_the_large(p, event), DIGITS),
         "slope": round(line.slope, DIGITS) if line else float("nan"),
         "intercept": round(line.intercept, DIGITS) if line else float("nan"),
     }
 
 
-def intervals(
-    p: NDArray[np.float64], event: NDArray[np.float64], group: NDArray[np.int64], seed: int
-) -> dict[str, tuple[float, float]]:
-    """95 % bootstrap intervals of AUC and Brier score, resampling patients."""
+def resamples(group: NDArray[np.int64], seed: int) -> Iterator[NDArray[np.intp]]:
+    """Rows of `RESAMPLES` draws of patients with replacement."""
     rng = np.random.default_rng(seed)
-    drawn: list[tuple[float, float]] = []
     for _ in range(RESAMPLES):
-        w = group_weights(group, rng).astype(np.int64)
-        i = np.repeat(np.arange(len(p)), w)
-        drawn.append((auc(p[i], event[i]), brier(p[i], event[i])))
-    out = np.nanquantile(np.array(drawn), (0.025, 0.975), axis=0).round(DIGITS)
-    return {"auc": (float(out[0, 0]), float(out[1, 0])), "brier": (float(out[0, 1]), float(out[1, 1]))}
+        yield np.repeat(np.arange(len(group)), group_weights(group, rng).astype(np.intp))
+
+
+def in_the_large(p: NDArray[np.float64], event: NDArray[np.float64]) -> float:
+    """Mean predicted less observed."""
+    return float(p.mean() - event.mean())
+
+
+def slope(p: NDArray[np.float64], event: NDArray[np.float64]) -> float:
+    """Cox's calibration slope; NaN with one class."""
+    return fitted(log_odds(p), event).slope if 0 < event.sum() < len(event) else float("nan")
+
+
+#: Scores with an interval, and those by which subgroups are compared.
+WITH_INTERVAL: Mapping[str, Callable[[NDArray[np.float64], NDArray[np.float64]], float]] = FrozenDict(
+    {"auc": auc, "brier": brier, "scaled_brier": scaled_brier, "in_the_large": in_the_large, "slope": slope}
+)
+OF_SUBGROUPS = ("auc", "in_the_large")
+
+
+def intervals(
+    p: NDArray[np.float64],
+    event: NDArray[np.float64],
+    group: NDArray[np.int64],
+    seed: int,
+    names: Sequence[str] = tuple(WITH_INTERVAL),
+) -> dict[str, tuple[float, float]]:
+    """95 % bootstrap intervals of scores, resampling patients."""
+    drawn = [[WITH_INTERVAL[name](p[i], event[i]) for name in names] for i in resamples(group, seed)]
+    low, high = _middle_95(np.array(drawn, dtype=np.float64))
+    return {name: (float(low[k]), float(high[k])) for k, name in enumerate(names)}
+
+
+def _middle_95(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
+    """2.5th and 97.5th percentile of each column; NaN where nothing could be computed."""
+    out = np.full((2, drawn.shape[1]), np.nan)
+    there = np.isfinite(drawn).any(axis=0)
+    out[:, there] = np.nanquantile(drawn[:, there], (0.025, 0.975), axis=0).round(DIGITS)
+    return out
+
+
+def benefit_interval(
+    p: NDArray[np.float64], event: NDArray[np.float64], group: NDArray[np.int64], seed: int
+) -> list[list[float]]:
+    """95 % bootstrap interval of the net benefit at each threshold, resampling patients."""
+    drawn = [[net_benefit(p[i], event[i], float(t)) for t in THRESHOLDS] for i in resamples(group, seed)]
+    return [[float(a), float(b)] for a, b in _middle_95(np.array(drawn)).T]
 
 
 def against(
@@ -78,11 +124,10 @@ def against(
     seed: int,
 ) -> dict[str, Any]:
     """What the model adds to a simpler one: paired bootstrap of the differences in AUC and Brier score."""
-    rng = np.random.default_rng(seed)
-    drawn = []
-    for _ in range(RESAMPLES):
-        i = np.repeat(np.arange(len(p)), group_weights(group, rng).astype(np.int64))
-        drawn.append((auc(p[i], event[i]) - auc(other[i], event[i]), brier(other[i], event[i]) - brier(p[i], event[i])))
+    drawn = [
+        (auc(p[i], event[i]) - auc(other[i], event[i]), brier(other[i], event[i]) - brier(p[i], event[i]))
+        for i in resamples(group, seed)
+    ]
     low, high = np.nanquantile(np.array(drawn), (0.025, 0.975), axis=0)
     gain_auc = auc(p, event) - auc(other, event)
     gain_brier = brier(other, event) - brier(p, event)
@@ -144,15 +189,24 @@ def judged(
     result["roc"] = [[round(v, DIGITS) for v in row] for row in roc(p, event)]
     result["calibration_curve"] = [[round(v, DIGITS) for v in row] for row in calibration_curve(p, event)]
     result["decision_curve"] = [[round(v, DIGITS) for v in row] for row in decision_curve(p, event, THRESHOLDS)]
+    result["decision_interval"] = benefit_interval(p, event, group, seed)
+    result["standing"] = standing(result).to_dict()
     result["subgroups"] = {
         name: {
-            str(value): scores(p[members], event[members])
+            str(value): _of_subgroup(p[members], event[members], group[members], seed)
             for value in np.unique(label)
             if (members := label == value).sum() >= SUBGROUP_MIN
         }
         for name, label in labels.items()
     }
     return result
+
+
+def _of_subgroup(
+    p: NDArray[np.float64], event: NDArray[np.float64], group: NDArray[np.int64], seed: int
+) -> dict[str, Any]:
+    """Scores of a subgroup, with the intervals a reader compares subgroups by."""
+    return {**scores(p, event), "interval": intervals(p, event, group, seed, OF_SUBGROUPS)}
 
 
 def missingness(cohort: Cohort) -> dict[str, float]:
@@ -235,10 +289,51 @@ def rows_for(predictor: Predictor, cohort: Cohort) -> NDArray[np.float64]:
     return rows
 
 
-def probabilities(predictor: Predictor, cohort: Cohort, outcome: str) -> NDArray[np.float64]:
-    """Calibrated probabilities of a stored model for a cohort."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """What a stored model says of a cohort.
+
+    Attributes
+    ----------
+    p : mapping of str to ndarray, shape (n,)
+        Probability by outcome; NaN where the model declines.
+    declined : mapping of str to int
+        Patients by kind of reason (`predict.applicability.KINDS`); one may count under several.
+    """
+
+    p: Mapping[str, NDArray[np.float64]]
+    declined: Mapping[Kind, int]
+
+
+def answers_of(predictor: Predictor, cohort: Cohort) -> Answers:
+    """Ask a stored model about every patient of a cohort, as an analysis would.
+
+    Raises
+    ------
+    CohortError
+        It answers for nobody.
+    """
     rows = rows_for(predictor, cohort)
-    return sigmoid(predictor.calibration[outcome].log_odds(predictor.boosters[outcome].margins(rows)))
+    baseline = np.ones(len(cohort), dtype=np.bool_)
+    if BASELINE in predictor.features:
+        baseline = np.isfinite(rows[:, predictor.features.index(BASELINE)])
+    inside, kinds = baseline.copy(), Counter[Kind]()
+    for i, d in enumerate(domains(rows, predictor.seen, predictor.labels)):
+        inside[i] &= d.inside
+        kinds.update({*d.kinds, *(() if baseline[i] else ("missing",))})
+    absent = [n for n in predictor.features if n not in cohort.names]
+    if not inside.any():
+        said = "; ".join(f"{n} {KINDS[kind]}" for kind, n in kinds.most_common()) + _lacking(absent)
+        raise CohortError(
+            f"{predictor.name} gives a number for none of the {len(cohort)} rows of {cohort.name}: {said}",
+            "give what is missing, or train a model on the columns there are",
+        )
+    p = probabilities(predictor, rows)
+    return Answers({o: np.where(inside, said, np.nan) for o, said in p.items()}, dict(kinds))
+
+
+def _lacking(absent: Sequence[str]) -> str:
+    return f"; the file lacks {', '.join(absent)}" if absent else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,11 +348,14 @@ class Seen:
         Rows of the cohort.
     recalibration : bool
         The cohort is the file the model was recalibrated to.
+    persons : int
+        Rows that are another plan or row of a patient of the training: of the same age, sex, size and counts.
     """
 
     rows: int
     of: int
     recalibration: bool = False
+    persons: int = 0
 
     @property
     def kind(self) -> str:
@@ -268,6 +366,11 @@ class Seen:
             return "recalibration data (not a validation: the calibration line was fitted to these rows)"
         if self.rows > MET_SHARE * self.of:
             return f"partly training data ({self.rows} of {self.of} rows; not an external validation)"
+        if self.rows + self.persons > MET_SHARE * self.of:
+            return (
+                f"partly training patients ({self.rows + self.persons} of {self.of} rows are of patients the model was "
+                "trained on; not an external validation)"
+            )
         return "external validation"
 
 
@@ -277,24 +380,35 @@ def seen(predictor: Predictor, cohort: Cohort) -> Seen:
     again = predictor.card.get("recalibration", {}).get("sha256") == cohort.sha256 != ""
     if cohort.sha256 and made.get("sha256") == cohort.sha256:
         return Seen(len(cohort), len(cohort), again)
-    known = set(made.get("row_sha256", ()))
-    met = sum(h in known for h in row_hashes(cohort, predictor.features)) if known else 0
-    return Seen(met, len(cohort), again)
+    known, persons = set(made.get("row_sha256", ())), set(made.get("person_sha256", ()))
+    met = [h in known for h in row_hashes(cohort, predictor.features)] if known else [False] * len(cohort)
+    again_person = [h in persons and not row for h, row in zip(person_hashes(cohort), met, strict=True)]
+    return Seen(sum(met), len(cohort), again, sum(again_person))
 
 
 def external(predictor: Predictor, cohort: Cohort, seed: int = 1) -> dict[str, Any]:
-    """Scores of a stored model on a cohort; ``kind`` says whether that is an external validation."""
+    """Scores of a stored model, and of the voices beside it, on a cohort; ``kind`` says whether that is a validation.
+
+    Patients for whom the model gives no number are counted, not scored: nobody would have been told one.
+    """
+    answers = answers_of(predictor, cohort)
     outcomes = {}
     for outcome in predictor.outcomes:
         if outcome not in cohort.outcomes:
             continue
-        known = np.flatnonzero(np.isfinite(cohort.outcomes[outcome]))
-        event = cohort.outcomes[outcome][known]
-        if not 0 < event.sum() < len(event):
+        event = cohort.outcomes[outcome]
+        known = np.flatnonzero(np.isfinite(event) & np.isfinite(answers.p[outcome]))
+        if not 0 < event[known].sum() < len(known):
             continue
-        p = probabilities(predictor, cohort, outcome)[known]
-        labels = subgroup_labels(cohort, known)
-        outcomes[outcome] = judged(p, event, cohort.group[known], labels, predictor.conformal.get(outcome), seed)
+        p, labels = answers.p[outcome], subgroup_labels(cohort, known)
+        sets = predictor.conformal.get(outcome)
+        result = judged(p[known], event[known], cohort.group[known], labels, sets, seed)
+        result["unanswered"] = int((np.isfinite(event) & ~np.isfinite(p)).sum())
+        result["voices"] = {
+            name: _voice(p, said, event, cohort.group, seed)
+            for name, said in sorted(cohort.voices.get(outcome, {}).items())
+        }
+        outcomes[outcome] = result
     return {
         "kind": seen(predictor, cohort).kind,
         "model": f"{predictor.name} {predictor.identity}",
@@ -302,6 +416,29 @@ def external(predictor: Predictor, cohort: Cohort, seed: int = 1) -> dict[str, A
         "patients": cohort.patients,
         "rows": len(cohort),
         "outcomes": outcomes,
+        "declined": {KINDS[kind]: n for kind, n in sorted(answers.declined.items())},
         "missing": missingness(cohort),
         "absent_features": [n for n in predictor.features if n not in cohort.names],
     }
+
+
+def _voice(
+    p: NDArray[np.float64],
+    said: NDArray[np.float64],
+    event: NDArray[np.float64],
+    group: NDArray[np.int64],
+    seed: int,
+) -> dict[str, Any]:
+    """Another voice on the rows it answers for, and the model against it on those both answer for."""
+    known = np.isfinite(event) & np.isfinite(said)
+    n, events = int(known.sum()), int(event[known].sum())
+    if n < SUBGROUP_MIN or not 0 < events < n:
+        return {"n": n, "events": events, "reason": "it answers for too few patients, or for one class alone"}
+    out = judged(said[known], event[known], group[known], {}, None, seed)
+    both = known & np.isfinite(p)
+    if 0 < event[both].sum() < both.sum():
+        out["model_against_it"] = {
+            "n": int(both.sum()),
+            **against(p[both], said[both], event[both], group[both], seed),
+        }
+    return out

@@ -1,35 +1,26 @@
-"""Train on a cohort, evaluate a model on one, recalibrate a model to one."""
+"""Train on a cohort, evaluate a model on one."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lymphorisk.errors import CohortError
-from lymphorisk.findings import Finding, finding, rule
-from lymphorisk.predict.booster import CALIBRATION, CARD, load, verified
-from lymphorisk.predict.calibration import Calibration, fitted, sigmoid
+from lymphorisk.findings import Finding, finding
+from lymphorisk.predict.booster import load
 from lymphorisk.train.card import PUBLISHED_C
-from lymphorisk.train.checks import EVENTS, MIN_EVENTS
+from lymphorisk.train.checks import EVENTS
 from lymphorisk.train.cohort import Cohort
-from lymphorisk.train.evaluate import external, rows_for
+from lymphorisk.train.evaluate import external
 from lymphorisk.train.fit import fit
-from lymphorisk.train.package import write_folder, write_model
+from lymphorisk.train.package import write_model
 from lymphorisk.train.samplesize import sample_size
 from lymphorisk.train.settings import SMOOTH, Choices, Progress, Settings, Shape
+from lymphorisk.train.suspect import suspicions
 
-TRAINED_ON = rule(
-    "LR423",
-    "warning",
-    "Evaluated on training data",
-    "The cohort, or part of it, is what the model was trained or recalibrated on: its scores are no validation.",
-)
 #: Below this many patients the trees are kept shallow and few.
 SMALL = 2000
 SMALL_CHOICES = (SMOOTH, Shape(1, 0.10, 3.0, 5.0, 200), Shape(2, 0.08, 5.0, 5.0, 200), Shape(3, 0.06, 8.0, 5.0, 200))
@@ -112,7 +103,7 @@ def evaluate_model(model_path: str | Path, cohort: Cohort, *, seed: int = 1) -> 
     Raises
     ------
     CohortError
-        The cohort has no outcome of the model.
+        The cohort has no outcome of the model, or the model answers for none of its patients.
     PredictorFileError
         The model was altered.
     """
@@ -120,76 +111,6 @@ def evaluate_model(model_path: str | Path, cohort: Cohort, *, seed: int = 1) -> 
     result = external(predictor, cohort, seed)
     if not result["outcomes"]:
         raise CohortError("the cohort has no outcome of this model with both classes")
-    result["findings"] = [f"{f.code} {f.what}" for f in cohort.findings]
-    if result["kind"] != "external validation":
-        result["findings"].insert(0, f"{TRAINED_ON.code} {result['kind']}")
+    found = (*suspicions(predictor, cohort, result, seed), *cohort.findings)
+    result["findings"] = [f"{f.code} {f.what}" for f in found]
     return result
-
-
-def recalibrate(
-    model_path: str | Path,
-    cohort: Cohort,
-    out: str | Path,
-    *,
-    slope: bool | None = None,
-) -> dict[str, Calibration]:
-    """Fit a new calibration line to a small cohort and write the model with it.
-
-    Parameters
-    ----------
-    slope : bool or None
-        Fit the slope too; by default only with at least 20 events and 20 non-events, else the intercept alone.
-
-    Returns
-    -------
-    dict of str to Calibration
-        The line of each outcome, on the stored model's log-odds.
-    """
-    predictor = load(model_path)
-    card, files, _ = verified(Path(model_path))
-    stored = json.loads(files[CALIBRATION])
-    lines: dict[str, Calibration] = {}
-    for outcome in predictor.outcomes:
-        if outcome not in cohort.outcomes:
-            continue
-        known = np.flatnonzero(np.isfinite(cohort.outcomes[outcome]))
-        event = cohort.outcomes[outcome][known]
-        least = min(int(event.sum()), int(len(event) - event.sum()))
-        if least < MIN_EVENTS // 2:
-            continue
-        rows = rows_for(predictor, cohort)[known]
-        now = predictor.calibration[outcome].log_odds(predictor.boosters[outcome].margins(rows))
-        with_slope = least >= 2 * MIN_EVENTS if slope is None else slope
-        line = fitted(now, event) if with_slope else Calibration(_shift(now, event), 1.0)
-        lines[outcome] = line
-        both = line.after(predictor.calibration[outcome])
-        stored["calibration"][outcome] = {"intercept": both.intercept, "slope": both.slope}
-        stored["conformal"].pop(outcome, None)
-    if not lines:
-        raise CohortError("the cohort has too few events to recalibrate any outcome")
-    raw = (json.dumps(stored, indent=1, sort_keys=True) + "\n").encode()
-    changed = {k: v for k, v in files.items() if k != CARD} | {CALIBRATION: raw}
-    new = dict(card)
-    new["model"] = {**card["model"], "name": Path(out).name, "recalibrated_on": cohort.name}
-    new["recalibration"] = {
-        "cohort": cohort.name,
-        "sha256": cohort.sha256,
-        "rows": len(cohort),
-        "statement": "Conformal sets are withheld for recalibrated outcomes: their patients are not the cohort's.",
-        **{o: {"intercept": line.intercept, "slope": line.slope} for o, line in lines.items()},
-    }
-    new["sha256"] = {**card["sha256"], CALIBRATION: hashlib.sha256(raw).hexdigest()}
-    write_folder(Path(out), changed, new)
-    return lines
-
-
-def _shift(log_odds: NDArray[np.float64], event: NDArray[np.float64]) -> float:
-    """Intercept that makes the mean prediction the observed rate, slope kept."""
-    low, high = -20.0, 20.0
-    for _ in range(80):
-        middle = 0.5 * (low + high)
-        if float(sigmoid(log_odds + middle).mean()) < float(event.mean()):
-            low = middle
-        else:
-            high = middle
-    return 0.5 * (low + high)

@@ -85,6 +85,6 @@ def test_the_example_cohorts_are_those_of_the_training_tests(tmp_path: Path) -> 
     assert spec.loader is not None
     made = module_from_spec(spec)
     spec.loader.exec_module(made)
-    for name, rows in (("two_centres", made.rows()), ("other_hospital", made.rows(120, seed=7))):
+    for name, rows in (("two_centres", made.rows()), ("other_hospital", made.rows(450, seed=7))):
         fresh = made.write(tmp_path / f"{name}.csv", rows)
         assert fresh.read_bytes() == (ROOT / "fixtures" / "cohorts" / f"{name}.csv").read_bytes()

@@ -16,6 +16,7 @@ from lymphorisk.train.settings import Settings, Shape
 def light(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings(outer=2, inner=2, choices=(Shape(2, 0.1, 5.0, 2.0, 40),), resampled=2, nadir_rounds=10)
     monkeypatch.setattr("lymphorisk.train.run.settings_for", lambda cohort, seed: settings)
+    monkeypatch.setattr("lymphorisk.train.evaluate.RESAMPLES", 40)
 
 
 def test_schema_prints_the_columns(capsys: pytest.CaptureFixture[str]) -> None:
