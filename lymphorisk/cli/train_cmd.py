@@ -149,7 +149,8 @@ def evaluate(
     result = evaluate_model(judged, own)
     with outputs:
         if recalibrated is not None:
-            lines = recalibrate(judged, own, outputs.folder(recalibrated))
+            lines, short = recalibrate(judged, own, outputs.folder(recalibrated))
+            result["findings"] += [f"{f.code} {f.what}" for f in short]
             result["recalibration"] = {outcome: found.to_dict() for outcome, found in lines.items()}
         if recorded is not None:
             record(judged, result, outputs.folder(recorded))

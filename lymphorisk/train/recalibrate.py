@@ -13,16 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.errors import CohortError
+from lymphorisk.findings import Finding, finding
 from lymphorisk.predict.booster import CALIBRATION, CARD, Predictor, load, verified
 from lymphorisk.predict.calibration import Calibration, fitted, sigmoid
 from lymphorisk.train.card import card_scores
+from lymphorisk.train.checks import EVENTS
 from lymphorisk.train.cohort import Cohort
 from lymphorisk.train.evaluate import answers_of, intervals, scores
 from lymphorisk.train.package import write_folder
 from lymphorisk.train.samplesize import SampleSize, sample_size
 from lymphorisk.train.scores import auc, log_odds
 from lymphorisk.train.settings import grouped_folds
-from lymphorisk.train.standing import standing
+from lymphorisk.train.standing import LEAST_EVENTS, standing
 
 #: Parts of the cohort that a line is tried on which was fitted to the others.
 FOLDS = 5
@@ -89,15 +91,15 @@ def wanted_for(now: NDArray[np.float64], event: NDArray[np.float64]) -> SampleSi
 
 def line_for(now: NDArray[np.float64], event: NDArray[np.float64], wanted: SampleSize) -> Calibration | None:
     """Intercept and slope, the intercept alone, or None, by what the patients suffice for."""
-    if len(event) < wanted.precision_n:
+    if len(event) < wanted.precision_n or min(event.sum(), len(event) - event.sum()) < LEAST_EVENTS:
         return None
     if len(event) < wanted.n or auc(now, event) < LEAST_AUC:
         return Calibration(shift(now, event), 1.0)
     return fitted(now, event)
 
 
-def recalibrated(predictor: Predictor, cohort: Cohort) -> dict[str, Recalibrated]:
-    """The line of each outcome the cohort suffices for.
+def recalibrated(predictor: Predictor, cohort: Cohort) -> tuple[dict[str, Recalibrated], tuple[Finding, ...]]:
+    """The line of each outcome the cohort suffices for, and those it does not.
 
     Raises
     ------
@@ -120,7 +122,8 @@ def recalibrated(predictor: Predictor, cohort: Cohort) -> dict[str, Recalibrated
         if line is None:
             short.append(
                 f"{outcome}: {len(event)} patients with {int(event.sum())} events; Riley's criteria ask for "
-                f"{wanted.precision_n} to know the rate of events to 5 points, {wanted.n} for a slope too"
+                f"{wanted.precision_n} to know the rate of events to 5 points, {wanted.n} for a slope too, at least "
+                f"{LEAST_EVENTS} events"
             )
             continue
         out[outcome] = _judged(line, wanted, now, event, group)
@@ -129,7 +132,8 @@ def recalibrated(predictor: Predictor, cohort: Cohort) -> dict[str, Recalibrated
             "the cohort has too few patients to recalibrate any outcome: " + "; ".join(short),
             "collect more; until then the mechanism leads where the model does not hold",
         )
-    return out
+    hint = "collect more patients; the outcome keeps its old line"
+    return out, tuple(finding(EVENTS, f"not recalibrated: {what}", "recalibration", hint) for what in short)
 
 
 def _judged(
@@ -165,11 +169,18 @@ def _intercept(now: NDArray[np.float64], event: NDArray[np.float64]) -> Calibrat
     return Calibration(shift(now, event), 1.0)
 
 
-def recalibrate(model_path: str | Path, cohort: Cohort, out: str | Path) -> dict[str, Recalibrated]:
+def recalibrate(
+    model_path: str | Path, cohort: Cohort, out: str | Path
+) -> tuple[dict[str, Recalibrated], tuple[Finding, ...]]:
     """Fit a new calibration line to a clinic's patients and write the model with it.
 
     Intercept and slope where Riley's criteria are met for both, the intercept alone where they are for the rate of
     events. The card says what changed, by scores of patients the line was not fitted to.
+
+    Returns
+    -------
+    lines, findings : dict of str to Recalibrated, tuple of Finding
+        By outcome; and the outcomes the cohort does not suffice for.
 
     Raises
     ------
@@ -178,7 +189,7 @@ def recalibrate(model_path: str | Path, cohort: Cohort, out: str | Path) -> dict
     """
     predictor = load(model_path)
     card, files, _ = verified(Path(model_path))
-    lines = recalibrated(predictor, cohort)
+    lines, short = recalibrated(predictor, cohort)
     stored = json.loads(files[CALIBRATION])
     for outcome, found in lines.items():
         both = found.line.after(predictor.calibration[outcome])
@@ -198,7 +209,7 @@ def recalibrate(model_path: str | Path, cohort: Cohort, out: str | Path) -> dict
     new["standing"] = {**card.get("standing", {}), **{o: dict(found.standing) for o, found in lines.items()}}
     new["sha256"] = {**card["sha256"], CALIBRATION: hashlib.sha256(raw).hexdigest()}
     write_folder(Path(out), changed, new)
-    return lines
+    return lines, short
 
 
 def record(model_path: str | Path, result: Mapping[str, Any], out: str | Path) -> None:

@@ -343,4 +343,4 @@ def test_an_evaluation_is_a_page_and_a_pdf() -> None:
     page = html.render(document)
     assert '<figure id="shap-g3" class="foreign">' in page
     assert "<svg></svg></div>" in page
-    assert document.tables()[0].column("AUC") == ("0.811", "0.777")
+    assert document.tables()[0].column("AUC") == ("0.811 (0.700 to 0.900)", "0.777")

@@ -318,7 +318,8 @@ def test_training_and_validation_fit(tmp_path: Path, capsys: pytest.CaptureFixtu
     cohorts = ROOT / "fixtures" / "cohorts"
     model = tmp_path / "mine"
     fits(printed(capsys, "train", cohorts / "two_centres.csv", "--out", model, "--json"))
-    fits(printed(capsys, "evaluate", model, cohorts / "other_hospital.csv", "--json"))
+    judged = ("--recalibrate", tmp_path / "ours", "--record", tmp_path / "judged")
+    fits(printed(capsys, "evaluate", model, cohorts / "other_hospital.csv", *judged, "--json"))
 
 
 @pytest.mark.slow

@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
+from lymphorisk import schemas
 from lymphorisk.cli.main import run
 from lymphorisk.features import NAMES
 from lymphorisk.train.settings import Settings, Shape
@@ -39,11 +41,18 @@ def test_from_file_to_model_to_card(tmp_path: Path, cohort_file, capsys: pytest.
     assert run(["model", "verify", str(tmp_path / "mine")]) == 0
     assert run(["model", "card", str(tmp_path / "mine")]) == 0
     assert "[[tripod]]" in capsys.readouterr().out
-    other = cohort_file.write(tmp_path / "other.csv", cohort_file.rows(n=120, seed=5))
-    assert run(["evaluate", str(tmp_path / "mine"), str(other), "--json", "--recalibrate", str(tmp_path / "ours")]) == 0
+    other = cohort_file.write(tmp_path / "other.csv", cohort_file.rows(n=420, seed=5))
+    asked = ["--json", "--recalibrate", str(tmp_path / "ours"), "--record", str(tmp_path / "judged")]
+    assert run(["evaluate", str(tmp_path / "mine"), str(other), *asked]) == 0
     data = json.loads(capsys.readouterr().out)
-    assert data["schema"] == "lymphorisk/evaluate/1"
-    assert data["outcomes"]["g3"]["n"] > 100
+    Draft202012Validator(schemas.schema("evaluate")).validate(data)
+    assert data["outcomes"]["g3"]["n"] > 350
+    assert data["recalibration"]["g3"]["asked_for"] < 420
+    assert run(["model", "verify", str(tmp_path / "judged")]) == 0
+    few = cohort_file.write(tmp_path / "few.csv", cohort_file.rows(n=120, seed=5))
+    assert run(["evaluate", str(tmp_path / "mine"), str(few), "--recalibrate", str(tmp_path / "never")]) == 3
+    assert "Riley's criteria ask for" in capsys.readouterr().err
+    assert not (tmp_path / "never").exists()
     row = tmp_path / "row.toml"
     values = cohort_file.rows()[0]
     known = {k: v for k, v in values.items() if k in NAMES and v.replace(".", "").isdigit()}

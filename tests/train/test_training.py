@@ -119,7 +119,8 @@ def test_recalibration_mends_a_shifted_hospital_and_says_what_it_changed(trained
     assert before["outcomes"]["g3"]["in_the_large"] < -0.1
     assert before["outcomes"]["g3"]["standing"]["state"] == "recalibrate"
     assert any(f.startswith("LR428 g3") for f in before["findings"])
-    found = recalibrate(folder / "mine", cohort, folder / "ours")
+    found, short = recalibrate(folder / "mine", cohort, folder / "ours")
+    assert not short
     assert set(found) == {"g3", "g4"}
     g3 = found["g3"]
     assert g3.before["in_the_large"] == pytest.approx(before["outcomes"]["g3"]["in_the_large"], abs=1e-4)
