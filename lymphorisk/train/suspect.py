@@ -24,7 +24,7 @@ TRAINED_ON = rule(
     "validation.",
 )
 POOR = rule(
-    "LR427", "warning", "Model does not hold here", "It does no better than chance, or than the bare rate of events."
+    "LR437", "warning", "Model does not hold here", "It does no better than chance, or than the bare rate of events."
 )
 LINE = rule(
     "LR428", "warning", "Model wants recalibration", "It ranks patients; its probabilities are not those of this place."

@@ -186,7 +186,7 @@ def plant_patients(rows: list[dict[str, str]], training: list[dict[str, str]]) -
     ("plant", "code", "said"),
     [
         (plant_shuffled, "LR432", "labels shuffled"),
-        (plant_shuffled, "LR427", "no better than chance"),
+        (plant_shuffled, "LR437", "no better than chance"),
         (plant_turned, "LR432", "0 and 1 exchanged"),
         (plant_gaps, "LR430", "Spleen Mean[Gy]"),
         (plant_patients, "LR423", "partly training patients"),
