@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,9 @@ from lymphorisk.cli.reporting import report_option
 from lymphorisk.errors import InputError, ScenarioError, UndecidableError
 from lymphorisk.outputs import Outputs
 from lymphorisk.outputs.kinds import report_kind
+
+if TYPE_CHECKING:
+    from lymphorisk.train import Cohort
 
 COHORT = click.argument("cohort", required=False, type=click.Path(path_type=Path))
 COUNTS = click.option(
@@ -96,8 +99,8 @@ def train(
 
 
 @click.command()
-@click.argument("model")
-@click.argument("plans", type=click.Path(path_type=Path))
+@click.argument("words", nargs=-1, required=True, metavar="MODEL PLANS | PACK...")
+@click.option("--pool", "pooled", is_flag=True, help="Join the packs of several hospitals (random effects).")
 @COUNTS
 @ALC_UNIT
 @WORKERS
@@ -116,33 +119,51 @@ def train(
     metavar="OUT",
     help="Write the model to OUT with this judgement in its card; where it was poor it gives no number.",
 )
+@click.option(
+    "--pack",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="OUT.json",
+    help="Write what may leave the hospital: aggregates alone, no count of patients below 5.",
+)
+@click.option("--pack-page", type=click.Path(dir_okay=False, path_type=Path), help="Its page to sign: .html or .pdf.")
+@click.option("--clinic", default="", help="What this place is called in a pool.")
 @report_option("Write the evaluation as a report: .html or .pdf.", "--report", "--html", "report")
 @with_options(SAFETY)
 @JSON
 def evaluate(
-    model: str,
-    plans: Path,
+    words: tuple[str, ...],
+    pooled: bool,
     counts: Path | None,
     workers: int | None,
     ignore: tuple[str, ...],
     recalibrated: Path | None,
     recorded: Path | None,
+    pack: Path | None,
+    pack_page: Path | None,
+    clinic: str,
     report: Path | None,
     as_json: bool,
     **given: Any,
 ) -> None:
-    """Judge a predictor, and the voices beside it, on a clinic's own plans.
+    """Judge a predictor, and the voices beside it, on a clinic's own plans; or pool packs of such judgements.
 
     MODEL is a folder, or a name of `lymphorisk model list`. PLANS is the folder of a `lymphorisk cohort` with counts,
-    exports or a manifest with --counts, or a table of features (CSV, Parquet).
+    exports or a manifest with --counts, or a table of features (CSV, Parquet). PACK is what --pack wrote elsewhere.
     """
     from lymphorisk.cohorts.own import read_own
     from lymphorisk.train import evaluate_model, recalibrate, record
 
-    judged = _folder(model)
+    if pooled:
+        _pool([Path(word) for word in words], report, as_json, given)
+        return
+    if len(words) != 2:
+        raise click.UsageError("give a model and plans; or --pool and packs")
+    judged, plans = _folder(words[0]), Path(words[1])
     outputs = outputs_of(given, judged, plans, counts)
     outputs.expect(recalibrated, "model")
     outputs.expect(recorded, "model")
+    outputs.expect(pack, "pack")
+    outputs.expect(pack_page, report_kind(pack_page) if pack_page else "page")
     outputs.expect(report, report_kind(report) if report else "page")
     unit = given["alc_unit"]
     own = read_own(plans, counts, ignore=ignore, count_unit=unit, workers=workers, progress=message)
@@ -154,6 +175,8 @@ def evaluate(
             result["recalibration"] = {outcome: found.to_dict() for outcome, found in lines.items()}
         if recorded is not None:
             record(judged, result, outputs.folder(recorded))
+        if pack is not None or pack_page is not None:
+            _add_pack(outputs, (pack, pack_page), judged, own, result, clinic)
         for note in result["findings"]:
             message(note)
         title = f"{judged.name} on {own.name}"
@@ -161,8 +184,51 @@ def evaluate(
         finish(
             outputs,
             **{str(recalibrated): "recalibrated model", str(recorded): "judged model", str(report): "evaluation"},
+            **{str(pack): "pack", str(pack_page): "page of the pack"},
         )
     emit(written)
+
+
+def _add_pack(
+    outputs: Outputs,
+    to: tuple[Path | None, Path | None],
+    folder: Path,
+    own: Cohort,
+    result: dict[str, Any],
+    clinic: str,
+) -> None:
+    """The pack and its page."""
+    from lymphorisk import predict
+    from lymphorisk.plain import dumps
+    from lymphorisk.report import formats
+    from lymphorisk.report import pack as page
+    from lymphorisk.train.pack import pack_of
+
+    made = pack_of(predict.load(folder), own, result, clinic)
+    if to[0] is not None:
+        outputs.add(to[0], dumps(made))
+    if to[1] is not None:
+        outputs.add(to[1], formats.written(to[1], page.report(made)))
+
+
+def _pool(packs: list[Path], report: Path | None, as_json: bool, given: dict[str, Any]) -> None:
+    """Packs of several hospitals as one answer."""
+    from lymphorisk.plain import dumps
+    from lymphorisk.report import formats
+    from lymphorisk.report import pack as page
+    from lymphorisk.train.pack import read_pack
+    from lymphorisk.train.pool import pool
+
+    outputs = outputs_of(given, *packs)
+    outputs.expect(report, report_kind(report) if report else "page")
+    result = pool([read_pack(path) for path in packs])
+    with outputs:
+        if report is not None:
+            outputs.add(report, formats.written(report, page.pool_report(result)))
+        for note in result["findings"]:
+            message(note)
+        finish(outputs, **{str(report): "pool"})
+    emit(dumps({"schema": "lymphorisk/pool/1", **result}) if as_json else page.pool_text(result))
 
 
 def _shown(

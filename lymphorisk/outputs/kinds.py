@@ -74,6 +74,7 @@ KINDS: Mapping[str, Kind] = {
     "dicom-pdf": Kind("an Encapsulated PDF of lymphorisk", _dicom(PDF_CLASS)),
     "sr": Kind("a structured report of lymphorisk", _dicom(SR_CLASS)),
     "kill map": Kind("a kill map of lymphorisk", _dicom(DOSE_CLASS, KILL_MAP)),
+    "pack": Kind("a validation pack of lymphorisk", _json("pack")),
     "protocol": Kind("a file nobody edited", lambda data: False),
     "audit": Kind("an audit trail", lambda data: True),
     # replaced where the ledger beside it says that the folder is a cohort's

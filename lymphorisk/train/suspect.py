@@ -53,7 +53,7 @@ BY_STATE: Mapping[State, Rule] = {"poor": POOR, "recalibrate": LINE, "too few": 
 HINTS: Mapping[State, str] = {
     "poor": "do not use it here: --record writes that into a copy's card; train one on your own patients",
     "recalibrate": "--recalibrate fits the calibration to this place",
-    "too few": "collect more patients",
+    "too few": "collect more patients; packs of several clinics can be pooled (--pack, --pool)",
 }
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -11,6 +13,7 @@ from jsonschema import Draft202012Validator
 from lymphorisk import schemas
 from lymphorisk.cli.main import run
 from lymphorisk.features import NAMES
+from lymphorisk.train.pack import LEAST_CELL, read_pack
 from lymphorisk.train.settings import Settings, Shape
 
 
@@ -121,3 +124,43 @@ def test_usage(args: list[str]) -> None:
 def test_the_shipped_models_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["model", "list"]) == 0
     assert "simulated patients" in capsys.readouterr().out
+
+
+def counts_of(value: Any) -> list[int]:
+    """Every count of patients in a pack."""
+    if isinstance(value, Mapping):
+        here = [int(v) for k, v in value.items() if k in ("n", "events", "patients")]
+        here += [int(value[a]) - int(value["events"]) for a in ("n", "patients") if a in value and "events" in value]
+        return here + [c for v in value.values() for c in counts_of(v)]
+    if isinstance(value, list):
+        return [c for v in value for c in counts_of(v)]
+    return []
+
+
+def test_a_pack_holds_no_row_and_no_small_count(tmp_path: Path, cohort_file, capsys) -> None:
+    """Of a cohort with a rare subgroup, a rare grade and a voice that answers for a few: none of them can be had."""
+    path = cohort_file.write(tmp_path / "clinic.csv", cohort_file.rows())
+    assert run(["train", str(path), "--out", str(tmp_path / "mine")]) == 0
+    table = cohort_file.rows(n=300, seed=5)
+    for i, r in enumerate(table):
+        r["sex"] = "F" if i < 3 else "M"
+        r["voice_mechanism_g3"] = f"{(i % 100) / 100:.2f}"
+        r["voice_rare_g3"] = "0.5" if i < 4 else ""
+    own = cohort_file.write(tmp_path / "own.csv", table)
+    pack, page = tmp_path / "pack.json", tmp_path / "pack.html"
+    args = ["--pack", str(pack), "--pack-page", str(page), "--clinic", "North"]
+    assert run(["evaluate", str(tmp_path / "mine"), str(own), *args]) == 0
+    capsys.readouterr()
+    made = json.loads(pack.read_text())
+    Draft202012Validator(schemas.schema("pack")).validate(made)
+    assert read_pack(pack)["clinic"] == "North"
+    assert min(counts_of(made)) >= LEAST_CELL
+    g3 = made["outcomes"]["g3"]["voices"]
+    assert set(g3) == {"predictor", "mechanism"}
+    assert any("rare" in said for said in made["withheld"])
+    assert "sex" not in g3["predictor"]["subgroups"]
+    assert "P0001" not in pack.read_text()
+    html = page.read_text(encoding="utf-8")
+    assert made["sha256"] in html
+    assert "Data protection" in html
+    assert run(["evaluate", str(tmp_path / "mine"), str(own), *args]) == 0, "its own pack is replaced"
