@@ -181,11 +181,9 @@ def evaluate(
             message(note)
         title = f"{judged.name} on {own.name}"
         written = _shown(result, title, judged, (report, outputs), as_json, "evaluate", result["findings"])
-        finish(
-            outputs,
-            **{str(recalibrated): "recalibrated model", str(recorded): "judged model", str(report): "evaluation"},
-            **{str(pack): "pack", str(pack_page): "page of the pack"},
-        )
+        files = (recalibrated, recorded, report, pack, pack_page)
+        named = ("recalibrated model", "judged model", "evaluation", "pack", "page of the pack")
+        finish(outputs, **{str(path): name for path, name in zip(files, named, strict=True) if path})
     emit(written)
 
 
