@@ -26,6 +26,7 @@ from lymphorisk.calibration.calibrate import (
     Z_LIMIT,
     Check,
     calibrated,
+    centred,
     cohorts,
     counts_of,
     draws_at,
@@ -207,7 +208,7 @@ def test_the_written_baselines_belong_to_the_cohorts_that_printed_none() -> None
     rows = [a for a in anchors() if a.role == "fit" and a.baseline_known == "assumed"]
     assert set(cohort_baselines()) == {a.source for a in rows}
     assert all(0.7 < f < 1.3 for f in cohort_baselines().values())
-    assert calibrated().baseline == cohort_baselines()
+    assert all(at.baseline == cohort_baselines() for at in calibrated())
 
 
 def linear(rows, slope: np.ndarray):
@@ -247,6 +248,23 @@ def test_a_site_is_left_out_no_further_than_serves_the_others() -> None:
         return linear(rows, slope)(at) + 1e3 * beyond[:, None]
 
     assert fit(rows, wall, found.mode, left=left).mode == pytest.approx(found.mode, abs=1e-12)
+
+
+def test_the_centre_of_a_linear_model_is_its_mode_and_a_bent_one_moves_against_its_bend() -> None:
+    rows = whole_body_rows()
+    slope = np.random.default_rng(4).normal(size=(len(rows), len(FITTED)))
+    straight = linear(rows, slope)
+    found = fit(rows, straight)
+    assert centred(found, rows, straight).mode == pytest.approx(found.mode, abs=0.05)
+
+    def bent(at):
+        return straight(at) + 0.004 * np.array([np.sum(np.square(z - found.mode)) for z in at])[:, None]
+
+    y, s = (np.array(v) for v in zip(*(observed(r) for r in rows), strict=True))
+    moved = centred(found, rows, bent).mode
+    around = np.random.default_rng(5).standard_normal((512, len(FITTED))) @ np.linalg.cholesky(found.covariance).T
+    before, after = (((bent(at + around) - y) / s).mean(axis=0) for at in (found.mode, moved))
+    assert np.sum(after**2) + moved @ moved < np.sum(before**2) + found.mode @ found.mode
 
 
 def test_rows_of_one_treatment_are_computed_together_and_come_out_as_alone() -> None:
