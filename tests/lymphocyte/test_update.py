@@ -12,7 +12,7 @@ import pytest
 from lymphorisk.errors import ScenarioError, UndecidableError
 from lymphorisk.lymphocyte import Course, population
 from lymphorisk.lymphocyte.ensemble import forecast
-from lymphorisk.lymphocyte.observation import Observation, deviations, observation
+from lymphorisk.lymphocyte.observation import Observation, covariance, deviations, observation
 from lymphorisk.lymphocyte.population import draw
 from lymphorisk.lymphocyte.realisation import PATIENT_DIMENSIONS, realise
 from lymphorisk.lymphocyte.summary import band, summarise
@@ -102,6 +102,19 @@ def test_order_of_the_counts_does_not_matter() -> None:
     a = update(COURSE, BASELINE, PEOPLE, [(7, 0.9), (14, 0.6)], age_y=60.0)
     b = update(COURSE, BASELINE, PEOPLE, [(14, 0.6), (7, 0.9)], age_y=60.0)
     assert a.posterior.nadir == b.posterior.nadir
+
+
+def test_a_weight_is_the_probability_of_the_counts() -> None:
+    """Two counts of a draw are normal in their logarithm, their errors correlated: its density, by the matrix."""
+    prior = forecast(COURSE, BASELINE, PEOPLE, age_y=60.0, draws=256, horizon_d=60.0, explain=False)
+    seen = observation(draw(PEOPLE, 256, 1, PATIENT_DIMENSIONS).values)
+    days, values = np.array([7.0, 14.0]), np.array([0.9, 0.6])
+    off = np.log(values) - np.log(prior.counts[:, [7, 14]])
+    spread = covariance(seen, days, days) + seen.counting[:, None, None] ** 2 * np.eye(2)
+    squared = np.einsum("ni,nij,nj->n", off, np.linalg.inv(spread), off)
+    density = np.exp(-0.5 * squared) / np.sqrt(np.linalg.det(spread))
+    weights, _ = weights_of(prior, list(zip(days.tolist(), values.tolist(), strict=True)), seen)
+    np.testing.assert_allclose(weights, density / density.sum(), rtol=1e-6, atol=1e-12)
 
 
 def test_no_information_changes_nothing() -> None:
