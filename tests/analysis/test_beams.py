@@ -39,7 +39,7 @@ def solved(*parts: np.ndarray, own: bool) -> tuple[Source, Doses, object]:
     )
     phase = Phase("a", 10, beams=beams, dose=dose_of(np.sum(parts, axis=0)))
     source = Source(TreatmentPlan("p", (phase,), STRUCTURES), None, Patient(sex="M"), (), ())
-    doses = organ_doses(source, Options(), "32", BODY)
+    doses = organ_doses(source, Options(missing="diluted"), "32", BODY)
     flow = circulation(source, doses, Patient(sex="M"), Options(), "32")
     return source, doses, blood_dose(flow.network, flow.phases, {}, stages=1, lanes=8, bounds=False)
 

@@ -280,9 +280,6 @@ def test_a14_esophagus_follow_up_at_three_months() -> None:
     assert 0.5 <= first_follow_up(90.0) <= 0.8
 
 
-@pytest.mark.xfail(
-    reason="0.49 at six weeks against 0.66 (0.5-0.8): recovery from a deep nadir is too slow", strict=True
-)
 def test_a14_esophagus_follow_up_at_six_weeks() -> None:
     assert 0.5 <= first_follow_up(42.0) <= 0.8
 
