@@ -45,11 +45,19 @@ class Orthanc:
         """Of a study, or of all."""
         return f"dicomweb:{self.url}/dicom-web" + (f"/studies/{self.studies[case]}" if case else "")
 
-    def store(self, data: bytes) -> None:
-        """Give it a file."""
-        call = urllib.request.Request(f"{self.url}/instances", data=data, headers={"Authorization": f"Basic {LOGIN}"})
+    def store(self, data: bytes) -> str:
+        """Give it a file; what it calls it."""
+        return str(json.loads(self._asked("instances", data, "POST"))["ID"])
+
+    def forget(self, instance: str) -> None:
+        """Take a file away again."""
+        self._asked(f"instances/{instance}", None, "DELETE")
+
+    def _asked(self, what: str, data: bytes | None, method: str) -> bytes:
+        head = {"Authorization": f"Basic {LOGIN}"}
+        call = urllib.request.Request(f"{self.url}/{what}", data=data, headers=head, method=method)
         with urllib.request.urlopen(call, timeout=30) as answer:
-            answer.read()
+            return bytes(answer.read())
 
 
 def free_port() -> int:
@@ -140,6 +148,7 @@ def test_images_are_fetched_when_the_structures_name_them(orthanc: Orthanc, rtpl
     frame = structures.ReferencedFrameOfReferenceSequence[0]
     study = frame.RTReferencedStudySequence[0]
     named = str(study.RTReferencedSeriesSequence[0].SeriesInstanceUID)
+    given = []
     for series, uid in ((named, "1.2.826.0.1.1"), ("1.2.826.0.1.77", "1.2.826.0.1.2")):
         image = Dataset()
         image.file_meta = FileMetaDataset()
@@ -150,9 +159,11 @@ def test_images_are_fetched_when_the_structures_name_them(orthanc: Orthanc, rtpl
         image.PatientID, image.Modality = structures.PatientID, "CT"
         stream = pydicom.filebase.DicomBytesIO()
         pydicom.dcmwrite(stream, image, enforce_file_format=True)
-        orthanc.store(stream.getvalue())
+        given.append(orthanc.store(stream.getvalue()))
     with web.opened(orthanc.address("pancreas")) as folder:
         kinds = [(str(d.Modality), str(d.SeriesInstanceUID)) for d in map(pydicom.dcmread, folder.iterdir())]
+    for instance in given:
+        orthanc.forget(instance)
     assert sorted(k for k, _ in kinds) == ["CT", "RTDOSE", "RTPLAN", "RTSTRUCT"]
     assert ("CT", named) in kinds
 
