@@ -50,7 +50,7 @@ def bands() -> None:
 def calibration() -> None:
     """Published against predicted, at the median of the posterior."""
     rows = all_rows()
-    checks = check(rows, PEOPLE, calibrated())
+    checks = check(rows, PEOPLE, *calibrated())
     figure, axes = plt.subplots(1, 2, figsize=(8, 3.6))
     for c, row in zip(checks, rows, strict=True):
         rate = isinstance(row, Scene) and row.anchor.value is None

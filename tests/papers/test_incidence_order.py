@@ -111,6 +111,6 @@ def test_four_fifths_of_the_published_rates_are_met() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(reason="24 of 39 (62 %): with baselines as assumed, none estimated", strict=True)
+@pytest.mark.xfail(reason="25 of 39 (64 %): with baselines as assumed, none estimated", strict=True)
 def test_four_fifths_of_the_published_rates_are_met_with_assumed_baselines() -> None:
     assert inside_their_intervals(LISTED, [replace(at, baseline={}) for at in calibrated()]) >= 0.80 * len(LISTED)
