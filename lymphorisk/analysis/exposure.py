@@ -15,7 +15,7 @@ from lymphorisk.analysis.prepared import Prepared
 from lymphorisk.circulation import MODELS, BloodDose, SurvivalForm
 from lymphorisk.dvh import DoseDistribution
 from lymphorisk.lymphocyte import Course, PhaseExposure, population, survival_sets
-from lymphorisk.lymphocyte.drugs import USUAL_AT, Steroids
+from lymphorisk.lymphocyte.drugs import TEMOZOLOMIDE, USUAL_AT, Steroids, chemo_parameter
 from lymphorisk.plan import Patient
 
 #: Name of a caller's own survival model in results.
@@ -67,10 +67,11 @@ def exposure_of(plan: Prepared, blood: BloodDose) -> Course:
 
 
 def steroids_met(who: Patient) -> Steroids:
-    """Steroids as told; untold they are the rule with a brain tumour, and not known elsewhere."""
+    """Steroids as told; untold they are the rule with a brain tumour or its drug, and not known elsewhere."""
     if who.steroid is not None:
         return who.steroid
-    return "usual" if who.site in USUAL_AT else "not known"
+    rule = who.site in USUAL_AT or chemo_parameter(who.chemo or "none", who.drugs or ()) == TEMOZOLOMIDE
+    return "usual" if rule else "not known"
 
 
 def bodies_met(doses: Doses, phase: int) -> tuple[Mapping[str, DoseDistribution], ...]:

@@ -92,7 +92,7 @@ class Course:
         Class of the concurrent chemotherapy, one of `plan.CHEMO`; acts from day 0 to the last fraction.
     drugs : tuple of str
         Its drugs by name; without names the class acts.
-    steroid : tuple of Steroid, ``usual`` or ``not known``
+    steroid : tuple of Steroid, ``usual``, ``not known`` or ``as fitted``
         Dexamethasone by period; `drugs.Steroids`.
     """
 

@@ -86,7 +86,7 @@ STEROID_UNKNOWN = rule(
     "info",
     "Steroid use not known",
     "Dexamethasone lowers the count. Not known, it is drawn: around the usual dose for every patient with a brain "
-    "tumour, for a stated share of the others; the band is the wider for it.",
+    "tumour or temozolomide, for a stated share of the others; the band is the wider for it.",
 )
 STEROID = rule(
     "LR311",
@@ -94,7 +94,8 @@ STEROID = rule(
     "Steroid by an assumed rate",
     "Dexamethasone acts as a loss rate that rises with the daily dose and ends with it. Its size is assumed from one "
     "comparison of glioblastoma patients above and below 2 mg a day; what was taken before the first fraction is in "
-    "the baseline count. The learned voice knows no steroids.",
+    "the baseline count. With temozolomide only the difference from the usual dose counts, which its cohorts took. The "
+    "learned voice knows no steroids.",
 )
 
 #: Default number of draws: the standard error of a median nadir is then about 3 %, of a probability 2 points.

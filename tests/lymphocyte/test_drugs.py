@@ -11,12 +11,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from lymphorisk.analysis.exposure import steroids_met
 from lymphorisk.lymphocyte import Course, course_from_dict, forecast
 from lymphorisk.lymphocyte.drugs import EVIDENCE, chemo_parameter, steroid_rate
 from lymphorisk.lymphocyte.population import draw
 from lymphorisk.lymphocyte.realisation import PATIENT_DIMENSIONS, losses
 from lymphorisk.parameters import load
-from lymphorisk.plan import Steroid
+from lymphorisk.plan import Patient, Steroid
 from lymphorisk.plan.drugs import drugs_of
 
 C = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("courses.py"))))
@@ -95,6 +96,21 @@ def test_the_usual_steroid_is_in_what_brain_cohorts_were_fitted_to() -> None:
     assert np.median(more) < np.median(told) < np.median(less)
     assert np.median(usual) == pytest.approx(np.median(told), rel=0.05)
     assert np.log(told).std() < np.log(usual).std()
+
+
+@pytest.mark.parametrize(
+    ("site", "chemo", "met"),
+    [
+        ("brain", "none", "usual"),
+        (None, "temozolomide", "usual"),
+        ("lung", "platinum", "not known"),
+        (None, None, "not known"),
+    ],
+)
+def test_untold_steroids_are_the_rule_where_cohorts_had_them(site, chemo, met) -> None:
+    """A drug's rate that holds the usual steroid is never met without it because nobody typed the site."""
+    assert steroids_met(Patient(site=site, chemo=chemo)) == met
+    assert steroids_met(Patient(site=site, chemo=chemo, steroid=())) == ()
 
 
 @pytest.mark.parametrize("mg", [0.5, 2.0, 8.0])
