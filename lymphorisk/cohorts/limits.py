@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-#: How often a worker looks at itself. [s]
+#: How often a worker looks at itself, at least. [s]
 EVERY_S = 0.1
 #: Time to tell the scheduler why, before the end. [s]
 LAST_WORDS_S = 0.3
@@ -72,7 +72,8 @@ def _watch(limits: Limits, tell: Callable[[str], None], done: threading.Event) -
     import psutil
 
     start, process = time.monotonic(), psutil.Process()
-    while not done.wait(EVERY_S):
+    pause = EVERY_S if limits.seconds is None else min(EVERY_S, limits.seconds)
+    while not done.wait(pause):
         beyond = ""
         if limits.seconds is not None and time.monotonic() - start > limits.seconds:
             beyond = TIME

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,7 @@ def test_nobody_at_an_address_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.slow
 def test_a_plan_over_its_time_is_given_up_and_the_others_go_on(tmp_path: Path, recipe: Recipe, small: Any) -> None:
     source = small.sources(tmp_path / "s", 2)
-    limits = Limits(seconds=0.01)
+    limits = Limits(seconds=0.002)
     done = run_cohort([source], tmp_path / "o", recipe, How(workers=1, limits=limits))
     assert (done.plans, done.quarantined) == (0, 2)
     assert (tmp_path / "o" / "quarantine.csv").read_text().count("LR710") == 2
@@ -117,6 +117,7 @@ def workers_of(parent: psutil.Process) -> list[psutil.Process]:
 
 @pytest.mark.slow
 def test_killed_at_random_ten_times_the_tables_are_those_of_an_undisturbed_run(tmp_path: Path, small: Any) -> None:
+    """Every fourth kill is the coordinator's; a kill waits for workers, so that a fast machine meets as many."""
     source = small.sources(tmp_path / "s", 30)
     env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     chance, kills = random.Random(17), 0
@@ -124,15 +125,18 @@ def test_killed_at_random_ten_times_the_tables_are_those_of_an_undisturbed_run(t
         running = subprocess.Popen(call(source, tmp_path / "hit", 2), env=env, stderr=subprocess.DEVNULL)
         parent = psutil.Process(running.pid)
         while running.poll() is None and kills < 10:
-            time.sleep(chance.uniform(1.0, 6.0))
-            victims = [parent] if kills % 4 == 3 else workers_of(parent) if running.poll() is None else []
-            if victims and running.poll() is None:
-                chance.choice(victims).send_signal(signal.SIGKILL)
+            with suppress(psutil.NoSuchProcess):
+                workers = workers_of(parent)
+                if not workers:
+                    time.sleep(0.02)
+                    continue
+                time.sleep(chance.uniform(0.0, 0.5))
+                (parent if kills % 4 == 3 else chance.choice(workers)).send_signal(signal.SIGKILL)
                 kills += 1
         if running.wait(timeout=300) == 0:
             break
         assert kills <= 10
     subprocess.run(call(source, tmp_path / "whole", 0), env=env, check=True, stderr=subprocess.DEVNULL, timeout=300)
-    assert kills >= 4
+    assert kills == 10
     for name in TABLES:
         assert (tmp_path / "hit" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
