@@ -7,7 +7,7 @@ T ?=
 # What the lowest versions are tried on: files read and written, learners, tables and pages; no long models.
 LOWEST := tests/units tests/plan tests/dicom tests/outputs tests/report/test_pdf.py tests/predict/test_reference.py tests/cli/test_explain.py
 
-.PHONY: help demo test slow lowest lint types docs fixtures model calibrate bench bench-dvh bench-blood bench-anatomy bench-start clean
+.PHONY: help demo test slow lowest lint types docs fixtures model calibrate bench bench-dvh bench-blood bench-anatomy bench-count bench-start clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -78,6 +78,9 @@ bench-blood: $(VENV)/.dev
 
 bench-anatomy: $(VENV)/.dev
 	$(BIN)/python benchmarks/bench_anatomy.py $(if $(EXPORT),--real $(EXPORT)) $(if $(WRITE),--write)
+
+bench-count: $(VENV)/.dev
+	$(BIN)/python benchmarks/bench_count.py
 
 bench-start: $(VENV)/.dev
 	$(BIN)/python benchmarks/bench_start.py $(EXPORT)
