@@ -19,7 +19,7 @@ ORDER: tuple[frozenset[str], ...] = (
     frozenset({"calibration"}),
     frozenset({"regimen", "train"}),
     frozenset({"analysis"}),
-    frozenset({"masks"}),
+    frozenset({"masks", "settings"}),
     frozenset({"dicom", "predict", "organs", "scenario"}),
     frozenset({"literature"}),
     frozenset({"conditioning", "features"}),
@@ -31,6 +31,7 @@ ORDER: tuple[frozenset[str], ...] = (
     frozenset({"plan"}),
     frozenset({"parameters"}),
     frozenset({"findings"}),
+    frozenset({"tomlfile"}),
     frozenset({"units"}),
     frozenset({"absent", "frozen", "lazy", "outputs", "plain", "schemas"}),
     frozenset({"errors"}),
@@ -56,6 +57,7 @@ OWNERS = {
     "dask": {"cohorts"},
     "distributed": {"cohorts"},
     "psutil": {"cohorts"},
+    "msgspec": {"settings", "tomlfile"},
 }
 MODELS = ("plan", "phantom", "anatomy", "dvh", "circulation", "lymphocyte", "conditioning", "features", "literature")
 NO_FILES = (*MODELS,)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from lymphorisk.analysis.beside import beside_of
 from lymphorisk.analysis.edic import edic_family
 from lymphorisk.analysis.exposure import blood_dose_of, exposure_of
 from lymphorisk.analysis.options import Options, held
-from lymphorisk.analysis.prepared import Prepared, prepare
+from lymphorisk.analysis.prepared import LABORATORY, Prepared, prepare
 from lymphorisk.analysis.result import Analysis, Assumption, Provenance, Risk, WhatIf
 from lymphorisk.analysis.risk import agreement_of, learned_voice, literature_voice, outcomes, voices_differ
 from lymphorisk.analysis.row import row_of
@@ -115,7 +115,7 @@ def analysis_of(plan: Prepared) -> Analysis:
             inputs=plan.source.inputs,
             seed=options.seed,
             draws=options.draws,
-            options=shown(options),
+            options=_chosen(plan),
             packages={name: version(name) for name in ("numpy", "pydicom", "scipy")},
         ),
         agreement=agreement_of(count.organ_share, voice, doses.undrawn),
@@ -214,12 +214,23 @@ def assumed(placed: bool = False) -> tuple[Assumption, ...]:
     return tuple(out)
 
 
-def shown(options: Options) -> Mapping[str, object]:
+def _chosen(plan: Prepared) -> Mapping[str, object]:
+    """Options and what a clinic file gave, the laboratory's limit only where the patient has it from there."""
+    options = plan.options
+    if plan.told["lln"] == LABORATORY:
+        return shown(options)
+    said = dict(options.clinic_file)
+    if said:
+        said["settings"] = [name for name in said["settings"] if name != "counts.lln"]
+    return shown(replace(options, lln=None, clinic_file=said))
+
+
+def shown(options: Options) -> dict[str, object]:
     """Options as plain values without paths."""
     plain = asdict(options)
     plain["model"] = None if options.model is None else options.model.name
     plain["segmentation"] = len(options.segmentation)  # a file's name may be the patient's
     plain["labels"] = options.labels is not None
-    unsaid = ("dose_is", "undrawn", "segmentation", "labels")
+    unsaid = ("dose_is", "undrawn", "segmentation", "labels", "aliases", "lln", "clinic_file")
     plain.pop("pictures")  # they change no number
     return {name: value for name, value in plain.items() if name not in unsaid or value}

@@ -61,7 +61,7 @@ class Curves:
         self.source = source
         self._patient = patient or source.patient
         self.end_caps = options.end_caps
-        self._mapped = options.organs
+        self._mapped, self._aliases = options.organs, options.aliases
         self.undrawn = frozenset(options.undrawn)
         self._known: dict[tuple[int, str, Region], RegionCurve] = {}
         self._bones: dict[float, Mask | None] = {}
@@ -70,7 +70,7 @@ class Curves:
     @cached_property
     def matching(self) -> Matching:
         """Which structure is which organ."""
-        drawn = match(self.source.plan.structures, self._mapped, self._patient)
+        drawn = match(self.source.plan.structures, self._mapped, self._patient, self._aliases)
         by_ct = self._by_ct({*drawn.organs, *(s.organ for s in self.source.segments)})
         found = with_segments(drawn, (*self.source.segments, *by_ct))
         said = [finding(BY_CT, f"{s.organ}: {s.how}", s.organ, f"contour {s.organ}") for s in by_ct]

@@ -94,6 +94,7 @@ def provenance_of(result: Analysis) -> dict[str, Any]:
         "version": p.version,
         "parameter_set": p.parameter_set,
         "model_sha256": p.model_sha256,
+        **({"clinic_file": p.options["clinic_file"]} if "clinic_file" in p.options else {}),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
@@ -25,7 +25,7 @@ NETWORKS = (None, "28", "32")
 FLAGS = ("blood_bounds", "sum_doses", "shap_plots", "pictures")
 NEEDED = ("first_weekday", "draws", "seed", "horizon_d")
 #: Fields of the table of quantities; the command line has the same ranges.
-NUMBERS = (*NEEDED, "stages", "lanes", "blood_volume_l", "cardiac_output_l_min", "fractions", "beam_on_s")
+NUMBERS = (*NEEDED, "stages", "lanes", "blood_volume_l", "cardiac_output_l_min", "fractions", "beam_on_s", "lln")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,12 @@ class Options:
         masks or label maps, or folders of them. They stand for organs nobody drew.
     labels : Path or None
         What the labels of the segmentations are: a clinic's list (TOML, JSON or CSV).
+    aliases : mapping of str to sequence of str
+        A clinic's own ROI names by TG-263 name, beside those the program knows; unlike `organs` they need not be there.
+    lln : float or None
+        The laboratory's lower limit of normal, where neither the patient's facts nor the files give one. [10^9/L]
+    clinic_file : mapping of str to Any
+        Which of these settings a clinic file gave, and its ``sha256``: kept in the provenance, changes no number.
     """
 
     organs: Mapping[str, str] = field(default_factory=dict)
@@ -117,6 +123,9 @@ class Options:
     undrawn: tuple[str, ...] = ()
     segmentation: tuple[Path, ...] = ()
     labels: Path | None = None
+    aliases: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    lln: float | None = None
+    clinic_file: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         allowed = {
@@ -185,6 +194,12 @@ def _texts(options: Options) -> None:
     organs: object = options.organs
     if not isinstance(organs, Mapping) or not all(isinstance(n, str) for pair in organs.items() for n in pair):
         raise ScenarioError(f"organs = {organs!r} is not a mapping of names", 'organs={"Spleen": "SPL_v2"}')
+    aliases: object = options.aliases
+    if not isinstance(aliases, Mapping) or not all(
+        isinstance(organ, str) and isinstance(names, tuple | list) and all(isinstance(n, str) for n in names)
+        for organ, names in aliases.items()
+    ):
+        raise ScenarioError(f"aliases = {aliases!r} is not names by organ", 'aliases={"Spleen": ("SPL_v2",)}')
     model: object = options.model
     if isinstance(model, str):
         object.__setattr__(options, "model", Path(model))

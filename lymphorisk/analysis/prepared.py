@@ -19,6 +19,8 @@ from lymphorisk.findings import Finding
 from lymphorisk.plan import KnownPatient, Patient, known_patient
 from lymphorisk.scenario import Scenario
 
+#: Where a patient's lower limit of normal came from, when it is the laboratory's for everybody.
+LABORATORY = "laboratory"
 #: Blood network when neither the user nor the scenario chooses one.
 DEFAULT_NETWORK = "32"
 
@@ -105,7 +107,7 @@ def prepared(course: Source, patient: Patient | KnownPatient, options: Options) 
     given = patient if isinstance(patient, KnownPatient) else KnownPatient(patient)
     read_from = "the plan's files" if course.given is None else "the scenario"
     known = known_patient(asdict(given.patient), "as given", course.patient, read_from, given.findings)
-    who = known.patient
+    who = known.patient if known.patient.lln is not None else replace(known.patient, lln=options.lln)
     network = options.network or course.network or DEFAULT_NETWORK
     numbers = parameters.load("circulation")
     body = body_numbers(who)
@@ -115,7 +117,7 @@ def prepared(course: Source, patient: Patient | KnownPatient, options: Options) 
         source=course,
         options=options,
         patient=who,
-        told=sources_of(given.patient, who),
+        told=sources_of(given.patient, known.patient) | ({"lln": LABORATORY} if known.patient.lln != who.lln else {}),
         contradicted=(*known.findings, *against_plan(who, curves, given.patient.site)),
         network=network,
         stages=options.stages or course.stages or int(numbers["stages"].number),
@@ -127,7 +129,7 @@ def prepared(course: Source, patient: Patient | KnownPatient, options: Options) 
     )
 
 
-def sources_of(given: Patient, used: Patient) -> Mapping[str, str]:
+def sources_of(given: Patient, used: Patient) -> dict[str, str]:
     """Where each fact of the patient came from: ``given``, ``plan file`` or ``not known``."""
     return {
         name: "given" if value is not None else "not known" if getattr(used, name) is None else "plan file"

@@ -32,7 +32,7 @@ def segmented(export: Export, options: Options) -> Segmentation | None:
     from lymphorisk.masks import Plan, segmentations
 
     plan = export.plan
-    matching = match(plan.structures, options.organs, export.patient)
+    matching = match(plan.structures, options.organs, export.patient, options.aliases)
     doses = [phase.dose for phase in plan.phases if phase.dose is not None]
     frames = {d.frame_of_reference for d in doses} | {s.frame_of_reference for s in plan.structures}
     body = _body(matching, export)

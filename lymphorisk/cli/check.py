@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lymphorisk.cli.archive import ARCHIVE, AUDIT, Archive, stamp
+from lymphorisk.cli.clinicfile import by_site
 from lymphorisk.cli.options import BLOOD, FORECAST, PATIENT, PLAN, options_of, patient_of, with_options
 from lymphorisk.cli.output import SAFETY, Audit, Debug, emit, finish, message, outputs_of, working
 from lymphorisk.cli.reporting import report_option
@@ -142,7 +143,7 @@ def _judge(path: Path | str, protocol: str, given: dict[str, Any], noted: list[F
     asked = {"strict": given["strict"], "exit_zero": given["exit_zero"]}
     pictured = bool(given["report"] or given["dicom_pdf"])
     options = replace(options_of(given), pictures=pictured)
-    return judge(path, protocol, patient_of(given), options, noted=noted, **asked)
+    return judge(path, protocol, patient_of(given), options, noted=noted, by_site=by_site(), **asked)
 
 
 def _trail_entry(one: Judged) -> dict[str, Any]:

@@ -5,14 +5,20 @@ from __future__ import annotations
 import importlib.util
 import platform
 import sys
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lymphorisk.cli.output import say
 from lymphorisk.version import __version__
 
-NEEDED = ("pydicom", "dicompyler-core", "numpy", "scipy", "shap", "scikit-learn", "click", "rich", "jinja2")
+if TYPE_CHECKING:
+    from lymphorisk.settings import ClinicFile
+
+NEEDED = ("pydicom", "dicompyler-core", "numpy", "scipy", "shap", "scikit-learn", "click", "rich", "jinja2", "msgspec")
 EXTRAS = {
     "pyarrow": "cohorts in Parquet",
     "dicomweb-client": "plans of a DICOMweb server or an Orthanc",
@@ -45,6 +51,8 @@ def doctor() -> int:
         found = installed(name)
         say(f"{'ok  ' if found else '-   '}  {name} {found or 'not installed'}, for {use}")
 
+    clinic(line)
+
     from lymphorisk import parameters
 
     for topic in parameters.topics():
@@ -74,6 +82,60 @@ def doctor() -> int:
         line(result.forecast.nadir.median > 0, f"analysis of the demo plan, parameter set {parameters.set_id()}")
     say("all is well" if good else "something is missing: see FAIL above")
     return 0 if good else 70
+
+
+def clinic(line: Callable[..., None]) -> None:
+    """The clinic file in force, its settings, and what is wrong with it."""
+    from lymphorisk.cli.clinicfile import clinic_path, described
+    from lymphorisk.errors import InputError
+    from lymphorisk.settings import read_clinic
+    from lymphorisk.settings.schema import plain
+
+    try:
+        path = clinic_path()
+        if path is None:
+            say("-     no clinic file: `lymphorisk init` writes one")
+            return
+        file = read_clinic(path)
+    except InputError as error:
+        line(False, error.message, error.hint)
+        return
+    line(True, f"clinic file {described(file)}, {len(file.said)} settings")
+    table = plain(file.clinic)
+    for key in file.said:
+        say(f"        {key} = {_shown(table, key)}")
+    for what, hint in troubles(file):
+        line(False, what, hint)
+
+
+def _shown(table: Any, key: str) -> str:
+    """A setting's value; of secrets nothing but where they lie is in a clinic file."""
+    for part in key.split("."):
+        table = table[part]
+    return str(table)
+
+
+def troubles(file: ClinicFile) -> list[tuple[str, str]]:
+    """What a clinic file names and nobody can use: protocols, models, folders, keys."""
+    from lymphorisk.errors import InputError
+    from lymphorisk.qa.judge import AUTO
+    from lymphorisk.qa.store import read_protocol
+    from lymphorisk.settings.schema import paths, plain
+
+    out: list[tuple[str, str]] = []
+    for site, name in file.clinic.protocols.items():
+        try:
+            if name != AUTO:
+                read_protocol(name)
+        except InputError as error:
+            out.append((f"protocols.{site}: {error.message}", error.hint))
+    for key in paths():
+        table: Any = plain(file.clinic)
+        for part in key:
+            table = None if table is None else table[part]
+        if table is not None and key[-1] != "store" and not Path(table).exists():
+            out.append((f"{'.'.join(key)} names {Path(table).name!r}, which is not there", ""))
+    return out
 
 
 def installed(name: str) -> str | None:

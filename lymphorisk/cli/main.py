@@ -7,6 +7,7 @@ import os
 import sys
 import traceback
 from contextlib import suppress
+from pathlib import Path
 
 import click
 
@@ -33,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "explain": ("explain", "explain", "What a finding code means."),
     "audit": ("audit", "audit", "Verify an audit trail."),
     "cite": ("cite", "cite", "How to cite the program and the sources of its numbers."),
+    "init": ("init", "init", "A commented lymphorisk.toml: what a clinic says once."),
     "demo": ("demo", "demo", "Analyse a built-in plan: first success without data."),
     "doctor": ("doctor", "doctor", "Check the installation."),
     "parameters": ("parameters", "parameters", "Every number the models rest on, with source and range."),
@@ -71,12 +73,22 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="lymphorisk")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error; also after a command.")
-def cli(debug: bool) -> None:
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The clinic file; also after a command. none: no file.",
+)
+@click.pass_context
+def cli(ctx: click.Context, debug: bool, config: Path | None) -> None:
     """From an exported radiotherapy plan to blood dose, lymphocyte count and risk, with reasons.
 
     Results go to stdout, messages to stderr. Exit codes: 0 done or pass, 1 the gate failed,
     2 usage, 3 input, 4 cannot decide, 5 batch partly quarantined, 70 internal.
     """
+    from lymphorisk.cli.clinicfile import in_force
+
+    in_force(ctx, config)
 
 
 def main(args: list[str] | None = None) -> None:
@@ -90,10 +102,15 @@ def main(args: list[str] | None = None) -> None:
 
 
 def parted(args: list[str]) -> tuple[bool, list[str]]:
-    """Whether a traceback is wanted, wherever it was said, and the other arguments."""
+    """Whether a traceback is wanted, and the other arguments; options of the program may stand behind a command."""
     end = args.index("--") if "--" in args else len(args)
     before = [a for a in args[:end] if a != "--debug"]
-    return len(before) < end, before + args[end:]
+    debug = len(before) < end
+    first = next((n for n, a in enumerate(before) if a == "--config" or a.startswith("--config=")), None)
+    if first is not None:
+        last = first + (1 if "=" in before[first] else 2)
+        before = [*before[first:last], *before[:first], *before[last:]]
+    return debug, before + args[end:]
 
 
 def run(args: list[str]) -> int:

@@ -223,6 +223,8 @@ def _subsets(given: dict[str, Any]) -> Any:
 def options_of(given: dict[str, Any]) -> Options:
     """The analysis options from a command's keyword arguments."""
     from lymphorisk.analysis import Options
+    from lymphorisk.cli.clinicfile import DIGITS, told
+    from lymphorisk.cli.output import message
 
     overrides = {}
     for pair in given.get("organs", ()):
@@ -253,4 +255,7 @@ def options_of(given: dict[str, Any]) -> Options:
         "shap_plots": "shap_plots",
     }
     chosen = {ours: given[theirs] for theirs, ours in direct.items() if given.get(theirs) is not None}
-    return Options(organs=overrides, what_if=tuple(given.get("what_if", ())), **chosen)
+    of_clinic = told()
+    if used := of_clinic.get("clinic_file"):
+        message(f"clinic file {used['sha256'][:DIGITS]}: {', '.join(used['settings'])}")
+    return Options(organs=overrides, what_if=tuple(given.get("what_if", ())), **of_clinic, **chosen)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -71,7 +71,7 @@ class Recipe:
                 "parameters": set_id,
                 "model": folder_sha256(self.options.model or shipped_model()),
                 "labels": folder_sha256(self.options.labels),
-                "options": dict(shown(self.options)),
+                "options": shown(replace(self.options, clinic_file={})),
                 "protocol": protocol,
                 "metrics": [list(m) for m in self.metrics],
                 "step_gy": self.step_gy,

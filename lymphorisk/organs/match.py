@@ -1,6 +1,6 @@
 """Which ROI is which organ, and why.
 
-The ladder, first rung that holds: override, exact name, normalised name, reverse order, alias,
+The ladder, first rung that holds: override, the clinic's own name, exact name, normalised name, reverse order, alias,
 ROI type EXTERNAL (the body only), recipe (a union of parts). Similar names are suggested, never used.
 """
 
@@ -60,7 +60,7 @@ NOT_DRAWN = rule(
     "The ROI of an organ or target is not usable; the organ counts as not drawn.",
 )
 
-RUNGS = ("override", "exact", "normalised", "reverse order", "alias", "ROI type", "recipe", "segmentation")
+RUNGS = ("override", "clinic", "exact", "normalised", "reverse order", "alias", "ROI type", "recipe", "segmentation")
 #: Similarity from which a name is suggested: one letter wrong or two swapped in a name of six letters.
 SUGGESTION_CUTOFF = 0.8
 SUGGESTIONS = 2
@@ -227,6 +227,7 @@ def match(
     structures: Sequence[Structure],
     overrides: Mapping[str, str | int] | None = None,
     patient: Patient | None = None,
+    aliases: Mapping[str, Sequence[str]] | None = None,
 ) -> Matching:
     """Match ROIs to organs.
 
@@ -238,11 +239,13 @@ def match(
         ROI name or number by organ name; names joined by ``+`` become a union.
     patient : Patient, optional
         Whose weight or age say how large organs may be; else the drawn trunk does, else they are an adult's.
+    aliases : mapping of str to sequence of str, optional
+        A clinic's own ROI names by organ, as exported; they come before the names the program knows, and may be absent.
 
     Raises
     ------
     MissingOrganError
-        An override names no organ or no ROI, or an ROI that is empty.
+        An override or an alias names no organ or no ROI, or an ROI that is empty.
     AmbiguousOrganError
         Two ROIs claim an organ on the same rung of the ladder.
     """
@@ -256,8 +259,9 @@ def match(
     organs = dict(_overridden(drawn, structures, overrides or {}))
     claims: dict[str, list[_Claim]] = defaultdict(list)
     unclaimed: list[Structure] = []
+    own = {text: organ_name(key) for key, texts in (aliases or {}).items() for text in texts}
     for structure in drawn:
-        found = organ_of(structure.name)
+        found = (own[structure.name], "clinic") if structure.name in own else organ_of(structure.name)
         if found:
             claims[found[0]].append(_Claim(found[1], structure, f"{structure.name!r}"))
         else:

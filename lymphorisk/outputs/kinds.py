@@ -76,6 +76,7 @@ KINDS: Mapping[str, Kind] = {
     "kill map": Kind("a kill map of lymphorisk", _dicom(DOSE_CLASS, KILL_MAP)),
     "pack": Kind("a validation pack of lymphorisk", _json("pack")),
     "protocol": Kind("a file nobody edited", lambda data: False),
+    "clinic-file": Kind("a clinic file nobody edited", lambda data: False),
     "audit": Kind("an audit trail", lambda data: True),
     # replaced where the ledger beside it says that the folder is a cohort's
     "table": Kind("a table of a cohort", lambda data: False),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, assert_never
 
 from lymphorisk.absent import Absent
@@ -73,6 +73,8 @@ class PlanFacts:
     organs : mapping of str to How
         How the dose of each organ was found, by TG-263 name; only those nobody drew.
     findings : tuple of Finding
+    clinic_file : mapping of str to Any
+        Which settings a clinic file gave, and its ``sha256``; empty when none did.
     """
 
     label: str
@@ -84,6 +86,7 @@ class PlanFacts:
     behind: Mapping[str, tuple[Behind, ...]]
     organs: Mapping[str, How]
     findings: tuple[Finding, ...]
+    clinic_file: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def plan_uid_sha256(self) -> str:
@@ -117,6 +120,7 @@ def facts_of(a: Analysis) -> PlanFacts:
         behind=behind_in(a),
         organs=weak,
         findings=a.findings,
+        clinic_file=dict(a.provenance.options.get("clinic_file", {})),
     )
 
 

@@ -93,20 +93,24 @@ def judge(
     strict: bool = False,
     exit_zero: bool = False,
     noted: Sequence[Finding] = (),
+    by_site: Mapping[str, str] | None = None,
 ) -> Judged:
-    """The same with what it was judged from; a failure is forgiven with `exit_zero`, `noted` is the gate's own."""
+    """The same with what it was judged from; a failure is forgiven with `exit_zero`, `noted` is the gate's own.
+
+    `by_site` are a clinic's protocols by site, which ``auto`` takes before the starters.
+    """
     wanted = _chosen(protocol)
     if isinstance(plan, Analysis):
         if patient is not None or options is not None:
             raise ScenarioError("the plan is analysed already", "give patient and options to `analyze`")
         dvh_of = curves_of(plan)
-        wanted, why = _wanted(wanted, lambda: site_of(dvh_of, plan.patient.site))
+        wanted, why = _wanted(wanted, lambda: site_of(dvh_of, plan.patient.site), by_site)
         made = gate.check(plan, wanted, dvh_of, strict=strict, noted=noted)
         return Judged(made, made.leaving(exit_zero), why, provenance_of(plan), plan)
     if isinstance(plan, str | Path) and is_saved(Path(plan)):
         saved = read_saved(Path(plan))
         dvh_of, highest = saved_lookup(saved)
-        wanted, why = _wanted(wanted, lambda: saved_site(saved))
+        wanted, why = _wanted(wanted, lambda: saved_site(saved), by_site)
         facts = facts_of_saved(saved)
         made = gate.check(facts, wanted, dvh_of, strict=strict, highest_gy=highest, noted=noted)
         return Judged(made, made.leaving(exit_zero), why, _saved_provenance(saved))
@@ -121,6 +125,7 @@ def judge(
         exit_zero=exit_zero,
         noted=noted,
         read=read,
+        by_site=by_site,
     )
 
 
@@ -133,10 +138,11 @@ def judge_prepared(
     exit_zero: bool = False,
     noted: Sequence[Finding] = (),
     read: Export | Scenario | None = None,
+    by_site: Mapping[str, str] | None = None,
 ) -> Judged:
     """A plan that is prepared and analysed already; every curve of its source can be asked for."""
     curves = prepared.curves
-    wanted, why = _wanted(_chosen(protocol), lambda: site_of(curves.dvh, analysis.patient.site))
+    wanted, why = _wanted(_chosen(protocol), lambda: site_of(curves.dvh, analysis.patient.site), by_site)
     made = gate.check(
         analysis,
         wanted,
@@ -192,8 +198,10 @@ def _chosen(protocol: str | Path | Protocol) -> Protocol | None:
     return None if str(protocol) == AUTO else read_protocol(str(protocol))
 
 
-def _wanted(protocol: Protocol | None, found: Callable[[], Site]) -> tuple[Protocol, str]:
-    """The protocol, or the starter of the site that targets and dose say, and why it was taken."""
+def _wanted(
+    protocol: Protocol | None, found: Callable[[], Site], by_site: Mapping[str, str] | None
+) -> tuple[Protocol, str]:
+    """The protocol, or the clinic's or the starter of the site that targets and dose say, and why it was taken."""
     if protocol is not None:
         return protocol, ""
     site = found()
@@ -201,4 +209,5 @@ def _wanted(protocol: Protocol | None, found: Callable[[], Site]) -> tuple[Proto
         raise UndecidableError(
             f"no protocol can be picked: {site.why}", f"name one with --protocol: {', '.join(shipped())}, or a file"
         )
-    return read_protocol(site.name), f"picked by site {site.name}: {site.why}; name another with --protocol"
+    name = (by_site or {}).get(site.name, site.name)
+    return read_protocol(name), f"picked by site {site.name}: {site.why}; name another with --protocol"

@@ -614,8 +614,15 @@ def _provenance(a: Analysis) -> Section:
         f"(ensemble {a.forecast.ensemble_id}), CTCAE {a.forecast.ctcae}{packages}."
     )
     files = (tabled("Input files", p.inputs[:ROWS_MAX], INPUT_COLUMNS),) if p.inputs else ()
-    chosen = "; ".join(f"{name} = {value}" for name, value in options(a))
-    return Section("Provenance", (Paragraph(made), *files, Paragraph(f"Options: {chosen}.", "small")))
+    chosen = "; ".join(f"{name} = {value}" for name, value in options(a) if name != "clinic_file")
+    of_clinic = [Paragraph(clinic_settings(a), "small")] if "clinic_file" in p.options else []
+    return Section("Provenance", (Paragraph(made), *files, Paragraph(f"Options: {chosen}.", "small"), *of_clinic))
+
+
+def clinic_settings(a: Analysis) -> str:
+    """Which settings came from a clinic file, and its hash."""
+    said = a.provenance.options["clinic_file"]
+    return f"From the clinic file (SHA-256 {said['sha256']}): {', '.join(said['settings'])}."
 
 
 def options(a: Analysis) -> list[tuple[str, str]]:

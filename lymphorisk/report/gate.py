@@ -175,6 +175,7 @@ def plan_of(result: CheckResult) -> dict[str, Any]:
         "plan_uid_sha256": plan.plan_uid_sha256,
         "inputs": [{"role": role, "sha256": sha} for role, _, sha in plan.inputs],
         "protocol_sha256": protocol_hash(result.protocol),
+        **({"clinic_file": dict(plan.clinic_file)} if plan.clinic_file else {}),
     }
 
 

@@ -15,6 +15,7 @@ from lymphorisk.report.content import (
     ORGAN_COLUMNS,
     Voice,
     blood,
+    clinic_settings,
     counts,
     effective_dose,
     mechanism,
@@ -236,5 +237,6 @@ def _foot(a: Analysis) -> list[str]:
             f"{plural(len(a.assumptions), 'assumed number')}",
             "",
         ),
+        *(_wrapped(clinic_settings(a), "") if "clinic_file" in p.options else ()),
         NOT_A_DEVICE,
     ]
