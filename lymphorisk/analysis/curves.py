@@ -200,7 +200,7 @@ class Curves:
         found = self._named(name) or self._joined(name)
         if found is not None:
             return found
-        known = ", ".join(s.name for s in self.source.plan.structures)
+        known = ", ".join(repr(s.name) for s in self.source.plan.structures)
         raise MissingOrganError(f"no structure or organ {name[:80]!r} in the export", f"there are: {known[:500]}")
 
     def _joined(self, name: str) -> tuple[str, str, Region] | None:

@@ -17,8 +17,9 @@ from lymphorisk.outputs.kinds import report_kind
 @click.command()
 @click.argument("folder", type=ExportPath())
 @report_option("Write the page: .html or .pdf.")
+@click.option("--show-phi", is_flag=True, help="Write what the exports call plans, beams and structures.")
 @with_options(EVERY_PLAN, SAFETY)
-def commission(folder: Path, report: Path | None, **given: Any) -> int:
+def commission(folder: Path, report: Path | None, show_phi: bool, **given: Any) -> int:
     """A site's own plans through a checklist: three DVH sources, coverage, timing, limits, end caps, signatures.
 
     Leaves with 0 when every plan could be checked, 5 when some could not, 3 when none could.
@@ -32,7 +33,7 @@ def commission(folder: Path, report: Path | None, **given: Any) -> int:
         from lymphorisk.report import formats
         from lymphorisk.report.table import text_lines
 
-        made = checked_plans(folder, options_of(given))
+        made = checked_plans(folder, options_of(given), show_phi=show_phi)
         document = page.report(made)
     with outputs:
         if report is not None:

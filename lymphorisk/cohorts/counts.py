@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lymphorisk.cohorts.found import FoundPlan
 from lymphorisk.cohorts.manifest import BLANKS, OWN_UNIT, day_of, said
+from lymphorisk.cohorts.veil import veiled
 from lymphorisk.errors import CohortError, LymphoriskError, ScenarioError
 from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.lymphocyte.grade import GRADE_BELOW, grade
@@ -106,7 +107,8 @@ def read_counts(path: Path, unit: str = OWN_UNIT) -> tuple[list[Written], list[F
         try:
             out.append(_row(i + 2, cells, cells[value], cells.get(date or "", ""), own))
         except LymphoriskError as error:
-            noticed.append(finding(UNUSED, f"row {i + 2} of the counts: {error.message}", "counts", error.hint))
+            said_of = f"row {i + 2} of the counts: {veiled(error.message)}"
+            noticed.append(finding(UNUSED, said_of, "counts", veiled(error.hint)))
     return out, noticed
 
 

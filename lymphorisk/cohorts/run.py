@@ -20,6 +20,7 @@ from lymphorisk.cohorts.ledger import NAME, Ledger, Outcome
 from lymphorisk.cohorts.limits import NO_LIMITS, Limits
 from lymphorisk.cohorts.manifest import OWN_UNIT
 from lymphorisk.cohorts.rules import UNREADABLE, rule_of
+from lymphorisk.cohorts.veil import veiled
 from lymphorisk.cohorts.work import Task, quarantined
 from lymphorisk.cohorts.write import Cohort, write_tables
 from lymphorisk.dicom.web import Fetched
@@ -245,7 +246,8 @@ def _hopeless(keyed: Keyed) -> dict[str, Any] | None:
     """Why a plan need not be tried: nothing of it can be read."""
     trouble = keyed.plan.trouble
     if trouble is not None:
-        return quarantined(rule_of(trouble), trouble.message, trouble.hint)
+        names = [keyed.plan.path.name, *(f.name for f in keyed.plan.files)]
+        return quarantined(rule_of(trouble), veiled(trouble.message, names), veiled(trouble.hint, names))
     if not keyed.inputs:
         return quarantined(UNREADABLE, NOTHING_HERE, "export the plan again, or leave the folder out")
     return None

@@ -23,6 +23,7 @@ from lymphorisk.cohorts.ledger import Outcome
 from lymphorisk.cohorts.limits import most_memory_mb
 from lymphorisk.cohorts.rules import CHANGED, FAULT, rule_of
 from lymphorisk.cohorts.site import inferred
+from lymphorisk.cohorts.veil import veiled
 from lymphorisk.dicom.identity import OTHER_PATIENT
 from lymphorisk.dvh import DVH, stepped
 from lymphorisk.dvh.metrics import bounds, metric
@@ -74,7 +75,8 @@ def outcome_of(task: Task, recipe: Recipe) -> Outcome:
         row, metrics, curves = _analysed(task, recipe)
     except LymphoriskError as error:
         of = error.rule if isinstance(error, _RefusedError) else rule_of(error)
-        row = quarantined(of, error.message, error.hint)
+        names = [Path(file).name for file in (task.path, *task.files)]
+        row = quarantined(of, veiled(error.message, names), veiled(error.hint, names))
     except Exception as error:
         row = quarantined(FAULT, f"internal error: {type(error).__name__}", HINT_FAULT)
     return Outcome(
@@ -118,7 +120,7 @@ def _analysed(task: Task, recipe: Recipe) -> tuple[dict[str, Any], list[dict[str
             judged,
             inferred(plan),
         )
-        row = {column.name: tidy(column.of(seen)) for column in ANALYSED}
+        row = {column.name: _veiled(tidy(column.of(seen))) for column in ANALYSED}
         return row, metrics_of(plan, analysis, recipe), curves_of(plan, analysis, recipe.step_gy)
 
 
@@ -144,6 +146,10 @@ def _refuse(task: Task, plan: Prepared) -> None:
     for found in plan.source.findings:
         if found.code == OTHER_PATIENT.code:
             raise _RefusedError(OTHER_PATIENT, found.what, found.hint)
+
+
+def _veiled(value: Any) -> Any:
+    return veiled(value) if isinstance(value, str) else value
 
 
 def _judged(plan: Prepared, analysis: Analysis, protocol: str | None) -> CheckResult | Absent | None:
@@ -174,12 +180,12 @@ def _value(plan: Prepared, row: Mapping[str, str], needs: Mapping[str, Any]) -> 
     try:
         curve = plan.curves.dvh(row["structure"])
         if isinstance(curve, Absent):
-            return {"reason": curve.reason}
+            return {"reason": veiled(curve.reason)}
         if curve.is_covered:
             return {"value": metric(curve, row["metric"], **needs)}
         low, high = bounds(curve, row["metric"], ceiling_gy=plan.curves.highest_gy, **needs)
     except (InputError, UndecidableError) as error:
-        return {"reason": error.message}
+        return {"reason": veiled(error.message)}
     return {"low": low, "high": high}
 
 

@@ -46,7 +46,7 @@ class Candidates:
 
 def choices(plans: Sequence[PlanFile]) -> str:
     """Plans by label and the end of their UID."""
-    listed = [f"{p.label or '(no label)'} [...{p.sop_uid[-12:]}]" for p in plans[:MAX_LISTED]]
+    listed = [f"{repr(p.label) if p.label else '(no label)'} [...{p.sop_uid[-12:]}]" for p in plans[:MAX_LISTED]]
     return "; ".join(listed) + ("; ..." if len(plans) > MAX_LISTED else "")
 
 

@@ -23,7 +23,7 @@ def report(made: Commissioning, title: str = "Commissioning") -> Document:
         "The page shows what a person must look at; it gives no verdict of its own.",
     )
     sections = [Section("Checklist", (checklist(made.checked), *_end_caps(made.checked)))]
-    sections += [Section(f"Plan {c.number}: {short(c.label) or 'without a label'}", _plan(c)) for c in made.checked]
+    sections += [Section(f"Plan {c.number}: {short(c.label)}".removesuffix(": "), _plan(c)) for c in made.checked]
     if made.refused:
         sections.append(Section("Plans that could not be checked", findings(made.refused)))
     sections.append(Section("Signatures", (Signatures(SIGNERS),)))

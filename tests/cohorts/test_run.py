@@ -56,7 +56,7 @@ def made(monkeypatch: pytest.MonkeyPatch, small: Any) -> list[str]:
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory, recipe: Recipe, small: Any) -> tuple[Path, Path]:
-    """Two plans that can be analysed, three exports that cannot."""
+    """Two plans that can be analysed, six exports that cannot, each in its own way."""
     top = tmp_path_factory.mktemp("real")
     source = small.sources(top / "source", 2)
     (source / "empty").mkdir()
@@ -65,14 +65,20 @@ def real(tmp_path_factory: pytest.TempPathFactory, recipe: Recipe, small: Any) -
     (source / "cut" / "a.dcm").write_bytes((brain / "RP.dcm").read_bytes()[:3000])
     (source / "half").mkdir()
     shutil.copy(brain / "RS.dcm", source / "half" / "b.dcm")
+    lung, pelvis = brain.with_name("lung"), brain.with_name("pelvis")
+    shutil.copytree(lung, source / "torn")
+    (source / "torn" / "RD.dcm").write_bytes((lung / "RD.dcm").read_bytes()[:-5000])
+    shutil.copytree(pelvis, source / "foreign")
+    shutil.copy(brain.with_name("tbi") / "RS.dcm", source / "foreign" / "RS.dcm")
+    (source / "garbage.zip").write_bytes(b"PK\3\4" + bytes(range(256)) * 9)
     done = run_cohort([source], top / "out", recipe, HERE)
-    assert (done.plans, done.quarantined, done.exit_code) == (2, 3, 5)
+    assert (done.plans, done.quarantined, done.exit_code) == (2, 6, 5)
     return source, top / "out"
 
 
 def test_what_cannot_be_read_stands_in_quarantine_with_code_and_hint(real: tuple[Path, Path]) -> None:
     rows = rows_of(real[1] / "quarantine.csv")
-    assert sorted(r["code"] for r in rows) == ["LR701", "LR701", "LR702"]
+    assert sorted(r["code"] for r in rows) == ["LR701"] * 4 + ["LR702"] * 2
     assert all(r["hint"] and r["what"] and len(r["key"]) == 32 for r in rows)
 
 
@@ -230,7 +236,8 @@ def test_a_broken_copy_takes_no_plan_into_quarantine(
 
 
 def test_no_identity_in_any_file(tmp_path: Path, recipe: Recipe, rtplans: Path) -> None:
-    """The patient's name, ID and birth date stand in headers, folder and file names, and nowhere in the output."""
+    """The patient's name, ID and birth date stand in headers, labels, folder and file names, in a row of a manifest and in
+    cells of it where they do not belong; nowhere in the output, whatever cannot be read."""
     source = tmp_path / "s" / "Zyxwvut_Quentina"
     source.mkdir(parents=True)
     for name in ("RP", "RS", "RD"):
@@ -240,12 +247,25 @@ def test_no_identity_in_any_file(tmp_path: Path, recipe: Recipe, rtplans: Path) 
         data.PatientName, data.PatientID, data.PatientBirthDate = "Zyxwvut^Quentina", "MRN-774411", "19470305"
         data.save_as(source / f"{name}_Zyxwvut.dcm")
     (tmp_path / "s" / "Zyxwvut_empty").mkdir()
+    plan = pydicom.dcmread(rtplans / "brain" / "RP.dcm")
+    plan.RTPlanLabel = "Zyxwvut brain"
+    (tmp_path / "s" / "undosed").mkdir()
+    plan.save_as(tmp_path / "s" / "undosed" / "RP_Zyxwvut.dcm")
+    shutil.copy(rtplans / "brain" / "RS.dcm", tmp_path / "s" / "undosed")
+    (tmp_path / "s" / "Zyxwvut.toml").write_text("[organs\n")
+    manifest, counts = tmp_path / "m.csv", tmp_path / "c.csv"
+    manifest.write_text("export,alc,sex,date\nx,Zyxwvut,,\nx,,Quentina,\nx,,,MRN-774411\nZyxwvut,774411,,\n")
+    counts.write_text(
+        "patient_id,day,value,unit\nMRN-774411,3,Zyxwvut,\nMRN-774411,3,774411,\nMRN-774411,3,1,Quentina\n"
+    )
     out = tmp_path / "o"
-    done = run_cohort([tmp_path / "s"], out, recipe, HERE)
-    assert (done.plans, done.quarantined) == (1, 1)
+    done = run_cohort([tmp_path / "s", manifest], out, recipe, replace(HERE, counts=counts))
+    assert (done.plans, done.quarantined) == (1, 7)
     written = b"".join(everything(out))
     for secret in (b"zyxwvut", b"quentina", b"mrn-774411", b"19470305"):
         assert secret not in written.lower()
+    assert run(["cohort", "report", str(out), "--report", str(tmp_path / "page.html")]) == 0
+    assert not re.search("zyxwvut|quentina|774411", (tmp_path / "page.html").read_text(encoding="utf-8"), re.I)
     run_cohort([tmp_path / "s"], out, recipe, replace(HERE, show_phi=True))
     assert "Zyxwvut_empty" in (out / "quarantine.csv").read_text(encoding="utf-8")
 
@@ -421,9 +441,9 @@ ADDED = (
 
 @pytest.mark.slow
 def test_no_text_of_a_header_but_the_planning_system_in_tables_and_page(
-    tmp_path: Path, recipe: Recipe, rtplans: Path
+    tmp_path: Path, recipe: Recipe, rtplans: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A mark of its own in every text element, ROI names apart; the checklist of a site names its plans and beams."""
+    """A mark of its own in every text element, two ROI names with them, those of organs apart."""
     marks: dict[str, str] = {}
 
     def plant(data: Dataset) -> None:
@@ -442,6 +462,9 @@ def test_no_text_of_a_header_but_the_planning_system_in_tables_and_page(
         for keyword in ADDED:
             setattr(data, keyword, "x")
         plant(data)
+        if name == "RS":
+            for roi in data.StructureSetROISequence:
+                roi.ROIName = {"VB_C": "QZROIX", "GTV": "GTV QZGTVX"}.get(roi.ROIName, roi.ROIName)
         data.PatientID, data.PatientName = "QZIDX", "QZNAMEX^QZFIRSTX"
         data.save_as(folder / f"{name}_QZFILEX.dcm")
     assert len(marks) > 60
@@ -454,5 +477,10 @@ def test_no_text_of_a_header_but_the_planning_system_in_tables_and_page(
     system = {"Manufacturer", "ManufacturerModelName", "SoftwareVersions"}
     assert found(b"".join(everything(tmp_path / "o"))) == system
     assert found((tmp_path / "page.html").read_bytes()) <= system
-    assert run(["commission", str(tmp_path / "s"), "--report", str(tmp_path / "checks.html")]) == 0
-    assert found((tmp_path / "checks.html").read_bytes()) <= {"RTPlanLabel", "BeamName"}
+    for more, names in (([], set()), (["--show-phi"], {"RTPlanLabel", "BeamName", "QZROIX", "QZGTVX"})):
+        capsys.readouterr()
+        assert (
+            run(["commission", str(tmp_path / "s"), "--report", str(tmp_path / "checks.html"), "--force", *more]) == 0
+        )
+        written = (tmp_path / "checks.html").read_bytes() + "".join(capsys.readouterr()).encode()
+        assert found(written) == names
