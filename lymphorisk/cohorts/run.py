@@ -219,7 +219,7 @@ def _compute(keyed: Sequence[Keyed], ledger: Ledger, recipe: Recipe, how: How, p
         ledger.forget(again)
         states = {key: state for key, state in states.items() if key not in set(again)}
     new = [k for k in keyed if k.key not in states]
-    hopeless = [(k, reason) for k in new if (reason := _hopeless(k)) is not None]
+    hopeless = [(k, reason) for k in keyed if (reason := _hopeless(k)) is not None]
     ledger.record(Outcome(k.key, "quarantined", reason) for k, reason in hopeless)
     gone = {k.key for k, _ in hopeless}
     tasks = [_task(k) for k in new if k.key not in gone]

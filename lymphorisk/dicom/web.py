@@ -27,6 +27,10 @@ SCHEMES = ("dicomweb:", "orthanc:")
 #: Where Orthanc's DICOMweb plug-in answers, unless it is told otherwise.
 ORTHANC_ROOT = "/dicom-web"
 USER, PASSWORD, TOKEN = "LYMPHORISK_DICOMWEB_USER", "LYMPHORISK_DICOMWEB_PASSWORD", "LYMPHORISK_DICOMWEB_TOKEN"
+HINT_CERTIFICATE = (
+    "name the authority that signed it (REQUESTS_CA_BUNDLE=FILE, as PEM), and the host as it is named there"
+)
+NO_BUNDLE = "the certificates to trust cannot be read"
 HINT_FORM = "write dicomweb:https://HOST/ROOT, or behind it /studies/UID"
 UID = re.compile(r"[0-9.]{1,64}")
 STUDY = re.compile(r"(?P<root>.*?)/studies/(?P<uid>[^/]*)/?")
@@ -41,6 +45,9 @@ MAX_ANSWER = 256 << 20
 CHUNK = 1 << 20
 #: Studies asked for at once.
 PAGE = 500
+#: Studies a server may drop in a row before it is left alone.
+PATIENCE = 3
+HINT_AGAIN = "call again when the server answers: what was done is kept"
 #: Digits of a hash that tell studies and files of one server apart.
 DIGITS = 16
 
@@ -84,6 +91,10 @@ class Fetched:
 
 class _StudyError(InputError):
     """Of one study; the server answers, and other studies may be had."""
+
+
+class _DroppedError(_StudyError):
+    """The server went away, or kept silent, while it was asked for the study."""
 
 
 class _NoPlanError(_StudyError):
@@ -156,22 +167,26 @@ def opened(source: str | os.PathLike[str]) -> Iterator[Path]:
 def fetched(addresses: Sequence[Address]) -> Iterator[tuple[Fetched, ...]]:
     """Every study of some addresses, each in a folder of its own that only this user may read.
 
-    Of a whole server every study that holds a plan or a dose. The folders are removed at the end.
+    Of a whole server every study that holds a plan or a dose. One that a server drops says so, the others are had;
+    after `PATIENCE` of them in a row that server is asked for no more. The folders are removed at the end.
 
     Raises
     ------
     InputError
-        A server does not answer, refuses, or is none.
+        A server does not answer, refuses, or is none; every study was dropped.
     """
     with tempfile.TemporaryDirectory(prefix="lymphorisk-", ignore_cleanup_errors=True) as top:
         out: list[Fetched] = []
         for n, address in enumerate(addresses):
-            service = _Service(address)
+            service, dropped = _Service(address), 0
             for study in (address.study,) if address.study else service.studies():
                 one = Address(f"{address.text.rstrip('/')}/studies/{study}", address.url, address.server, study)
-                made = service.fetch(address if address.study else one, Path(top) / str(n))
+                made = service.fetch(address if address.study else one, Path(top) / str(n), ask=dropped < PATIENCE)
+                dropped = dropped + 1 if isinstance(made.trouble, _DroppedError) else 0
                 if address.study or not isinstance(made.trouble, _NoPlanError):
                     out.append(made)
+        if out and out[0].trouble and all(isinstance(one.trouble, _DroppedError) for one in out):
+            raise out[0].trouble
         yield tuple(out)
 
 
@@ -216,11 +231,13 @@ class _Service:
                 return found
             found |= uids
 
-    def fetch(self, address: Address, top: Path) -> Fetched:
-        """Bring a study into its folder below `top`."""
+    def fetch(self, address: Address, top: Path, *, ask: bool = True) -> Fetched:
+        """Bring a study into its folder below `top`, or say that the server is not asked for it."""
         folder = top / address.name
         folder.mkdir(parents=True, exist_ok=True)
         try:
+            if not ask:
+                raise _DroppedError(f"{self._server} dropped the studies before: not asked for", HINT_AGAIN)
             self._series(address.study, folder)
         except _StudyError as error:
             return Fetched(address, folder, error)
@@ -267,30 +284,43 @@ class _Service:
             yield
         except InputError:
             raise
-        except requests.exceptions.SSLError:
-            raise InputError(
-                f"{self._server}: its certificate is not trusted",
-                "name the hospital's authority: REQUESTS_CA_BUNDLE=FILE",
-            ) from None
+        except requests.exceptions.SSLError as error:
+            raise InputError(f"{self._server}: {_of_certificate(str(error))}", HINT_CERTIFICATE) from None
         except requests.Timeout:
-            raise InputError(f"{self._server} does not answer in time", "try again, or ask who runs it") from None
+            raise _DroppedError(f"{self._server} does not answer in time", "try again, or ask who runs it") from None
+        except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError):
+            raise _DroppedError(f"{self._server} broke off {what}", HINT_AGAIN) from None
         except requests.HTTPError as error:
             raise self._refused(0 if error.response is None else error.response.status_code, what) from None
         except requests.exceptions.JSONDecodeError:
             raise InputError(f"{self._server} answers, but not as a DICOMweb server", HINT_FORM) from None
         except requests.RequestException:
-            raise InputError(f"no DICOMweb server answers at {self._server}", "check host and port") from None
+            raise _DroppedError(f"no DICOMweb server answers at {self._server}", "check host and port") from None
+        except OSError:
+            raise InputError(f"{self._server}: {NO_BUNDLE}", HINT_CERTIFICATE) from None
         except (InvalidDicomError, AttributeError, ValueError, KeyError, EOFError):
             raise _StudyError(f"{self._server} answers with what is not DICOM", "look at the study there") from None
 
     def _refused(self, status: int, what: str) -> InputError:
         if status in (401, 403):
-            return InputError(
+            kind = InputError if status == 401 else _StudyError
+            return kind(
                 f"{self._server} refuses {what} ({status})", f"set {USER} and {PASSWORD}, or {TOKEN}, to who may read"
             )
         if status == 404:
             return _StudyError(f"{self._server} has no {what.split()[-1]} there (404)", "check root and UID")
         return _StudyError(f"{self._server} fails on {what} ({status})", "try again, or look at the server's log")
+
+
+def _of_certificate(said: str) -> str:
+    """What is wrong with a certificate, by what the library says of it; a host name stays out."""
+    if "expired" in said or "not yet valid" in said:
+        return "its certificate is out of date"
+    if "mismatch" in said or "doesn't match" in said or "not valid for" in said:
+        return "its certificate is another host's"
+    if "X509" in said:
+        return NO_BUNDLE
+    return "its certificate is not trusted" if "CERTIFICATE_VERIFY" in said else "it speaks no TLS that is trusted"
 
 
 @dataclass(slots=True)

@@ -29,6 +29,8 @@ from lymphorisk.errors import InputError
 
 pytestmark = pytest.mark.slow
 CASES = ("pancreas", "lung")
+#: Stands for the address of a study, or its folder.
+STUDY = "STUDY"
 PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 LOGIN = base64.b64encode(b"reader:secret").decode()
 RECIPE = Recipe(Options(draws=16, horizon_d=60), metrics=(("*", "Mean[Gy]"),))
@@ -119,23 +121,35 @@ def login(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     "command",
     [
-        ("dvh", "--json"),
-        ("inspect", "--json"),
-        ("blood", "--json"),
-        ("check", "--protocol", "pancreas", "--json", "--draws", "16"),
-        ("analyze", "--json", "--draws", "16"),
+        ("dvh", STUDY, "--json"),
+        ("inspect", STUDY, "--json"),
+        ("blood", STUDY, "--json"),
+        ("check", STUDY, "--protocol", "pancreas", "--json", "--draws", "16"),
+        ("analyze", STUDY, "--json", "--draws", "16"),
+        ("compare", STUDY, STUDY, "--json", "--draws", "16"),
+        ("killmap", STUDY, "--out", "map.dcm", "--force", "--dated", "2026-01-01"),
+        ("conditioning", "low_dose_tbi.toml", STUDY, "--first-day", "-21", "--json", "--draws", "16"),
+        ("commission", STUDY),
     ],
     ids=lambda c: str(c[0]),
 )
 def test_every_command_reads_a_study_as_its_folder(
-    orthanc: Orthanc, rtplans: Path, login: Path, capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
+    orthanc: Orthanc,
+    rtplans: Path,
+    tmp_path: Path,
+    login: Path,
+    capsys: pytest.CaptureFixture[str],
+    command: tuple[str, ...],
 ) -> None:
     said = []
-    for source in (str(rtplans / "pancreas"), orthanc.address("pancreas")):
-        code = run([command[0], source, *command[1:]])
-        said.append((code, *capsys.readouterr()))
+    places = {"map.dcm": tmp_path / "map.dcm", "low_dose_tbi.toml": rtplans.with_name("regimens") / "low_dose_tbi.toml"}
+    folder = shutil.copytree(rtplans / "pancreas", tmp_path / web.name_of(orthanc.address("pancreas")))
+    for source in (str(folder), orthanc.address("pancreas")):
+        code = run([str(places.get(word, source if word == STUDY else word)) for word in command])
+        made = places["map.dcm"].read_bytes() if "map.dcm" in command else b""
+        said.append((code, *capsys.readouterr(), made))
     assert said[0] == said[1]
-    assert said[0][1]
+    assert any(said[0][1:])
     assert list(login.iterdir()) == []
 
 
