@@ -143,6 +143,7 @@ def _patient(analysis: Analysis) -> dict[str, Any]:
         "steroid": None if p.steroid is None else [s._asdict() for s in p.steroid],
         "neutrophils": p.neutrophils,
         "subsets": None if p.subsets is None else dict(p.subsets),
+        **({} if p.columns is None else {"columns": dict(p.columns)}),
         "sources": dict(analysis.patient_sources),
     }
 

@@ -15,7 +15,7 @@ from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.prepared import Prepared
 from lymphorisk.analysis.row import number
 from lymphorisk.circulation import BloodDose
-from lymphorisk.features import FeatureVector, feature
+from lymphorisk.features import FeatureVector
 from lymphorisk.findings import Finding
 from lymphorisk.literature import Case, Estimate, estimate_all
 from lymphorisk.plan.treatment import course_modality
@@ -87,7 +87,7 @@ def agreement_of(organ_share: Mapping[str, float], learned: Learned, placed: Col
 
     if isinstance(learned.explanation, Absent):
         return None
-    known = {feature(c.name).organ for c in learned.explanation.features if isfinite(c.value)}
+    known = {c.organ for c in learned.explanation.features if isfinite(c.value)}
     unknown = tuple(g.name for g in learned.explanation.organs if g.name not in known)
     groups = {GROUP_OF[pool] for pool in placed if pool in GROUP_OF}
     return agreement(organ_share, learned.explanation, unknown, groups)

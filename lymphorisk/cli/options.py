@@ -67,6 +67,13 @@ PATIENT = (
         help="CD4, CD8, B or NK cells in per cent of the lymphocytes before radiotherapy; repeat.",
     ),
     click.option(
+        "--column",
+        "columns",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="A column that only your own model reads, such as NLR=3.1; repeat.",
+    ),
+    click.option(
         "--first-fraction",
         type=click.DateTime(["%Y-%m-%d"]),
         metavar="DATE",
@@ -184,6 +191,7 @@ def patient_of(given: dict[str, Any]) -> KnownPatient:
         "steroid": _steroid(given),
         "neutrophils": given.get("neutrophils"),
         "subsets": _subsets(given),
+        "columns": _columns(given),
     }
     return known_patient(facts, "as typed", base, "the patient file")
 
@@ -218,6 +226,18 @@ def _subsets(given: dict[str, Any]) -> Any:
     except ScenarioError as error:
         hint = f"; {error.hint}" if error.hint else ""
         raise click.BadParameter(f"{error.message}{hint}", param_hint="--subset") from None
+
+
+def _columns(given: dict[str, Any]) -> Any:
+    """Columns of a clinic's own model as typed; None when none was."""
+    from lymphorisk.errors import ScenarioError
+    from lymphorisk.plan.columns import columns_of
+
+    try:
+        return columns_of(list(given.get("columns") or ()) or None)
+    except ScenarioError as error:
+        hint = f"; {error.hint}" if error.hint else ""
+        raise click.BadParameter(f"{error.message}{hint}", param_hint="--column") from None
 
 
 def options_of(given: dict[str, Any]) -> Options:

@@ -24,6 +24,11 @@ COUNTS = click.option(
     help="Of exports: a row a patient (patient_id, alc, nadir_alc), or every count (patient_id, date, value, unit).",
 )
 WORKERS = click.option("--workers", type=click.IntRange(min=0), help="Processes; 0 is this one.  [default: processors]")
+COLUMNS = click.option(
+    "--columns",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Schema file (TOML) of columns beyond the program's own: NLR, LDH, steroid, radiomics scores.",
+)
 IGNORE = click.option("--ignore", multiple=True, metavar="COLUMN", help="Leave a column out; repeat.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable result on stdout.")
 
@@ -32,11 +37,10 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable re
 @COHORT
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the new model, such as models/mine.")
 @COUNTS
+@COLUMNS
 @click.option("--schema", is_flag=True, help="Print the columns a cohort file may have.")
 @click.option("--insilico", type=click.IntRange(min=500), metavar="N", help="Train on N simulated patients instead.")
-@click.option(
-    "--early", is_flag=True, help="With --insilico: the mid-course model, which reads the first week's count."
-)
+@click.option("--early", is_flag=True, help="The mid-course model, which reads the first week's count (alc_week1).")
 @click.option("--window", default="not stated", help='When counts were looked at, such as "during RT".')
 @click.option("--aggregation", default="nadir", show_default=True, help="How several counts became one.")
 @IGNORE
@@ -49,6 +53,7 @@ def train(
     cohort: Path | None,
     out: Path | None,
     counts: Path | None,
+    columns: Path | None,
     schema: bool,
     insilico: int | None,
     early: bool,
@@ -69,7 +74,7 @@ def train(
     from lymphorisk.cohorts.own import read_own
     from lymphorisk.cohorts.run import processors
     from lymphorisk.simulated.run import run_insilico
-    from lymphorisk.train import Choices, run_training, schema_text
+    from lymphorisk.train import Choices, Declared, read_declared, run_training, schema_text
 
     if schema:
         emit(schema_text())
@@ -78,7 +83,8 @@ def train(
         raise click.UsageError("--out names the folder of the new model")
     if (cohort is None) == (insilico is None):
         raise click.UsageError("give a cohort file, or --insilico N")
-    outputs = outputs_of(given, cohort, counts)
+    declared = Declared() if columns is None else read_declared(columns)
+    outputs = outputs_of(given, cohort, counts, columns)
     outputs.expect(out, "model")
     outputs.expect(report, report_kind(report) if report else "page")
     with outputs:
@@ -88,8 +94,9 @@ def train(
             done = run_insilico(insilico, folder, early=early, seed=seed, workers=shared, progress=message)
         else:
             assert cohort is not None
-            own = read_own(cohort, counts, ignore=ignore, workers=workers, progress=message)
-            done = run_training(own, folder, Choices(window, aggregation, ignore, seed), progress=message)
+            own = read_own(cohort, counts, ignore=ignore, workers=workers, progress=message, declared=declared)
+            choices = Choices(window, aggregation, ignore, seed, early)
+            done = run_training(own, folder, choices, radiomics=declared.radiomics, progress=message)
         for f in done.findings:
             message(f"{f.severity}: {f.code} {f.what}")
         notes = [f"{f.code} {f.what}" for f in done.findings]
@@ -102,6 +109,7 @@ def train(
 @click.argument("words", nargs=-1, required=True, metavar="MODEL PLANS | PACK...")
 @click.option("--pool", "pooled", is_flag=True, help="Join the packs of several hospitals (random effects).")
 @COUNTS
+@COLUMNS
 @ALC_UNIT
 @WORKERS
 @IGNORE
@@ -134,6 +142,7 @@ def evaluate(
     words: tuple[str, ...],
     pooled: bool,
     counts: Path | None,
+    columns: Path | None,
     workers: int | None,
     ignore: tuple[str, ...],
     recalibrated: Path | None,
@@ -152,6 +161,7 @@ def evaluate(
     """
     from lymphorisk.cohorts.own import read_own
     from lymphorisk.train import evaluate_model, recalibrate, record
+    from lymphorisk.train.declared import declared_for
 
     if pooled:
         _pool([Path(word) for word in words], report, as_json, given)
@@ -159,15 +169,16 @@ def evaluate(
     if len(words) != 2:
         raise click.UsageError("give a model and plans; or --pool and packs")
     judged, plans = _folder(words[0]), Path(words[1])
-    outputs = outputs_of(given, judged, plans, counts)
+    outputs = outputs_of(given, judged, plans, counts, columns)
+    declared = declared_for(judged, columns)
     outputs.expect(recalibrated, "model")
     outputs.expect(recorded, "model")
     outputs.expect(pack, "pack")
     outputs.expect(pack_page, report_kind(pack_page) if pack_page else "page")
     outputs.expect(report, report_kind(report) if report else "page")
     unit = given["alc_unit"]
-    own = read_own(plans, counts, ignore=ignore, count_unit=unit, workers=workers, progress=message)
-    result = evaluate_model(judged, own)
+    own = read_own(plans, counts, ignore=ignore, count_unit=unit, workers=workers, progress=message, declared=declared)
+    result = evaluate_model(judged, own, declared=declared)
     with outputs:
         if recalibrated is not None:
             lines, short = recalibrate(judged, own, outputs.folder(recalibrated))
@@ -328,10 +339,11 @@ def use(name: str, patient: Path) -> None:
         values = tomllib.loads(patient.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"{patient.name} cannot be read as TOML") from error
-    if unknown := sorted(set(values) - set(NAMES)):
-        raise ScenarioError(f"unknown feature {unknown[0]!r}", "`lymphorisk train --schema` lists them")
-    row = FeatureVector(np.array([float(values.get(n, np.nan)) for n in NAMES]))
     p = predict.load(_folder(name))
+    names = (*NAMES, *(e.name for e in p.external))
+    if unknown := sorted(set(values) - set(names)):
+        raise ScenarioError(f"unknown feature {unknown[0]!r}", "`lymphorisk train --schema` lists them")
+    row = FeatureVector(np.array([float(values.get(n, np.nan)) for n in names]), names)
     said = predict.predict(p, row)
     if (why_not := said.declined) is not None:
         raise UndecidableError(

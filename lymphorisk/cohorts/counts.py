@@ -34,6 +34,8 @@ VALUES = ("value", "count", "alc", "lymphocytes", "result")
 UNITS = ("unit", "units", "alc_unit")
 DATES = ("date", "day_of_count", "sampled")
 DAYS_A_WEEK = 7
+#: Days on which a count is the one after the first week; the early model learned from day 7. How far off is assumed.
+FIRST_WEEK_D = (5.0, 9.0)
 #: Days from the first fraction beyond which a count belongs to no course. [d]
 FAR_D = 3653
 #: Baselines closer than this part of one another are one. [1]
@@ -231,7 +233,7 @@ def with_baseline(plan: FoundPlan, counts: Sequence[Measured]) -> tuple[FoundPla
 
 
 def summary(counts: Sequence[Measured], until_d: float) -> dict[str, float | int | bool | None]:
-    """Lowest count after the first fraction up to a day [d], and its grade."""
+    """Lowest count after the first fraction up to a day [d], its grade, and the count after the first week."""
     course = [c for c in counts if 0 < c.day <= until_d]
     if not course:
         return {"measured_counts": 0}
@@ -242,7 +244,15 @@ def summary(counts: Sequence[Measured], until_d: float) -> dict[str, float | int
         "measured_nadir_day": low.day,
         "measured_below": low.below,
         "measured_grade": _grade(low),
+        "measured_week1": _first_week(course),
     }
+
+
+def _first_week(course: Sequence[Measured]) -> float | None:
+    """The count nearest to day 7, the earlier of two; None when there is none, or it is only a limit."""
+    near = [c for c in course if FIRST_WEEK_D[0] <= c.day <= FIRST_WEEK_D[1]]
+    nearest = min(near, key=lambda c: (abs(c.day - DAYS_A_WEEK), c.day), default=None)
+    return None if nearest is None or nearest.below else nearest.value
 
 
 def _grade(low: Measured) -> int | None:

@@ -10,6 +10,7 @@ from lymphorisk.analysis.risk import shipped_models
 from lymphorisk.cohorts.own import read_own
 from lymphorisk.errors import InputError
 from lymphorisk.outputs import Inputs, Outputs
+from lymphorisk.train.declared import NOTHING, declared_for, read_declared
 from lymphorisk.train.run import Training, evaluate_model, run_training
 from lymphorisk.train.settings import Choices
 
@@ -20,6 +21,7 @@ def train(
     choices: Choices | None = None,
     *,
     counts: str | Path | None = None,
+    columns: str | Path | None = None,
     force: bool = False,
 ) -> Training:
     """Train a model on a clinic's own cohort and write its folder, whole or not at all.
@@ -35,6 +37,8 @@ def train(
         The outcome's key, columns to leave out, seed.
     counts : path, optional
         With exports: the table of counts.
+    columns : path, optional
+        Schema file of columns beyond the program's own.
     force : bool
         Replace a model that stands at `out`.
 
@@ -51,10 +55,12 @@ def train(
         `out` cannot be written, or holds something else.
     """
     place, chosen = Path(out), choices or Choices()
-    with Outputs(Inputs.of([cohort, counts]), force=force) as outputs:
+    declared = NOTHING if columns is None else read_declared(columns)
+    with Outputs(Inputs.of([cohort, counts, columns]), force=force) as outputs:
         outputs.expect(place, "model")
         folder = outputs.folder(place)
-        done = run_training(read_own(cohort, counts, ignore=chosen.ignore), folder, chosen)
+        own = read_own(cohort, counts, ignore=chosen.ignore, declared=declared)
+        done = run_training(own, folder, chosen, radiomics=declared.radiomics)
         outputs.commit()
     return Training(place, done.evaluation, done.findings)
 
@@ -64,6 +70,7 @@ def evaluate(
     plans: str | Path,
     *,
     counts: str | Path | None = None,
+    columns: str | Path | None = None,
     ignore: Sequence[str] = (),
 ) -> dict[str, Any]:
     """External validation of a model, and of the voices beside it, on plans it has not seen.
@@ -76,6 +83,8 @@ def evaluate(
         CSV or Parquet, the folder of a `lymphorisk cohort`, or a folder of exports.
     counts : path, optional
         With exports: the table of counts.
+    columns : path, optional
+        Schema file of this place's columns beyond the program's own; by default they are as the model's card says.
     ignore : sequence of str
         Columns to leave out.
 
@@ -92,7 +101,9 @@ def evaluate(
     PredictorFileError
         The model was altered.
     """
-    return evaluate_model(model_folder(model), read_own(plans, counts, ignore=ignore))
+    folder = model_folder(model)
+    declared = declared_for(folder, columns)
+    return evaluate_model(folder, read_own(plans, counts, ignore=ignore, declared=declared), declared=declared)
 
 
 def model_folder(name: str | Path) -> Path:

@@ -6,7 +6,7 @@ Exports become rows by the analysis that serves a patient, so what a model learn
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,8 +27,11 @@ from lymphorisk.cohorts.write import watched_until
 from lymphorisk.errors import CohortError, ScenarioError
 from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.plan.facts import CONTRADICTION
-from lymphorisk.train.checks import check, patient_key, raise_errors
-from lymphorisk.train.cohort import Cohort, cohort_of, read_cohort
+from lymphorisk.train.checks import MIXED, patient_key, raise_errors
+from lymphorisk.train.cohort import Cohort, cohort_of
+from lymphorisk.train.declared import NOTHING, Declared
+from lymphorisk.train.external import check_all
+from lymphorisk.train.read import read_cohort
 from lymphorisk.train.schema import ID, OUTCOMES
 from lymphorisk.train.table import Table, read_table
 from lymphorisk.units import number_from
@@ -66,6 +69,7 @@ def read_own(
     count_unit: str = OWN_UNIT,
     workers: int | None = None,
     progress: Progress = lambda _: None,
+    declared: Declared = NOTHING,
 ) -> Cohort:
     """A checked cohort.
 
@@ -84,6 +88,8 @@ def read_own(
         Of counts in long form that name none.
     workers : int, optional
         Processes that analyse exports; all processors by default, 0 is this one.
+    declared : Declared
+        Columns beyond the program's schema: of a table of features, or of a table of counts with a row a patient.
 
     Raises
     ------
@@ -94,16 +100,17 @@ def read_own(
     """
     source = Path(source)
     if (source / NAME).is_file():
-        return _of_cohort(source, ignore)
+        return _of_cohort(source, ignore, declared)
     if counts is None:
         if source.is_dir():
             raise CohortError("a folder of exports needs a table of counts", "--counts TABLE.csv")
-        return read_cohort(source, ignore=ignore)
+        return read_cohort(source, ignore=ignore, declared=declared)
     counts = Path(counts)
-    table = read_table(counts).without(ignore)
+    declared = declared.without(ignore)
+    table = read_table(counts).without(ignore).calling(declared.heads)
     how = How(processors() if workers is None else workers, limits=LIMITS, counts=counts, count_unit=count_unit)
     if set(OUTCOMES) & set(table.columns):
-        rows, findings = _by_patient(source, table, how, progress)
+        rows, findings = _by_patient(source, table, declared, how, progress)
     else:
         rows, findings = _by_counts(source, how, progress)
     if not rows:
@@ -113,24 +120,30 @@ def read_own(
     gone = {patient_key(name) for name in ignore}
     columns = {name: [row.get(name, "") for row in rows] for name in heads if patient_key(name) not in gone}
     whole = Table(columns, table.sha256)
-    findings = [*check(whole), *findings]
+    typed = set(table.columns) if set(OUTCOMES) & set(table.columns) else set()
+    findings = [*_sure(check_all(whole, declared), typed), *findings]
     raise_errors(findings)
-    return cohort_of(whole, tuple(findings), source.stem)
+    return cohort_of(whole, tuple(findings), source.stem, declared.columns)
 
 
-def _of_cohort(folder: Path, ignore: Sequence[str]) -> Cohort:
+def _of_cohort(folder: Path, ignore: Sequence[str], declared: Declared) -> Cohort:
     """The rows of a cohort's folder."""
     if not (folder / TRAINING).is_file():
         raise CohortError(
             f"the cohort {folder.name} holds no counts", "call `lymphorisk cohort` again with --counts: nothing is lost"
         )
-    cohort = read_cohort(folder / TRAINING, ignore=ignore, name=folder.name)
+    cohort = read_cohort(folder / TRAINING, ignore=ignore, name=folder.name, declared=declared)
     failed = Counter(row["code"] for row in read_csv(folder / "quarantine.csv"))
     plans = sum(1 for _ in read_csv(folder / "plans.csv"))
     found = [_left_out(n, f"stand in quarantine ({code})") for code, n in sorted(failed.items())]
     if uncounted := plans - len(cohort):
         found.append(_left_out(uncounted, "have no count in the course"))
-    return replace(cohort, findings=(*cohort.findings, *found))
+    return replace(cohort, findings=(*_sure(cohort.findings), *found))
+
+
+def _sure(findings: Sequence[Finding], typed: Collection[str] = ()) -> tuple[Finding, ...]:
+    """Without doubts about the units of columns that the analysis wrote: it writes Gy, whatever they look like."""
+    return tuple(f for f in findings if f.code != MIXED.code or f.where in typed)
 
 
 def _left_out(plans: int, why: str) -> Finding:
@@ -172,9 +185,11 @@ def _by_counts(source: Path, how: How, progress: Progress) -> tuple[list[dict[st
     return rows, findings
 
 
-def _by_patient(folder: Path, table: Table, how: How, progress: Progress) -> tuple[list[dict[str, str]], list[Finding]]:
+def _by_patient(
+    folder: Path, table: Table, declared: Declared, how: How, progress: Progress
+) -> tuple[list[dict[str, str]], list[Finding]]:
     """Rows of plans by a table that holds a row a patient: facts and outcome."""
-    raise_errors(check(table.without((EXPORT,))))
+    raise_errors(check_all(table.without((EXPORT,)), declared))
     ids = table.columns[ID]
     places = [_place(folder, export or who) for export, who in zip(table.columns.get(EXPORT, ids), ids, strict=True)]
     written = rows_of(plain_heads(table.columns), [name or " " for name in places])

@@ -30,6 +30,7 @@ MEASURED: Mapping[str, str] = {
     "measured_nadir_day": "number",
     "measured_below": "flag",
     "measured_grade": "whole",
+    "measured_week1": "number",
 }
 PLANS: Mapping[str, str] = {**KNOWN, **{c.name: c.kind for c in ANALYSED}}
 METRICS: Mapping[str, str] = {

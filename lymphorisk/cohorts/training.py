@@ -15,6 +15,8 @@ from lymphorisk.train.schema import CENTRE, ID, ORGANS, PLACED, VOICE
 WORDS = ("sex", "site", "chemo", "modality")
 #: Features that those words, the patient's facts and the plan say.
 SAID = ("alc", "fractions")
+#: The one that counts during the course say.
+FIRST_WEEK = "alc_week1"
 #: Features a training table holds as numbers.
 NUMBERS = tuple(n for n in NAMES if not n.startswith(("site_", "chemo", "sex_", "modality")) and n not in SAID)
 #: What the mechanism and the published models that answer for a grade said: column, and where a row of plans holds it.
@@ -47,4 +49,4 @@ def training_row(row: Mapping[str, Any]) -> dict[str, Any]:
     out |= {name: row.get(where) for name, where in VOICES.items()}
     if row.get("measured_nadir") is not None:
         out["nadir_alc"] = f"{'<' if row.get('measured_below') else ''}{row['measured_nadir']:g}"
-    return {**out, ID: row["patient"], ORGANS: PLACED}
+    return {**out, FIRST_WEEK: row.get("measured_week1"), ID: row["patient"], ORGANS: PLACED}

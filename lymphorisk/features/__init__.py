@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lymphorisk.features.external import External
 from lymphorisk.features.schema import FEATURES, NAMES, PARTICLES, VERSION, Feature, feature, physical
 from lymphorisk.features.table import FeatureVector, feature_vector
 
@@ -10,6 +11,7 @@ __all__ = [
     "NAMES",
     "PARTICLES",
     "VERSION",
+    "External",
     "Feature",
     "FeatureVector",
     "feature",

@@ -26,7 +26,12 @@ from dataclasses import dataclass, replace
 
 from lymphorisk.frozen import FrozenDict
 
-KINDS = ("clinical", "plan", "blood", "mean dose", "volume at dose", "pool dose")
+#: Kind of a column that a clinic declares itself.
+EXTERNAL = "external"
+KINDS = ("clinical", "plan", "blood", "mean dose", "volume at dose", "pool dose", EXTERNAL)
+
+#: Organ group of what radiotherapy and drugs leave as it is.
+FACTS = "Patient"
 
 #: Raised whenever a feature is added, removed, reordered or changes its meaning.
 VERSION = "2"
@@ -56,6 +61,8 @@ class Feature:
         Dose of a volume-at-dose feature. [Gy]
     optional : bool
         Known only in the mid-course mode.
+    unexposed : float
+        Value without radiotherapy and drugs, of what is no fact of the patient.
     """
 
     name: str
@@ -68,11 +75,12 @@ class Feature:
     high: float
     at_gy: float | None = None
     optional: bool = False
+    unexposed: float = 0.0
 
     @property
     def without_dose(self) -> float | None:
         """Value in the same patient without radiotherapy and drugs; None for facts, which stay."""
-        return None if self.organ == "Patient" else 0.0
+        return None if self.organ == FACTS else self.unexposed
 
 
 def _volumes(organ: str, prefix: str, doses: tuple[float, ...]) -> tuple[Feature, ...]:

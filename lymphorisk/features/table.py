@@ -51,7 +51,7 @@ class FeatureVector:
     values : ndarray, shape (n,)
         In the order and units of `names`; NaN where missing.
     names : tuple of str
-        Feature names.
+        Feature names; behind those of the schema, columns that only a clinic's own model reads.
     missing : mapping of str to str
         Reason by name of each feature that is missing.
     version : str
@@ -219,5 +219,6 @@ def feature_vector(
         known = bool(pools) and all(pool in doses for _, doses in pools)
         total = sum(n * eud_gy(doses[pool], POOL_D0_GY) for n, doses in pools) if known else None
         put(f"{prefix}_eud", total, f"{organ}: the dose of its lymphocytes is not known")
-    row = np.array([values.get(name, math.nan) for name in NAMES])
-    return FeatureVector(row, NAMES, FrozenDict({n: reasons[n] for n in NAMES if n in reasons}))
+    own = dict(patient.columns or ())
+    row = np.array([*(values.get(name, math.nan) for name in NAMES), *own.values()])
+    return FeatureVector(row, (*NAMES, *own), FrozenDict({n: reasons[n] for n in NAMES if n in reasons}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lymphorisk.errors import ScenarioError
+from lymphorisk.plan.columns import columns_of
 from lymphorisk.plan.drugs import chemo_of, drugs_of
 from lymphorisk.plan.steroid import Steroid, steroid_of
 from lymphorisk.plan.subsets import subsets_of
@@ -60,6 +61,8 @@ class Patient:
         Neutrophil count before radiotherapy. [10^9/L]
     subsets : tuple of (str, float), or None
         Share of CD4, CD8, B and NK cells of all lymphocytes before radiotherapy, as `subsets_of` reads them. [1]
+    columns : tuple of (str, float), or None
+        What only a clinic's own model reads, by the name of its column, as `columns_of` reads them.
 
     Raises
     ------
@@ -79,12 +82,14 @@ class Patient:
     steroid: tuple[Steroid, ...] | None = None
     neutrophils: float | None = None
     subsets: tuple[tuple[str, float], ...] | None = None
+    columns: tuple[tuple[str, float], ...] | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.chemo, str):
             object.__setattr__(self, "drugs", _drugs(self.chemo, self.drugs or ()))
         object.__setattr__(self, "steroid", steroid_of(self.steroid))
         object.__setattr__(self, "subsets", subsets_of(self.subsets))
+        object.__setattr__(self, "columns", columns_of(self.columns))
         for name in WORDS:
             word = getattr(self, name)
             if word is not None:

@@ -55,12 +55,15 @@ class TrainingRange:
         Features that are 0 or 1: they take no part in distances.
     patients : ndarray, shape (m, n)
         A sample of training patients, NaN where missing.
+    own : ndarray of bool, shape (n,), or None
+        Columns a clinic declared itself: without one of them the model says nothing, known of all or not.
     """
 
     low: NDArray[np.float64]
     high: NDArray[np.float64]
     flag: NDArray[np.bool_]
     patients: NDArray[np.float64]
+    own: NDArray[np.bool_] | None = None
 
     @property
     def needed(self) -> NDArray[np.bool_]:
@@ -170,7 +173,10 @@ def _distances(rows: NDArray[np.float64], seen: TrainingRange) -> NDArray[np.flo
 def _judged(row: NDArray[np.float64], distance: float, seen: TrainingRange, labels: tuple[str, ...]) -> Domain:
     reasons: list[tuple[Kind, str]] = []
     known = np.isfinite(row)
-    if gone := [labels[i] for i in np.flatnonzero(seen.needed & ~known)]:
+    own = np.zeros(len(row), dtype=np.bool_) if seen.own is None else seen.own
+    if gone := [labels[i] for i in np.flatnonzero(own & ~known)]:
+        reasons.append(("missing", f"{', '.join(gone)} not known: columns the model needs beside the plan"))
+    if gone := [labels[i] for i in np.flatnonzero(seen.needed & ~own & ~known)]:
         reasons.append(("missing", f"{', '.join(gone)} not known; known of every training patient"))
     for i in np.flatnonzero(known):
         slack = RANGE_SLACK * (seen.high[i] - seen.low[i])

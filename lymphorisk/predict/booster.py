@@ -22,13 +22,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.errors import PredictorFileError
-from lymphorisk.features import PARTICLES, VERSION, Feature, FeatureVector, feature, physical
+from lymphorisk.features import NAMES, PARTICLES, VERSION, External, Feature, FeatureVector, feature, physical
 from lymphorisk.frozen import FrozenDict
 from lymphorisk.predict.applicability import TrainingRange
 from lymphorisk.predict.calibration import Calibration
 from lymphorisk.predict.conformal import ConformalSets
 from lymphorisk.predict.reference import REFERENCE, hold
 from lymphorisk.predict.trees import Trees
+from lymphorisk.units import squashed
 
 CARD = "card.toml"
 CALIBRATION = "calibration.json"
@@ -72,6 +73,8 @@ class Predictor:
         Reference patients of the probability-scale explanation.
     card : mapping
         The card as read.
+    external : tuple of External
+        Columns beyond the program's schema, as declared when it was trained.
     """
 
     name: str
@@ -87,6 +90,13 @@ class Predictor:
     seen: TrainingRange
     background: NDArray[np.float64]
     card: Mapping[str, Any]
+    external: tuple[External, ...] = ()
+
+    @property
+    def schema(self) -> tuple[Feature, ...]:
+        """The features in the model's order."""
+        own = {e.name: e.feature for e in self.external}
+        return tuple(own.get(name) or feature(name) for name in self.features)
 
     @property
     def identity(self) -> str:
@@ -112,11 +122,11 @@ class Predictor:
     @property
     def labels(self) -> tuple[str, ...]:
         """How a physicist writes each feature."""
-        return tuple(feature(name).label for name in self.features)
+        return tuple(f.label for f in self.schema)
 
     def asked(self, row: NDArray[np.float64]) -> tuple[Feature, ...]:
         """The features as they are shown of one patient, shape (n,): beside a weighted dose the physical is named."""
-        known = tuple(feature(name) for name in self.features)
+        known = self.schema
         particles = any(f.name == PARTICLES and v > 0 for f, v in zip(known, row, strict=True))
         return tuple(physical(f) for f in known) if particles else known
 
@@ -207,7 +217,8 @@ def _predictor(path: Path, card: Mapping[str, Any], files: Mapping[str, bytes], 
             "train it again with this version",
         )
     features = tuple(card["features"]["names"])
-    for name in features:
+    external = tuple(External(**said) for said in card.get("external", ()))
+    for name in set(features) - {e.name for e in external}:
         try:
             feature(name)
         except KeyError as error:
@@ -240,9 +251,11 @@ def _predictor(path: Path, card: Mapping[str, Any], files: Mapping[str, bytes], 
             background["high"].astype(np.float64),
             background["flag"].astype(np.bool_),
             background["patients"].astype(np.float64),
+            np.isin(features, [e.name for e in external]),
         ),
         background=background["background"].astype(np.float64),
         card=FrozenDict(card),
+        external=external,
     )
 
 
@@ -250,8 +263,14 @@ def row_of(predictor: Predictor, vector: FeatureVector) -> NDArray[np.float64]:
     """The model's features of one patient, in its order."""
     if vector.version != VERSION:
         raise PredictorFileError(f"features of schema {vector.version}, model of {VERSION}")
-    place = {name: i for i, name in enumerate(vector.names)}
-    return np.array([vector.values[place[name]] for name in predictor.features])
+    value = {squashed(name): float(v) for name, v in zip(vector.names, vector.values, strict=True)}
+    return np.array([value.get(squashed(name), np.nan) for name in predictor.features])
+
+
+def unread(predictor: Predictor, vector: FeatureVector) -> tuple[str, ...]:
+    """Columns given beyond the program's schema that the model does not know."""
+    own = {squashed(e.name) for e in predictor.external}
+    return tuple(name for name in vector.names if name not in NAMES and squashed(name) not in own)
 
 
 def resampled_boosters(predictor: Predictor, outcome: str) -> tuple[Trees, ...]:

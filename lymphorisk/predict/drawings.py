@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lymphorisk.features import FeatureVector, feature
+from lymphorisk.features import Feature, FeatureVector
 from lymphorisk.predict.booster import Predictor, row_of
 from lymphorisk.predict.explain import OUTCOME_WORDS, shap_package
 
@@ -71,7 +71,7 @@ def waterfall(predictor: Predictor, row: NDArray[np.float64], outcome: str) -> s
         values=values[0],
         base_values=base,
         data=row,
-        display_data=np.array([_shown(n, v) for n, v in zip(predictor.features, row, strict=True)], dtype=object),
+        display_data=np.array([_shown(f, v) for f, v in zip(predictor.schema, row, strict=True)], dtype=object),
         feature_names=labels,
     )
     top = [labels[i] for i in np.argsort(-np.abs(values[0]), kind="stable")[:3]]
@@ -123,12 +123,11 @@ def _words(outcome: str) -> str:
     return OUTCOME_WORDS.get(outcome, outcome)
 
 
-def _shown(name: str, value: float) -> str:
+def _shown(known: Feature, value: float) -> str:
     if not np.isfinite(value):
         return NOT_KNOWN
-    if feature(name).unit == "0/1":
+    if known.unit == "0/1":
         return "yes" if value > 0.5 else "no"
-    known = feature(name)
     unit = "" if f"[{known.unit}]" in known.label else known.unit
     return f"{value:.3g} {unit}".rstrip()
 

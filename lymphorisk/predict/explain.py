@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.errors import NotConvergedError
-from lymphorisk.features import Feature, FeatureVector, feature
+from lymphorisk.features import Feature, FeatureVector
 from lymphorisk.predict.booster import (
     Predictor,
     booster_from,
@@ -49,11 +49,12 @@ DISCLAIMER = (
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """What one feature adds. `value` is NaN when the feature is missing; `log_odds` [logit]."""
+    """What one feature of an organ group adds. `value` is NaN when it is missing; `log_odds` [logit]."""
 
     name: str
     label: str
     unit: str
+    organ: str
     value: float
     log_odds: float
 
@@ -172,7 +173,7 @@ def explain(
 
 def _from_no_dose(predictor: Predictor, outcome: str, row: NDArray[np.float64]) -> tuple[float, tuple[Group, ...]]:
     """Calibrated log-odds of the patient without radiotherapy and drugs, and what each group adds to it. [logit]"""
-    schema = tuple(feature(name) for name in predictor.features)
+    schema = predictor.schema
     line, booster = predictor.calibration[outcome], predictor.boosters[outcome]
     reference, groups = without_dose(schema, row), players(schema)
 
@@ -192,7 +193,8 @@ def _contributions(
 ) -> tuple[Contribution, ...]:
     order = sorted(range(len(schema)), key=lambda i: (-abs(each[i]), i))
     return tuple(
-        Contribution(schema[i].name, schema[i].label, schema[i].unit, float(row[i]), float(each[i])) for i in order
+        Contribution(f.name, f.label, f.unit, f.organ, float(row[i]), float(each[i]))
+        for i, f in ((i, schema[i]) for i in order)
     )
 
 
@@ -226,7 +228,7 @@ OUTCOME_WORDS = {"g3": "grade 3 or more", "g4": "grade 4"}
 
 def _sentence(group: Group, features: tuple[Contribution, ...], outcome: str) -> str:
     """The reason in dose language: what the organ gets, and the factor on the odds with its spread."""
-    mine = [c for c in features if feature(c.name).organ == group.name]
+    mine = [c for c in features if c.organ == group.name]
     known = [c for c in mine if np.isfinite(c.value)]
     named = ", ".join(_value(c) for c in known[:3])
     if not known:
@@ -245,8 +247,7 @@ def _sentence(group: Group, features: tuple[Contribution, ...], outcome: str) ->
 
 def _value(c: Contribution) -> str:
     """``Mean 12 Gy`` of ``Spleen Mean[Gy]``: the organ has been named, the unit stands behind the number."""
-    f = feature(c.name)
-    label = c.label.removeprefix(f"{f.organ} ").replace(f"[{c.unit}]", "")
+    label = c.label.removeprefix(f"{c.organ} ").replace(f"[{c.unit}]", "")
     if c.unit == "0/1":
         return f"{label}: {'yes' if c.value > 0.5 else 'no'}"
     return f"{label} {c.value:.3g} {c.unit}".rstrip()

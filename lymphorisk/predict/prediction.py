@@ -12,7 +12,7 @@ from lymphorisk.absent import Absent
 from lymphorisk.features import FeatureVector
 from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.predict.applicability import KNOWN_SHARE, Domain, domain
-from lymphorisk.predict.booster import NADIR, Predictor, resampled_margins, row_of
+from lymphorisk.predict.booster import NADIR, Predictor, resampled_margins, row_of, unread
 from lymphorisk.predict.calibration import sigmoid
 from lymphorisk.predict.caveats import caveats
 
@@ -48,6 +48,12 @@ POOR = rule(
     "The learned model does not hold",
     "A judgement on patients, kept in the model's card, found it no better than chance or worse than the bare rate of "
     "events: it gives no number for that outcome.",
+)
+UNREAD = rule(
+    "LR406",
+    "warning",
+    "Column the model does not read",
+    "A column was given by name that the learned model does not know: it changes nothing.",
 )
 #: The outcome without which the model says nothing.
 MAIN = "g3"
@@ -145,13 +151,16 @@ def predict(predictor: Predictor, vector: FeatureVector) -> Prediction:
         kinds = tuple(dict.fromkeys((*seen.kinds, "missing")))
         seen = replace(seen, inside=False, reasons=(reason, *seen.reasons), kinds=kinds)
         findings.append(finding(NO_BASELINE, reason, "learned model", "give the count before treatment (--alc)"))
+    if other := unread(predictor, vector):
+        what = f"{predictor.name} does not read {', '.join(other)}"
+        findings.append(finding(UNREAD, what, "learned model", f"it reads {_columns(predictor)}"))
     p = {o: float(said[0]) for o, said in probabilities(predictor, rows).items() if o not in predictor.withheld}
     interval: dict[str, tuple[float, float]] = {}
     for outcome in p:
         # dozens of models to read, for a number that nobody is shown outside the domain
         if seen.inside and outcome in predictor.spread:
-            other = sigmoid(predictor.calibration[outcome].log_odds(resampled_margins(predictor, outcome, row)))
-            low, high = np.quantile(np.append(other, p[outcome]), SPREAD_LEVELS)
+            others = sigmoid(predictor.calibration[outcome].log_odds(resampled_margins(predictor, outcome, row)))
+            low, high = np.quantile(np.append(others, p[outcome]), SPREAD_LEVELS)
             interval[outcome] = (min(float(low), p[outcome]), max(float(high), p[outcome]))
     sets = {o: predictor.conformal[o].of(p[o]) for o in p if o in predictor.conformal}
     if not seen.inside:
@@ -180,6 +189,10 @@ def predict(predictor: Predictor, vector: FeatureVector) -> Prediction:
         answers_for={o: ", ".join(key.values()) for o, key in predictor.card.get("outcome", {}).items()},
         caveats=caveats(predictor.card),
     )
+
+
+def _columns(predictor: Predictor) -> str:
+    return ", ".join(e.name for e in predictor.external) or "no columns beyond the program's own"
 
 
 def probabilities(predictor: Predictor, rows: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:

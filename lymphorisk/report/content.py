@@ -538,6 +538,7 @@ FACT_LABELS = {
     "steroid": "steroid",
     "neutrophils": "neutrophils",
     "subsets": "subsets",
+    "columns": "own columns",
 }
 
 
@@ -556,10 +557,12 @@ def known_of(a: Analysis) -> list[tuple[str, str, str]]:
         "steroid": steroid_words(p.steroid),
         "neutrophils": "" if p.neutrophils is None else f"{p.neutrophils:g} ×10⁹/L",
         "subsets": ", ".join(f"{name.upper()} {100 * share:g} %" for name, share in p.subsets or ()),
+        "columns": ", ".join(f"{name} {value:g}" for name, value in p.columns or ()),
     }
     return [
         (label, short(values[key]), short(a.patient_sources.get(key, "")) if values[key] else "")
         for key, label in FACT_LABELS.items()
+        if values[key] or key != "columns"
     ]
 
 

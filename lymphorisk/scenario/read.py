@@ -33,6 +33,7 @@ from lymphorisk.errors import ScenarioError
 from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.frozen import FrozenDict
 from lymphorisk.plan import Patient, Phase, steroid_of
+from lymphorisk.plan.columns import columns_of
 from lymphorisk.plan.subsets import subsets_of
 from lymphorisk.scenario.dose import organ_dose
 from lymphorisk.scenario.fields import content, known, number, parsed, table_of, text, whole
@@ -64,6 +65,7 @@ PATIENT_KEYS = (
     "first_fraction",
     "neutrophils",
     "subsets",
+    "columns",
 )
 STAGES_MAX = 16
 LANES_MAX = 256
@@ -223,6 +225,7 @@ def patient_from(table: Mapping[str, Any]) -> Patient:
         steroid=steroid_of(table.get("steroid"), first_fraction(table)),
         neutrophils=number(table, "neutrophils", where),
         subsets=subsets_of(table.get("subsets")),
+        columns=columns_of(table_of(table["columns"], "[patient.columns]")) if "columns" in table else None,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lymphorisk.features import VERSION, feature
+from lymphorisk.features import VERSION
 from lymphorisk.predict.caveats import unsteady
 from lymphorisk.train.cohort import Cohort, person_hashes, row_hashes
 from lymphorisk.train.fit import Fitted
@@ -236,7 +236,7 @@ def card_of(
         "sha256": dict(sha256),
         "feature": [
             {"name": f.name, "unit": f.unit, "label": f.label, "monotone": f.monotone, "low": f.low, "high": f.high}
-            for f in (feature(n) for n in cohort.names)
+            for f in cohort.schema
         ],
         "tripod": tripod_items(model, trained_on, window, aggregation),
     }

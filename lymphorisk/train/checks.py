@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.errors import CohortError, ScenarioError
-from lymphorisk.features import FEATURES, NAMES, Feature, feature
+from lymphorisk.features import FEATURES, NAMES, External, Feature, feature
 from lymphorisk.findings import Finding, Severity, finding, rule
 from lymphorisk.train.schema import (
     CENTRE,
@@ -144,22 +144,18 @@ DATE = re.compile(
 SHOWN = 5
 
 
-def check(table: Table) -> tuple[Finding, ...]:
-    """All findings about a cohort file, errors among them."""
+def check(table: Table, own: Sequence[External] = ()) -> tuple[Finding, ...]:
+    """All findings about a cohort file, errors among them; `own` are columns beyond the program's schema."""
     found = list(_needed(table))
     if found:
         return tuple(found)
-    for step in (_heads, _unreadable, _unknown, _post_treatment):
-        found += step(table)
-    readable = {f.where for f in found if f.code == NOT_READ.code}
-    numeric = {
-        name: numbers(cells)
-        for name, cells in table.columns.items()
-        if (name in NAMES or name in OUTCOMES) and name not in TEXT_COLUMNS and name not in readable
-    }
+    for step in (_heads, _unreadable, _unknown):
+        found += step(table, own)
+    found += _post_treatment(table, own)
+    numeric = numeric_columns(table, own, {f.where for f in found if f.code == NOT_READ.code})
     found += _organs(table)
     found += _voices(table)
-    found += _units_and_ranges(numeric)
+    found += _units_and_ranges(numeric, own)
     found += _against_baseline(numeric)
     found += _mixed_doses(numeric)
     found += _zero_doses(numeric)
@@ -167,8 +163,16 @@ def check(table: Table) -> tuple[Finding, ...]:
     found += _outcomes(numeric, table)
     found += _duplicates(table)
     found += _gaps(numeric)
-    found += _too_good(numeric)
+    found += _too_good(numeric, own)
     return tuple(found)
+
+
+def numeric_columns(
+    table: Table, own: Sequence[External] = (), unread: Collection[str] = ()
+) -> dict[str, NDArray[np.float64]]:
+    """Features and outcomes as numbers, by column; NaN where missing."""
+    known = {*NAMES, *OUTCOMES, *(c.name for c in own)} - {*TEXT_COLUMNS, *unread}
+    return {name: numbers(cells) for name, cells in table.columns.items() if name in known}
 
 
 def raise_errors(findings: Iterable[Finding]) -> None:
@@ -186,7 +190,7 @@ def raise_errors(findings: Iterable[Finding]) -> None:
         raise CohortError(text, hints)
 
 
-def _named(rows: NDArray[np.int64] | list[int]) -> str:
+def named_rows(rows: NDArray[np.int64] | list[int]) -> str:
     """File rows (the header is row 1) of patient indices."""
     shown = ", ".join(str(int(r) + 2) for r in list(rows)[:SHOWN])
     return f"row{'s' if len(rows) > 1 else ''} {shown}" + (" ..." if len(rows) > SHOWN else "")
@@ -197,17 +201,17 @@ def _needed(table: Table) -> Iterable[Finding]:
     if ID not in table.columns:
         yield finding(NEEDED, f"column {ID} is missing", ID, hint)
     elif empty := [i for i, c in enumerate(table.columns[ID]) if c.strip().lower() in MISSING]:
-        yield finding(NEEDED, f"{ID} is empty in {_named(empty)}", ID, "give every patient an id (not a name)")
+        yield finding(NEEDED, f"{ID} is empty in {named_rows(empty)}", ID, "give every patient an id (not a name)")
     if "alc" not in table.columns:
         yield finding(NEEDED, "column alc (baseline count) is missing", "alc", hint)
     if "nadir_alc" not in table.columns and not set(GRADE_BELOW) & set(table.columns):
         yield finding(NEEDED, "no outcome: nadir_alc, g3 or g4 is needed", "nadir_alc", hint)
 
 
-def _heads(table: Table) -> Iterable[Finding]:
+def _heads(table: Table, columns: Sequence[External]) -> Iterable[Finding]:
     """Units in the heads that are not the column's."""
     for name, unit in table.units.items():
-        own = _unit_of(name)
+        own = next((c.unit for c in columns if c.name == name), None) or _unit_of(name)
         if own is None or _same_unit(unit, own):
             continue
         what = f"{name}: the head says {unit}, the column is in {own}"
@@ -231,25 +235,25 @@ def _same_unit(said: str, own: str) -> bool:
     return squashed(said) not in others and not (said.strip() == "%" and own != "%")
 
 
-def _unreadable(table: Table) -> Iterable[Finding]:
+def _unreadable(table: Table, own: Sequence[External]) -> Iterable[Finding]:
     for name, cells in table.columns.items():
         if name in TEXT_COLUMNS:
             allowed = set(TEXT_COLUMNS[name])
             bad = [i for i, c in enumerate(cells) if c.strip().lower() not in MISSING and c.strip() not in allowed]
             if bad and not (name in NAMES and all(is_number(cells[i]) for i in bad)):
-                what = f"{name}: {cells[bad[0]]!r} in {_named(bad)} is not one of {', '.join(TEXT_COLUMNS[name])}"
+                what = f"{name}: {cells[bad[0]]!r} in {named_rows(bad)} is not one of {', '.join(TEXT_COLUMNS[name])}"
                 near = nearest(cells[bad[0]], TEXT_COLUMNS[name])
                 yield finding(NOT_READ, what, name, f"did you mean {near}?" if near else "")
             elif bad:
                 yield finding(NOT_READ, f"{name}: write {', '.join(TEXT_COLUMNS[name])}, not 0/1", name)
-        elif name in NAMES or name in OUTCOMES:
+        elif name in NAMES or name in OUTCOMES or name in {c.name for c in own}:
             bound = below_limit(cells) if name == "nadir_alc" else np.zeros(len(cells), dtype=np.bool_)
             bad = [
                 i for i, c in enumerate(cells) if c.strip().lower() not in MISSING and not is_number(c) and not bound[i]
             ]
             if bad:
                 cell = cells[bad[0]]
-                what = f"{name}: {cell!r} in {_named(bad)} is not a number"
+                what = f"{name}: {cell!r} in {named_rows(bad)} is not a number"
                 yield finding(NOT_READ, what, name, _why_unread(cell))
 
 
@@ -267,11 +271,11 @@ def _voices(table: Table) -> Iterable[Finding]:
         if not name.startswith(VOICE):
             continue
         if bad := [i for i, c in enumerate(cells) if c.strip().lower() not in MISSING and not is_number(c)]:
-            yield finding(NOT_READ, f"{name}: {cells[bad[0]]!r} in {_named(bad)} is not a number", name)
+            yield finding(NOT_READ, f"{name}: {cells[bad[0]]!r} in {named_rows(bad)} is not a number", name)
             continue
         values = numbers(cells)
         if len(odd := np.flatnonzero((values < 0) | (values > 1))):
-            yield finding(RANGE, f"{name} in {_named(odd)} is no probability", name, "write 0.3 for 30 %")
+            yield finding(RANGE, f"{name} in {named_rows(odd)} is no probability", name, "write 0.3 for 30 %")
 
 
 def _why_unread(cell: str) -> str:
@@ -287,36 +291,44 @@ def _why_unread(cell: str) -> str:
     return "write a decimal point"
 
 
-def _unknown(table: Table) -> Iterable[Finding]:
-    known = {ID, CENTRE, *EXTRA, *OUTCOMES, *TEXT_COLUMNS, *NAMES}
+def _unknown(table: Table, own: Sequence[External]) -> Iterable[Finding]:
+    known = {ID, CENTRE, *EXTRA, *OUTCOMES, *TEXT_COLUMNS, *NAMES, *_declared(own)}
     for name in table.columns:
-        if name not in known and not name.startswith(VOICE) and not _speaks_of_after(name):
+        if name not in known and not name.startswith(VOICE) and not speaks_of_after(name):
             near = nearest(name, KNOWN)
             hint = f"did you mean {near}?" if near else ""
-            yield finding(UNKNOWN, f"column {name!r} is not in the schema and is not used", name, hint)
+            what = f"column {name!r} is not in the schema and is not used; a schema file (--columns) declares it"
+            yield finding(UNKNOWN, what, name, hint)
 
 
-def _speaks_of_after(name: str) -> bool:
+def _declared(own: Sequence[External]) -> set[str]:
+    """Columns that a schema file names."""
+    return {name for c in own for name in (c.name, *c.beside)}
+
+
+def speaks_of_after(name: str) -> bool:
     lowered = name.lower()
     return any(word in lowered for word in AFTER_WORDS)
 
 
-def _post_treatment(table: Table) -> Iterable[Finding]:
+def _post_treatment(table: Table, own: Sequence[External]) -> Iterable[Finding]:
     for name in table.columns:
         if name in NAMES or name in OUTCOMES or name in TEXT_COLUMNS or name in (ID, CENTRE, *EXTRA):
             continue
+        if name in _declared(own):
+            continue
         if name.startswith(VOICE):
             continue
-        if _speaks_of_after(name):
+        if speaks_of_after(name):
             what = f"post-treatment column {name!r}: known only after treatment began"
             yield finding(LEAKAGE, what, name, f"leave it out with --ignore {name}")
 
 
-def _units_and_ranges(numeric: dict[str, NDArray[np.float64]]) -> Iterable[Finding]:
+def _units_and_ranges(numeric: Mapping[str, NDArray[np.float64]], own: Sequence[External]) -> Iterable[Finding]:
     for name in COUNT_COLUMNS:
         if name in numeric:
             yield from _count_column(name, numeric[name])
-    for f in FEATURES:
+    for f in (*FEATURES, *(c.feature for c in own)):
         if f.name not in numeric or f.name in ("alc", "alc_week1"):
             continue
         values = numeric[f.name]
@@ -346,21 +358,23 @@ def _count_column(name: str, values: NDArray[np.float64]) -> Iterable[Finding]:
         yield finding(UNITS, what, name, "give absolute counts: share x white count / 100")
     elif len(big):
         like = "cells/uL" if values[big].max() > PERCENT_MAX else "cells/uL or per cent of the white cells"
-        what = f"{name}: {values[big[0]]:g} in {_named(big)} looks like {like}, the column is in 10^9/L"
+        what = f"{name}: {values[big[0]]:g} in {named_rows(big)} looks like {like}, the column is in 10^9/L"
         yield finding(UNITS, what, name, "divide by 1000: 1400 cells/uL = 1.4 x10^9/L; a percentage is no count")
     negative = np.flatnonzero((values < 0) & ~np.isin(values, CODES))
     if len(negative):
-        yield finding(RANGE, f"{name} below zero in {_named(negative)}", name)
+        yield finding(RANGE, f"{name} below zero in {named_rows(negative)}", name)
     small = np.flatnonzero((values > 0) & (values < TOO_SMALL))
     if len(small):
-        what = f"{name}: {values[small[0]]:g} in {_named(small)} is less than a cell in a microlitre"
+        what = f"{name}: {values[small[0]]:g} in {named_rows(small)} is less than a cell in a microlitre"
         yield finding(UNITS, what, name, "the column is in 10^9/L: 1400 cells/uL = 1.4")
     if name == "alc" and len(none := np.flatnonzero(values == 0.0)):
-        yield finding(RANGE, f"alc is 0 in {_named(none)}", name, "leave the cell empty when the count is not known")
+        yield finding(
+            RANGE, f"alc is 0 in {named_rows(none)}", name, "leave the cell empty when the count is not known"
+        )
 
 
 def _code(name: str, values: NDArray[np.float64], rows: NDArray[np.int64]) -> Finding:
-    what = f"{name} = {values[rows[0]]:g} in {_named(rows)} looks like a code for missing"
+    what = f"{name} = {values[rows[0]]:g} in {named_rows(rows)} looks like a code for missing"
     return finding(RANGE, what, name, "leave the cell empty")
 
 
@@ -374,12 +388,12 @@ def _outside(f: Feature, values: NDArray[np.float64]) -> Iterable[Finding]:
     cgy = rest & (f.unit == "Gy") & (values / CGY_PER_GY <= f.high) & (values > f.high)
     if cgy.any():
         rows = np.flatnonzero(cgy)
-        what = f"{f.name} = {values[rows[0]]:g} in {_named(rows)} looks like cGy in some rows, the column is in Gy"
+        what = f"{f.name} = {values[rows[0]]:g} in {named_rows(rows)} looks like cGy in some rows, the column is in Gy"
         yield finding(UNITS, what, f.name, "divide those rows by 100; others of them may be hidden in the range")
     rows = np.flatnonzero(rest & ~cgy)
     if len(rows):
         limits = f"{f.low:g} and {f.high:g} {f.unit}"
-        what = f"{f.name} = {values[rows[0]]:g} in {_named(rows)} is not between {limits}".rstrip()
+        what = f"{f.name} = {values[rows[0]]:g} in {named_rows(rows)} is not between {limits}".rstrip()
         slip = _slip(f.name, float(values[rows[0]]))
         yield finding(RANGE, what + slip, f.name, "correct the value or leave the cell empty")
 
@@ -412,16 +426,15 @@ def _against_baseline(numeric: dict[str, NDArray[np.float64]]) -> Iterable[Findi
             continue
         if cells.any():
             rows = np.flatnonzero(cells)
-            what = f"{name}: {values[rows[0]]:g} in {_named(rows)} looks like cells/uL, the column is in 10^9/L"
+            what = f"{name}: {values[rows[0]]:g} in {named_rows(rows)} looks like cells/uL, the column is in 10^9/L"
             yield finding(
                 UNITS, what, name, f"divide by 1000: {values[rows[0]]:g} cells/uL = {values[rows[0]] / 1000:g}"
             )
         rows = np.flatnonzero((values > base) & ~cells & (values <= ALC_PLAUSIBLE_MAX))
         if len(rows) and name == "nadir_alc":
             first = rows[0]
-            what = (
-                f"{name} {values[first]:g} is above the baseline {base[first]:g}: {len(rows)} patients, {_named(rows)}"
-            )
+            where = f"{len(rows)} patients, {named_rows(rows)}"
+            what = f"{name} {values[first]:g} is above the baseline {base[first]:g}: {where}"
             yield finding(ABOVE, what, name, "correct one of the two, or leave the nadir empty")
 
 
@@ -436,7 +449,7 @@ def _mixed_doses(numeric: dict[str, NDArray[np.float64]]) -> Iterable[Finding]:
         if cut is not None:
             ratio = float(np.exp(np.log(positive[cut:]).mean() - np.log(positive[:cut]).mean()))
             rows = np.flatnonzero(values <= positive[cut - 1])
-            what = f"{f.name}: {cut} values lie {ratio:.0f} times below the others ({_named(rows)}): Gy and cGy?"
+            what = f"{f.name}: {cut} values lie {ratio:.0f} times below the others ({named_rows(rows)}): Gy and cGy?"
             yield finding(MIXED, what, f.name, "a column has one unit, Gy")
 
 
@@ -462,14 +475,14 @@ def _zero_doses(numeric: dict[str, NDArray[np.float64]]) -> Iterable[Finding]:
         values = numeric[f.name]
         rows = np.flatnonzero(values == 0.0)
         if len(rows) > ZERO_SHARE * np.isfinite(values).sum():
-            what = f"{f.name} is exactly 0 in {len(rows)} rows ({_named(rows)}): zeros that stand for missing?"
+            what = f"{f.name} is exactly 0 in {len(rows)} rows ({named_rows(rows)}): zeros that stand for missing?"
             yield finding(MIXED, what, f.name, "leave the cell empty where the organ was not contoured")
 
 
 def _detection(table: Table) -> Iterable[Finding]:
     limit = below_limit(table.columns.get("nadir_alc", []))
     if limit.any():
-        rows = _named(np.flatnonzero(limit))
+        rows = named_rows(np.flatnonzero(limit))
         what = f"nadir_alc is below detection in {rows}: known for the grades above the limit only"
         yield finding(DETECTION, what, "nadir_alc", "the nadir's quantiles take the limit for these rows")
 
@@ -480,16 +493,16 @@ def _outcomes(numeric: dict[str, NDArray[np.float64]], table: Table) -> Iterable
     for grade, values in given.items():
         odd = np.flatnonzero(np.isfinite(values) & ~np.isin(values, (0.0, 1.0)))
         if len(odd):
-            yield finding(RANGE, f"{grade} in {_named(odd)} is neither 0 nor 1", grade)
+            yield finding(RANGE, f"{grade} in {named_rows(odd)} is neither 0 nor 1", grade)
         if cells is not None:
             says = event_below(cells, GRADE_BELOW[grade])
             wrong = np.flatnonzero(np.isfinite(says) & np.isfinite(values) & (says != values))
             if len(wrong):
-                yield finding(CONTRADICTION, f"{grade} and nadir_alc disagree in {_named(wrong)}", grade)
+                yield finding(CONTRADICTION, f"{grade} and nadir_alc disagree in {named_rows(wrong)}", grade)
     if len(given) == 2:
         wrong = np.flatnonzero((given["g4"] == 1) & (given["g3"] == 0))
         if len(wrong):
-            yield finding(CONTRADICTION, f"g4 without g3 in {_named(wrong)}", "g4")
+            yield finding(CONTRADICTION, f"g4 without g3 in {named_rows(wrong)}", "g4")
     for grade, below in GRADE_BELOW.items():
         event = given.get(grade)
         if event is None and cells is not None:
@@ -532,7 +545,7 @@ def _duplicates(table: Table) -> Iterable[Finding]:
     times = Counter(ids)
     if repeated := {p for p, n in times.items() if n > 1}:
         rows = [i for i, p in enumerate(ids) if p in repeated]
-        what = f"{len(repeated)} duplicate patients ({_named(rows)}): their rows are kept in one fold"
+        what = f"{len(repeated)} duplicate patients ({named_rows(rows)}): their rows are kept in one fold"
         spelt = len({table.columns[ID][i] for i in rows}) > len(repeated)
         yield finding(
             DUPLICATE, what, ID, "ids that differ in case or spaces are taken for one patient" if spelt else ""
@@ -546,7 +559,7 @@ def _duplicates(table: Table) -> Iterable[Finding]:
         if first != i and ids[first] != ids[i]:
             twins.append(i)
     if twins:
-        what = f"{len(twins)} rows equal another patient's in every column ({_named(twins)}): kept in one fold"
+        what = f"{len(twins)} rows equal another patient's in every column ({named_rows(twins)}): kept in one fold"
         yield finding(DUPLICATE, what, ID, "the same patient under two ids?")
 
 
@@ -559,14 +572,13 @@ def _gaps(numeric: dict[str, NDArray[np.float64]]) -> Iterable[Finding]:
             yield finding(GAPS, f"{name} is missing in {share:.0%} of patients", name)
 
 
-def _too_good(numeric: dict[str, NDArray[np.float64]]) -> Iterable[Finding]:
+def _too_good(numeric: Mapping[str, NDArray[np.float64]], own: Sequence[External]) -> Iterable[Finding]:
     from lymphorisk.train.scores import auc
 
-    event = numeric.get("g3")
-    if event is None and "nadir_alc" in numeric:
-        event = np.where(np.isfinite(numeric["nadir_alc"]), numeric["nadir_alc"] < GRADE_BELOW["g3"], np.nan)
+    event = event_of(numeric)
     if event is None:
         return
+    labels = {c.name: c.label for c in own}
     for name, values in numeric.items():
         if name in OUTCOMES:
             continue
@@ -578,4 +590,12 @@ def _too_good(numeric: dict[str, NDArray[np.float64]]) -> Iterable[Finding]:
         if max(reached, 1.0 - reached) > TOO_GOOD_AUC:
             best = max(reached, 1.0 - reached)
             what = f"{name} alone separates the outcome (AUC {best:.3f}): it is the outcome in disguise"
-            yield finding(LEAKAGE, what, feature(name).label, "check when this column was measured")
+            yield finding(LEAKAGE, what, labels.get(name) or feature(name).label, "check when this column was measured")
+
+
+def event_of(numeric: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64] | None:
+    """Grade 3 or more of each row, from the grade or the lowest count; NaN where not known, None without either."""
+    if "g3" in numeric or "nadir_alc" not in numeric:
+        return numeric.get("g3")
+    nadir = numeric["nadir_alc"]
+    return np.where(np.isfinite(nadir), nadir < GRADE_BELOW["g3"], np.nan)

@@ -5,18 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.errors import CohortError
-from lymphorisk.features import NAMES
+from lymphorisk.features import NAMES, External, Feature, feature
 from lymphorisk.findings import Finding
 from lymphorisk.frozen import FrozenDict
 from lymphorisk.plan.frame import read_only
-from lymphorisk.train.checks import check, group_ids, raise_errors
+from lymphorisk.train.checks import group_ids
 from lymphorisk.train.schema import CENTRE, GRADE_BELOW, ID, MISSING, ORGANS, OUTCOMES, PLACED, TEXT_COLUMNS, VOICE
 from lymphorisk.train.table import Table, event_below, numbers, read_table
 
@@ -61,6 +60,8 @@ class Cohort:
         Organs nobody drew were placed for the features; else they are missing.
     voices : mapping of str to mapping of str to ndarray, shape (n,)
         What other voices said, by outcome and voice; NaN where they say nothing.
+    external : tuple of External
+        Those of the features that a clinic declared itself.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Cohort:
     grouped_by: str = "patient"
     placed: bool = False
     voices: Mapping[str, Mapping[str, NDArray[np.float64]]] = field(default_factory=FrozenDict)
+    external: tuple[External, ...] = ()
 
     def __post_init__(self) -> None:
         n = len(self.features)
@@ -84,6 +86,12 @@ class Cohort:
 
     def __len__(self) -> int:
         return len(self.features)
+
+    @property
+    def schema(self) -> tuple[Feature, ...]:
+        """The features, in the order of `names`."""
+        own = {e.name: e.feature for e in self.external}
+        return tuple(own.get(name) or feature(name) for name in self.names)
 
     @property
     def patients(self) -> int:
@@ -135,43 +143,19 @@ class Cohort:
         return replace(self, features=self.features[:, places].copy(), names=tuple(names))
 
 
-def read_cohort(path: str | Path, *, ignore: Sequence[str] = (), name: str = "") -> Cohort:
-    """Read and check a cohort file.
-
-    Parameters
-    ----------
-    path : path
-        CSV or Parquet, columns as in `schema_text`.
-    ignore : sequence of str
-        Columns to leave out, for example those known only after treatment.
-    name : str
-        What to call the cohort; the file's stem by default.
-
-    Raises
-    ------
-    CohortError
-        All faults found, each by name.
-    """
-    path = Path(path)
-    table = read_table(path)
-    table = table.without(ignore)
-    findings = check(table)
-    raise_errors(findings)
-    return cohort_of(table, findings, name or path.stem)
-
-
-def cohort_of(table: Table, findings: tuple[Finding, ...], name: str) -> Cohort:
+def cohort_of(table: Table, findings: tuple[Finding, ...], name: str, external: Sequence[External] = ()) -> Cohort:
     """A checked table as features and outcomes; features nobody has are dropped."""
+    names = (*NAMES, *(e.name for e in external))
     known: dict[str, NDArray[np.float64]] = {
         column: numbers(cells)
         for column, cells in table.columns.items()
-        if column in NAMES and column not in TEXT_COLUMNS
+        if column in names and column not in TEXT_COLUMNS
     }
     for column in TEXT_COLUMNS:
         if column in table.columns:
             known |= _flags(column, table.columns[column])
     rows = len(table.columns[ID])
-    used = tuple(n for n in NAMES if n in known and np.isfinite(known[n]).any())
+    used = tuple(n for n in names if n in known and np.isfinite(known[n]).any())
     outcomes: dict[str, NDArray[np.float64]] = {}
     nadir = numbers(table.columns["nadir_alc"]) if "nadir_alc" in table.columns else None
     for grade, below in GRADE_BELOW.items():
@@ -196,6 +180,7 @@ def cohort_of(table: Table, findings: tuple[Finding, ...], name: str) -> Cohort:
         table.sha256,
         placed=PLACED in table.columns.get(ORGANS, ()),
         voices=_voices(table),
+        external=tuple(e for e in external if e.name in used),
     )
 
 
@@ -261,4 +246,4 @@ def _flags(column: str, cells: Sequence[str]) -> dict[str, NDArray[np.float64]]:
     return {f"site_{site}": flag(site) for site in TEXT_COLUMNS["site"] if site in present}
 
 
-__all__ = ["OUTCOMES", "Cohort", "cohort_of", "numbers", "person_hashes", "read_cohort", "read_table", "row_hashes"]
+__all__ = ["OUTCOMES", "Cohort", "cohort_of", "numbers", "person_hashes", "read_table", "row_hashes"]

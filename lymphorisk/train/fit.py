@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lymphorisk.features import feature
+from lymphorisk.features import Feature
 from lymphorisk.plain import Pace
 from lymphorisk.predict.calibration import Calibration, fitted, sigmoid
 from lymphorisk.predict.conformal import ConformalSets, conformal_sets
@@ -31,7 +31,7 @@ RESAMPLED_GAINS = 1000
 def grow(
     x: NDArray[np.float64],
     y: NDArray[np.float64],
-    names: tuple[str, ...],
+    schema: tuple[Feature, ...],
     shape: Shape,
     settings: Settings,
     *,
@@ -43,7 +43,7 @@ def grow(
     import xgboost
 
     if shape.smooth:
-        x, y, weight = smoothed(x, y, names, weight, settings.seed + seed)
+        x, y, weight = smoothed(x, y, schema, weight, settings.seed + seed)
 
     parameters = {
         "objective": "binary:logistic",
@@ -56,7 +56,7 @@ def grow(
         "lambda": shape.l2,
         "subsample": shape.subsample,
         "colsample_bytree": shape.columns,
-        "monotone_constraints": monotone(names),
+        "monotone_constraints": monotone(schema),
         "nthread": settings.threads,
         "seed": settings.seed + seed,
     }
@@ -77,7 +77,7 @@ def grow(
 def smoothed(
     x: NDArray[np.float64],
     y: NDArray[np.float64],
-    names: tuple[str, ...],
+    schema: tuple[Feature, ...],
     weight: NDArray[np.float64] | None,
     seed: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], None]:
@@ -89,7 +89,7 @@ def smoothed(
     if weight is not None:
         often = weight.astype(np.intp)
         x, y = np.repeat(x, often, axis=0), np.repeat(y, often)
-    model = fit_monotone(x, y, names)
+    model = fit_monotone(x, y, schema)
     mixed = np.random.default_rng([seed, 6]).permuted(x, axis=0)
     both = np.vstack([x, mixed])
     return both, model.probability(both), None
@@ -119,7 +119,7 @@ def choose(
     x: NDArray[np.float64],
     y: NDArray[np.float64],
     group: NDArray[np.int64],
-    names: tuple[str, ...],
+    schema: tuple[Feature, ...],
     settings: Settings,
 ) -> tuple[Shape, tuple[Candidate, ...]]:
     """The simplest shape that is not worse than a later one on the inner folds, and what all of them did there.
@@ -139,7 +139,7 @@ def choose(
         rounds = []
         for k in range(settings.inner):
             test = fold == k
-            booster = grow(x[~test], y[~test], names, shape, settings, seed=k, stop=(x[test], y[test]))
+            booster = grow(x[~test], y[~test], schema, shape, settings, seed=k, stop=(x[test], y[test]))
             rounds.append(booster.best_iteration + 1)
             margin = margins(booster[: rounds[-1]], x[test])
             loss[test] = np.logaddexp(0.0, np.where(y[test] > 0.5, -margin, margin))
@@ -176,7 +176,7 @@ def left_out_margins(
     x: NDArray[np.float64],
     y: NDArray[np.float64],
     group: NDArray[np.int64],
-    names: tuple[str, ...],
+    schema: tuple[Feature, ...],
     shape: Shape,
     settings: Settings,
 ) -> NDArray[np.float64]:
@@ -188,7 +188,7 @@ def left_out_margins(
     margin = np.zeros(len(y))
     for k in range(settings.inner):
         test = fold == k
-        margin[test] = margins(grow(x[~test], y[~test], names, shape, settings, seed=k), x[test])
+        margin[test] = margins(grow(x[~test], y[~test], schema, shape, settings, seed=k), x[test])
     return margin
 
 
@@ -252,7 +252,7 @@ def fit_outcome(cohort: Cohort, outcome: str, settings: Settings, progress: Prog
     """Train, cross-validate and calibrate one outcome."""
     known = np.flatnonzero(np.isfinite(cohort.outcomes[outcome]))
     x, y, group = cohort.features[known], cohort.outcomes[outcome][known], cohort.group[known]
-    names, own = cohort.names, cohort.as_drawn[known]
+    schema, own = cohort.schema, cohort.as_drawn[known]
     fold = grouped_folds(group, settings.outer, settings.seed + 2)
     raw = np.zeros(len(y))
     p = np.zeros(len(y))
@@ -261,19 +261,19 @@ def fit_outcome(cohort: Cohort, outcome: str, settings: Settings, progress: Prog
     for k in range(settings.outer):
         test = fold == k
         others = (x[~test], y[~test], group[~test])
-        shape, _ = choose(*others, names, settings)
+        shape, _ = choose(*others, schema, settings)
         others_own = own[~test]
-        line = fitted(left_out_margins(*others, names, shape, settings)[others_own], others[1][others_own])
-        booster = grow(x[~test], y[~test], names, shape, settings, seed=100 + k)
+        line = fitted(left_out_margins(*others, schema, shape, settings)[others_own], others[1][others_own])
+        booster = grow(x[~test], y[~test], schema, shape, settings, seed=100 + k)
         raw[test] = margins(booster, x[test])
         p[test] = sigmoid(line.log_odds(raw[test]))
         simple[test] = fit_logistic(x[~test], y[~test]).probability(x[test])
         left = f", {said}" if (said := pace.left(k + 1)) else ""
         progress(f"{outcome}: fold {k + 1} of {settings.outer}, {shape.name}, {shape.rounds} of them{left}")
-    shape, choice = choose(x, y, group, names, settings)
-    booster = grow(x, y, names, shape, settings, seed=200)
+    shape, choice = choose(x, y, group, schema, settings)
+    booster = grow(x, y, schema, shape, settings, seed=200)
     line = fitted(raw[own], y[own])
-    resampled, tau, importance = _resample(x, y, group, names, booster, shape, settings)
+    resampled, tau, importance = _resample(x, y, group, schema, booster, shape, settings)
     progress(f"{outcome}: {len(resampled)} resampled models, organ ranks agree with Kendall tau {tau:.2f}")
     return FittedOutcome(
         outcome,
@@ -303,12 +303,12 @@ def group_weights(group: NDArray[np.int64], rng: np.random.Generator) -> NDArray
 RANKED = 500
 
 
-def organ_importance(booster: Any, x: NDArray[np.float64], names: tuple[str, ...]) -> NDArray[np.float64]:
+def organ_importance(booster: Any, x: NDArray[np.float64], schema: tuple[Feature, ...]) -> NDArray[np.float64]:
     """Mean absolute sum of contributions of each organ group."""
     import xgboost
 
     each = booster.predict(xgboost.DMatrix(x), pred_contribs=True, validate_features=False)[:, :-1]
-    organs = [feature(n).organ for n in names]
+    organs = [f.organ for f in schema]
     return np.array(
         [np.abs(each[:, [o == organ for o in organs]].sum(axis=1)).mean() for organ in dict.fromkeys(organs)]
     )
@@ -318,7 +318,7 @@ def _resample(
     x: NDArray[np.float64],
     y: NDArray[np.float64],
     group: NDArray[np.int64],
-    names: tuple[str, ...],
+    schema: tuple[Feature, ...],
     booster: Any,
     shape: Shape,
     settings: Settings,
@@ -332,17 +332,17 @@ def _resample(
     )
     rng = np.random.default_rng(settings.seed + 3)
     shown = x[rng.permutation(len(x))[:RANKED]]
-    mine = organ_importance(booster, shown, names)
+    mine = organ_importance(booster, shown, schema)
     out, taus, others = [], [], []
     for b in range(settings.resampled):
         weight = group_weights(group, rng)
         drawn = weight > 0
-        other = grow(x[drawn], y[drawn], names, small, settings, weight=weight[drawn], seed=300 + b)
-        others.append(organ_importance(other, shown, names))
+        other = grow(x[drawn], y[drawn], schema, small, settings, weight=weight[drawn], seed=300 + b)
+        others.append(organ_importance(other, shown, schema))
         taus.append(kendall(mine, others[-1]))
         out.append(bytes(other.save_raw("ubj")))
     low, high = np.quantile(np.array([mine, *others]), (0.05, 0.95), axis=0)
-    organs = dict.fromkeys(feature(n).organ for n in names)
+    organs = dict.fromkeys(f.organ for f in schema)
     spread = {o: (float(m), float(a), float(b)) for o, m, a, b in zip(organs, mine, low, high, strict=True)}
     return tuple(out), float(np.mean(taus)) if taus else float("nan"), spread
 
@@ -362,10 +362,10 @@ def leave_out(
             continue
         # One fold of the others sets the calibration line; the booster then learns from all of them.
         held = grouped_folds(group, settings.outer, settings.seed + 4) == 0
-        first = grow(x[~held], y[~held], cohort.names, shape, settings, seed=400)
+        first = grow(x[~held], y[~held], cohort.schema, shape, settings, seed=400)
         set_by = held & cohort.as_drawn[train]
         line = fitted(margins(first, x[set_by]), y[set_by])
-        booster = grow(x, y, cohort.names, shape, settings, seed=500)
+        booster = grow(x, y, cohort.schema, shape, settings, seed=500)
         out[str(label)] = sigmoid(line.log_odds(margins(booster, cohort.features[test])))
     return out
 

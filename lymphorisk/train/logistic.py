@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from lymphorisk.features import feature
+from lymphorisk.features import Feature
 from lymphorisk.predict.calibration import sigmoid
 
 #: Ridge on standardised features, in events: weak, enough for collinear dose metrics.
@@ -84,34 +84,33 @@ LEAST_COUNT = 0.02
 class Monotone:
     """A logistic model in the logarithms of counts and doses, whose risk moves only the way the schema allows."""
 
-    names: tuple[str, ...]
+    schema: tuple[Feature, ...]
     logistic: Logistic
 
     def probability(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Probability of an event; shape (m,)."""
-        return self.logistic.probability(in_logarithms(x, self.names))
+        return self.logistic.probability(in_logarithms(x, self.schema))
 
 
-def in_logarithms(x: NDArray[np.float64], names: tuple[str, ...]) -> NDArray[np.float64]:
+def in_logarithms(x: NDArray[np.float64], schema: tuple[Feature, ...]) -> NDArray[np.float64]:
     """Features with counts as ln count and doses as ln(1 + dose / 1 Gy): counts fall by factors, loss saturates."""
     out = x.copy()
-    for i, name in enumerate(names):
-        unit = feature(name).unit
-        if unit == "10^9/L":
+    for i, f in enumerate(schema):
+        if f.unit == "10^9/L":
             out[:, i] = np.log(np.maximum(x[:, i], LEAST_COUNT))
-        elif unit in ("Gy", "Gy.L"):
+        elif f.unit in ("Gy", "Gy.L"):
             out[:, i] = np.log1p(x[:, i])
     return out
 
 
-def fit_monotone(x: NDArray[np.float64], y: NDArray[np.float64], names: tuple[str, ...]) -> Monotone:
+def fit_monotone(x: NDArray[np.float64], y: NDArray[np.float64], schema: tuple[Feature, ...]) -> Monotone:
     """Fit with the signs of the schema: features whose coefficient would have the other sign are left out."""
-    sign = np.array([feature(name).monotone for name in names])
-    z = in_logarithms(x, names)
-    kept = np.ones(len(names), dtype=np.bool_)
+    sign = np.array([f.monotone for f in schema])
+    z = in_logarithms(x, schema)
+    kept = np.ones(len(schema), dtype=np.bool_)
     while True:
         found = fit_logistic(np.where(kept, z, 0.0), y)
         wrong = kept & (sign * found.weight < 0.0)
         if not wrong.any():
-            return Monotone(names, replace(found, weight=np.where(kept, found.weight, 0.0)))
+            return Monotone(schema, replace(found, weight=np.where(kept, found.weight, 0.0)))
         kept &= ~wrong

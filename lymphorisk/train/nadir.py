@@ -48,7 +48,7 @@ def fit_nadir(cohort: Cohort, settings: Settings, progress: Progress) -> FittedN
         "lambda": 2.0,
         "subsample": 0.8,
         "colsample_bytree": 0.6,
-        "monotone_constraints": monotone(cohort.names, -1),
+        "monotone_constraints": monotone(cohort.schema, -1),
         "nthread": settings.threads,
         "seed": settings.seed,
     }

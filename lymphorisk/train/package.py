@@ -113,8 +113,6 @@ def boosters_of(files: Mapping[str, bytes]) -> dict[str, Trees]:
 
 def model_files(model: Fitted, evaluation: Mapping[str, Any]) -> dict[str, bytes]:
     """Every file of a model but its card."""
-    from lymphorisk.features import feature
-
     files = {f"booster-{o}.ubj": slim(bytes(d.booster.save_raw("ubj"))) for o, d in model.outcomes.items()}
     if model.nadir is not None:
         files[f"booster-{NADIR}.ubj"] = slim(bytes(model.nadir.booster.save_raw("ubj")))
@@ -125,7 +123,7 @@ def model_files(model: Fitted, evaluation: Mapping[str, Any]) -> dict[str, bytes
     }
     if spread:
         files[SPREAD] = npz_bytes(spread)
-    units = [feature(n).unit for n in model.cohort.names]
+    units = [f.unit for f in model.cohort.schema]
     background = background_arrays(model.cohort.features, units, model.settings.seed)
     files[BACKGROUND] = npz_bytes(background)
     files[REFERENCE] = reference_bytes(boosters_of(files), background["background"])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lymphorisk.features import feature
+from lymphorisk.features import Feature
 
 Progress = Callable[[str], None]
 
@@ -24,12 +24,15 @@ class Choices:
     ignore : tuple of str
         Columns to leave out.
     seed : int
+    early : bool
+        Use the count after the first week too: a mid-course model.
     """
 
     window: str = "not stated"
     aggregation: str = "nadir"
     ignore: tuple[str, ...] = ()
     seed: int = 20261
+    early: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,6 @@ def grouped_folds(group: NDArray[np.int64], folds: int, seed: int) -> NDArray[np
     return fold_of[np.searchsorted(groups, group)]
 
 
-def monotone(names: tuple[str, ...], sign: int = 1) -> str:
+def monotone(schema: tuple[Feature, ...], sign: int = 1) -> str:
     """The constraints of the schema as XGBoost writes them; `sign` -1 for an outcome that falls with risk."""
-    return "(" + ",".join(str(sign * feature(n).monotone) for n in names) + ")"
+    return "(" + ",".join(str(sign * f.monotone) for f in schema) + ")"

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lymphorisk.features import feature
 from lymphorisk.findings import Finding, Rule, finding, rule
 from lymphorisk.predict.booster import Predictor
 from lymphorisk.train.cohort import Cohort
@@ -84,7 +83,7 @@ def _seen(result: Mapping[str, Any]) -> Iterable[Finding]:
 
 def _file(predictor: Predictor, cohort: Cohort, result: Mapping[str, Any]) -> Iterable[Finding]:
     if absent := result["absent_features"]:
-        named = ", ".join(feature(n).label for n in absent)
+        named = ", ".join(f.label for f in predictor.schema if f.name in absent)
         what = (
             f"{cohort.name} lacks {len(absent)} of the {len(predictor.features)} features of {predictor.name}: {named}"
         )

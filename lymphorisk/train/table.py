@@ -64,6 +64,20 @@ class Table:
         gone = {canonical(name) for name in names} | set(names)
         return Table({k: v for k, v in self.columns.items() if k not in gone}, self.sha256, self.units)
 
+    def calling(self, names: Sequence[str]) -> Table:
+        """Heads that are `names` in another spelling, or with a unit in brackets, under those names."""
+        meant = {squashed(name): name for name in names if name not in KNOWN}
+        columns: dict[str, list[str]] = {}
+        units = dict(self.units)
+        for head, cells in self.columns.items():
+            own = head if head in KNOWN else meant.get(squashed(BRACKETS.sub(" ", head)), head)
+            if own in columns:
+                raise CohortError(f"column {own!r} stands there twice, once as {head!r}", "leave one out (--ignore)")
+            if own != head and (unit := BRACKETS.search(head)):
+                units[own] = unit[1].strip()
+            columns[own] = cells
+        return Table(columns, self.sha256, units)
+
 
 def canonical(head: str) -> str:
     """The program's name of a column's head; the head itself when it knows none.

@@ -11,6 +11,7 @@ import pytest
 
 from lymphorisk.analysis import Analysis, Options, analyze, envelope
 from lymphorisk.analysis.risk import Learned, agreement_of, outcomes
+from lymphorisk.features import feature
 from lymphorisk.predict import Contribution, Explanation, Group
 from lymphorisk.report import content, html, text
 from lymphorisk.scenario import scenario_from
@@ -88,7 +89,7 @@ def test_the_agreement_is_in_every_report(plain: Analysis) -> None:
 
 def test_an_organ_the_model_knows_nothing_of_has_no_opinion() -> None:
     known = tuple(
-        Contribution(n, n, "Gy", value, 0.1)
+        Contribution(n, n, "Gy", feature(n).organ, value, 0.1)
         for n, value in (("spleen_mean", 4.0), ("lungs_mean", 2.0), ("blood_mean", 1.0), ("bowel_mean", float("nan")))
     )
     organs = tuple(Group(n, 0.1, 0.1, 0.1) for n in ("Spleen", "Lungs", "Blood", "Bowel"))

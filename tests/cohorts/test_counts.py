@@ -55,6 +55,22 @@ def test_the_nadir_its_day_and_its_grade() -> None:
     assert summary(counts[:1], 365) == {"measured_counts": 0}
 
 
+@pytest.mark.parametrize(
+    ("course", "week1"),
+    [
+        ([Measured(7, 0.9)], 0.9),
+        ([Measured(4, 1.2), Measured(10, 0.6)], None),
+        ([Measured(5, 1.1), Measured(8, 0.8)], 0.8),
+        ([Measured(6, 1.0), Measured(8, 0.8)], 1.0),
+        ([Measured(7, 0.1, below=True)], None),
+    ],
+)
+def test_the_count_after_the_first_week_is_that_nearest_to_day_seven(
+    course: list[Measured], week1: float | None
+) -> None:
+    assert summary([Measured(-1, 1.5), *course, Measured(30, 0.4)], 60)["measured_week1"] == week1
+
+
 @pytest.mark.parametrize(("limit", "grade"), [(0.2, 4), (0.1, 4), (0.3, None)])
 def test_a_nadir_below_a_limit_has_a_grade_only_when_all_below_it_have_it(limit: float, grade: int | None) -> None:
     assert summary([Measured(5, limit, below=True)], 60)["measured_grade"] == grade

@@ -26,7 +26,7 @@ def grown(depth: int) -> Trees:
     x = rng.gamma(2.0, 3.0, (600, len(NAMES)))
     odds = 0.1 * x[:, 1] * x[:, 3] - x[:, 0] + 0.3 * x[:, 4] + 0.05 * x[:, 5] * x[:, 2] - 3.0
     y = (rng.random(600) < 1.0 / (1.0 + np.exp(-odds))).astype(float)
-    booster = grow(x, y, NAMES, Shape(depth, 0.2, 1.0, 1.0, 40, columns=1.0), SETTINGS)
+    booster = grow(x, y, FEATURES, Shape(depth, 0.2, 1.0, 1.0, 40, columns=1.0), SETTINGS)
     return Trees(bytes(booster.save_raw("ubj")))
 
 

@@ -58,8 +58,8 @@ def explained(result: Analysis) -> Analysis:
         log_odds=0.5,
         p=0.6225,
         features=(
-            Contribution("spleen_mean", "Spleen Mean[Gy]", "Gy", 4.0, 1.1),
-            Contribution("bmi", "Body mass index", "kg/m2", float("nan"), -0.2),
+            Contribution("spleen_mean", "Spleen Mean[Gy]", "Gy", "Spleen", 4.0, 1.1),
+            Contribution("bmi", "Body mass index", "kg/m2", "Patient", float("nan"), -0.2),
         ),
         organs=(Group("Spleen", 1.1, 0.8, 1.3), Group("Drugs", -0.2, -0.4, 0.1)),
         average_organs=(Group("Spleen", 0.9, 0.8, 1.3), Group("Patient", -0.2, -0.4, 0.1)),

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lymphorisk.features import feature
 from lymphorisk.predict.calibration import sigmoid
 from lymphorisk.predict.trees import Trees
 from lymphorisk.train.fit import choose, grow, margins
@@ -15,6 +16,7 @@ from lymphorisk.train.scores import log_odds
 from lymphorisk.train.settings import SMOOTH, Settings, Shape
 
 NAMES = ("alc", "fractions", "spleen_eud", "nodes_eud", "age")
+FEATURES = tuple(feature(n) for n in NAMES)
 GROUP = np.arange(800, dtype=np.int64)
 DEEP = Shape(3, 0.2, 3.0, 1.0, 60, columns=1.0)
 SETTINGS = Settings(choices=(replace(SMOOTH, rounds=100), DEEP), threads=1)
@@ -33,14 +35,14 @@ def cohort(interaction: float) -> tuple[np.ndarray, np.ndarray]:
             rng.normal(60, 9, n),
         ]
     )
-    z = in_logarithms(x, NAMES)
+    z = in_logarithms(x, FEATURES)
     spleen, nodes = z[:, 2] - 1.5, z[:, 3] - 1.5
     odds = -2.0 * z[:, 0] + (1.0 - interaction) * (spleen + nodes) + 4.0 * interaction * np.sign(spleen * nodes)
     return x, (rng.random(n) < sigmoid(odds)).astype(float)
 
 
 def test_the_simplest_shape_is_taken_where_trees_add_nothing() -> None:
-    taken, seen = choose(*cohort(0.0), GROUP, NAMES, SETTINGS)
+    taken, seen = choose(*cohort(0.0), GROUP, FEATURES, SETTINGS)
     assert taken.smooth
     assert [c.name for c in seen] == ["stumps along a monotone logistic model", "trees of depth 3"]
     assert seen[0].gain == 0.0
@@ -48,7 +50,9 @@ def test_the_simplest_shape_is_taken_where_trees_add_nothing() -> None:
 
 
 def test_trees_are_taken_where_they_add() -> None:
-    free = tuple("age" if n in ("spleen_eud", "nodes_eud") else n for n in NAMES)  # without signs trees can follow it
+    free = tuple(
+        feature("age" if n in ("spleen_eud", "nodes_eud") else n) for n in NAMES
+    )  # without signs trees can follow it
     taken, seen = choose(*cohort(1.0), GROUP, free, SETTINGS)
     assert not taken.smooth
     assert seen[1].interval[0] > 0.0
@@ -56,9 +60,9 @@ def test_trees_are_taken_where_they_add() -> None:
 
 def test_stumps_follow_the_logistic_model_and_are_a_sum() -> None:
     x, y = cohort(0.0)
-    booster = grow(x, y, NAMES, SMOOTH, SETTINGS)
+    booster = grow(x, y, FEATURES, SMOOTH, SETTINGS)
     assert Trees(bytes(booster.save_raw("ubj"))).additive
-    wanted = log_odds(fit_monotone(x, y, NAMES).probability(x))
+    wanted = log_odds(fit_monotone(x, y, FEATURES).probability(x))
     off = np.abs(margins(booster, x) - wanted)[np.abs(wanted) < 3.0]
     assert off.mean() < 0.1
     assert np.quantile(off, 0.99) < 0.5
@@ -66,9 +70,9 @@ def test_stumps_follow_the_logistic_model_and_are_a_sum() -> None:
 
 def test_a_coefficient_against_the_schema_is_left_out() -> None:
     x, y = cohort(0.0)
-    less = fit_monotone(x, 1.0 - y, NAMES)  # the more dose the fewer events, the more cells the more
+    less = fit_monotone(x, 1.0 - y, FEATURES)  # the more dose the fewer events, the more cells the more
     assert less.logistic.weight[:4].tolist() == [0.0] * 4 or np.all(less.logistic.weight[[2, 3]] == 0.0)
-    more = fit_monotone(x, y, NAMES)
+    more = fit_monotone(x, y, FEATURES)
     assert more.logistic.weight[0] < 0.0 < min(more.logistic.weight[2], more.logistic.weight[3])
 
 
@@ -78,6 +82,6 @@ def test_a_missing_feature_is_no_error_and_weights_are_repeats() -> None:
     weight = np.where(np.arange(len(x)) % 2, 2.0, 0.0)
     kept = np.repeat(np.flatnonzero(weight), 2)
     small = replace(SMOOTH, rounds=30)
-    one = grow(x, y, NAMES, small, SETTINGS, weight=weight)
-    two = grow(x[kept], y[kept], NAMES, small, SETTINGS)
+    one = grow(x, y, FEATURES, small, SETTINGS, weight=weight)
+    two = grow(x[kept], y[kept], FEATURES, small, SETTINGS)
     assert margins(one, x[:50]) == pytest.approx(margins(two, x[:50]))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from lymphorisk.errors import CohortError
-from lymphorisk.train.cohort import Cohort, read_cohort
+from lymphorisk.train import Cohort, read_cohort
 
 Rows = list[dict[str, str]]
 

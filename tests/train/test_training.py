@@ -15,8 +15,7 @@ from lymphorisk.errors import CohortError
 from lymphorisk.features import NAMES, FeatureVector
 from lymphorisk.predict import load, predict
 from lymphorisk.predict.calibration import sigmoid
-from lymphorisk.train import Choices, evaluate_model, recalibrate, record, run_training
-from lymphorisk.train.cohort import read_cohort
+from lymphorisk.train import Choices, evaluate_model, read_cohort, recalibrate, record, run_training
 from lymphorisk.train.recalibrate import line_for, wanted_for
 from lymphorisk.train.settings import SMOOTH, Settings, Shape
 

@@ -1,0 +1,41 @@
+"""A cohort file, read and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from lymphorisk.train.checks import raise_errors
+from lymphorisk.train.cohort import Cohort, cohort_of
+from lymphorisk.train.declared import NOTHING, Declared
+from lymphorisk.train.external import check_all
+from lymphorisk.train.table import read_table
+
+
+def read_cohort(
+    path: str | Path, *, ignore: Sequence[str] = (), name: str = "", declared: Declared = NOTHING
+) -> Cohort:
+    """Read and check a cohort file.
+
+    Parameters
+    ----------
+    path : path
+        CSV or Parquet, columns as in `schema_text`.
+    ignore : sequence of str
+        Columns to leave out, for example those known only after treatment.
+    name : str
+        What to call the cohort; the file's stem by default.
+    declared : Declared
+        Columns beyond the program's schema.
+
+    Raises
+    ------
+    CohortError
+        All faults found, each by name.
+    """
+    path = Path(path)
+    declared = declared.without(ignore)
+    table = read_table(path).without(ignore).calling(declared.heads)
+    findings = check_all(table, declared)
+    raise_errors(findings)
+    return cohort_of(table, findings, name or path.stem, declared.columns)
