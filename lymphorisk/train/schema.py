@@ -78,6 +78,9 @@ def schema_text() -> str:
         "Empty cells, NA and ? are missing; missing is allowed everywhere but in patient_id and the outcome.",
         "The outcome's window and aggregation are yours to state (--window, --aggregation) and are stored in the card.",
         "Columns known only after treatment are refused (leakage) unless they are ignored by name (--ignore COLUMN).",
+        "Columns beyond these (NLR, LDH, radiomics scores) are read when a schema file declares them (--columns FILE):",
+        '  [[column]] name = "NLR"  unit = "1"  kind = "laboratory"  range = [0.1, 100]  known = "before treatment"',
+        "  each key on a line of its own; kinds: laboratory, clinical, drug, radiomics, dosiomics (docs/predictor.md).",
         "",
     ]
     lines += [f"{c.name:<{width}}  {c.unit:<{unit}}  {c.meaning}  [needed: {c.required}]" for c in rows]
