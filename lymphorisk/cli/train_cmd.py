@@ -170,13 +170,12 @@ def evaluate(
         raise click.UsageError("give a model and plans; or --pool and packs")
     judged, plans = _folder(words[0]), Path(words[1])
     outputs = outputs_of(given, judged, plans, counts, columns)
-    declared = declared_for(judged, columns)
     outputs.expect(recalibrated, "model")
     outputs.expect(recorded, "model")
     outputs.expect(pack, "pack")
     outputs.expect(pack_page, report_kind(pack_page) if pack_page else "page")
     outputs.expect(report, report_kind(report) if report else "page")
-    unit = given["alc_unit"]
+    declared, unit = declared_for(judged, columns), given["alc_unit"]
     own = read_own(plans, counts, ignore=ignore, count_unit=unit, workers=workers, progress=message, declared=declared)
     result = evaluate_model(judged, own, declared=declared)
     with outputs:

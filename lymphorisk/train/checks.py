@@ -58,6 +58,12 @@ MIXED = rule(
 DETECTION = rule(
     "LR426", "warning", "Count below detection", "A nadir is given as a limit; it decides a grade only above the limit."
 )
+IMPOSSIBLE = rule(
+    "LR446",
+    "warning",
+    "Dose metrics contradict each other",
+    "No organ has such a volume at a dose with such a mean: columns exchanged, two units, dose of a fraction.",
+)
 NEEDED = rule("LR421", "error", "Needed column", "A column no cohort can do without.")
 
 #: Column names that speak of a time after the start of treatment.
@@ -134,6 +140,8 @@ MANY_ABOVE = 0.2
 #: Two groups of mean doses: this many values in the smaller, this far apart, and apart by this many of their spreads
 #: (a single wide group, cut in two, reaches 1.7).
 GROUP_MIN, APART, SPREADS = 5, (40.0, 250.0), 2.3
+#: Metrics are written with few digits, and interpolated from histograms: share, and amount in the mean's unit.
+WRITTEN = 0.1
 #: Exact zeros in more than this share of rows are told.
 ZERO_SHARE = 0.05
 #: Dates as spreadsheets write them.
@@ -159,6 +167,7 @@ def check(table: Table, own: Sequence[External] = ()) -> tuple[Finding, ...]:
     found += _against_baseline(numeric)
     found += _mixed_doses(numeric)
     found += _zero_doses(numeric)
+    found += _impossible(numeric)
     found += _detection(table)
     found += _outcomes(numeric, table)
     found += _duplicates(table)
@@ -307,6 +316,7 @@ def _declared(own: Sequence[External]) -> set[str]:
 
 
 def speaks_of_after(name: str) -> bool:
+    """Whether a column's name speaks of a time after the start of treatment."""
     lowered = name.lower()
     return any(word in lowered for word in AFTER_WORDS)
 
@@ -477,6 +487,27 @@ def _zero_doses(numeric: dict[str, NDArray[np.float64]]) -> Iterable[Finding]:
         if len(rows) > ZERO_SHARE * np.isfinite(values).sum():
             what = f"{f.name} is exactly 0 in {len(rows)} rows ({named_rows(rows)}): zeros that stand for missing?"
             yield finding(MIXED, what, f.name, "leave the cell empty where the organ was not contoured")
+
+
+def _impossible(numeric: Mapping[str, NDArray[np.float64]]) -> Iterable[Finding]:
+    """Volumes at a dose larger than the mean allows: V_d d is at most the mean, for doses are not negative."""
+    means = {f.organ: f for f in FEATURES if f.kind == "mean dose" and f.name in numeric}
+    for f in FEATURES:
+        if f.at_gy is None or f.name not in numeric or f.organ not in means:
+            continue
+        mean = means[f.organ]
+        share = numeric[f.name] if f.unit == mean.unit.partition(".")[2] else numeric[f.name] / PERCENT_MAX
+        least = share * f.at_gy
+        rows = np.flatnonzero(least > (1.0 + WRITTEN) * numeric[mean.name] + WRITTEN)
+        if len(rows):
+            first = rows[0]
+            what = (
+                f"{mean.name} {numeric[mean.name][first]:g} with {f.name} {numeric[f.name][first]:g} cannot be in "
+                f"{len(rows)} rows ({named_rows(rows)}): at least {least[first]:.3g} {mean.unit}"
+            )
+            severity: Severity = "error" if len(rows) > ZERO_SHARE * np.isfinite(least).sum() else "warning"
+            hint = "columns exchanged, or not both Gy, %, of the whole course and of the same organ?"
+            yield finding(IMPOSSIBLE, what, mean.name, hint, severity)
 
 
 def _detection(table: Table) -> Iterable[Finding]:

@@ -40,6 +40,8 @@ SUBGROUP_MIN = 20
 DIGITS = 4
 #: Without it the learned voice says nothing.
 BASELINE = "alc"
+#: What a judgement on patients the model has not seen is called.
+EXTERNAL = "external validation"
 #: Rows that equal a training row by chance stay below this share.
 MET_SHARE = 0.02
 
@@ -371,7 +373,7 @@ class Seen:
                 f"partly training patients ({self.rows + self.persons} of {self.of} rows are of patients the model was "
                 "trained on; not an external validation)"
             )
-        return "external validation"
+        return EXTERNAL
 
 
 def seen(predictor: Predictor, cohort: Cohort) -> Seen:

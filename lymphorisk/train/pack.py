@@ -36,6 +36,8 @@ TOLD = ("site", "modality", "sex", "fractions")
 MEASURES: Mapping[str, str] = {"logit_auc": "AUC", "log_oe": "observed / expected", "slope": "calibration slope"}
 MODEL = "predictor"
 DIGITS = 4
+#: Scores, and means of bins, are rounded to four digits; a logarithm of one near 1 moves ten times as much.
+ROUNDED = 2e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,4 +266,51 @@ def read_pack(path: Path) -> dict[str, Any]:
         raise InputError(f"{path.name} is no validation pack", "lymphorisk evaluate ... --pack makes one")
     if digest(read) != read.get("sha256"):
         raise InputError(f"{path.name} was altered after it was made", "ask the clinic for the pack again")
+    try:
+        wrong = [f"{o}, {name}" for o, e in read["outcomes"].items() for name, v in e["voices"].items() if not fits(v)]
+        whole = all(isinstance(read[key], str) for key in ("clinic", "kind", "program", "model", "cohort_sha256"))
+    except (AttributeError, KeyError, TypeError, ValueError, ZeroDivisionError):
+        wrong, whole = [], False
+    if wrong or not whole:
+        of = "; ".join(wrong) or "it is not whole"
+        raise InputError(f"{path.name} does not fit itself ({of}): it was edited", "ask the clinic for the pack again")
     return read
+
+
+def fits(voice: Mapping[str, Any]) -> bool:
+    """Whether the scores of a voice can be those of its bins: an edit seldom changes all of them alike."""
+    bins = voice["bins"]
+    if not bins:
+        return True
+    n, events = sum(b["patients"] for b in bins), sum(b["events"] for b in bins)
+    expected = sum(b["mean"] * b["patients"] for b in bins)
+    low, high = auc_bounds(bins)
+    said, measures = voice["auc"], {name: m["value"] for name, m in voice["measures"].items()}
+    alike = [
+        (voice["in_the_large"], (expected - events) / n),
+        (measures.get("log_oe"), _log(events, expected)),
+        (measures.get("logit_auc"), _logit(said)),
+        (measures.get("slope"), voice["slope"]),
+    ]
+    return (
+        (n, events) == (voice["n"], voice["events"])
+        and all(Cells(b["events"], b["patients"] - b["events"]).large for b in bins)
+        and low - ROUNDED <= said <= high + ROUNDED
+        and voice["decision_curve"] == decisions(bins)
+        and all(a is None or abs(a - b) <= ROUNDED for a, b in alike)
+    )
+
+
+def auc_bounds(bins: list[dict[str, float | int]]) -> tuple[float, float]:
+    """Least and greatest AUC that patients in such bins can have.
+
+    Examples
+    --------
+    >>> auc_bounds([{"patients": 10, "events": 5}, {"patients": 10, "events": 5}])
+    (0.25, 0.75)
+    """
+    events = np.array([b["events"] for b in bins], dtype=np.float64)
+    others = np.array([b["patients"] for b in bins], dtype=np.float64) - events
+    pairs = events.sum() * others.sum()
+    below = events @ (np.cumsum(others) - others) / pairs
+    return float(below), float(below + events @ others / pairs)

@@ -25,6 +25,7 @@ from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.predict.calibration import sigmoid
 from lymphorisk.train.pack import MEASURES, MODEL
 from lymphorisk.train.scores import Z_95
+from lymphorisk.units import squashed
 
 LEFT_OUT = rule("LR434", "warning", "Pack left out", "A pack whose scores are no external validation is not pooled.")
 FEW_PACKS = rule(
@@ -166,12 +167,16 @@ def _called(pack: Mapping[str, Any]) -> str:
 
 
 def _refuse_twice(packs: Sequence[Mapping[str, Any]]) -> None:
-    seen: dict[str, str] = {}
-    for p in packs:
-        if (first := seen.setdefault(p["cohort_sha256"], _called(p))) != _called(p) or sum(
-            q["cohort_sha256"] == p["cohort_sha256"] for q in packs
-        ) > 1:
-            raise InputError(f"{first} and {_called(p)} are packs of the same cohort", "name each cohort once")
+    """One pack a hospital: the same cohort, and another cohort under the same name, would count patients twice."""
+    for i, p in enumerate(packs):
+        for q in packs[:i]:
+            if p["cohort_sha256"] == q["cohort_sha256"]:
+                raise InputError(f"{_called(q)} and {_called(p)} are packs of the same cohort", "name each cohort once")
+            if p["clinic"] and squashed(p["clinic"]) == squashed(q["clinic"]):
+                raise InputError(
+                    f"two packs are of {p['clinic']}: a patient may be in both",
+                    "one pack a hospital: judge its patients together",
+                )
 
 
 def _outcome(outcome: str, packs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

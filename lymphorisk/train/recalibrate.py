@@ -19,7 +19,7 @@ from lymphorisk.predict.calibration import Calibration, fitted, sigmoid
 from lymphorisk.train.card import card_scores
 from lymphorisk.train.checks import EVENTS
 from lymphorisk.train.cohort import Cohort
-from lymphorisk.train.evaluate import answers_of, intervals, scores
+from lymphorisk.train.evaluate import EXTERNAL, answers_of, intervals, scores, seen
 from lymphorisk.train.package import write_folder
 from lymphorisk.train.samplesize import SampleSize, sample_size
 from lymphorisk.train.scores import auc, log_odds
@@ -185,9 +185,11 @@ def recalibrate(
     Raises
     ------
     CohortError
-        The cohort suffices for no outcome.
+        The cohort suffices for no outcome, or the model was trained or recalibrated on it.
     """
     predictor = load(model_path)
+    if (kind := seen(predictor, cohort).kind) != EXTERNAL:
+        raise CohortError(f"no line is fitted to this cohort: {kind}", "recalibrate on patients it has not seen")
     card, files, _ = verified(Path(model_path))
     lines, short = recalibrated(predictor, cohort)
     stored = json.loads(files[CALIBRATION])
@@ -225,7 +227,7 @@ def record(model_path: str | Path, result: Mapping[str, Any], out: str | Path) -
     CohortError
         The result is no external validation.
     """
-    if result["kind"] != "external validation":
+    if result["kind"] != EXTERNAL:
         raise CohortError(
             f"no judgement to be recorded: {result['kind']}", "judge the model on patients it has not seen"
         )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lymphorisk.findings import Finding, Rule, finding, rule
 from lymphorisk.predict.booster import Predictor
 from lymphorisk.train.cohort import Cohort
-from lymphorisk.train.evaluate import BASELINE, intervals
+from lymphorisk.train.evaluate import BASELINE, EXTERNAL, intervals, seen
 from lymphorisk.train.standing import CHANCE, LEAST_EVENTS, USEFUL, State
 
 TRAINED_ON = rule(
@@ -67,7 +67,7 @@ def suspicions(predictor: Predictor, cohort: Cohort, result: Mapping[str, Any], 
     return tuple(
         f
         for found in (
-            _seen(result),
+            _seen(predictor, cohort, result),
             _file(predictor, cohort, result),
             _unrelated(predictor, cohort, result, seed),
             _standing(result),
@@ -76,9 +76,14 @@ def suspicions(predictor: Predictor, cohort: Cohort, result: Mapping[str, Any], 
     )
 
 
-def _seen(result: Mapping[str, Any]) -> Iterable[Finding]:
-    if result["kind"] != "external validation":
+def _seen(predictor: Predictor, cohort: Cohort, result: Mapping[str, Any]) -> Iterable[Finding]:
+    if result["kind"] != EXTERNAL:
         yield finding(TRAINED_ON, result["kind"], "cohort", "judge the model on patients it has not seen")
+        return
+    met = seen(predictor, cohort)
+    if few := met.rows + met.persons:
+        what = f"{few} of {met.of} rows look like rows, or patients, the model was trained on: by chance, or left in"
+        yield finding(TRAINED_ON, what, "cohort", "leave them out if they are the same patients", "info")
 
 
 def _file(predictor: Predictor, cohort: Cohort, result: Mapping[str, Any]) -> Iterable[Finding]:

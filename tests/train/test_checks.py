@@ -37,6 +37,14 @@ FAULTS: dict[str, tuple[Callable[[Table], Table], str]] = {
     "nadir in cells/uL": (scaled("nadir_alc", 1000.0), "LR411 nadir_alc: .* looks like cells/uL"),
     "dose in cGy": (scaled("lungs_mean", 100.0), "LR411 lungs_mean: median .* looks like cGy"),
     "volume as a share": (scaled("lungs_v5", 0.01), "LR411 lungs_v5: .* look like shares"),
+    "columns exchanged": (
+        lambda t: each(t, lungs_mean=lambda r: r["spleen_mean"], spleen_mean=lambda r: r["lungs_mean"]),
+        "LR446 lungs_mean .* with lungs_v5 .* cannot be in",
+    ),
+    "dose of one fraction": (
+        lambda t: each(t, lungs_mean=lambda r: f"{float(r['lungs_mean']) / float(r['fractions']):.3f}"),
+        "LR446 lungs_mean",
+    ),
     "impossible age": (lambda t: put(t, 3, age="640"), "LR412 age = 640 in row 5"),
     "negative count": (lambda t: put(t, 3, nadir_alc="-0.1"), "LR412 nadir_alc below zero in row 5"),
     "post-treatment column": (

@@ -72,8 +72,10 @@ def made_pack(clinic: str, auc: float, oe: float, se: float, n: int = 300, **cha
         "log_oe": {"value": float(np.log(oe)), "se": se},
         "slope": {"value": oe, "se": se},
     }
-    bins = [{"up_to": 1.0, "mean": 0.4, "patients": n, "events": n // 3}]
-    scores = {"brier": 0.2, "scaled_brier": 0.1, "in_the_large": 0.0, "slope": 1.0, "intercept": 0.0}
+    mean = round(n // 3 / n / oe, 4)
+    bins = [{"up_to": 1.0, "mean": mean, "patients": n, "events": n // 3}]
+    large = mean - n // 3 / n
+    scores = {"brier": 0.2, "scaled_brier": 0.1, "in_the_large": large, "slope": oe, "intercept": 0.0}
     voice = {
         "n": n, "events": n // 3, "auc": auc, **scores, "measures": measures, "bins": bins, "decision_curve": [],
         "subgroups": {},
@@ -155,6 +157,8 @@ def test_what_must_not_be_pooled_is_named(tmp_path: Path) -> None:
     assert any(f.startswith("LR434 C") for f in said["findings"])
     with pytest.raises(InputError, match="packs of the same cohort"):
         pool([one, made_pack("D", 0.7, 1.0, 0.1, cohort_sha256="A")])
+    with pytest.raises(InputError, match="two packs are of A"):
+        pool([one, two, made_pack("a ", 0.75, 1.0, 0.1, cohort_sha256="another year")])
     with pytest.raises(InputError, match="different models"):
         pool([one, made_pack("E", 0.7, 1.0, 0.1, model="another")])
     with pytest.raises(InputError, match="fewer than two packs"):
@@ -162,6 +166,15 @@ def test_what_must_not_be_pooled_is_named(tmp_path: Path) -> None:
     path = tmp_path / "altered.json"
     path.write_text(dumps({**one, "clinic": "Z"}))
     with pytest.raises(InputError, match="was altered"):
+        read_pack(path)
+    for name, value in (("auc", 0.9), ("n", 280), ("slope", 1.6), ("in_the_large", 0.1)):
+        edited = json.loads(dumps(one))
+        edited["outcomes"]["g3"]["voices"]["mechanism"][name] = value
+        path.write_text(dumps({**edited, "sha256": digest(edited)}))
+        with pytest.raises(InputError, match="does not fit itself .g3, mechanism."):
+            read_pack(path)
+    path.write_text(dumps({"schema": one["schema"], "sha256": digest({"schema": one["schema"]})}))
+    with pytest.raises(InputError, match="not whole"):
         read_pack(path)
     path.write_text("{}")
     with pytest.raises(InputError, match="no validation pack"):

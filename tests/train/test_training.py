@@ -144,6 +144,13 @@ def test_recalibration_needs_the_patients_riley_asks_for(trained, cohort_file) -
     assert not (folder / "shift").exists()
 
 
+def test_no_line_is_fitted_to_the_patients_of_the_training(trained, cohort_file) -> None:
+    folder, _ = trained
+    with pytest.raises(CohortError, match="no line is fitted to this cohort: training data"):
+        recalibrate(folder / "mine", read_cohort(folder / "clinic.csv"), folder / "never")
+    assert not (folder / "never").exists()
+
+
 def test_with_patients_for_the_rate_alone_the_slope_is_kept() -> None:
     """A weak order asks for more patients to fit a slope than to know the rate."""
     rng = np.random.default_rng(5)
