@@ -174,7 +174,7 @@ def _refuse_twice(packs: Sequence[Mapping[str, Any]]) -> None:
                 raise InputError(f"{_called(q)} and {_called(p)} are packs of the same cohort", "name each cohort once")
             if p["clinic"] and squashed(p["clinic"]) == squashed(q["clinic"]):
                 raise InputError(
-                    f"two packs are of {p['clinic']}: a patient may be in both",
+                    f"two packs are of {q['clinic'].strip()}: a patient may be in both",
                     "one pack a hospital: judge its patients together",
                 )
 
