@@ -7,7 +7,7 @@ from typing import Any
 
 from lymphorisk.features import VERSION
 from lymphorisk.predict.caveats import unsteady
-from lymphorisk.train.cohort import Cohort, person_hashes, row_hashes
+from lymphorisk.train.cohort import Cohort, part_hashes, parts_of, person_hashes, row_hashes
 from lymphorisk.train.fit import Fitted
 from lymphorisk.train.samplesize import sample_size
 
@@ -159,10 +159,15 @@ def card_scores(evaluation: Mapping[str, Any]) -> dict[str, Any]:
     return out
 
 
-def _who(cohort: Cohort) -> dict[str, list[str]]:
-    """Short hashes by which rows and patients of the training are known again."""
-    persons = sorted({h for h in person_hashes(cohort) if h})
-    return {"row_sha256": row_hashes(cohort, cohort.names), **({"person_sha256": persons} if persons else {})}
+def _who(cohort: Cohort) -> dict[str, Any]:
+    """Short hashes by which rows, parts of rows and patients of the training are known again."""
+    persons, parts = sorted({h for h in person_hashes(cohort) if h}), parts_of(cohort)
+    pieces = {"columns": [" ".join(p) for p in parts], "sha256": [" ".join(h) for h in part_hashes(cohort, parts)]}
+    return {
+        "row_sha256": row_hashes(cohort, cohort.names),
+        **({"person_sha256": persons} if persons else {}),
+        **({"row_part": pieces} if parts else {}),
+    }
 
 
 def card_of(

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Digits in which two rows are the same row: a file saved again may write fewer than the one before.
 ROW_DIGITS = 4
+#: Column of the lowest count.
+NADIR = "nadir_alc"
 #: Label in the subgroup ``plan`` of a simulated plan whose doses were not varied.
 AS_DRAWN = "as drawn"
 #: Characters kept of a row's hash: enough to tell a hospital's patients apart, too few to matter in a card.
@@ -110,7 +112,7 @@ class Cohort:
 
         columns: dict[str, Any] = {self.grouped_by: self.group, **self.subgroups, **self.outcomes}
         if self.nadir_alc is not None:
-            columns["nadir_alc"] = self.nadir_alc
+            columns[NADIR] = self.nadir_alc
         return pd.DataFrame({**columns, **{name: self.column(name) for name in self.names}})
 
     def rows(self, keep: NDArray[np.bool_] | NDArray[np.int64]) -> Cohort:
@@ -157,12 +159,12 @@ def cohort_of(table: Table, findings: tuple[Finding, ...], name: str, external: 
     rows = len(table.columns[ID])
     used = tuple(n for n in names if n in known and np.isfinite(known[n]).any())
     outcomes: dict[str, NDArray[np.float64]] = {}
-    nadir = numbers(table.columns["nadir_alc"]) if "nadir_alc" in table.columns else None
+    nadir = numbers(table.columns[NADIR]) if NADIR in table.columns else None
     for grade, below in GRADE_BELOW.items():
         if grade in table.columns:
             outcomes[grade] = numbers(table.columns[grade])
         elif nadir is not None:
-            outcomes[grade] = event_below(table.columns["nadir_alc"], below)
+            outcomes[grade] = event_below(table.columns[NADIR], below)
     subgroups = {
         column: np.array([c or "not known" for c in table.columns[column]])
         for column in (CENTRE, "site", "modality", "technique")
@@ -203,6 +205,53 @@ def row_hashes(cohort: Cohort, names: Sequence[str]) -> list[str]:
     columns += [cohort.outcomes.get(o, np.full(len(cohort), np.nan)) for o in GRADE_BELOW]
     lines = [" ".join(f"{v:.{ROW_DIGITS}g}" for v in row) for row in zip(*columns, strict=True)]
     return [hashlib.sha256(line.encode()).hexdigest()[:ROW_HASH] for line in lines]
+
+
+#: A column tells patients apart when it has this many values, or more.
+TELLING = 10
+#: Parts of a row a card keeps a hash of, and columns in each: with a third of the columns emptied most rows are known.
+PARTS, PART_COLUMNS = 20, 3
+#: Parts of one training row a row must share to be it: together they are four columns at least.
+PARTS_MET = 2
+#: Characters kept of a part's hash.
+PART_HASH = 8
+
+
+def parts_of(cohort: Cohort) -> tuple[tuple[str, ...], ...]:
+    """Columns of the parts of a row: a few of those that tell patients apart, each part another choice of them.
+
+    Empty when too few columns do. The choice depends on nothing but how many there are.
+    """
+    telling = [n for n in (*cohort.names, NADIR) if len(np.unique(_finite(cohort, n))) >= TELLING]
+    if len(telling) <= PART_COLUMNS:
+        return ()
+    rng = np.random.default_rng(len(telling))
+    drawn = [np.sort(rng.choice(len(telling), PART_COLUMNS, replace=False)) for _ in range(PARTS)]
+    return tuple(dict.fromkeys(tuple(telling[i] for i in part) for part in drawn))
+
+
+def part_hashes(cohort: Cohort, parts: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
+    """Of every row a short hash of each of its parts; empty where a value of the part is missing."""
+    out = []
+    for part in parts:
+        rows = np.column_stack([_values(cohort, name) for name in part])
+        known = np.isfinite(rows).all(axis=1)
+        lines = [" ".join(f"{v:.{ROW_DIGITS}g}" for v in row) for row in rows]
+        hashed = (hashlib.sha256(line.encode()).hexdigest()[:PART_HASH] for line in lines)
+        out.append([h if k else "" for h, k in zip(hashed, known, strict=True)])
+    return list(zip(*out, strict=True))
+
+
+def _values(cohort: Cohort, name: str) -> NDArray[np.float64]:
+    """A feature, or the lowest count under `NADIR`; NaN where the cohort lacks it."""
+    if name == NADIR and cohort.nadir_alc is not None:
+        return cohort.nadir_alc
+    return cohort.column(name) if name in cohort.names else np.full(len(cohort), np.nan)
+
+
+def _finite(cohort: Cohort, name: str) -> NDArray[np.float64]:
+    values = _values(cohort, name)
+    return values[np.isfinite(values)]
 
 
 #: What tells a person from others in whatever plan: with fewer of these known nobody is told apart.
@@ -246,4 +295,14 @@ def _flags(column: str, cells: Sequence[str]) -> dict[str, NDArray[np.float64]]:
     return {f"site_{site}": flag(site) for site in TEXT_COLUMNS["site"] if site in present}
 
 
-__all__ = ["OUTCOMES", "Cohort", "cohort_of", "numbers", "person_hashes", "read_table", "row_hashes"]
+__all__ = [
+    "OUTCOMES",
+    "Cohort",
+    "cohort_of",
+    "numbers",
+    "part_hashes",
+    "parts_of",
+    "person_hashes",
+    "read_table",
+    "row_hashes",
+]

@@ -17,7 +17,7 @@ from lymphorisk.predict.booster import Predictor
 from lymphorisk.predict.calibration import fitted
 from lymphorisk.predict.conformal import ConformalSets
 from lymphorisk.predict.prediction import probabilities
-from lymphorisk.train.cohort import Cohort, person_hashes, row_hashes
+from lymphorisk.train.cohort import PARTS_MET, Cohort, part_hashes, person_hashes, row_hashes
 from lymphorisk.train.fit import Fitted, group_weights
 from lymphorisk.train.scores import (
     auc,
@@ -377,15 +377,30 @@ class Seen:
 
 
 def seen(predictor: Predictor, cohort: Cohort) -> Seen:
-    """Whether the model has met a cohort before: by the file's hash, or row by row."""
+    """Whether the model has met a cohort before: by the file's hash, or row by row, by the columns that are there."""
     made = predictor.card.get("cohort", {})
     again = predictor.card.get("recalibration", {}).get("sha256") == cohort.sha256 != ""
     if cohort.sha256 and made.get("sha256") == cohort.sha256:
         return Seen(len(cohort), len(cohort), again)
     known, persons = set(made.get("row_sha256", ())), set(made.get("person_sha256", ()))
-    met = [h in known for h in row_hashes(cohort, predictor.features)] if known else [False] * len(cohort)
+    whole = [h in known for h in row_hashes(cohort, predictor.features)] if known else [False] * len(cohort)
+    met = [a or b for a, b in zip(whole, _met_in_part(made.get("row_part", {}), cohort), strict=True)]
     again_person = [h in persons and not row for h, row in zip(person_hashes(cohort), met, strict=True)]
     return Seen(sum(met), len(cohort), again, sum(again_person))
+
+
+def _met_in_part(card: Mapping[str, Any], cohort: Cohort) -> list[bool]:
+    """Rows that share several parts with one training row."""
+    holders: dict[tuple[int, str], list[int]] = {}
+    for row, line in enumerate(card.get("sha256", ())):
+        for part, h in enumerate(line.split(" ")):
+            holders.setdefault((part, h), []).append(row)
+    shared = part_hashes(cohort, [p.split(" ") for p in card.get("columns", ())]) or [()] * len(cohort)
+    return [
+        max(Counter(r for part, h in enumerate(row) if h for r in holders.get((part, h), ())).values(), default=0)
+        >= PARTS_MET
+        for row in shared
+    ]
 
 
 def external(predictor: Predictor, cohort: Cohort, seed: int = 1) -> dict[str, Any]:

@@ -96,6 +96,20 @@ def test_the_training_file_is_no_external_validation(tmp_path: Path, cohort_file
     )
     assert kind(new, "new.csv") == "external validation"
 
+    def met(gone: tuple[str, ...], table: list[dict[str, str]]) -> int:
+        """Rows said to be of the training when columns stand empty, under other ids."""
+        spoiled = [
+            {k: "" if k in gone else v for k, v in {**r, "patient_id": f"E{i}"}.items()} for i, r in enumerate(table)
+        ]
+        said = kind(spoiled, "emptied.csv")
+        if said.startswith("training data"):
+            return len(table)
+        return int(said.partition("(")[2].partition(" of ")[0]) if said.startswith("partly training data") else 0
+
+    assert met(("age",), rows) > 0.95 * len(rows)
+    assert met(("age", "lungs_v5", "spleen_mean"), rows) > 0.7 * len(rows)
+    assert met(("age",), new) == 0
+
 
 def test_faults_exit_with_three_and_leave_nothing(tmp_path: Path, cohort_file, capsys) -> None:
     table = [{**r, "alc": "1400"} for r in cohort_file.rows()]
