@@ -77,10 +77,6 @@ COMPARTMENTS: Mapping[str, str | tuple[str, ...]] = {
 }
 #: Name of the bone found on the CT: wherever the scan shows bone it is all the marrow's.
 BONE_CT = "Bone_CT"
-#: Levels by which the dose of bone on the CT is weighted with the marrow that lies there. [mm]
-LEVEL_MM = 20.0
-#: A level with less bone than this share of the usual one is weighted as if it had as much: few voxels say little.
-LEAST_BONE = 0.05
 #: Shares smaller than this are rounding.
 LEAST = 1e-6
 #: Doses kept of a pool in one body: many bodies, so fewer than of the mean.
@@ -321,12 +317,14 @@ def marrow_in(bone: Mask, bodies: Bodies) -> Mask:
     """
     mix = bodies.mix(BONE_CT)
     assert mix is not None
+    known = parameters.load("anatomy")
+    step_mm, least = known["bone.level"].number, known["bone.least"].number
     z, (thick, high, wide) = bone.centres_mm()[0], bone.widths_mm()
-    level = ((z - bone.z_mm[0]) // LEVEL_MM).astype(np.intp)
+    level = ((z - bone.z_mm[0]) // step_mm).astype(np.intp)
     volume = np.bincount(level, (bone.share_zyx.sum(axis=1) @ wide) * float(high.mean()) * thick)
-    low = bone.z_mm[0] + LEVEL_MM * np.arange(len(volume))
-    marrow = np.array([1.0 - bodies.dosed.beyond(mix, a, a + LEVEL_MM).mean() for a in low])
-    weight = marrow / np.maximum(volume, LEAST_BONE * np.median(volume[volume > 0.0]))
+    low = bone.z_mm[0] + step_mm * np.arange(len(volume))
+    marrow = np.array([1.0 - bodies.dosed.beyond(mix, a, a + step_mm).mean() for a in low])
+    weight = marrow / np.maximum(volume, least * np.median(volume[volume > 0.0]))
     if not weight.max() > 0.0:
         return bone
     share = bone.share_zyx * (weight / weight.max())[level, None, None].astype(np.float32)
