@@ -13,7 +13,7 @@ from lymphorisk.errors import InputError
 
 pytest.importorskip("highdicom")
 
-from lymphorisk.dicom.write_sr import ReportedNumber, write_measurements
+from lymphorisk.dicom.write_sr import ReportedNumber, ReportedText, write_measurements
 
 MADE = ("20260203", "040506")
 NUMBERS = (
@@ -52,6 +52,42 @@ def test_numbers_come_back_with_their_units(written):
         for s in series.ReferencedSOPSequence
     }
     assert referred == {i.sop_uid for i in export.inputs}
+
+
+def test_each_number_keeps_its_note_and_its_group_and_each_sentence_its_meaning(written, tmp_path):
+    export, _ = written
+    numbers = [
+        ReportedNumber(f"LR-{group}-{n}", f"Number {n}", 1.0 + n, "d", note, f"regimen {group}")
+        for group in "AB"
+        for n, note in enumerate((f"calendar of {group} (assumed)", "", f"liver of {group} (placed)"))
+    ]
+    texts = (ReportedText("LR-FINDING", "Finding", "LR101 warning: a"), ReportedText("LR-NOTE", "Note", "read me"))
+    path = write_measurements(
+        tmp_path / "s.dcm", numbers, study_of(export, "sr", made=MADE), export.inputs, version="0", texts=texts
+    )
+    groups = [i for i in walk(pydicom.dcmread(path).ContentSequence) if called(i) == "125007"]
+    assert [told(g, "112039") for g in groups] == [["regimen A"], ["regimen B"]]
+    for letter, group in zip("AB", groups, strict=True):
+        notes = {called(i): told(i, "LR-RESTS-ON") for i in group.ContentSequence if i.ValueType == "NUM"}
+        assert notes == {
+            f"LR-{letter}-0": [f"calendar of {letter} (assumed)"],
+            f"LR-{letter}-1": [],
+            f"LR-{letter}-2": [f"liver of {letter} (placed)"],
+        }
+    said = [(called(i), meaning(i), i.TextValue) for i in walk(groups) if i.ValueType == "TEXT"]
+    assert [t for t in said if t[0] in ("LR-FINDING", "LR-NOTE")] == [(t.code, t.meaning, t.text) for t in texts]
+
+
+def called(item):
+    return item.ConceptNameCodeSequence[0].CodeValue if "ConceptNameCodeSequence" in item else ""
+
+
+def meaning(item):
+    return item.ConceptNameCodeSequence[0].CodeMeaning
+
+
+def told(item, code):
+    return [i.TextValue for i in item.get("ContentSequence", []) if called(i) == code]
 
 
 def walk(items):

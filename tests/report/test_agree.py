@@ -18,13 +18,13 @@ from lymphorisk.literature import Estimate, Outcome
 from lymphorisk.lymphocyte.summary import summarise
 from lymphorisk.plain import tidy
 from lymphorisk.predict import Agreement
-from lymphorisk.qa.facts import facts_of, facts_of_saved
+from lymphorisk.qa.facts import behind_in, facts_of, facts_of_saved
 from lymphorisk.report import content, figures, html, pdf, text
 from lymphorisk.report.document import Document
-from lymphorisk.report.measurements import measurements
+from lymphorisk.report.measurements import measurements, sentences
 from lymphorisk.report.summary import headline
 from lymphorisk.report.table import Table, text_lines
-from lymphorisk.report.wording import TEXT_MAX, chance, digits, percent, source_label
+from lymphorisk.report.wording import TEXT_MAX, chance, digits, percent, short, source_label
 
 from .tables import html_rows, html_tables, pdf_text, squeezed, text_rows, told_apart
 
@@ -293,6 +293,32 @@ def test_an_archive_gets_each_number_with_its_unit(drawn: Analysis, plain: dict[
     assert {told[code][1] for code in set(told) - set(wanted)} == {"d"}
     for code, (value, unit) in wanted.items():
         assert told[code] == (pytest.approx(value, rel=1e-5), unit), code
+
+
+def test_what_an_archived_number_rests_on_is_that_of_its_metric(drawn: Analysis) -> None:
+    behind = behind_in(drawn)
+    of = {"BLOODMEAN": "BloodMean[Gy]", "BLOODV0.5": "BloodV0.5Gy[%]", "BLOODD2": "BloodD2%[Gy]"}
+    of |= {"EDIC": "EDIC[Gy]", "EDRIC": "EDRIC[Gy]", "EDIC-ESO": "EDICesophagus[Gy]", "BASELINE": ""}
+    notes = {code.removeprefix("LR-"): note for code, *_, note in measurements(drawn)}
+    assert notes == {
+        code: ", ".join(map(str, behind[name])) if (name := of.get(code, "ALCnadir[10^9/L]")) else "" for code in notes
+    }
+    assert len({behind[name] for name in ("ALCnadir[10^9/L]", "BloodMean[Gy]", "BloodD2%[Gy]", "EDIC[Gy]")}) == 4
+
+
+def test_sentences_of_the_archive_name_their_organ_fact_and_finding(drawn: Analysis, plain: dict[str, Any]) -> None:
+    said: dict[str, list[str]] = {}
+    for code, _, line in sentences(drawn):
+        said.setdefault(code, []).append(line)
+    assert said["LR-ORGAN-SOURCE"] == [
+        short(f"{n}: {source_label(o['source'])}; {o['how']}", 400) for n, o in plain["organs"].items()
+    ]
+    assert len({line.partition(": ")[2] for line in said["LR-ORGAN-SOURCE"]}) > 2
+    assert said["LR-FACT-SOURCE"] == [f"{n}: {how}" for n, how in plain["patient"]["sources"].items()]
+    assert said["LR-DECLINED"] == ["EDIC, oesophageal form: no liver"]
+    told = [f for f in plain["findings"] if f["severity"] != "info"]
+    assert [line.split(" ")[:2] for line in said["LR-FINDING"]] == [[f["code"], f"{f['severity']}:"] for f in told]
+    assert 0 < len(told) < len(plain["findings"])
 
 
 def test_each_voice_stands_under_its_grade(drawn: Analysis, made: Document, printed: str) -> None:

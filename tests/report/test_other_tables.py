@@ -237,7 +237,17 @@ def test_dvh_lines_hold_the_metrics_of_their_heads() -> None:
     said = dvh.text(table, wanted)
     assert set(text_lines(dvh.structure_table(table, wanted), "")) <= set(said.splitlines())
     assert "leer: leer has no closed contours" in said
-    plain = tidy(dvh.to_dict(table, wanted))["structures"]
+    whole = tidy(dvh.to_dict(table, wanted))
+    assert whole["plan"] == {"fractions": 10, "sop_uids": {}, "prescription_gy": 50.0}
+    plain = whole["structures"]
+    assert [(s.get("coverage"), s.get("decidable"), s.get("source")) for s in plain] == [
+        (1.0, None, None), (0.5, False, None), (None, None, None),
+    ]  # fmt: skip
+    assert plain[1]["bounds"]["Max[Gy]"]["high"] == 55.0, "no part outside the grid exceeds the grid's highest dose"
+    assert plain[2]["not_contoured"] == "leer has no closed contours"
+    handed = replace(table, structures=(replace(table.structures[0], number=None, segmented=True),))
+    (mask,) = dvh.to_dict(handed)["structures"]
+    assert (mask["source"], mask["number"]) == ("segmented", None)
     assert [f"{plain[0][k]:.3f}" for k in ("mean_gy", "min_gy", "max_gy")] == ["13.500", "0.100", "30.000"]
     assert {k: f"{v:.3f}" for k, v in plain[0]["metrics"].items()} == {name: milz[name] for name in wanted}
 
