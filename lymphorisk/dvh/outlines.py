@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-#: Scan lines across what two contours may share: the shared area is then right to a few parts in a thousand.
+#: Scan lines across what two contours may share, and the share of an area they are right to.
 SCAN_LINES = 64
+SCAN_SHARE = 3e-3
 #: A contour drawn again by hand or moved by half a pixel of a CT: copies this close, on the average of the outline,
 #: are one contour. Walls thinner than this are below any CT. [mm]
 DRAWN_MM = 0.55
@@ -26,6 +27,8 @@ SAME_MM = 0.1
 BORDER_SHARE = 0.01
 #: From this share on the smaller contour lies within the larger, its border drawn a little across.
 NESTED_SHARE = 0.9
+#: But a hole leaves of the larger several times what it stands out itself: two drawings of one outline do not.
+OUT_SHARE = 0.2
 #: Contours of less than this share of their box, or this area, may be points, lines or cancelled. [-, mm2]
 THIN_SHARE = 1e-3
 SPECK_MM2 = 1e-3
@@ -224,8 +227,10 @@ def arranged(of: Outlines, plane: Index, xor: bool, *, scanned: bool = False) ->
     # only the area of a contour that crosses itself is not that by its turns, which is exact
     own[both] = np.where(np.abs(scan - own[both]) <= BORDER_SHARE * own[both], own[both], scan)
     common = shared(of, a, b)
-    smaller = np.minimum(own[a], own[b])
+    smaller, larger = np.minimum(own[a], own[b]), np.maximum(own[a], own[b])
     nested = common >= NESTED_SHARE * smaller
+    if not xor:
+        nested &= smaller - common <= np.maximum(OUT_SHARE * (larger - common), SCAN_SHARE * smaller)
     crossing = (common > BORDER_SHARE * smaller) & ~nested
     depth = np.bincount(np.where(own[a] < own[b], a, b)[nested], minlength=len(plane))
     sign = np.where(depth % 2 == 0, 1.0, -1.0)

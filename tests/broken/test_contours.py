@@ -89,6 +89,29 @@ def test_a_contour_that_goes_round_twice_counts_once() -> None:
     assert codes == []
 
 
+@pytest.mark.parametrize("off_mm", [0.1, 0.3, 0.6, 1.0])
+def test_a_body_drawn_again_is_no_hole_in_itself(off_mm) -> None:
+    """Drawn twice by an unsteady hand, each outline stands out of the other here and there: no wall between them."""
+    rng = np.random.default_rng(1)
+    planes = cylinder(30.0, 30.0).structure(np.arange(-12, 13, 3.0)).contours_mm
+    again = [c + np.column_stack([rng.normal(0, off_mm, (len(c), 2)), np.zeros(len(c))]) for c in planes]
+    result, codes = found_of(*planes, *again)
+    assert isinstance(result, DVH)
+    assert result.total_cm3 == pytest.approx(np.pi * 900 * 27 / 1000, rel=0.03)
+    assert {"LR121", "LR122"} & set(codes)
+
+
+@pytest.mark.parametrize("wall_mm", [1.0, 3.0])
+def test_a_wall_whose_inner_outline_pokes_out_a_little_stays_a_wall(wall_mm) -> None:
+    planes = cylinder(30.0, 30.0).structure(np.arange(-12, 13, 3.0)).contours_mm
+    inner = [c * [1 - wall_mm / 30, 1 - wall_mm / 30, 1] for c in planes]
+    for c in inner:
+        c[5, :2] *= 31.0 / (30.0 - wall_mm)
+    result, _ = found_of(*planes, *inner)
+    assert isinstance(result, DVH)
+    assert result.total_cm3 == pytest.approx(np.pi * (900 - (30 - wall_mm) ** 2) * 27 / 1000, rel=0.05)
+
+
 def test_a_structure_of_nothing_is_not_drawn() -> None:
     result, codes = found_of(*(at([(0, 0), (5, 5), (9, 9)], z) for z in (0, 3, 6)))
     assert isinstance(result, Absent)
