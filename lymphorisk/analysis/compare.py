@@ -205,12 +205,7 @@ def drivers_of(first: Analysis, second: Analysis) -> Mapping[str, float]:
 
 def exchanged(a: Course, b: Course, pool: str) -> Course:
     """Course `a` with one pool's dose of `b`."""
-    phases = []
-    for mine, theirs in zip(a.phases, b.phases, strict=True):
-        if pool == "blood":
-            phases.append(replace(mine, blood=theirs.blood))
-        else:
-            phases.append(replace(mine, pools={**mine.pools, pool: theirs.pools[pool]}))
+    phases = [mine.with_pool_of(theirs, pool) for mine, theirs in zip(a.phases, b.phases, strict=True)]
     return replace(a, phases=tuple(phases))
 
 

@@ -21,7 +21,7 @@ of chemoradiation (`recovery`). What is not seen: the infused cells, steroids, i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -154,8 +154,7 @@ def plan_kills(
         Kill and clear with the whole-body set instead of the population's.
     """
     if dose_factor != 1.0:
-        pools = {name: d.scaled(dose_factor) for name, d in exposure.pools.items()}
-        exposure = replace(exposure, blood=exposure.blood.scaled(dose_factor), pools=pools)
+        exposure = exposure.scaled(dose_factor)
     clearance = draws.whole_body if whole_body else draws.plan
     tables = (_whole_body_log_kill(exposure, draws),) * len(SUBSETS)
     if not whole_body:

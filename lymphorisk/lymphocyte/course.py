@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -78,6 +78,31 @@ class PhaseExposure:
     def fractions(self) -> int:
         """Number of fractions."""
         return len(self.times_d)
+
+    def scaled(self, factor: float) -> PhaseExposure:
+        """The same fractions with every dose times a factor, in every body."""
+        bodies = tuple({p: d.scaled(factor) for p, d in body.items()} for body in self.bodies)
+        pools = {p: d.scaled(factor) for p, d in self.pools.items()}
+        return replace(self, blood=self.blood.scaled(factor), pools=pools, bodies=bodies)
+
+    def with_pool_of(self, other: PhaseExposure, pool: str) -> PhaseExposure:
+        """The same fractions with one pool's dose from others, in every body; bodies are paired in their order.
+
+        Where the others have not as many bodies, their mean dose stands in all of these.
+        """
+        if pool == "blood":
+            return replace(self, blood=other.blood)
+        mine: Sequence[Mapping[str, DoseDistribution]] = self.bodies
+        theirs: Sequence[Mapping[str, DoseDistribution]] = other.bodies
+        if not mine:
+            mine = ({},) * len(theirs)
+        if len(theirs) != len(mine):
+            theirs = ({},) * len(mine)
+        varied = any(pool in body for body in (*mine, *theirs))
+        bodies = tuple(
+            {**a, pool: b.get(pool, other.pools[pool])} if varied else a for a, b in zip(mine, theirs, strict=True)
+        )
+        return replace(self, pools={**self.pools, pool: other.pools[pool]}, bodies=bodies if any(bodies) else ())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -235,7 +235,7 @@ def part_hashes(cohort: Cohort, parts: Sequence[Sequence[str]]) -> list[tuple[st
     out = []
     for part in parts:
         rows = np.column_stack([_values(cohort, name) for name in part])
-        known = np.isfinite(rows).all(axis=1)
+        known = [bool(np.isfinite(row).all()) for row in rows]
         lines = [" ".join(f"{v:.{ROW_DIGITS}g}" for v in row) for row in rows]
         hashed = (hashlib.sha256(line.encode()).hexdigest()[:PART_HASH] for line in lines)
         out.append([h if k else "" for h, k in zip(hashed, known, strict=True)])

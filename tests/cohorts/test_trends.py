@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from lymphorisk.cohorts import tables
-from lymphorisk.cohorts.trends import trends_of
+from lymphorisk.cohorts.trends import LOOKED_AT, Agreement, Group, Outlier, Trends, trends_of
 from lymphorisk.errors import InputError
 from lymphorisk.predict.prediction import NO_BASELINE
 from lymphorisk.report.cohort import report
@@ -122,7 +122,7 @@ def test_what_few_plans_cannot_show_is_not_said_to_be_absent(folder: Callable[..
 SEVERITY_AND_TITLE = """
 import sys
 from pathlib import Path
-from lymphorisk.cohorts.trends import trends_of
+from lymphorisk.cohorts.trends import LOOKED_AT, Agreement, Group, Outlier, Trends, trends_of
 from lymphorisk.report.cohort import report
 
 (table,) = (t for t in report(trends_of(Path(sys.argv[1]))).tables() if t.caption.startswith("Findings"))
@@ -135,3 +135,34 @@ def test_every_code_of_the_page_has_its_severity_and_title(folder: Callable[...,
     run = [sys.executable, "-c", SEVERITY_AND_TITLE, str(folder(plans(12)))]
     said = subprocess.run(run, capture_output=True, text=True, check=True).stdout.strip()
     assert said == f"{NO_BASELINE.severity} | {NO_BASELINE.title}"
+
+
+def test_each_cell_of_the_page_is_the_number_its_head_names() -> None:
+    """Made by hand, no two numbers alike."""
+    spread = {column: (0.1 * i + 1, 0.1 * i + 2, 0.1 * i + 3) for i, (column, _, _) in enumerate(LOOKED_AT)}
+    curve = ((0.15, 0.25, 3, 12), (0.65, 0.55, 7, 13))
+    t = Trends(
+        plans=40, patients=31, sites=(Group("lung", 29, spread), Group("brain", 11, dict.fromkeys(spread))),
+        techniques=(), systems={"TPS 1": 40}, verdicts={"PASS": 5}, agreement=Agreement(25, -0.07, 0.19, 0.88, curve),
+        findings={"LR402": 10}, outliers=(Outlier("k1", "lung", "mean blood dose", 4.5, 2.25, 6.7),), charts=(),
+        warned=9, quarantine=({"key": "k2", "place": "1", "code": "LR702", "what": "no dose", "hint": "export"},),
+        noticed=(),
+    )  # fmt: skip
+    document = report(t)
+    tables_of = {table.caption: table for table in document.tables()}
+
+    def rows(caption: str) -> list[list[str]]:
+        return [[cell.text for cell in row] for row in tables_of[caption].rows]
+
+    quartiles = [f"{q[1]:.3g} ({q[0]:.3g} to {q[2]:.3g})" for q in spread.values()]
+    assert rows("By site: median (quartiles)") == [["lung", "29", *quartiles], ["brain", "11", *["–"] * len(spread)]]
+    assert rows("Calibration of grade 3 or worse") == [["0.15", "0.25", "3", "12"], ["0.65", "0.55", "7", "13"]]
+    assert rows("Outliers") == [["k1", "lung", "mean blood dose", "4.5", "2.25", "+6.7"]]
+    assert rows("Findings of the plans")[0][:4] == ["LR402", "warning", "10", "25%"]
+    assert rows("Plans that gave no row")[0] == ["LR702", "k2", "no dose", "export"]
+    assert rows("Planning systems, as the plan files say") == [["TPS 1", "40"]]
+    page = render(document)
+    said = "Lowest count minus the forecast of it over 25 plans: mean -0.07, mean absolute 0.19 "
+    assert said in page
+    assert document.lead[0] == "40 plans of 31 patients; in quarantine: 1."
+    assert document.lead[1] == "88% of 25 lowest counts lie in the 90 % band of their forecast."

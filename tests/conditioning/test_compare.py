@@ -9,6 +9,7 @@ import pytest
 
 from lymphorisk.conditioning.criteria import METRICS
 from lymphorisk.conditioning.regimen import DrugDose, RadiationCourse, Regimen
+from lymphorisk.dvh import uniform
 from lymphorisk.errors import ScenarioError
 from lymphorisk.plan import Patient
 from lymphorisk.regimen import Choices, Comparison, PatientFacts, PlanExposure, RegimenForecast, compare, product
@@ -210,6 +211,21 @@ def test_a_what_if_of_the_field_scales_the_blood_dose_too(bridging: PlanExposure
     days = tuple(d - 40.0 for d in bridging.days)
     half = one(Regimen("x", FLU, (RadiationCourse("b", days, None, "p", dose_factor=0.5),)), {"p": bridging})
     assert half.fractions[0][1] == pytest.approx(0.1)
+
+
+def test_a_what_if_of_the_field_scales_the_dose_of_placed_organs_too(bridging: PlanExposure) -> None:
+    """Of a plan in which nobody drew the gut the draws live in placed bodies: no dose at all kills nobody there."""
+    placed = tuple({"gut": uniform(gray), "marrow": uniform(gray)} for gray in (1.0, 1.5))
+    plan = PlanExposure("p", tuple(replace(p, bodies=placed) for p in bridging.phases))
+    days = tuple(d - 40.0 for d in plan.days)
+
+    def nadir(factor: float) -> float:
+        of = one(Regimen("x", (), (RadiationCourse("b", days, None, "p", dose_factor=factor),)), {"p": plan})
+        return float(np.median(np.asarray(of.metrics["alc_at_infusion"])))
+
+    none = one(Regimen("x", (), ()), {})
+    assert nadir(0.0) == pytest.approx(float(np.median(np.asarray(none.metrics["alc_at_infusion"]))), rel=1e-6)
+    assert nadir(1.0) < nadir(0.5) < nadir(0.0)
 
 
 def test_another_seed_draws_other_patients() -> None:
