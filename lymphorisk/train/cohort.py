@@ -207,10 +207,14 @@ def row_hashes(cohort: Cohort, names: Sequence[str]) -> list[str]:
     return [hashlib.sha256(line.encode()).hexdigest()[:ROW_HASH] for line in lines]
 
 
+#: What tells a person from others in whatever plan: with fewer of these known nobody is told apart.
+PERSON, PERSON_KNOWN = ("alc", "age", "sex_female", "bmi"), 3
 #: A column tells patients apart when it has this many values, or more.
 TELLING = 10
 #: Parts of a row a card keeps a hash of, and columns in each: with a third of the columns emptied most rows are known.
 PARTS, PART_COLUMNS = 20, 3
+#: Choices drawn for them.
+PART_DRAWS = 60
 #: Parts of one training row a row must share to be it: together they are four columns at least.
 PARTS_MET = 2
 #: Characters kept of a part's hash.
@@ -220,14 +224,16 @@ PART_HASH = 8
 def parts_of(cohort: Cohort) -> tuple[tuple[str, ...], ...]:
     """Columns of the parts of a row: a few of those that tell patients apart, each part another choice of them.
 
-    Empty when too few columns do. The choice depends on nothing but how many there are.
+    Each holds a column of the plan: a patient's other plan is another row. Empty when too few columns tell. The choice
+    depends on nothing but the names.
     """
     telling = [n for n in (*cohort.names, NADIR) if len(np.unique(_finite(cohort, n))) >= TELLING]
     if len(telling) <= PART_COLUMNS:
         return ()
     rng = np.random.default_rng(len(telling))
-    drawn = [np.sort(rng.choice(len(telling), PART_COLUMNS, replace=False)) for _ in range(PARTS)]
-    return tuple(dict.fromkeys(tuple(telling[i] for i in part) for part in drawn))
+    drawn = [np.sort(rng.choice(len(telling), PART_COLUMNS, replace=False)) for _ in range(PART_DRAWS)]
+    parts = dict.fromkeys(tuple(telling[i] for i in part) for part in drawn)
+    return tuple(p for p in parts if not set(p) <= {*PERSON, NADIR})[:PARTS]
 
 
 def part_hashes(cohort: Cohort, parts: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
@@ -252,10 +258,6 @@ def _values(cohort: Cohort, name: str) -> NDArray[np.float64]:
 def _finite(cohort: Cohort, name: str) -> NDArray[np.float64]:
     values = _values(cohort, name)
     return values[np.isfinite(values)]
-
-
-#: What tells a person from others in whatever plan: with fewer of these known nobody is told apart.
-PERSON, PERSON_KNOWN = ("alc", "age", "sex_female", "bmi"), 3
 
 
 def person_hashes(cohort: Cohort) -> list[str]:

@@ -184,8 +184,8 @@ def plant_gaps(rows: list[dict[str, str]], _: list[dict[str, str]]) -> list[dict
 
 def plant_patients(rows: list[dict[str, str]], training: list[dict[str, str]]) -> list[dict[str, str]]:
     """Fifty patients of the training, on other plans and under other ids."""
-    again = [{**r, "patient_id": f"Q{i}", "spleen_mean": "3.1", "fractions": "20"} for i, r in enumerate(training[:50])]
-    return rows + [{**r, "patient_id": f"Q{i}"} for i, r in enumerate(again)]
+    plans = [{k: r[k] for k in r if k.startswith(("spleen", "lungs", "body", "fractions"))} for r in rows]
+    return rows + [{**r, **plans[i], "patient_id": f"Q{i}"} for i, r in enumerate(training[:50])]
 
 
 @pytest.mark.parametrize(
