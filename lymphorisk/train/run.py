@@ -15,7 +15,7 @@ from lymphorisk.features.schema import EXTERNAL
 from lymphorisk.findings import Finding, finding
 from lymphorisk.predict.booster import load
 from lymphorisk.train.card import PUBLISHED_C
-from lymphorisk.train.checks import EVENTS, UNKNOWN
+from lymphorisk.train.checks import EVENTS, GAPS, UNKNOWN
 from lymphorisk.train.cohort import Cohort
 from lymphorisk.train.declared import NOTHING, Declared
 from lymphorisk.train.evaluate import against, external
@@ -25,6 +25,7 @@ from lymphorisk.train.logistic import fit_logistic
 from lymphorisk.train.package import write_model
 from lymphorisk.train.radiomics import quality_items
 from lymphorisk.train.samplesize import sample_size
+from lymphorisk.train.schema import OUTCOMES
 from lymphorisk.train.settings import SMOOTH, Choices, Progress, Settings, Shape, grouped_folds
 from lymphorisk.train.suspect import suspicions
 
@@ -166,7 +167,7 @@ def evaluate_model(
     found = (
         *suspicions(predictor, cohort, result, seed),
         *against_model(predictor, cohort, declared),
-        *cohort.findings,
+        *(f for f in cohort.findings if f.code != GAPS.code or f.where in (*predictor.features, *OUTCOMES)),
     )
     result["findings"] = [f"{f.code} {f.what}" for f in found]
     return result

@@ -196,6 +196,7 @@ def plant_patients(rows: list[dict[str, str]], training: list[dict[str, str]]) -
         (plant_turned, "LR432", "0 and 1 exchanged"),
         (plant_gaps, "LR430", "Spleen Mean[Gy]"),
         (plant_patients, "LR423", "partly training patients"),
+        (lambda new, old: [*new, *({**r, "patient_id": f"Z{i}"} for i, r in enumerate(old[:3]))], "LR423", "3 of 253"),
     ],
 )
 def test_a_planted_fault_is_named(trained, cohort_file, plant, code: str, said: str) -> None:
@@ -207,7 +208,9 @@ def test_a_planted_fault_is_named(trained, cohort_file, plant, code: str, said: 
 
 def test_nothing_is_named_where_nothing_is_wrong(trained, cohort_file) -> None:
     folder, _ = trained
-    clean = read_cohort(cohort_file.write(folder / "clean.csv", cohort_file.rows(n=250, seed=21)))
+    table = [{**r, "heart_mean": "2.1" if i % 3 else ""} for i, r in enumerate(cohort_file.rows(n=250, seed=21))]
+    clean = read_cohort(cohort_file.write(folder / "clean.csv", table))
+    assert "LR417" in {f.code for f in clean.findings}, "the model does not read that column"
     codes = {f.split()[0] for f in evaluate_model(folder / "mine", clean)["findings"] if " g4" not in f}
     assert codes <= {"LR424", "LR428", "LR431"}, "nadirs above the baseline, no answers, a slope: they are there"
 
