@@ -89,7 +89,8 @@ def read_own(
     workers : int, optional
         Processes that analyse exports; all processors by default, 0 is this one.
     declared : Declared
-        Columns beyond the program's schema: of a table of features, or of a table of counts with a row a patient.
+        Columns beyond the program's schema: of a table of features, of a table of counts with a row a patient, or of a
+        manifest.
 
     Raises
     ------
@@ -112,7 +113,7 @@ def read_own(
     if set(OUTCOMES) & set(table.columns):
         rows, findings = _by_patient(source, table, declared, how, progress)
     else:
-        rows, findings = _by_counts(source, how, progress)
+        rows, findings = _by_counts(source, declared, how, progress)
     if not rows:
         said = "; ".join(f.what for f in findings[:SHOWN])
         raise CohortError(f"no export could be analysed and held against a count: {said}")
@@ -122,6 +123,9 @@ def read_own(
     whole = Table(columns, table.sha256)
     typed = set(table.columns) if set(OUTCOMES) & set(table.columns) else set()
     findings = [*_sure(check_all(whole, declared), typed), *findings]
+    if any(f.severity == "error" for f in findings):
+        for f in (f for f in findings if f.code == LEFT_OUT.code):
+            progress(f"{f.code} {f.what}")
     raise_errors(findings)
     return cohort_of(whole, tuple(findings), source.stem, declared.columns)
 
@@ -162,8 +166,11 @@ def _row(plan: FoundPlan, patient: str, o: Outcome, measured: Mapping[str, Any])
     return {name: "" if row.get(name) is None else str(row[name]) for name in FOR_TRAINING}
 
 
-def _by_counts(source: Path, how: How, progress: Progress) -> tuple[list[dict[str, str]], list[Finding]]:
-    """Rows of plans by the lowest of their counts in long form."""
+def _by_counts(
+    source: Path, declared: Declared, how: How, progress: Progress
+) -> tuple[list[dict[str, str]], list[Finding]]:
+    """Rows of plans by the lowest of their counts in long form; declared columns are those of a manifest."""
+    beside = read_table(source).calling(declared.heads).columns if declared.heads and source.is_file() else {}
     found, counts, findings = counted(find_plans([source]), how)
     asked = [plan for plan in found if any(c.day > 0 for c in counts.get(plan.place, ()))]
     if uncounted := len(found) - len(asked):
@@ -181,7 +188,9 @@ def _by_counts(source: Path, how: How, progress: Progress) -> tuple[list[dict[st
             findings.append(finding(LEFT_OUT, f"plan {plan.place} has no count before the end of the watch", "counts"))
             continue
         patient = plan.patient or f"of plan {plan.place}"
-        rows.append(_row(plan, who.setdefault(patient, f"patient {len(who) + 1}"), o, measured))
+        row = _row(plan, who.setdefault(patient, f"patient {len(who) + 1}"), o, measured)
+        own = {name: beside[name][plan.row.number - 2] for name in declared.heads if name in beside}
+        rows.append(row | own)
     return rows, findings
 
 

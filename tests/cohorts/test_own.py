@@ -20,6 +20,7 @@ from lymphorisk.cohorts.run import How, run_cohort
 from lymphorisk.cohorts.work import Task
 from lymphorisk.errors import CohortError
 from lymphorisk.plan import Patient
+from lymphorisk.train import read_declared
 
 SCENARIO = """
 [plan]
@@ -119,6 +120,25 @@ def test_a_row_learned_from_is_the_row_served_whatever_the_cohort_comes_as(folde
         assert np.isnan(cohort.voices["g3"]["kim2024_hcc_blood_dose"]).all()
     assert kept.names == long.names == (*wide.names, "alc_week1")
     assert set(kept.column("alc_week1")) == set(long.column("alc_week1")) == {1.1}
+
+
+def test_declared_columns_come_from_a_row_a_patient_or_from_the_manifest(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text(
+        '[[column]]\nname = "NLR"\nunit = "1"\nkind = "laboratory"\nrange = [0.1, 100]\nknown = "before treatment"\n'
+    )
+    own_columns = read_declared(tmp_path / "own.toml")
+    wide, listed = counts(tmp_path / "c.csv"), manifest(tmp_path / "m.csv")
+    for path in (wide, listed):
+        head, *rows = path.read_text().splitlines()
+        path.write_text("\n".join([f"{head},NLR", *(f"{row},{1 + i}.5" for i, row in enumerate(rows))]) + "\n")
+    by_patient = read_own(folder, wide, workers=0, declared=own_columns)
+    by_counts = read_own(listed, long_form(tmp_path / "l.csv"), workers=0, declared=own_columns)
+    for cohort in (by_patient, by_counts):
+        assert cohort.external == own_columns.columns
+        fractions = cohort.column("fractions")
+        assert cohort.column("NLR").tolist() == (fractions - 8.5).tolist(), "P0 has 10 fractions"
+    with pytest.raises(CohortError, match="NLR is needed"):
+        read_own(manifest(tmp_path / "m.csv"), tmp_path / "l.csv", workers=0, declared=own_columns)
 
 
 def test_an_export_that_cannot_be_read_is_left_out_by_name(folder: Path, tmp_path: Path) -> None:
