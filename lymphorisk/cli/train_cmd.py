@@ -178,16 +178,18 @@ def evaluate(
     declared, unit = declared_for(judged, columns), given["alc_unit"]
     own = read_own(plans, counts, ignore=ignore, count_unit=unit, workers=workers, progress=message, declared=declared)
     result = evaluate_model(judged, own, declared=declared)
+    for note in (noticed := result["findings"]):
+        message(note)
     with outputs:
         if recalibrated is not None:
             lines, short = recalibrate(judged, own, outputs.folder(recalibrated))
-            result["findings"] += [f"{f.code} {f.what}" for f in short]
+            result["findings"] = noticed + [f"{f.code} {f.what}" for f in short]
             result["recalibration"] = {outcome: found.to_dict() for outcome, found in lines.items()}
         if recorded is not None:
             record(judged, result, outputs.folder(recorded))
         if pack is not None or pack_page is not None:
             _add_pack(outputs, (pack, pack_page), judged, own, result, clinic)
-        for note in result["findings"]:
+        for note in result["findings"][len(noticed) :]:
             message(note)
         title = f"{judged.name} on {own.name}"
         written = _shown(result, title, judged, (report, outputs), as_json, "evaluate", result["findings"])
