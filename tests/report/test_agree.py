@@ -13,10 +13,14 @@ import pytest
 
 from lymphorisk.absent import Absent
 from lymphorisk.analysis import Analysis, envelope
+from lymphorisk.analysis.result import BeamSummary, PhaseSummary, WhatIf
 from lymphorisk.dvh import DVH
 from lymphorisk.literature import Estimate, Outcome
-from lymphorisk.lymphocyte.summary import summarise
+from lymphorisk.lymphocyte.summary import Band, Recovery, summarise
+from lymphorisk.lymphocyte.whatif import Difference
+from lymphorisk.organs.compartments import by_organ
 from lymphorisk.plain import tidy
+from lymphorisk.plan import Patient
 from lymphorisk.predict import Agreement
 from lymphorisk.qa.facts import behind_in, facts_of, facts_of_saved
 from lymphorisk.report import content, figures, html, pdf, text
@@ -24,7 +28,7 @@ from lymphorisk.report.document import Document
 from lymphorisk.report.measurements import measurements, sentences
 from lymphorisk.report.summary import headline
 from lymphorisk.report.table import Table, text_lines
-from lymphorisk.report.wording import TEXT_MAX, chance, digits, percent, short, source_label
+from lymphorisk.report.wording import POOL_LABELS, TEXT_MAX, chance, digits, percent, short, source_label
 
 from .tables import html_rows, html_tables, pdf_text, squeezed, text_rows, told_apart
 
@@ -410,3 +414,101 @@ def test_a_protocol_keeps_its_columns(result: Analysis) -> None:
         "structure": "structure", "metric": "metric", "limit": "limit", "value": "value", "state": "FAIL",
         "note": "note",
     }  # fmt: skip
+
+
+PHASES = (
+    PhaseSummary("first", 5, "photon", 1.0, 10.0, (0.0, 1.0, 4.0), "weekdays", (
+        BeamSummary(1, "a", 12.0, 0.0, "plan", 0.5), BeamSummary(2, "b", 31.0, 50.0, "assumed", 0.5),
+    )),
+    PhaseSummary("second", 2, "proton", 1.1, None, (7.0, 9.5), "as given", (
+        BeamSummary(1, "a", 77.0, 0.0, "plan", 1.0),
+    )),
+)  # fmt: skip
+
+
+def test_phases_as_the_models_used_them(drawn: Analysis) -> None:
+    a = replace(drawn, phases=PHASES)
+    table = content.phases(a)
+    assert [[c.text for c in row] for row in table.rows] == [
+        ["first", "photon", "10.00 Gy", "5", "day 0 to 4, weekdays", "2 beams, 43 s on (assumed, plan)"],
+        ["second", "proton, RBE 1.1 in the dose", "not given", "2", "day 7 to 9.5, as given", "1 beam, 77 s on (plan)"],
+    ]
+    said = text.render(a)
+    assert "first: 10.00 Gy in 5 fractions, photon, weekdays; 2 beams, 43 s on (assumed, plan)" in said
+    assert "second: 2 fractions, proton, as given; 1 beam, 77 s on (plan)" in said
+
+
+def test_every_fact_of_the_patient_under_its_name(drawn: Analysis) -> None:
+    who = Patient(
+        sex="F", age_y=61.0, height_cm=171.0, weight_kg=73.0, alc=1.3, lln=0.9, site="head_neck", neutrophils=4.1
+    )
+    told = dict.fromkeys(("sex", "age_y", "height_cm", "weight_kg", "alc", "lln", "site", "neutrophils"), "")
+    sources = {name: f"how {name}" for name in told}
+    facts = content.patient(replace(drawn, patient=who, patient_sources=sources))
+    assert [[c.text for c in row] for row in facts.rows][:7] == [
+        ["sex", "F", "how sex"], ["age", "61 y", "how age_y"], ["height", "171 cm", "how height_cm"],
+        ["weight", "73 kg", "how weight_kg"], ["baseline count", "1.3 ×10⁹/L", "how alc"],
+        ["LLN", "0.9 ×10⁹/L", "how lln"], ["site", "head neck", "how site"],
+    ]  # fmt: skip
+    assert ["neutrophils", "4.1 ×10⁹/L", "how neutrophils"] in [[c.text for c in row] for row in facts.rows]
+
+
+def test_tiles_hold_days_counts_and_doses_of_their_own(drawn: Analysis) -> None:
+    f = drawn.forecast
+    band = Band(*(float(20 + i) for i in range(9)))
+    seen = replace(f.measured, grade_probability={"2": 0.91, "3": 0.52, "4": 0.13})
+    grades = {"1": 0.99, "2": 0.95, "3": 0.61, "4": 0.17}
+    made = replace(f, days_below={"0.5": band, "0.2": band}, measured=seen, grade_probability=grades)
+    tiles = {label: (value, more) for label, value, more in content.tiles(replace(drawn, forecast=made)).tiles}
+    assert tiles["Grade 3 or worse"] == ("61 %", "nadir below 0.5 ×10⁹/L; by weekly counts 52 %")
+    assert tiles["Grade 4"] == ("17 %", "nadir below 0.2 ×10⁹/L; by weekly counts 13 %")
+    assert tiles["Days below 0.5"][0] == "24 d"
+    assert tiles["Days below 0.5"][1].startswith("90 %: 21 to 27")
+    each = " / ".join(digits(s.mean_gy) for s in drawn.blood.fraction)
+    assert tiles["Mean blood dose"] == (f"{digits(drawn.blood.course.mean_gy)} Gy", f"{each} Gy in a fraction")
+
+
+def test_files_are_known_by_their_hash(drawn: Analysis) -> None:
+    files = (("RTPLAN", "1.2.3", "a" * 64), ("RTDOSE", "1.2.4", "b" * 64))
+    made = content.report(replace(drawn, provenance=replace(drawn.provenance, inputs=files)))
+    table = next(t for t in made.tables() if t.caption == "Input files")
+    assert [tuple(c.text for c in row) for row in table.rows] == list(files)
+
+
+def test_an_organ_drawn_in_part_shows_the_dose_of_the_whole_of_it(drawn: Analysis) -> None:
+    o = drawn.organs["Spleen"]
+    part = replace(o, share=0.4)
+    assert content.share_at_or_above(o, 20.0) == pytest.approx(100 * (1 - 20 / 31), abs=0.5)
+    whole = 100 * float(o.course.share[o.course.dose_gy >= 20.0].sum())
+    assert content.share_at_or_above(part, 20.0) == pytest.approx(whole)
+    assert whole != pytest.approx(content.share_at_or_above(o, 20.0))
+
+
+def test_the_text_says_who_owes_what_and_who_comes_back(drawn: Analysis) -> None:
+    band = Band(*(float(60 + i) for i in range(9)))
+    again = replace(drawn.forecast, recovery=Recovery(0.83, 0.9, band))
+    many = tuple(replace(drawn.findings[0], where=f"ROI {i}", what=f"said {i}") for i in range(20))
+    lost = {"spleen": 0.55, "blood": 0.3, "gut": 0.15}
+    a = replace(drawn, forecast=again, findings=many, attribution=lost)
+    said = " ".join(text.render(a).split())
+    parts = by_organ(a.blood.by_organ)
+    first, dose = next(iter(parts.items()))
+    assert f"of the mean dose: {first} {percent(dose / sum(parts.values()))}" in said
+    assert "falls below 0.5: 83 %, back for good on day 64" in said
+    assert (
+        "physics, of the loss at the nadir: " + ", ".join(f"{POOL_LABELS[n]} {percent(v)}" for n, v in lost.items())
+        in said
+    )
+    assert "FINDINGS (20)" in said
+    shown = text.ALSO_MAX - 1
+    assert f"ROI {shown}, {20 - shown - 1} more" in said
+    for edge, b in a.forecast.days_below.items():
+        assert f"below {edge}: {b.p50:.0f} d ({b.p05:.0f} to {b.p95:.0f})" in said
+
+
+def test_the_text_says_what_a_change_does(drawn: Analysis) -> None:
+    nadir = Band(*(0.1 + 0.01 * i for i in range(9)))
+    change = Difference(nadir, nadir, nadir, {"2": -0.1, "3": -0.23, "4": 0.31}, {})
+    said = text.render(replace(drawn, what_ifs=(WhatIf("fractions=5", change),)))
+    wanted = "fractions=5: nadir +0.14 (+0.11 to +0.17) x10^9/L, P(grade 3+) -23 points, P(grade 4) +31 points"
+    assert f"  {wanted}" in said.splitlines()

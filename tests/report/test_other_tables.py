@@ -13,18 +13,24 @@ import pytest
 
 from lymphorisk.absent import Absent
 from lymphorisk.analysis import Analysis, Options, analyze, envelope
+from lymphorisk.analysis.alike import Unlike
 from lymphorisk.analysis.bloodonly import BloodResult, SweepPoint
-from lymphorisk.analysis.compare import Comparison, compare
+from lymphorisk.analysis.compare import Comparison, compare, sentence
 from lymphorisk.analysis.dvhs import Crosscheck, DvhTable, StructureDvh
 from lymphorisk.analysis.midcourse import updated
 from lymphorisk.dvh import DVH
 from lymphorisk.dvh.metrics import metric
+from lymphorisk.findings import Finding
+from lymphorisk.lymphocyte.summary import Band
 from lymphorisk.lymphocyte.update import Update
+from lymphorisk.lymphocyte.whatif import difference
 from lymphorisk.plain import tidy
 from lymphorisk.qa.check import check
 from lymphorisk.qa.protocol import Line, Protocol, limit
-from lymphorisk.report import blood, comparison, dvh, evaluation, gate, html, midcourse, pdf
+from lymphorisk.report import blood, comparison, dvh, evaluation, gate, html, midcourse, overlay, pdf
+from lymphorisk.report.content import facts
 from lymphorisk.report.document import Document
+from lymphorisk.report.summary import weakness
 from lymphorisk.report.table import Table, text_lines
 from lymphorisk.report.wording import chance, digits
 from lymphorisk.scenario import scenario_from
@@ -129,6 +135,94 @@ def test_all_plans_in_a_line_each(compared: Comparison) -> None:
         assert set(text_lines(table)) <= set(said)
 
 
+def test_what_is_said_of_two_plans_is_said_of_the_right_one(compared: Comparison, result: Analysis) -> None:
+    """A comparison in which each plan, and each plan by itself, differs in everything that is told."""
+    longer = replace(result.phases[0], fractions=25, modality="proton", label="boosted")
+    second = replace(compared.second, label="second", phases=(longer,), patient=replace(result.patient, sex="F"))
+    far = replace(
+        result.forecast, nadir=replace(result.forecast.nadir, count=Band(*(0.7 + 0.01 * i for i in range(9))))
+    )
+    alone = (replace(result, forecast=far), replace(second, forecast=far, findings=result.findings[:1]))
+    files = [replace(a.provenance, inputs=(("RTPLAN", f"1.{i}", f"{i}" * 64),)) for i, a in enumerate((result, second))]
+    plans = [replace(a, provenance=f) for a, f in zip((result, second), files, strict=True)]
+    made = replace(
+        compared, first=plans[0], second=plans[1], alone=alone, unlike=(Unlike("Spleen", (True, False)),), place=1
+    )
+    data = tidy(comparison.to_dict([made], ["A", "B"]))
+    for told, a, own in zip(data["plans"], plans, alone, strict=True):
+        assert (told["label"], told["fractions"], told["modality"]) == (a.label, a.fractions, a.modality)
+        assert told["alc_nadir"] == tidy(a.forecast.nadir.to_dict())
+        assert told["alone"]["alc_nadir"] == tidy(own.forecast.nadir.to_dict())
+        assert told["weaker"] == list(weakness(own))
+    assert data["plans"][0]["alone"]["alc_nadir"] != data["plans"][0]["alc_nadir"]
+    assert data["comparisons"][0]["unlike"] == [{"organ": "Spleen", "first": True, "second": False}]
+    said = comparison.text([made], ["A", "B"]).splitlines()
+    assert "A  against  B" in said
+    document = comparison.report([made], ["A", "B"])
+    assert document.facts == facts(plans[0]) != facts(plans[1])
+    inputs = next(t for t in document.tables() if t.caption == "Input files")
+    assert [[c.text for c in row] for row in inputs.rows] == [
+        [name, "RTPLAN", f"1.{i}", f"{i}" * 64] for i, name in enumerate("AB")
+    ]
+
+
+def test_days_change_by_what_the_second_has_more(compared: Comparison) -> None:
+    few, many = (Band(*(float(a + i) for i in range(9))) for a in (3, 30))
+    made = replace(compared, forecast=replace(compared.forecast, days_below_0_5=many, nadir=few))
+    row = {r[""]: r for r in by_head(comparison.difference_table(made, "A", "B"))}["Days below 0.5"]
+    assert (row["Median change"], row["95 % band"]) == ("+34", "+30 to +38")
+
+
+def test_the_difference_of_two_forecasts_draw_by_draw(result: Analysis) -> None:
+    f = result.forecast
+    on = np.arange(len(f.day))
+    given = replace(f, counts=np.where(on[None, :] < 30, 0.4, 0.8) + np.zeros((f.draws, 1)))
+    fewer = replace(f, counts=np.where(on[None, :] < 10, 0.1, 0.8) + np.zeros((f.draws, 1)))
+    apart = difference(given, fewer)
+    assert (apart.nadir.p50, apart.nadir_ratio.p50) == pytest.approx((-0.3, 0.25))
+    assert apart.days_below_0_5.p50 == 10 - 30
+    assert apart.probability == pytest.approx({"2": 0.0, "3": 0.0, "4": 1.0})
+
+
+def test_the_sentence_shares_out_what_helps_and_names_the_fractions_in_order(result: Analysis) -> None:
+    made = compare(result, result)
+    up = replace(made.forecast, nadir_ratio=Band(*([1.25] * 9)), nadir=Band(*([0.11] * 9)))
+    other = replace(result, phases=result.phases[:1])
+    said = sentence(result, other, up, {})
+    assert said.endswith(f"the courses differ in their fractions ({result.fractions} and {other.fractions}).")
+    assert "nadir is 25 % higher (+0.11 x10^9/L)" in said
+    said = sentence(result, result, up, {"gut": 0.3, "spleen": -0.4, "blood": 0.1})
+    assert said.endswith("the dose to the gut pool accounts for 75 % of what moves it that way.")
+    down = replace(up, nadir_ratio=Band(*([0.8] * 9)), nadir=Band(*([-0.07] * 9)))
+    said = sentence(result, result, down, {"gut": 0.3, "spleen": -0.4, "blood": -0.1})
+    assert "nadir is 20 % lower (-0.07 x10^9/L)" in said
+    assert said.endswith("the dose to the spleen pool accounts for 80 % of what moves it that way.")
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_an_organ_not_drawn_in_either_plan_is_a_surrogate(compared: Comparison, side: int) -> None:
+    plans = [compared.first, compared.second]
+    organs = dict(plans[side].organs)
+    organs["Spleen"] = replace(organs["Spleen"], source="placed")
+    plans[side] = replace(plans[side], organs=organs)
+    told = {o.organ: o.surrogate for o in compare(*plans).organs}
+    assert told["Spleen"]
+    assert not told["Lungs"]
+
+
+def test_the_overlay_draws_each_plan_under_its_name(compared: Comparison, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: dict[str, Any] = {}
+    real = overlay.dvhs
+
+    def caught(panels: Any, names: Any, **more: Any) -> Any:
+        drawn.update(panels)
+        return real(panels, names, **more)
+
+    monkeypatch.setattr(overlay, "dvhs", caught)
+    comparison.report([compared], ["A", "B"])
+    assert drawn["Spleen"] == [compared.first.organs["Spleen"].course, compared.second.organs["Spleen"].course]
+
+
 @pytest.fixture(scope="module")
 def update(result: Analysis) -> Update:
     return updated(json.loads(envelope.render(result)), [(3.0, 0.8), (9.0, 0.55)])
@@ -146,6 +240,22 @@ def test_before_is_before_and_after_is_after(update: Update) -> None:
             b = f.days_below[edge]
             assert rows[f"Days below {edge}"][head] == f"{b.p50:.0f} ({b.p05:.0f} to {b.p95:.0f})"
     assert rows["Nadir [10⁹/L], 90 % band"]["Before"] != rows["Nadir [10⁹/L], 90 % band"]["After"]
+    weekly = [
+        f"{m.p50:.2f} ({m.p05:.2f} to {m.p95:.2f})"
+        for m in (update.prior.measured.lowest, update.posterior.measured.lowest)
+    ]
+    assert [rows["Lowest weekly count, measured"][h] for h in ("Before", "After")] == weekly
+    assert weekly[0] != weekly[1]
+    data = tidy(midcourse.to_dict(update))
+    for name, f in (("prior", update.prior), ("posterior", update.posterior)):
+        assert data[name]["nadir"] == tidy(f.nadir.to_dict())
+    assert data["effective_draws"] == pytest.approx(update.effective_draws)
+    said = midcourse.text(update).splitlines()
+    assert f"effective draws: {update.effective_draws:.0f} of {update.posterior.draws}" in said
+    assert update.effective_draws < 0.9 * update.posterior.draws
+    low = [digits(f.nadir.median, 2) for f in (update.prior, update.posterior)]
+    (lead,) = midcourse.report(update).lead
+    assert f"moves from {low[0]} to {low[1]} ×10⁹/L" in lead
     assert by_head(midcourse.counts(update)) == [
         {"Day": "3", "Count [10⁹/L]": "0.8"},
         {"Day": "9", "Count [10⁹/L]": "0.55"},
@@ -190,7 +300,14 @@ def test_blood_dose_as_text_is_the_json(result: Analysis) -> None:
 def test_a_sweep_keeps_its_columns(result: Analysis) -> None:
     s = result.blood.fraction[0]
     points = [SweepPoint(t, replace(s, mean_gy=0.1 * t, d2_gy=0.3 * t), result.blood.course) for t in (1.0, 10.0)]
+    points = [
+        replace(p, course=replace(p.course, surviving={n: 0.5 * v for n, v in p.course.surviving.items()}))
+        for p in points
+    ]
     data = tidy(blood.sweep_to_dict(points))["points"]
+    for told, p in zip(data, points, strict=True):
+        assert told["surviving_fraction"] == tidy(dict(p.fraction.surviving))
+        assert told["surviving_course"] == tidy(dict(p.course.surviving))
     form = next(iter(result.blood.course.surviving))
     assert by_head(blood.sweep_table(points)) == [
         {
@@ -213,7 +330,7 @@ def curve(name: str, top: float, coverage: float = 1.0) -> DVH:
 
 def dvh_table(**more: Any) -> DvhTable:
     rows = (
-        StructureDvh(1, "Milz", "Spleen", curve("Milz", 30.0)),
+        StructureDvh(1, "Milz", "Spleen", replace(curve("Milz", 30.0), end_caps="none")),
         StructureDvh(2, "Halb", "Heart", curve("Halb", 50.0, 0.5)),
         StructureDvh(3, "leer", "", Absent.not_contoured("leer has no closed contours")),
     )
@@ -234,12 +351,18 @@ def test_dvh_lines_hold_the_metrics_of_their_heads() -> None:
     assert milz["V5Gy[%]"] != milz["V20Gy[%]"]
     assert halb["covered"] == "50.0 % UNDECIDABLE"
     assert " to " in halb["V5Gy[%]"]
+    noted = tuple(Finding(f"LR10{i}", s, f"{s} said", "Milz") for i, s in enumerate(("error", "warning", "info")))
+    noticed = dvh.text(replace(table, findings=noted), wanted)
+    assert "LR100 error: error said [Milz]" in noticed
+    assert "LR101 warning: warning said [Milz]" in noticed
+    assert "info said" not in noticed
     said = dvh.text(table, wanted)
     assert set(text_lines(dvh.structure_table(table, wanted), "")) <= set(said.splitlines())
     assert "leer: leer has no closed contours" in said
     whole = tidy(dvh.to_dict(table, wanted))
     assert whole["plan"] == {"fractions": 10, "sop_uids": {}, "prescription_gy": 50.0}
     plain = whole["structures"]
+    assert [s.get("end_caps") for s in plain] == ["none", "half", None]
     assert [(s.get("coverage"), s.get("decidable"), s.get("source")) for s in plain] == [
         (1.0, None, None), (0.5, False, None), (None, None, None),
     ]  # fmt: skip
@@ -289,6 +412,9 @@ def test_the_crosscheck_keeps_who_said_what() -> None:
     for head, c in (("lymphorisk", ours), ("dicompyler-core", other), ("planning system", tps)):
         assert row[head] == f"40.00 / {c.mean_gy:.3f} / {metric(c, 'D2%[Gy]'):.3f}"
     assert row["difference"].startswith("dicompyler-core: volume +0.0 %, mean +1.35 Gy; planning system:")
+    wider = replace(other, volume_cm3=1.25 * other.volume_cm3, total_cm3=50.0)
+    (row,) = by_head(dvh.crosscheck_table([Crosscheck(1, "x", ours, wider, None)]))
+    assert row["difference"] == "dicompyler-core: volume +25.0 %, mean +1.35 Gy"
     (plain,) = dvh.to_dict(dvh_table(crosscheck=(Crosscheck(1, "x", ours, other, tps),)))["crosscheck"]
     for who, c in (("ours", ours), ("dicompyler", other), ("tps", tps)):
         told = {"volume_cm3": 40.0, "mean_gy": c.mean_gy, "d2_gy": metric(c, "D2%[Gy]"), "max_gy": c.max_gy}
