@@ -18,6 +18,7 @@ from lymphorisk.analysis.prepared import Prepared, prepare, prepared
 from lymphorisk.analysis.source import Source, with_fractions
 from lymphorisk.dvh import DVH
 from lymphorisk.errors import AmbiguousOrganError
+from lymphorisk.findings import Finding
 from lymphorisk.plan import DoseGrid, Patient, Phase, Structure, TreatmentPlan
 from lymphorisk.qa.check import CheckResult, check
 from lymphorisk.qa.protocol import Line, Protocol, limit
@@ -121,6 +122,43 @@ def test_what_the_engine_notices_reaches_the_gate() -> None:
     assert heard.verdict == "PASS"
     strict = gate(plan, line, LR103="error")
     assert strict.verdict == "FAIL"
+
+
+def test_what_any_step_notices_reaches_the_analysis(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The files, the patient, the doses, the blood's timing, the blood dose and the forecast: each says one thing."""
+    from lymphorisk.analysis import chain
+
+    def said(step: str) -> tuple[Finding, ...]:
+        return (Finding("LR110", "info", step, step),)
+
+    plan = slab_course()
+    plan = replace(
+        plan,
+        source=replace(plan.source, findings=said("files")),
+        contradicted=said("patient"),
+        doses=replace(plan.doses, findings=said("doses")),
+        flow=replace(plan.flow, findings=said("timing")),
+    )
+    blood, count = chain.blood_dose_of, chain.forecast_of
+    monkeypatch.setattr(chain, "blood_dose_of", lambda p: replace(blood(p), findings=said("blood")))
+    monkeypatch.setattr(chain, "forecast_of", lambda *a, **k: replace(count(*a, **k), findings=said("forecast")))
+    steps = ["files", "patient", "doses", "timing", "blood", "forecast"]
+    assert [f.what for f in analysis_of(plan).findings if f.what in steps] == steps
+
+
+def test_a_planning_systems_own_curve_is_held_against_ours() -> None:
+    plan = slab_course()
+    mine = plan.curves.dvh("Glnd_Thymus")
+    assert isinstance(mine, DVH)
+    theirs = replace(mine, total_cm3=2 * mine.total_cm3, volume_cm3=2 * mine.volume_cm3)
+    source = replace(plan.source, tps_dvhs=(theirs,))
+    table = dvh_table(source, Curves(source, plan.options), ["Glnd_Thymus"], crosscheck=True)
+    (row,) = table.crosscheck
+    assert row.tps is theirs
+    assert row.ours.total_cm3 == mine.total_cm3  # type: ignore[union-attr]
+    assert table.tps_end_caps is not None
+    assert any(f.where == "Glnd_Thymus" and "-4.50 cm3 (-50.0 %)" in f.what for f in table.findings)
+    assert table.highest_gy == 30.0
 
 
 def test_a_curve_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:

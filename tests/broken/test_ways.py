@@ -1,0 +1,57 @@
+"""What was noticed of an export is noticed on every way that uses it: inspect, dvh, analyze, check, blood, cohort."""
+
+from __future__ import annotations
+
+import json
+from copy import deepcopy
+
+from click.testing import CliRunner
+
+from lymphorisk.cli.main import cli
+
+#: By where it is noticed: the files, the names of ROIs, the scale of the dose, the engine.
+FILES, NAMES, SCALE, ENGINE = "LR041", "LR162", "LR037", "LR103"
+FEW = ["--draws", "16", "--horizon", "60"]
+
+
+def broken(export_of):
+    """Another patient's dose of one fraction, a spleen on one plane, an organ that cannot be used."""
+
+    def dose(ds):
+        ds.PatientID = "ELSE"
+        ds.DoseGridScaling = float(ds.DoseGridScaling) / 5
+
+    def structures(ds):
+        name = next(r for r in ds.StructureSetROISequence if r.ROIName == "Later")
+        name.ROIName = "Heart"
+        by_number = {r.ReferencedROINumber: r for r in ds.ROIContourSequence}
+        contour = deepcopy(by_number[1].ContourSequence[0])
+        contour.ContourData = [1.0, 2.0, 3.0, 4.0]
+        by_number[name.ROINumber].ContourSequence = [contour]
+
+    return export_of(RD=dose, RS=structures)
+
+
+def told(*command: str) -> dict:
+    done = CliRunner().invoke(cli, [*command, "--json"])
+    return json.loads(done.stdout)
+
+
+def codes(found) -> set[str]:
+    return {f["code"] for f in found}
+
+
+def test_no_way_loses_what_was_noticed(export_of, tmp_path) -> None:
+    folder = str(broken(export_of))
+    house = tmp_path / "house.toml"
+    line = 'structure = "Spleen"\nmetric = "Mean[Gy]"\ngoal = "<= 1"'
+    house.write_text(f'schema = "lymphorisk/protocol/1"\nname = "h"\n[[line]]\n{line}\n')
+    early = {FILES, NAMES, SCALE}
+    assert early <= codes(told("inspect", folder)["findings"])
+    assert early | {ENGINE} <= codes(told("dvh", folder)["findings"])
+    assert early | {ENGINE} <= codes(told("dvh", folder, "--structure", "Spleen")["findings"])
+    analysed = codes(told("analyze", folder, *FEW)["findings"])
+    assert early | {ENGINE} <= analysed
+    judged = told("check", folder, "--protocol", str(house), *FEW)
+    assert analysed <= codes(judged["findings"])
+    assert {FILES, NAMES, SCALE} <= codes(told("blood", folder)["findings"])
