@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "lymphorisk"
 ORDER: tuple[frozenset[str], ...] = (
     frozenset({"__main__"}),
     frozenset({"cli"}),
+    frozenset({"clinic"}),
     frozenset({"report"}),
     frozenset({"cohorts"}),
     frozenset({"qa", "simulated"}),
@@ -57,6 +58,8 @@ OWNERS = {
     "dask": {"cohorts"},
     "distributed": {"cohorts"},
     "psutil": {"cohorts"},
+    "pynetdicom": {"clinic"},
+    "prometheus_client": {"clinic"},
     "msgspec": {"settings", "tomlfile"},
 }
 MODELS = ("plan", "phantom", "anatomy", "dvh", "circulation", "lymphocyte", "conditioning", "features", "literature")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lymphorisk.cli.archive import ARCHIVE, AUDIT, Archive, stamp
+from lymphorisk.cli.archive import ARCHIVE, AUDIT, Archive
 from lymphorisk.cli.options import (
     BLOOD,
     EXPORT,
@@ -26,6 +26,7 @@ from lymphorisk.cli.output import SAFETY, Audit, emit, finish, outputs_of, worki
 from lymphorisk.cli.reporting import INTERACTIVE, page_wanted, report_option
 from lymphorisk.errors import InputError
 from lymphorisk.outputs.kinds import report_kind
+from lymphorisk.report.archived import stamp
 
 if TYPE_CHECKING:
     from lymphorisk.analysis import Analysis

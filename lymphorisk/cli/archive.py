@@ -1,10 +1,8 @@
-"""Results as DICOM in the study of the plan they are about: reports and DICOM meet here only."""
+"""The options by which a result is written as DICOM objects of the study it is about."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +11,7 @@ import click
 
 from lymphorisk.errors import InputError
 from lymphorisk.outputs import Outputs
+from lymphorisk.report.archived import made_at, needs, stamp
 
 if TYPE_CHECKING:
     from lymphorisk.analysis import Analysis
@@ -52,17 +51,6 @@ ARCHIVE = (
 )
 
 
-def stamp(dated: datetime | None) -> str:
-    """The date as a report prints it; empty when none was given."""
-    return "" if dated is None else dated.strftime("%Y-%m-%d %H:%M")
-
-
-def made_at(dated: datetime | None) -> tuple[str, str]:
-    """Date and time of writing as DICOM has them: as given, else of this moment."""
-    moment = dated or datetime.now()
-    return moment.strftime("%Y%m%d"), moment.strftime("%H%M%S")
-
-
 class Archive:
     """The DICOM objects of a call.
 
@@ -78,9 +66,9 @@ class Archive:
         outputs.expect(dicom_pdf, "dicom-pdf")
         outputs.expect(sr, "sr")
         if dicom_pdf is not None:
-            _needs("reportlab", "pdf")
+            needs("reportlab", "pdf")
         if sr is not None:
-            _needs("highdicom", "sr")
+            needs("highdicom", "sr")
         self._outputs, self._pdf, self._sr, self._dated = outputs, dicom_pdf, sr, dated
         self._made = made_at(dated)
         #: What each file is called in messages.
@@ -104,39 +92,25 @@ class Archive:
         """
         if self._pdf is None and self._sr is None:
             return
-        from lymphorisk.dicom.study import encoded, study_of
+        from lymphorisk.report import archived
 
         export = exported(read)
         if self._pdf is not None:
-            from lymphorisk.dicom.write_pdf import pdf_dataset
             from lymphorisk.report import content, pdf
 
-            page = pdf.render(content.report(result, identity, protocol=protocol, written=stamp(self._dated)))
-            study = study_of(export, _seed("PDF", page, *self._made), made=self._made)
-            study = replace(study, series="Lymphopenia risk report")
-            self._outputs.add(self._pdf, encoded(pdf_dataset(page, study, inputs=export.inputs)))
+            said = content.report(result, identity, protocol=protocol, written=stamp(self._dated))
+            self._outputs.add(self._pdf, archived.pdf_object(export, pdf.render(said), self._made))
         if self._sr is not None:
-            from lymphorisk.dicom.write_sr import ReportedNumber, ReportedText
-            from lymphorisk.report.measurements import measurements, sentences
-
-            numbers = [ReportedNumber(*row) for row in measurements(result)]
-            said = [ReportedText(*row) for row in (*texts, *sentences(result))]
-            self.report(export, numbers, said, result.provenance.version)
+            self._outputs.add(self._sr, archived.sr_object(export, result, self._made, texts))
 
     def report(
         self, export: Export, numbers: Sequence[ReportedNumber], texts: Sequence[ReportedText], version: str
     ) -> None:
         """Make the structured report."""
-        if self._sr is None:
-            return
-        from lymphorisk.dicom.study import encoded, study_of
-        from lymphorisk.dicom.write_sr import measurements_dataset
+        if self._sr is not None:
+            from lymphorisk.report.archived import numbers_object
 
-        content = repr((numbers, texts, [i.sha256 for i in export.inputs])).encode("utf-8")
-        study = study_of(export, _seed("SR", content, *self._made), made=self._made)
-        study = replace(study, series="Lymphopenia risk numbers")
-        made = measurements_dataset(numbers, study, export.inputs, version=version, texts=texts)
-        self._outputs.add(self._sr, encoded(made))
+            self._outputs.add(self._sr, numbers_object(export, numbers, texts, version, self._made))
 
 
 def exported(read: Export | Scenario) -> Export:
@@ -146,19 +120,3 @@ def exported(read: Export | Scenario) -> Export:
     if not isinstance(read, Export):
         raise InputError("a scenario belongs to no DICOM study", "give an export, or write --report instead")
     return read
-
-
-def _needs(package: str, extra: str) -> None:
-    import importlib
-    import warnings
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            importlib.import_module(package)
-    except ImportError as error:
-        raise InputError(f"{package} is not installed", f"pip install 'lymphorisk[{extra}]'") from error
-
-
-def _seed(kind: str, content: bytes, *more: str) -> str:
-    return hashlib.sha256("/".join((kind, *more)).encode("utf-8") + content).hexdigest()

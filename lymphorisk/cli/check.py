@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lymphorisk.cli.archive import ARCHIVE, AUDIT, Archive, stamp
+from lymphorisk.cli.archive import ARCHIVE, AUDIT, Archive
 from lymphorisk.cli.clinicfile import by_site
 from lymphorisk.cli.options import BLOOD, FORECAST, PATIENT, PLAN, options_of, patient_of, with_options
 from lymphorisk.cli.output import SAFETY, Audit, Debug, emit, finish, message, outputs_of, working
@@ -18,6 +18,7 @@ from lymphorisk.cli.reporting import report_option
 from lymphorisk.cli.typed import ExportPath
 from lymphorisk.errors import InputError, LymphoriskError
 from lymphorisk.outputs.kinds import report_kind
+from lymphorisk.report.archived import stamp
 
 if TYPE_CHECKING:
     from lymphorisk.dicom import Export

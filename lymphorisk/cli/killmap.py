@@ -8,9 +8,10 @@ from typing import Any
 
 import click
 
-from lymphorisk.cli.archive import DATED, made_at
+from lymphorisk.cli.archive import DATED
 from lymphorisk.cli.options import BLOOD, EXPORT, PATIENT, PLAN, options_of, patient_of, with_options
 from lymphorisk.cli.output import SAFETY, finish, outputs_of, say, working
+from lymphorisk.report.archived import made_at
 
 
 @click.command()

@@ -68,7 +68,8 @@ def _frames(root: Item) -> frozenset[str]:
     return frozenset(uids - {""}) or frozenset({root.code(tags.FRAME_OF_REFERENCE_UID)} - {""})
 
 
-def _ct_series(root: Item) -> frozenset[str]:
+def image_series(root: Item) -> frozenset[str]:
+    """Series of the images a structure set was drawn on."""
     return frozenset(
         series.code(tags.SERIES_INSTANCE_UID)
         for frame in root.items(tags.REFERENCED_FRAME_OF_REFERENCE_SEQUENCE)
@@ -131,7 +132,7 @@ def read_structures(file: DicomFile) -> StructureSet:
         root.code(tags.STUDY_INSTANCE_UID),
         frames,
         tuple(structures),
-        _ct_series(root),
+        image_series(root),
         (*found, *checks.check_structures(structures)),
     )
 

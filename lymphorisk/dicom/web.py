@@ -259,6 +259,13 @@ class _Service:
             if any(uid.encode() in whole for whole in named):
                 self._files(study, uid, folder)
 
+    def store(self, data: Any) -> None:
+        """Store a data set."""
+        with self._said("the object"):
+            answer = self._client.store_instances([data])
+        if "ReferencedSOPSequence" not in answer:
+            raise _StudyError(f"{self._server} did not store the object", "look at the server's log")
+
     def _files(self, study: str, series: str, folder: Path) -> list[Path]:
         """The files of a series, as the server keeps them."""
         out = []
@@ -385,3 +392,17 @@ def _value(answer: Any, tag: str) -> str:
     """One value of a DICOM JSON data set, as text."""
     values = answer.get(tag, {}).get("Value") or [""]
     return str(values[0]).strip()
+
+
+def stow(text: str, path: Path) -> None:
+    """Store a DICOM file in a DICOMweb service (STOW-RS).
+
+    Raises
+    ------
+    InputError
+        The service does not answer, or refuses.
+    """
+    from pydicom import dcmread
+
+    typed = text if is_address(text) else f"dicomweb:{text}"
+    _Service(read_address(typed)).store(dcmread(path))

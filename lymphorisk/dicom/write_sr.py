@@ -126,9 +126,10 @@ def measurements_dataset(
         raise InputError("highdicom is not installed", "pip install 'lymphorisk[sr]'") from error
     study = study.filled()
     instance = uid(study.seed, "SR", *(i.sop_uid for i in inputs))
+    said = "".join([*(t.text + t.meaning for t in texts), *(n.meaning + n.note + n.group for n in numbers)])
     evidence = []
-    for file in inputs:
-        ds = dataset(file.role, study, file.sop_uid)
+    for file in inputs:  # whose character set the report takes over
+        ds = dataset(file.role, study, file.sop_uid, unicode=not said.isascii())
         ds.SeriesInstanceUID = file.series_uid or uid(study.seed, "series", file.role)
         ds.SOPClassUID = SOP_CLASSES[file.role]
         evidence.append(ds)

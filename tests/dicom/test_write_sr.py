@@ -111,6 +111,20 @@ def test_dciodvfy_finds_no_errors(written):
     assert [line for line in (said.stdout + said.stderr).splitlines() if line.startswith("Error")] == []
 
 
+def test_texts_of_other_alphabets_are_read_back(written, tmp_path):
+    export, _ = written
+    texts = [ReportedText("LR-X", "Source", "Body: contour; alias: 'Außenkontur', 脾臓")]
+    path = write_measurements(
+        tmp_path / "d.dcm", NUMBERS, study_of(export, "sr", made=MADE), export.inputs, version="0.1.0", texts=texts
+    )
+    ds = pydicom.dcmread(path)
+    assert ds.SpecificCharacterSet == "ISO_IR 192"
+    assert texts[0].text in [item.get("TextValue") for item in walk(ds.ContentSequence)]
+    if shutil.which("dciodvfy"):
+        said = subprocess.run(["dciodvfy", str(path)], capture_output=True, check=False)
+        assert b"Error" not in said.stdout + said.stderr
+
+
 def test_a_report_of_nothing_is_refused(written, tmp_path):
     with pytest.raises(InputError, match="needs numbers"):
         write_measurements(tmp_path / "c.dcm", (), study_of(written[0], "sr"), written[0].inputs, version="0")

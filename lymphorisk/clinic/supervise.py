@@ -1,0 +1,153 @@
+"""The supervisor of a worker: hands it entries, notices when it ends, and what becomes of its entry then."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from contextlib import suppress
+from typing import Any
+
+from lymphorisk.clinic.log import say, warn
+from lymphorisk.clinic.service import Service
+from lymphorisk.clinic.store import Entry, Store
+
+#: How often an entry may lose its worker before it is named instead of tried again.
+ATTEMPTS = 10
+#: Between two looks for work. [s]
+LOOK_S = 0.2
+#: For the thread to see that it is to end. [s]
+JOIN_S = 10.0
+#: Wait after a disk was full. [s]
+FULL_S = 5.0
+#: A worker is replaced after this many entries: whatever libraries keep is given back.
+ENTRIES = 200
+
+
+class Supervisor:
+    """One worker process and the thread that feeds it."""
+
+    def __init__(self, service: Service, store: Store, stop: threading.Event) -> None:
+        self.service, self.store, self.stop = service, store, stop
+        self.thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
+        self._process: subprocess.Popen[str] | None = None
+        self._token = ""
+        self._done = 0
+
+    @property
+    def pid(self) -> int | None:
+        """Of the worker, while there is one."""
+        return None if self._process is None or self._process.poll() is not None else self._process.pid
+
+    def end(self) -> None:
+        """End the worker; its entry is scheduled again."""
+        process = self._process
+        if process is not None and process.poll() is None:
+            process.terminate()
+            process.wait()
+        self.thread.join(JOIN_S)
+        self._close()
+        if self._token:
+            self.store.give_back(self._token)
+
+    def _run(self) -> None:
+        while not self.stop.is_set():
+            try:
+                if not self._step():
+                    self.stop.wait(LOOK_S)
+            except Exception as error:
+                warn("the supervisor stumbled", reason=type(error).__name__)
+                self.stop.wait(FULL_S)
+
+    def _step(self) -> bool:
+        """Hand over one entry; False when there was none."""
+        if self.pid is None:
+            self._start()
+        token = uuid.uuid4().hex
+        entry = self.store.claim(token)
+        if entry is None:
+            return False
+        self._token = token
+        say("entry in progress", entry=entry.key, attempts=entry.attempts, waiting_s=_since(entry.made_at))
+        said = self._told({"key": entry.key, "token": token})
+        self._after(entry, token, said)
+        self._token = ""
+        return True
+
+    def _start(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "lymphorisk.clinic.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            encoding="utf-8",
+        )
+        self._done = 0
+        self._told(self.service.to_json())
+
+    def _told(self, task: dict[str, str] | str) -> dict[str, Any]:
+        """Tell the worker something and wait for its answer; empty when it ended without one."""
+        process = self._process
+        assert process is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            process.stdin.write((task if isinstance(task, str) else json.dumps(task)) + "\n")
+            process.stdin.flush()
+            line = process.stdout.readline()
+            answer: dict[str, Any] = json.loads(line) if line else {}
+        except (OSError, ValueError):
+            answer = {}
+        if not answer or "beyond" in answer:
+            self._close()
+        return answer
+
+    def _close(self) -> None:
+        """Let the worker end, and wait for it."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with suppress(OSError):
+                    pipe.close()
+        process.wait()
+
+    def _after(self, entry: Entry, token: str, said: dict[str, Any]) -> None:
+        if self.stop.is_set() and not said:
+            return
+        if "beyond" in said:
+            limit = f"{self.service.time_s:g} s" if said["beyond"] == "time" else f"{self.service.memory_mb:g} MB"
+            reason = f"the plan took more than {limit}"
+            self.store.cancel(entry.key, token, reason, "raise the limit in [worker], or analyse it alone")
+            warn("entry canceled", entry=entry.key, reason=reason)
+        elif not said and entry.attempts >= ATTEMPTS:
+            reason = f"its worker ended {entry.attempts} times"
+            self.store.cancel(entry.key, token, reason, "analyse it alone with --debug")
+            warn("entry canceled", entry=entry.key, reason=reason)
+        elif not said or "again" in said:
+            self.store.give_back(token)
+            warn("entry scheduled again", entry=entry.key, reason=said.get("again", "its worker ended"))
+            if said:
+                self.stop.wait(FULL_S)
+        elif "lost" in said:
+            warn("entry was another's", entry=entry.key)
+        else:
+            self._done += 1
+            say(
+                "entry ended", entry=entry.key, state=said["state"], verdict=said.get("verdict"),
+                exit_code=said.get("exit_code"), reason=said.get("reason") or said.get("why") or None,
+                hint=said.get("hint"), seconds=_since(entry.last_object_at),
+            )  # fmt: skip
+            if said.get("audit"):
+                warn("not in the audit trail", entry=entry.key, reason=said["audit"])
+            if self._done >= ENTRIES:
+                self._close()
+
+
+def _since(at: float) -> float:
+    return round(time.time() - at, 3)

@@ -1,0 +1,45 @@
+"""The question whether an archive holds an object already."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lymphorisk.dicom import tags
+from lymphorisk.dicom.reader import map_file, open_file
+from lymphorisk.errors import DicomReadError
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+
+def kind_of(path: Path) -> tuple[str, str]:
+    """SOP class and transfer syntax of a DICOM file.
+
+    Raises
+    ------
+    DicomReadError
+        Not DICOM.
+    """
+    try:
+        file = open_file(map_file(path), folder="")
+    except OSError as error:
+        raise DicomReadError(f"{path.name} cannot be read: {error.strerror}") from error
+    if file is None:
+        raise DicomReadError(f"{path.name} is not DICOM", "give the DICOM files to be sent")
+    return file.root.code(tags.SOP_CLASS_UID), file.syntax
+
+
+def image_query(path: Path) -> Dataset:
+    """A query on the level of images for the object in a file."""
+    from pydicom.dataset import Dataset
+
+    file = open_file(map_file(path), folder="")
+    if file is None:
+        raise DicomReadError(f"{path.name} is not DICOM")
+    query = Dataset()
+    query.QueryRetrieveLevel = "IMAGE"
+    query.StudyInstanceUID = file.root.code(tags.STUDY_INSTANCE_UID)
+    query.SeriesInstanceUID = file.root.code(tags.SERIES_INSTANCE_UID)
+    query.SOPInstanceUID = file.sop_uid or file.root.code(tags.SOP_INSTANCE_UID)
+    return query
