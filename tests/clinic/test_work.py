@@ -38,8 +38,8 @@ def test_an_entry_becomes_results_of_its_study_and_is_written_down(
     store: Store, service: Service, rtplans: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     analysed = worker.answer
-    made: list[worker.Answer] = []
-    monkeypatch.setattr(worker, "answer", lambda *given: made[0] if made else made.append(analysed(*given)) or made[0])
+    kept: list[worker.Answer] = []
+    monkeypatch.setattr(worker, "answer", lambda *given: kept[0] if kept else kept.append(analysed(*given)) or kept[0])
     told = replace(service, destinations=(Destination("PACS", "h", 104), Destination(web="http://w", what=("sr",))))
     key = claimed(store, sorted((rtplans / "pancreas").glob("*.dcm")))
     said = worker.work(told, store, key, "t")
@@ -61,7 +61,8 @@ def test_an_entry_becomes_results_of_its_study_and_is_written_down(
     assert audit.verify(store.folder / "audit").entries == 1
     first = {p.name: p.read_bytes() for p in folder.iterdir()}
     store.db.execute("UPDATE entries SET state = 'IN PROGRESS', token = 'u'")
-    assert worker.work(told, store, key, "u")["state"] == "COMPLETED"
+    again = worker.work(told, store, key, "u")
+    assert again["state"] == "COMPLETED", again
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == first  # so that nothing new is ever sent
     assert len(store.outgoing()) == 3
     assert list((store.folder / INCOMING).iterdir()) == []
