@@ -14,6 +14,7 @@ from lymphorisk.analysis.chain import analysis_of, analyze, forecast_again
 from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.prepared import Prepared, prepare
 from lymphorisk.analysis.result import Analysis
+from lymphorisk.analysis.risk import of_one_plan
 from lymphorisk.analysis.source import read_source
 from lymphorisk.dicom import Export
 from lymphorisk.dicom.identity import check_exports
@@ -94,6 +95,10 @@ def compared(plans: Sequence[Prepared]) -> tuple[Comparison, ...]:
     ScenarioError
         As `compare`.
     """
+    if scores := of_one_plan(plans[0].patient, plans[0].options):
+        raise ScenarioError(
+            f"{', '.join(scores)} is a score of one plan's dose, and the plans differ", "analyze each with its own"
+        )
     alone = [analysis_of(plan) for plan in plans]
     alike, apart = made_alike(plans)
     results = [analysis_of(plan) for plan in alike] if apart else alone
@@ -124,7 +129,7 @@ def compare(first: Plan, second: Plan, *, patient: Patient | None = None, option
     ------
     ScenarioError
         The forecasts are not paired: another patient, seed, number of draws or horizon. Or a patient or options are
-        given for results, which have their own.
+        given for results, which have their own. Or a column is given that is a score of one plan's dose.
     """
     if isinstance(first, Analysis) and isinstance(second, Analysis):
         if patient is not None or options is not None:

@@ -16,9 +16,12 @@ from lymphorisk.analysis.prepared import Prepared
 from lymphorisk.analysis.row import number
 from lymphorisk.circulation import BloodDose
 from lymphorisk.features import FeatureVector
+from lymphorisk.features.external import DOSIOMICS
 from lymphorisk.findings import Finding
 from lymphorisk.literature import Case, Estimate, estimate_all
+from lymphorisk.plan import Patient
 from lymphorisk.plan.treatment import course_modality
+from lymphorisk.units import squashed
 
 if TYPE_CHECKING:
     from lymphorisk.predict import Agreement, Explanation, Prediction, Predictor
@@ -75,6 +78,14 @@ def learned_voice(row: Callable[[bool], FeatureVector], options: Options) -> Lea
         named,
         said.findings,
     )
+
+
+def of_one_plan(patient: Patient, options: Options) -> tuple[str, ...]:
+    """Columns given of the patient that the chosen predictor reads as scores of the dose of a plan."""
+    if patient.columns is None or options.model is None:
+        return ()
+    scores = {squashed(e.name) for e in _loaded(options.model).external if e.kind == DOSIOMICS}
+    return tuple(name for name, _ in patient.columns if squashed(name) in scores)
 
 
 def agreement_of(organ_share: Mapping[str, float], learned: Learned, placed: Collection[str] = ()) -> Agreement | None:

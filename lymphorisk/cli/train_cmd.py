@@ -83,6 +83,8 @@ def train(
         raise click.UsageError("--out names the folder of the new model")
     if (cohort is None) == (insilico is None):
         raise click.UsageError("give a cohort file, or --insilico N")
+    if insilico is not None and (columns or counts):
+        raise click.UsageError("--columns and --counts are of a cohort, not of --insilico")
     declared = Declared() if columns is None else read_declared(columns)
     outputs = outputs_of(given, cohort, counts, columns)
     outputs.expect(out, "model")

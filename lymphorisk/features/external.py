@@ -8,9 +8,11 @@ from typing import Any
 
 from lymphorisk.features.schema import EXTERNAL, FACTS, Feature
 
-KINDS = ("laboratory", "clinical", "drug", "radiomics", "dosiomics")
+#: A score of the dose: of one plan, not of the patient.
+DOSIOMICS = "dosiomics"
 #: Kinds that come from images or from the dose by a program, whose version is part of what they mean.
-FROM_IMAGES = ("radiomics", "dosiomics")
+FROM_IMAGES = ("radiomics", DOSIOMICS)
+KINDS = ("laboratory", "clinical", "drug", *FROM_IMAGES)
 BEFORE, AFTER = "before treatment", "after the start of treatment"
 #: Which way risk may move with a column.
 SIGNS: Mapping[str, int] = {"": 0, "rises": +1, "falls": -1}

@@ -38,7 +38,7 @@ from typing import Any
 
 from lymphorisk.errors import ScenarioError
 from lymphorisk.features import FEATURES, External
-from lymphorisk.features.external import AFTER, BEFORE, FROM_IMAGES, KINDS, SIGNS
+from lymphorisk.features.external import AFTER, BEFORE, DOSIOMICS, FROM_IMAGES, KINDS, SIGNS
 from lymphorisk.frozen import FrozenDict
 from lymphorisk.predict.booster import load
 from lymphorisk.scenario.fields import content, known, number, numbers, parsed, table_of, text
@@ -51,6 +51,8 @@ KEYS = (
     "source", "without_dose",
 )  # fmt: skip
 NEEDED = ("name", "unit", "kind", "range", "known")
+#: Units of counts and doses, whose logarithm the model takes.
+NEVER_NEGATIVE = ("10^9/L", "Gy", "Gy.L")
 MADE_BY = ("software", "version", "source")
 
 
@@ -147,8 +149,10 @@ def _column(table: Mapping[str, Any], place: int) -> External:
     if kind in FROM_IMAGES and (gone := [key for key in MADE_BY if not said[key]]):
         raise ScenarioError(f"{where}: {', '.join(gone)} is missing", f"{kind} has {', '.join(MADE_BY)}")
     low, high = _range(table, where)
+    if said["unit"] in NEVER_NEGATIVE and low < 0.0:
+        raise ScenarioError(f"{where}: {said['unit']} is never below zero", "range = [0, ...], or another unit")
     without = number(table, "without_dose", where)
-    if kind == "dosiomics" and without is None:
+    if kind == DOSIOMICS and without is None:
         raise ScenarioError(
             f"{where}: without_dose is missing", "give the value of a plan without dose: reasons are counted from there"
         )

@@ -91,7 +91,13 @@ def run_training(
     CohortError
         No outcome has enough events.
     """
-    cohort = without_the_first_week(cohort) if not choices.early else cohort
+    if not choices.early:
+        cohort = without_the_first_week(cohort)
+    elif not any(f.optional for f in cohort.schema):
+        raise CohortError(
+            "the cohort has no count after the first week (alc_week1)",
+            "leave --early out, or give counts from day 5 to 9",
+        )
     progress(f"{len(cohort)} rows, {len(cohort.names)} features")
     hold_out = next((by for by in ("centre", "site") if len(np.unique(cohort.subgroups.get(by, ()))) > 1), None)
     model = fit(cohort, settings_for(cohort, choices.seed), hold_out=hold_out, progress=progress)

@@ -10,9 +10,14 @@ import numpy as np
 import pytest
 
 from lymphorisk import predict
+from lymphorisk.analysis import Options
+from lymphorisk.analysis.compare import compare
+from lymphorisk.analysis.risk import of_one_plan
 from lymphorisk.cli.main import run
 from lymphorisk.errors import CohortError, ScenarioError
 from lymphorisk.features import NAMES, FeatureVector
+from lymphorisk.plan import Patient
+from lymphorisk.scenario.read import scenario_from
 from lymphorisk.train import Choices, evaluate_model, read_cohort, read_declared, run_training
 from lymphorisk.train.declared import Declared, declared_for
 from lymphorisk.train.radiomics import ITEMS, NOT_ANSWERED
@@ -197,6 +202,7 @@ def test_nothing_is_dropped_in_silence(tmp_path: Path, cohort_file: ModuleType) 
         (NLR.replace('"NLR"', '"alc"'), "a column the program has"),
         (NLR.replace("Neutrophils by lymphocytes", "Spleen"), "two things are called"),
         (NLR + NLR, "declared twice"),
+        (NLR.replace('unit = "1"', 'unit = "Gy"').replace("0.1", "-1"), "never below zero"),
         (NLR.replace("laboratory", "labratory"), "kind = 'labratory'"),
         (NLR.replace("before treatment", "yes"), "known = 'yes'"),
         (NLR.replace("rises", "up"), "risk = 'up'"),
@@ -279,6 +285,16 @@ def test_columns_made_otherwise_are_named_and_another_unit_is_refused(
     lacking = [{k: v for k, v in r.items() if k != "NLR"} for r in moved]
     with pytest.raises(CohortError, match="NLR is needed"):
         read_cohort(cohort_file.write(tmp_path / "l.csv", lacking), declared=declared_for(model))
+
+
+def test_a_score_of_one_plan_is_not_compared_with_another_plan(model: Path) -> None:
+    options = Options(model=model, draws=16)
+    assert of_one_plan(Patient(columns={"Dose score": 1.0, "NLR": 3.0}), options) == ("Dose score",)  # type: ignore[arg-type]
+    assert of_one_plan(Patient(columns={"NLR": 3.0}), options) == ()  # type: ignore[arg-type]
+    plan = scenario_from({"plan": {"fractions": 6}, "organs": {"*": {"mean_gy": 12.0}}})
+    who = Patient(alc=1.5, columns={"dose_score": 1.0})  # type: ignore[arg-type]
+    with pytest.raises(ScenarioError, match="score of one plan's dose"):
+        compare(plan, plan, patient=who, options=options)
 
 
 def test_model_use_reads_the_columns_by_name(model: Path, tmp_path: Path, cohort_file: ModuleType, capsys) -> None:
