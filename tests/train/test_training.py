@@ -17,6 +17,7 @@ from lymphorisk.predict import load, predict
 from lymphorisk.predict.calibration import sigmoid
 from lymphorisk.train import Choices, evaluate_model, read_cohort, recalibrate, record, run_training
 from lymphorisk.train.recalibrate import line_for, wanted_for
+from lymphorisk.train.run import without_the_first_week
 from lymphorisk.train.settings import SMOOTH, Settings, Shape
 
 
@@ -142,6 +143,20 @@ def test_recalibration_needs_the_patients_riley_asks_for(trained, cohort_file) -
     with pytest.raises(CohortError, match=r"too few patients .* Riley's criteria ask for 3\d\d"):
         recalibrate(folder / "mine", cohort, folder / "shift")
     assert not (folder / "shift").exists()
+
+
+def test_the_first_weeks_count_is_read_only_when_asked_for(tmp_path: Path, cohort_file) -> None:
+    table = cohort_file.rows()
+    with_week = [{**r, "alc_week1": f"{0.8 * float(r['alc']):.2f}"} for r in table]
+    cohort = read_cohort(cohort_file.write(tmp_path / "w.csv", with_week))
+    assert "alc_week1" in cohort.names
+    kept = without_the_first_week(cohort)
+    assert kept.names == tuple(n for n in cohort.names if n != "alc_week1")
+    assert "known only after the first week" in kept.findings[-1].what
+    plain = read_cohort(cohort_file.write(tmp_path / "p.csv", table))
+    assert without_the_first_week(plain) is plain
+    with pytest.raises(CohortError, match="no count after the first week"):
+        run_training(plain, tmp_path / "never", Choices(early=True))
 
 
 def test_no_line_is_fitted_to_the_patients_of_the_training(trained, cohort_file) -> None:
