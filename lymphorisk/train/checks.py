@@ -165,7 +165,7 @@ def check(table: Table, own: Sequence[External] = ()) -> tuple[Finding, ...]:
     found += _voices(table)
     found += _units_and_ranges(numeric, own)
     found += _against_baseline(numeric)
-    found += _mixed_doses(numeric)
+    found += _mixed_doses(numeric, table)
     found += _zero_doses(numeric)
     found += _impossible(numeric)
     found += _detection(table)
@@ -448,18 +448,27 @@ def _against_baseline(numeric: dict[str, NDArray[np.float64]]) -> Iterable[Findi
             yield finding(ABOVE, what, name, "correct one of the two, or leave the nadir empty")
 
 
-def _mixed_doses(numeric: dict[str, NDArray[np.float64]]) -> Iterable[Finding]:
-    """Mean doses in two groups a hundred apart with nothing between: Gy and cGy in one column."""
+def _mixed_doses(numeric: Mapping[str, NDArray[np.float64]], table: Table) -> Iterable[Finding]:
+    """Doses in two groups a hundred apart with nothing between: Gy and cGy in one column.
+
+    Where sites are known doses are taken by their site's median: organs near and far from a target are no slip.
+    """
+    sites = np.array([c.strip() for c in table.columns.get("site", ())])
     for f in FEATURES:
         if f.unit != "Gy" or f.name not in numeric:
             continue
         values = numeric[f.name]
-        positive = np.sort(values[np.isfinite(values) & (values > 0) & (values <= f.high)])
-        cut = _two_groups(np.log(positive))
+        rows = np.flatnonzero(np.isfinite(values) & (values > 0) & (values <= f.high))
+        of_site = sites[rows] if len(sites) else np.zeros(len(rows))
+        logarithm = np.log(values[rows])
+        for site in np.unique(of_site):
+            logarithm[of_site == site] -= np.median(logarithm[of_site == site])
+        order = np.argsort(logarithm, kind="stable")
+        cut = _two_groups(logarithm[order])
         if cut is not None:
-            ratio = float(np.exp(np.log(positive[cut:]).mean() - np.log(positive[:cut]).mean()))
-            rows = np.flatnonzero(values <= positive[cut - 1])
-            what = f"{f.name}: {cut} values lie {ratio:.0f} times below the others ({named_rows(rows)}): Gy and cGy?"
+            ratio = float(np.exp(logarithm[order[cut:]].mean() - logarithm[order[:cut]].mean()))
+            low = np.sort(rows[order[:cut]])
+            what = f"{f.name}: {cut} values lie {ratio:.0f} times below the others ({named_rows(low)}): Gy and cGy?"
             yield finding(MIXED, what, f.name, "a column has one unit, Gy")
 
 

@@ -103,6 +103,20 @@ def test_the_clean_file_reads(tmp_path: Path, cohort_file) -> None:
     assert cohort.column("site_lung")[0] == float(first["site"] == "lung")
 
 
+def test_organs_far_from_the_target_of_a_site_are_no_slip_of_units(tmp_path: Path, cohort_file) -> None:
+    """Spleen doses of brain plans lie a hundred times below those of others; in one site that is two units."""
+    far = each(
+        cohort_file.rows(), spleen_eud=lambda r: f"{float(r['lungs_mean']) * (0.01 if r['site'] == 'brain' else 1):.4f}"
+    )
+    found = read_cohort(cohort_file.write(tmp_path / "far.csv", far)).findings
+    assert not [f for f in found if f.code == "LR425"]
+    mixed = [
+        {**r, "spleen_eud": f"{float(r['lungs_mean']) * (0.01 if i % 5 == 0 else 1):.4f}"} for i, r in enumerate(far)
+    ]
+    (told,) = [f for f in read_cohort(cohort_file.write(tmp_path / "mixed.csv", mixed)).findings if f.code == "LR425"]
+    assert "spleen_eud: 40 values lie 10" in told.what or "spleen_eud: 40 values lie 9" in told.what
+
+
 def test_an_ignored_column_is_not_read(tmp_path: Path, cohort_file) -> None:
     table = each(cohort_file.rows(), alc_end_of_rt=lambda r: r["nadir_alc"])
     path = cohort_file.write(tmp_path / "c.csv", table)
