@@ -70,7 +70,8 @@ def declared(tmp_path: Path, text: str) -> Declared:
 def model(tmp_path_factory: pytest.TempPathFactory, cohort_file: ModuleType) -> Path:
     """A small model that reads both columns."""
     folder = tmp_path_factory.mktemp("external")
-    path = cohort_file.write(folder / "clinic.csv", rows(cohort_file))
+    table = [{**r, "g3": str(int(float(r["nadir_alc"]) < 0.5)) if r["nadir_alc"] else ""} for r in rows(cohort_file)]
+    path = cohort_file.write(folder / "clinic.csv", [{k: v for k, v in r.items() if k != "nadir_alc"} for r in table])
     own = declared(folder, NLR + SCORE + '[radiomics]\nprotocol = "one kernel"\n')
     settings = Settings(outer=2, inner=2, choices=(Shape(2, 0.1, 5.0, 2.0, 40),), resampled=2, nadir_rounds=10)
     with pytest.MonkeyPatch.context() as patch:
