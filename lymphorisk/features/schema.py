@@ -25,6 +25,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from lymphorisk.frozen import FrozenDict
+from lymphorisk.plan.words import SITES
 
 #: Kind of a column that a clinic declares itself.
 EXTERNAL = "external"
@@ -111,26 +112,8 @@ def _site(name: str) -> Feature:
     return Feature(f"site_{name}", "0/1", f"Site: {name.replace('_', ' ')}", "Patient", "clinical", 0, 0.0, 1.0)
 
 
-SITE_NAMES = (
-    "brain",
-    "head_neck",
-    "breast",
-    "lung",
-    "esophagus",
-    "gastric",
-    "liver",
-    "pancreas",
-    "pelvis",
-    "prostate",
-    "whole_body",
-    "lymphoma",
-    "rectum",
-    "bladder",
-    "limb",
-    "prostate_nodes",
-    "craniospinal",
-    "oligometastases",
-)
+#: One 0/1 feature a site, in the order of `plan.words.SITES`: a site more is another version of the schema.
+SITE_NAMES = SITES
 
 #: The share of the course given with particles, whose dose is RBE-weighted.
 PARTICLES = "modality_proton"

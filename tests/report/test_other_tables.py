@@ -177,7 +177,7 @@ def test_the_difference_of_two_forecasts_draw_by_draw(result: Analysis) -> None:
     f = result.forecast
     on = np.arange(len(f.day))
     given = replace(f, counts=np.where(on[None, :] < 30, 0.4, 0.8) + np.zeros((f.draws, 1)))
-    fewer = replace(f, counts=np.where(on[None, :] < 10, 0.1, 0.8) + np.zeros((f.draws, 1)))
+    fewer = replace(f, counts=np.select([on < 5, on < 10], [0.1, 0.4], 0.8)[None, :] + np.zeros((f.draws, 1)))
     apart = difference(given, fewer)
     assert (apart.nadir.p50, apart.nadir_ratio.p50) == pytest.approx((-0.3, 0.25))
     assert apart.days_below_0_5.p50 == 10 - 30
