@@ -133,9 +133,10 @@ def _text(raw: bytes, name: str) -> str:
     if not wide and b"\x00" in raw:
         raise CohortError(f"{name} is not text (UTF-16 without its mark, or a workbook)", "save it as CSV (UTF-8)")
     try:
-        return raw.decode("utf-16" if wide else "utf-8-sig")
+        text = raw.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError as error:
         raise CohortError(f"{name} is not UTF-8 text: {error.reason}", "save it as CSV (UTF-8)") from error
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _rows(text: str) -> list[list[str]]:
@@ -149,7 +150,13 @@ def _rows(text: str) -> list[list[str]]:
     cells = [cell.strip() for row in rows[1:] for cell in row]
     if any(COMMA_NUMBER.fullmatch(c) for c in cells) and not any(POINT_NUMBER.fullmatch(c) for c in cells):
         rows[1:] = [[c.replace(",", ".") if COMMA_NUMBER.fullmatch(c.strip()) else c for c in row] for row in rows[1:]]
-    return rows
+    return _without_tail(rows)
+
+
+def _without_tail(rows: list[list[str]]) -> list[list[str]]:
+    """Rows without the empty columns a spreadsheet leaves behind the last one."""
+    width = max((i + 1 for row in rows for i, cell in enumerate(row) if cell.strip()), default=0)
+    return [row[:width] for row in rows]
 
 
 def _parquet(path: Path) -> dict[str, list[str]]:

@@ -70,6 +70,8 @@ FORMS: dict[str, tuple[str, str]] = {
     "semicolons and decimal commas": (text(ROWS, ";").replace(".", ","), "utf-8"),
     "tabs": (text(ROWS, "\t"), "utf-8"),
     "utf-16": (text(ROWS), "utf-16"),
+    "line ends of an old Mac": (text(ROWS).replace("\r\n", "\r"), "utf-8"),
+    "empty columns behind the last": (text(ROWS).replace("\r\n", ",,,\r\n"), "utf-8"),
     "a separator line": ("sep=;\r\n" + text(ROWS, ";"), "utf-8"),
     "heads in capitals": (text([{k.upper(): v for k, v in r.items()} for r in ROWS]), "utf-8"),
     "units in heads": (
