@@ -28,6 +28,10 @@ def broken(export_of):
         contour = deepcopy(by_number[1].ContourSequence[0])
         contour.ContourData = [1.0, 2.0, 3.0, 4.0]
         by_number[name.ROINumber].ContourSequence = [contour]
+        ring, drawn = deepcopy(name), deepcopy(by_number[2])
+        ring.ROINumber, ring.ROIName, drawn.ReferencedROINumber = 9, "Ring_1", 9
+        ds.StructureSetROISequence.append(ring)
+        ds.ROIContourSequence.append(drawn)
 
     return export_of(RD=dose, RS=structures)
 
@@ -44,7 +48,7 @@ def codes(found) -> set[str]:
 def test_no_way_loses_what_was_noticed(export_of, tmp_path) -> None:
     folder = str(broken(export_of))
     house = tmp_path / "house.toml"
-    line = 'structure = "Spleen"\nmetric = "Mean[Gy]"\ngoal = "<= 1"'
+    line = 'structure = "Ring_1"\nmetric = "Mean[Gy]"\ngoal = "<= 1"'
     house.write_text(f'schema = "lymphorisk/protocol/1"\nname = "h"\n[[line]]\n{line}\n')
     early = {FILES, NAMES, SCALE}
     assert early <= codes(told("inspect", folder)["findings"])
@@ -54,4 +58,7 @@ def test_no_way_loses_what_was_noticed(export_of, tmp_path) -> None:
     assert early | {ENGINE} <= analysed
     judged = told("check", folder, "--protocol", str(house), *FEW)
     assert analysed <= codes(judged["findings"])
+    assert [f for f in judged["findings"] if f["code"] == ENGINE and "Ring_1" in f["where"]], (
+        "no organ: the gate alone asks"
+    )
     assert {FILES, NAMES, SCALE} <= codes(told("blood", folder)["findings"])

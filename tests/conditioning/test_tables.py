@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from lymphorisk.conditioning.criteria import METRICS, Criterion, Judgement
+from lymphorisk.conditioning.hematotox import Hematotox
 from lymphorisk.conditioning.regimen import RadiationCourse
 from lymphorisk.plan import Patient
 from lymphorisk.regimen import Choices, Comparison, PatientFacts, RegimenForecast, compare, product
@@ -25,6 +26,7 @@ from lymphorisk.report.conditioning.text import (
     conditioning_text,
     criteria_table,
     given,
+    hematotox_lines,
     metric_table,
     ordered,
     paired_table,
@@ -223,7 +225,12 @@ def test_pairs_bands_and_order_say_who_is_lower(apart: Comparison) -> None:
     cut = made.bands[0]
     assert f"below {cut.low:g} 100 %" in lines[first.regimen.name]
     assert f"below {cut.low:g} 0 %" in lines[second.regimen.name]
-    assert tally(first) == "1 met, 1 not, 0 cannot say"
+    unlike = (*first.judgements[:1], *first.judgements, *[replace(first.judgements[0], state="CANNOT SAY")] * 3)
+    assert tally(replace(first, judgements=unlike)) == "2 met, 1 not, 3 cannot say"
+    score = Hematotox(3, 3, 3, "high", {"anc": 2, "crp": 1}, (), ())
+    assert hematotox_lines(replace(made, hematotox=score))[0] == (
+        "CAR-HEMATOTOX 3 of 7, risk group: high (anc 2, crp 1)"
+    )
     assert "product window: day 2 to 9 here" in " ".join(given(replace(first, window_days=(2.0, 9.0))))
     assert patient_line(made).startswith("baseline 0.8, weight 80 kg, body surface ")
 

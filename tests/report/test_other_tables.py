@@ -26,7 +26,7 @@ from lymphorisk.lymphocyte.update import Update
 from lymphorisk.lymphocyte.whatif import difference
 from lymphorisk.plain import tidy
 from lymphorisk.qa.check import check
-from lymphorisk.qa.protocol import Line, Protocol, limit
+from lymphorisk.qa.protocol import Line, Override, Protocol, limit
 from lymphorisk.report import blood, comparison, dvh, evaluation, gate, html, midcourse, overlay, pdf
 from lymphorisk.report.content import facts
 from lymphorisk.report.document import Document
@@ -439,6 +439,33 @@ def test_the_gate_prints_each_value_under_its_head(result: Analysis) -> None:
     assert (table.rows[0].structure, table.rows[0].metric, table.rows[0].state) == ("Milz", "Mean[Gy]", "VARIATION")
     assert table.rows[0].value == f"{first['value']:.4g} Gy"
     assert table.rows[0].limit == cells[4]
+
+
+def test_the_gate_keeps_bounds_limits_and_sources_apart(result: Analysis) -> None:
+    lines = (
+        Line(
+            "Mean[Gy]", "Halb", goal=limit("<= 9"), variation=limit("<= 20"), published=(10.0, 22.0, 40.0),
+            override=Override("accepted it", "A Physicist"), source="Someone 2020",
+            n="177", endpoint="G3", evidence="weak",
+        ),
+    )  # fmt: skip
+    noted = tuple(Finding(f"LR10{i}", s, f"{s} said") for i, s in enumerate(("error", "warning", "info"), start=1))
+    whole = replace(result, findings=noted)
+    made = check(whole, Protocol("house", lines), lambda _: curve("Halb", 50.0, 0.5), highest_gy=55.0)
+    (told,) = gate.to_dict(made)["lines"]
+    assert told["low"] == pytest.approx(0.5 * 0.45 * 50.0, rel=0.01)
+    assert told["high"] == pytest.approx(told["low"] + 0.5 * 55.0, rel=0.01)
+    assert (told["goal"], told["variation"], told["n"]) == ("<= 9", "<= 20", "177")
+    assert told["override"] == {"reason": "accepted it", "by": "A Physicist"}
+    assert (told["source"], told["endpoint"], told["evidence"]) == ("Someone 2020", "G3", "weak")
+    below = [v for v in (10.0, 22.0, 40.0) if v <= told["value"]]
+    assert told["percentile"] == pytest.approx(len(below) / 3)
+    assert gate.rows(made)[0]["placed"] == f"above {len(below)} of 3 published (10 to 40)"
+    assert 0 < len(below) < 3
+    (run,) = gate.sarif([(made, made.exit_code)], "0")["runs"]
+    level = {r["ruleId"]: r["level"] for r in run["results"]}
+    assert (level["LR101"], level["LR102"], level["LR103"]) == ("error", "warning", "note")
+    assert run["invocations"][0]["exitCode"] == made.exit_code != 0
 
 
 SCORES = {
