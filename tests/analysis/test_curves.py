@@ -151,14 +151,19 @@ def test_a_planning_systems_own_curve_is_held_against_ours() -> None:
     mine = plan.curves.dvh("Glnd_Thymus")
     assert isinstance(mine, DVH)
     theirs = replace(mine, total_cm3=2 * mine.total_cm3, volume_cm3=2 * mine.volume_cm3)
-    source = replace(plan.source, tps_dvhs=(theirs,))
+    (phase,) = plan.source.plan.phases
+    hot = phase.dose.dose_zyx.copy()  # type: ignore[union-attr]
+    hot[0, 0, 0] = 44.0
+    dose = replace(phase.dose, dose_zyx=hot)  # type: ignore[type-var]
+    course = replace(plan.source.plan, phases=(replace(phase, dose=dose),))
+    source = replace(plan.source, plan=course, tps_dvhs=(theirs,))
     table = dvh_table(source, Curves(source, plan.options), ["Glnd_Thymus"], crosscheck=True)
     (row,) = table.crosscheck
     assert row.tps is theirs
     assert row.ours.total_cm3 == mine.total_cm3  # type: ignore[union-attr]
     assert table.tps_end_caps is not None
     assert any(f.where == "Glnd_Thymus" and "-4.50 cm3 (-50.0 %)" in f.what for f in table.findings)
-    assert table.highest_gy == 30.0
+    assert table.highest_gy == 44.0
 
 
 def test_a_curve_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,7 +51,11 @@ def test_no_way_loses_what_was_noticed(export_of, tmp_path) -> None:
     line = 'structure = "Ring_1"\nmetric = "Mean[Gy]"\ngoal = "<= 1"'
     house.write_text(f'schema = "lymphorisk/protocol/1"\nname = "h"\n[[line]]\n{line}\n')
     early = {FILES, NAMES, SCALE}
-    assert early <= codes(told("inspect", folder)["findings"])
+    seen = told("inspect", folder)
+    assert early <= codes(seen["findings"])
+    assert {"Heart", "Liver", "BoneMarrow"} <= set(seen["missing"])
+    assert not {o["tg263"] for o in seen["organs"]} & set(seen["missing"])
+    assert {o["tg263"] for o in seen["organs"]} == {"Body", "Spleen"}
     assert early | {ENGINE} <= codes(told("dvh", folder)["findings"])
     assert early | {ENGINE} <= codes(told("dvh", folder, "--structure", "Spleen")["findings"])
     analysed = codes(told("analyze", folder, *FEW)["findings"])
