@@ -2,9 +2,10 @@
 
 `python benchmarks/cohort_kills.py PLANS FOLDER [KILLS [SEED]]`
 
-The plans are scenarios, no two alike. Coordinator or a process below it is killed (SIGKILL) at a random moment, KILLS
-times; the folder is a small file system of its own that fills in the ledger and again in the tables, and is then made
-larger. Mounting it needs root, or `unshare --map-root-user --mount` before the call.
+The plans are scenarios, no two alike. The coordinator (one time in three) or a process below it is killed (SIGKILL) at
+a random moment, KILLS times; the folder is a small file system of its own that fills in the ledger and again in the tables, and is then made
+larger. Mounting it needs root, or `unshare --map-root-user --mount` before the call. The program must stay as it is for
+so long: its source is part of every plan's key.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ alc = {alc:.2f}
 """
 ROOM = "1g"
 FULL = 3
+OF_COORDINATOR = 1 / 3
 
 
 def plans_in(folder: Path, number: int, seed: int) -> None:
@@ -70,7 +72,7 @@ def kill_one(parent: psutil.Process, chance: random.Random) -> str:
         below = parent.children(recursive=True)
         if not below:
             return ""
-        victim = chance.choice([parent, *below])
+        victim = parent if chance.random() < OF_COORDINATOR else chance.choice(below)
         victim.send_signal(signal.SIGKILL)
         return "coordinator" if victim == parent else "process below it"
     return ""

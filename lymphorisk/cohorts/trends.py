@@ -28,7 +28,7 @@ from lymphorisk.lymphocyte.grade import GRADE_BELOW
 LOOKED_AT = (
     ("blood_mean_gy", "mean blood dose", "Gy"),
     ("p_g3", "probability of grade 3 or worse", ""),
-    ("nadir_median", "nadir", "10^9/L"),
+    ("nadir_median", "nadir", "10⁹/L"),
 )
 CHARTS = LOOKED_AT[:2]
 COLUMNS = ("key", "patient", "treated", "planning_system", "technique", "modality", "site", "site_inferred")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lymphorisk.cohorts.trends import LEAST, LOOKED_AT, Agreement, Chart, Group, Outlier, Trends
+from lymphorisk.cohorts.trends import LEAST, LOOKED_AT, Agreement, Chart, Group, Month, Outlier, Trends
 from lymphorisk.findings import every_rule
 from lymphorisk.report.document import Block, Callout, Document, Figure, Paragraph, Section, Tiles
 from lymphorisk.report.figures import bars
@@ -162,9 +162,14 @@ def _chart(chart: Chart) -> tuple[Block, ...]:
     blocks: list[Block] = [Figure(control(chart, WIDE), caption, control(chart, NARROW))]
     out_of = [m for m in chart.months if m.signal]
     if out_of:
-        said = tuple(f"{m.month}: {m.mean:+.3g} {chart.unit}, {m.signal} ({m.plans} plans)" for m in out_of[:SHOWN])
+        said = tuple(_signalled(m, chart.unit) for m in out_of[:SHOWN])
         blocks.insert(0, Callout(f"{chart.name.capitalize()}: out of control", said))
     return tuple(blocks)
+
+
+def _signalled(m: Month, unit: str) -> str:
+    """A month out of control, in words."""
+    return f"{m.month}: {f'{m.mean:+.3g} {unit}'.strip()}, {m.signal} ({plural(m.plans, 'plan')})"
 
 
 def control(chart: Chart, width: int) -> Drawing:
@@ -199,7 +204,7 @@ def _outliers(t: Trends) -> tuple[Block, ...]:
     columns: tuple[Column[Outlier], ...] = (
         Column("plan", lambda o: o.key, style="code", width=4),
         Column("site", lambda o: o.site),
-        Column("what", lambda o: o.name, width=3),
+        Column("what", lambda o: o.name, width=3, style="wide"),
         Column("value", lambda o: f"{o.value:.3g}", numeric=True),
         Column("site's median", lambda o: f"{o.median:.3g}", numeric=True),
         Column("modified z", lambda o: f"{o.z:+.1f}", numeric=True),

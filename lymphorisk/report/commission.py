@@ -36,12 +36,12 @@ def checklist(checked: tuple[Checked, ...]) -> Table:
         Column("plan", lambda c: f"{c.number} {short(c.label)}".strip(), width=3),
         Column("structures", lambda c: str(len(c.table.crosscheck)), numeric=True),
         Column("DVHs apart", lambda c: str(apart(c)), numeric=True),
-        Column("outside the grid", lambda c: str(len(c.uncovered)), numeric=True),
-        Column("beam times assumed", lambda c: f"{_assumed(c)} of {len(c.beams)}", numeric=True),
+        Column("outside grid", lambda c: str(len(c.uncovered)), numeric=True),
+        Column("times assumed", lambda c: f"{_assumed(c)} of {len(c.beams)}", numeric=True),
         Column("fractions", lambda c: "–" if c.table.fractions is None else str(c.table.fractions), numeric=True),
-        Column("prescription [Gy]", lambda c: _number(c.table.prescription_gy), numeric=True),
+        Column("prescribed [Gy]", lambda c: _number(c.table.prescription_gy), numeric=True),
         Column("highest [Gy]", lambda c: _number(c.table.highest_gy), numeric=True),
-        Column("end caps that fit", lambda c: str(c.table.tps_end_caps or NOT_EXPORTED)),
+        Column("end caps", lambda c: str(c.table.tps_end_caps or NOT_EXPORTED)),
         Column("warnings", lambda c: str(sum(f.severity != "info" for f in c.findings)), numeric=True),
     )
     return tabled("Each plan, to be looked at", checked, columns)

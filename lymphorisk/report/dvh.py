@@ -183,7 +183,12 @@ def crosscheck_table(checks: Sequence[Crosscheck]) -> Table:
         Column("lymphorisk", lambda c: _three(c.ours)),
         Column("dicompyler-core", lambda c: _three(c.dicompyler)),
         Column("planning system", lambda c: _three(c.tps)),
-        Column("difference", lambda c: _apart([_figures(curve) for curve in (c.ours, c.dicompyler, c.tps)])),
+        Column(
+            "difference",
+            lambda c: _apart([_figures(curve) for curve in (c.ours, c.dicompyler, c.tps)]),
+            width=3,
+            style="wide",
+        ),
     )
     return tabled("Cross-check: volume [cm3] / mean [Gy] / D2% [Gy]", checks, columns)
 

@@ -12,12 +12,17 @@ import shutil
 import subprocess
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lymphorisk.analysis import Analysis
 from lymphorisk.analysis.compare import compare
-from lymphorisk.report import comparison, html
+from lymphorisk.cohorts import tables
+from lymphorisk.cohorts.commission import commission as commissioned
+from lymphorisk.cohorts.trends import trends_of
+from lymphorisk.cohorts.write import NOTICED
+from lymphorisk.report import cohort, commission, comparison, html
 from lymphorisk.report.content import ProtocolRow, ProtocolTable, report
 
 AXE = Path(os.environ.get("LYMPHORISK_AXE", "node_modules/axe-core/axe.min.js"))
@@ -26,6 +31,7 @@ QUIET = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update", "--enable-logging=stderr"),
 )
+NAMES = ("report", "hostile", "comparison", "cohort", "commission")
 STATES = ("PASS", "VARIATION", "FAIL", "MISSING", "UNDECIDED", "REFERENCE", "FAIL (accepted)")
 RUN = """
 axe.run(document, {resultTypes: ["violations"]}).then(found => {
@@ -43,6 +49,61 @@ pytestmark = [
 ]
 
 needs_axe = pytest.mark.skipif(not AXE.is_file(), reason="no axe-core here (npm install axe-core, LYMPHORISK_AXE)")
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory, rtplans: Path) -> dict[str, str]:
+    """The page of a cohort with counts, drift, an outlier and quarantine, and that of a site's plans, one refused."""
+    folder = tmp_path_factory.mktemp("many")
+    shapes = {"plans.parquet": {**tables.PLANS, **tables.MEASURED}, "quarantine.csv": tables.QUARANTINE}
+    for name, columns in {**shapes, "noticed.csv": NOTICED}.items():
+        writer = tables.Writer(folder / name, columns, parquet=name.endswith(".parquet"))
+        for row in map(made_row, range(200)) if name == "plans.parquet" else [REFUSED]:
+            writer.add(row)
+        writer.flush()
+        writer.close()
+    shutil.copytree(rtplans / "brain", folder / "site" / "brain")
+    (folder / "site" / "empty").mkdir()
+    return {
+        "cohort": html.render(cohort.report(trends_of(folder))),
+        "commission": html.render(commission.report(commissioned(folder / "site"))),
+    }
+
+
+REFUSED = {
+    "key": "0" * 32,
+    "code": "LR702",
+    "severity": "error",
+    "what": "RTDOSE missing",
+    "hint": "export it",
+    "where": "plan 3",
+}
+
+
+def made_row(n: int) -> dict[str, Any]:
+    """A plan of a cohort whose risk drifts; the fortieth is far from all others."""
+    risk = 0.3 + (n % 7) / 100 + (0.2 if n > 150 else 0.0)
+    return {
+        "key": f"{n:032x}",
+        "patient": f"p{n}",
+        "treated": f"{2022 + n // 100}-{n // 9 % 12 + 1:02d}",
+        "site_inferred": ("brain", "lung")[n % 2],
+        "modality": "photon",
+        "technique": "arc",
+        "planning_system": "Maker System 1.0",
+        "blood_mean_gy": 9.0 if n == 40 else 1.0 + (n % 5) / 10,
+        "p_g3": risk,
+        "nadir_median": 0.6,
+        "lowest_count_p05": 0.3,
+        "lowest_count_median": 0.5,
+        "lowest_count_p95": 0.9,
+        "p_g3_by_counts": risk,
+        "measured_nadir": 0.3 + (n % 9) / 10,
+        "measured_below": False,
+        "warnings": n % 2,
+        "verdict": ("PASS", "FAIL")[n % 2],
+        "findings": ["LR301", "LR041"],
+    }
 
 
 def pages(explained: Analysis, hostile: Analysis) -> dict[str, str]:
@@ -67,10 +128,12 @@ def shown(page: Path, *more: str) -> tuple[str, str]:
     return done.stdout, done.stderr
 
 
-@pytest.mark.parametrize("name", ["report", "hostile", "comparison"])
-def test_the_console_stays_silent(name: str, explained: Analysis, hostile: Analysis, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", NAMES)
+def test_the_console_stays_silent(
+    name: str, explained: Analysis, hostile: Analysis, many: dict[str, str], tmp_path: Path
+) -> None:
     page = tmp_path / "page.html"
-    page.write_text(pages(explained, hostile)[name], encoding="utf-8")
+    page.write_text((many | pages(explained, hostile))[name], encoding="utf-8")
     dom, console = shown(page)
     assert "</html>" in dom
     assert "CONSOLE" not in console
@@ -78,11 +141,11 @@ def test_the_console_stays_silent(name: str, explained: Analysis, hostile: Analy
 
 @needs_axe
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["report", "hostile", "comparison"])
+@pytest.mark.parametrize("name", NAMES)
 def test_axe_finds_no_serious_fault(
-    name: str, theme: str, explained: Analysis, hostile: Analysis, tmp_path: Path
+    name: str, theme: str, explained: Analysis, hostile: Analysis, many: dict[str, str], tmp_path: Path
 ) -> None:
-    text = pages(explained, hostile)[name]
+    text = (many | pages(explained, hostile))[name]
     if theme == "dark":
         # Headless Chromium is light; the dark colours are those the page itself names.
         assert text.count("@media (prefers-color-scheme: dark)") == 1
