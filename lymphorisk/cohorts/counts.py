@@ -19,7 +19,12 @@ from lymphorisk.train.table import BELOW, BRACKETS, read_table
 from lymphorisk.units import alc_from, number_from
 
 NOBODY = rule("LR721", "warning", "Counts of nobody", "Counts of a patient of whom the cohort has no plan.")
-UNUSED = rule("LR722", "warning", "Count not used", "A row of counts without a number or a day, or in another unit.")
+UNUSED = rule(
+    "LR722",
+    "warning",
+    "Count not used",
+    "A row of counts without a number or a day, in another unit, or with a day that is not that of its date.",
+)
 UNPLACED = rule(
     "LR723",
     "warning",
@@ -177,16 +182,19 @@ def _parted(plans: list[FoundPlan], rows: list[Written]) -> tuple[dict[int, list
     out: dict[int, list[Measured]] = defaultdict(list)
     left: list[int] = []
     far: list[int] = []
+    two: list[int] = []
     for row in rows:
         if row.day is not None and len(plans) == 1:
             place, day = plans[0].place, row.day
         elif row.date and begun and len(begun) == len(plans):
             plan = next((p for p in reversed(begun) if p.row.treated <= row.date), begun[0])
-            place, day = plan.place, float((_date(row.date) - _date(plan.row.treated)).days)
+            place, day = plan.place, _since(plan, row)
         else:
             left.append(row.number)
             continue
-        if abs(day) > FAR_D:
+        if len(plans) == 1 and _two_days(plans[0], row):
+            two.append(row.number)
+        elif abs(day) > FAR_D:
             far.append(row.number)
         else:
             out[place].append(Measured(day, row.value, row.below))
@@ -195,10 +203,24 @@ def _parted(plans: list[FoundPlan], rows: list[Written]) -> tuple[dict[int, list
     if left:
         what = f"{len(left)} rows of the counts (first: row {left[0]}) could not be put on a day of the course"
         noticed.append(finding(UNPLACED, what, where, "give the first day of treatment of each plan in a manifest"))
+    if two:
+        what = f"{len(two)} rows of the counts (first: row {two[0]}) give a day that is not that of their date"
+        noticed.append(finding(UNUSED, what, where, "leave one of them out"))
     if far:
         what = f"{len(far)} rows of the counts (first: row {far[0]}) lie ten years from the course and are not used"
         noticed.append(finding(ORDER, what, where, "correct the date"))
     return out, noticed
+
+
+def _two_days(plan: FoundPlan, row: Written) -> bool:
+    """Whether a count gives a day and a date that are not one."""
+    known = row.day is not None and row.date and plan.row.treated
+    return bool(known) and abs(_since(plan, row) - float(row.day or 0.0)) >= 1.0
+
+
+def _since(plan: FoundPlan, row: Written) -> float:
+    """Days from the first day of treatment to the date of a count. [d]"""
+    return float((_date(row.date) - _date(plan.row.treated)).days)
 
 
 def _date(text: str) -> datetime:

@@ -26,6 +26,7 @@ from lymphorisk.cohorts.write import Cohort, write_tables
 from lymphorisk.dicom.web import Fetched
 from lymphorisk.errors import InputError
 from lymphorisk.findings import Finding
+from lymphorisk.outputs import clear
 from lymphorisk.plain import Pace
 
 #: Exit code of a cohort of which some plans stand in quarantine.
@@ -117,6 +118,7 @@ def _run(sources: Sequence[str | Path | Fetched], out: Path, recipe: Recipe, how
     found, counts, noticed = counted(found, how)
     with Ledger(out / _ledger_name(how.shard)) as ledger:
         if how.shard is None:
+            clear(out)
             ledger.gather(sorted(p for p in out.glob(f"*-of-*.{NAME}")))
         keyed = _keyed(found, recipe, ledger)
         computed = _compute(keyed, ledger, recipe, how, progress)

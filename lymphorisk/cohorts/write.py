@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -135,15 +135,13 @@ def _writers(
     for name in shapes:
         outputs.expect(out / name, "table")
     made: dict[str, tables.Writer] = {}
-    try:
+    with ExitStack() as stack:
         for name, columns in shapes.items():
             made[name] = tables.Writer(outputs.stage(out / name), columns, parquet=name.endswith(".parquet"))
+            stack.callback(made[name].close)
         yield made
         for writer in made.values():
             writer.flush()
-    finally:
-        for writer in made.values():
-            writer.close()
 
 
 def _known(k: Keyed, patient: str, relations: set[str]) -> dict[str, Any]:

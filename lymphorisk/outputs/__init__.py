@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lymphorisk.outputs.cells import cell
-from lymphorisk.outputs.files import Inputs, Outputs
+from lymphorisk.outputs.files import Inputs, Outputs, clear
 from lymphorisk.outputs.kinds import KINDS, Kind
 
-__all__ = ["KINDS", "Inputs", "Kind", "Outputs", "cell"]
+__all__ = ["KINDS", "Inputs", "Kind", "Outputs", "cell", "clear"]

@@ -23,6 +23,13 @@ FOLDER_MODE = 0o755
 ALONE = (".toml", ".zip", ".json", ".csv", ".parquet", ".tsv", ".txt", ".xlsx", ".nii", ".gz")
 
 
+def clear(folder: Path) -> None:
+    """Remove what a call that was killed left half written; for a folder that no other call writes."""
+    for path in folder.glob(f"{PREFIX}*"):
+        if path.is_file():
+            path.unlink(missing_ok=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Inputs:
     """What a call reads: files and folders, links followed."""

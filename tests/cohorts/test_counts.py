@@ -106,6 +106,13 @@ def test_days_of_a_patient_with_two_plans_and_dates_without_a_start_are_not_gues
     assert noticed == ["LR723", "LR723"]
 
 
+def test_a_day_that_is_not_that_of_its_date_is_not_used(tmp_path: Path) -> None:
+    rows, _ = read(tmp_path, "patient_id,day,date,value\nA1,3,2024-03-07,0.5\nA1,9,2024-03-07,0.4\n")
+    counts, noticed = put(rows, plan(1, "A1"))
+    assert [(c.day, c.value) for c in counts[1]] == [(3.0, 0.5)]
+    assert noticed == ["LR722"]
+
+
 def test_a_slip_is_named_and_the_other_rows_are_used(tmp_path: Path) -> None:
     text = "patient_id,day,value\nA1,7,1400\nA1,8,<0.1\nA1,9,x\nA1,,1.0\n,5,1.0\nA1,10,\nA1,11,0.5\nA1,11,0.4\n"
     rows, noticed = read(tmp_path, text)

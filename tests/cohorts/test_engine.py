@@ -110,6 +110,9 @@ def call(source: Path, out: Path, workers: int) -> list[str]:
     return [*program, "--workers", str(workers), "--draws", "16", "--horizon", "60", "--retry"]
 
 
+MAIN = "from lymphorisk.cli.main import main; main()"
+
+
 def workers_of(parent: psutil.Process) -> list[psutil.Process]:
     """The processes that analyse: those with the most memory below the coordinator."""
     return [p for p in parent.children(recursive=True) if p.memory_info().rss > 60e6]
@@ -117,9 +120,15 @@ def workers_of(parent: psutil.Process) -> list[psutil.Process]:
 
 @pytest.mark.slow
 def test_killed_at_random_ten_times_the_tables_are_those_of_an_undisturbed_run(tmp_path: Path, small: Any) -> None:
-    """Every fourth kill is the coordinator's; a kill waits for workers, so that a fast machine meets as many."""
+    """Every fourth kill is the coordinator's; a kill waits for workers, so that a fast machine meets as many. Before
+    them the disk is full: no file may grow beyond 24 kB."""
     source = small.sources(tmp_path / "s", 30)
     env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    limited = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (24576, 24576)); {MAIN}"
+    full = subprocess.run(
+        [sys.executable, "-c", limited, *call(source, tmp_path / "hit", 0)[3:]], env=env, capture_output=True, text=True
+    )
+    assert (full.returncode, "disk is full" in full.stderr) == (3, True)
     chance, kills = random.Random(17), 0
     while True:
         running = subprocess.Popen(call(source, tmp_path / "hit", 2), env=env, stderr=subprocess.DEVNULL)

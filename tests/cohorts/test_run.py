@@ -405,6 +405,44 @@ def test_a_disk_that_fills_while_tables_are_written_leaves_the_old_ones(
     assert len(rows_of(tmp_path / "o" / "plans.csv")) == 4
 
 
+@pytest.mark.parametrize("full", ["ledger", "tables"])
+def test_a_file_that_cannot_grow_stops_the_run_and_loses_nothing(
+    tmp_path: Path, made: list[str], recipe: Recipe, small: Any, full: str
+) -> None:
+    """The system's own limit on the size of a file, as a disk that takes no more."""
+    resource = pytest.importorskip("resource")
+    source = small.sources(tmp_path / "s", 40)
+    run_cohort([source], tmp_path / "whole", recipe, HERE)
+    sizes = {path.name: path.stat().st_size for path in (tmp_path / "whole").iterdir()}
+    ledger = sizes.pop(NAME)
+    assert ledger < max(sizes.values())
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (ledger + (1 if full == "tables" else -8192), hard))
+        with pytest.raises(InputError, match="disk is full" if full == "ledger" else "tables cannot be written"):
+            run_cohort([source], tmp_path / "o", recipe, HERE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not (tmp_path / "o" / "plans.csv").exists()
+    (tmp_path / "o" / ".lymphorisk-killed").write_text("half a table")
+    done = run_cohort([source], tmp_path / "o", recipe, HERE)
+    assert (done.plans, done.computed == 0) == (40, full == "tables")
+    assert done.computed < 40
+    assert text_of(tmp_path / "o") == text_of(tmp_path / "whole")
+    assert {path.name for path in (tmp_path / "o").iterdir()} == {*sizes, NAME}
+
+
+def test_a_reason_is_that_of_this_call(tmp_path: Path, made: list[str], recipe: Recipe, small: Any) -> None:
+    """The second row had another fault when it was first refused."""
+    small.sources(tmp_path / "s", 1)
+    manifest = tmp_path / "m.csv"
+    for sex, date in (("X", ""), ("", "soon")):
+        manifest.write_text(f"export,sex,date\ns/plan000.toml,,\ns/plan000.toml,{sex},{date}\n")
+        run_cohort([manifest], tmp_path / "o", recipe, HERE)
+        (row,) = rows_of(tmp_path / "o" / "quarantine.csv")
+        assert ("date" in row["what"]) == bool(date)
+
+
 def test_a_plan_in_two_places_is_one_row_and_named(tmp_path: Path, made: list[str], recipe: Recipe, small: Any) -> None:
     small.scenario(tmp_path / "s" / "a", "x")
     small.scenario(tmp_path / "s" / "b", "y")
