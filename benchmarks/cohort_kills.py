@@ -4,8 +4,8 @@
 
 The plans are scenarios, no two alike. The coordinator (one time in three) or a process below it is killed (SIGKILL) at
 a random moment, KILLS times; the folder is a small file system of its own that fills in the ledger and again in the
-tables, and is then made larger. Mounting it needs root, or `unshare --map-root-user --mount` before the call. The program
-must stay as it is for so long: its source is part of every plan's key.
+tables, and is then made larger. Mounting it needs root, or `unshare --map-root-user --mount` before the call. The
+program must stay as it is for so long: its source is part of every plan's key.
 """
 
 from __future__ import annotations
