@@ -25,11 +25,14 @@ if TYPE_CHECKING:
     from distributed import Client
 
 TOPIC = "lymphorisk"
+#: A person who stops the run stops the coordinator, which ends its workers.
+DEAF = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
 #: A worker that dies comes back to us at once. One thread for linear algebra, and memory kept between plans: what Dask
 #: sets instead gives it back after every array, which costs a third of the processor time.
 SETTINGS = {
     "distributed.scheduler.allowed-failures": 0,
     "distributed.worker.profile.enabled": False,
+    "distributed.worker.preload": [DEAF],
     "distributed.nanny.pre-spawn-environ": {"OPENBLAS_NUM_THREADS": 1, "OMP_NUM_THREADS": 1, "MKL_NUM_THREADS": 1},
 }
 #: Where the scheduler puts its pages: any free port, seen from this machine only. Without one it takes 8787 on all
