@@ -7,7 +7,7 @@ T ?=
 # What the lowest versions are tried on: files read and written, learners, tables and pages; no long models.
 LOWEST := tests/units tests/plan tests/dicom tests/outputs tests/report/test_pdf.py tests/predict/test_reference.py tests/cli/test_explain.py
 
-.PHONY: help demo test slow lowest lint types docs fixtures model calibrate bench bench-dvh bench-blood bench-anatomy bench-count bench-start clean
+.PHONY: help demo test slow lowest lint types docs fixtures model calibrate bench bench-dvh bench-blood bench-anatomy bench-count bench-start demo-clinic clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -88,6 +88,9 @@ bench-start: $(VENV)/.dev
 bench: bench-dvh bench-blood bench-start ## all benchmarks, ratios against peers
 	$(BIN)/python benchmarks/bench_conditioning.py
 	$(BIN)/python -m pytest benchmarks/bench_lymphocyte.py benchmarks/bench_predict.py
+
+demo-clinic: $(VENV)/.dev ## Orthanc and a receiver on this machine, a plan sent, where to look
+	$(BIN)/python -m benchmarks.soak_clinic --demo
 
 clean: ## remove what was made
 	rm -rf $(VENV) $(VENV)-lowest build dist $(REPORT)

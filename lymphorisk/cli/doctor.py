@@ -25,13 +25,18 @@ EXTRAS = {
     "reportlab": "PDF reports",
     "highdicom": "DICOM structured reports",
     "nibabel": "segmentations in NIfTI",
+    "pynetdicom": "plans received and answers sent",
     "pylibjpeg": "JPEG-compressed doses",
 }
 LEAST = (3, 11)
 
 
 @click.command()
-def doctor() -> int:
+@click.option("--service", is_flag=True, help="Examine the service of the clinic file instead: store, port, TLS, PACS.")
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), help="The service's store, if not in the file."
+)
+def doctor(service: bool, out: Path | None) -> int:
     """Check the installation: Python, packages, parameter files, models, a whole analysis."""
     good = True
 
@@ -40,6 +45,9 @@ def doctor() -> int:
         good &= ok
         say(f"{'ok  ' if ok else 'FAIL'}  {what}" + (f"  ({hint})" if hint and not ok else ""))
 
+    if service:
+        _service(line, out)
+        return 0 if good else 70
     say(f"lymphorisk {__version__}, Python {platform.python_version()}, {platform.system()}")
     line(sys.version_info >= LEAST, "Python 3.11 or newer")
     for name in NEEDED:
@@ -106,6 +114,22 @@ def clinic(line: Callable[..., None]) -> None:
         say(f"        {key} = {_shown(table, key)}")
     for what, hint in troubles(file):
         line(False, what, hint)
+
+
+def _service(line: Callable[..., None], out: Path | None) -> None:
+    """The service of the clinic file, examined."""
+    from lymphorisk.cli.clinicfile import clinic_path
+    from lymphorisk.clinic.examine import examined
+    from lymphorisk.clinic.service import from_clinic
+    from lymphorisk.settings import read_clinic
+
+    path = clinic_path()
+    clinic = None if path is None else read_clinic(path).clinic
+    store = str(out.absolute()) if out is not None else None if clinic is None else clinic.receiver.store
+    if store is None:
+        raise click.UsageError("no store: give --out DIR, or receiver.store in the clinic file")
+    for ok, what, hint in examined(from_clinic(clinic, store)):
+        line(ok, what, hint)
 
 
 def _shown(table: Any, key: str) -> str:

@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "listen": ("listen", "listen", "A DICOM receiver: plans are gated as they come, answers sent on."),
     "watch": ("listen", "watch", "The same for a folder."),
     "send": ("listen", "send", "DICOM files to an archive."),
+    "worklist": ("worklist", "worklist", "The entries of a service's store; a backup of it."),
     "train": ("train_cmd", "train", "A clinic's own predictor from its cohort, judged as it is made."),
     "evaluate": ("train_cmd", "evaluate", "Scores of a predictor on a cohort; recalibration."),
     "model": ("train_cmd", "model", "Predictors: list, card, verify, use."),

@@ -32,6 +32,8 @@ PDU_ASKED, PDU_MOST = 131_072, 1_048_576
 BESIDE = 65_536
 #: A peer that says nothing for this long is gone. [s]
 SILENT_S = 30.0
+#: A peer that connects and does not ask for an association for this long is gone. [s]
+REQUEST_S = 5.0
 #: For an association to end before it is left to itself. [s]
 END_S = 0.2
 STORED, NO_ROOM, NOT_UNDERSTOOD = 0x0000, 0xA700, 0xC000
@@ -153,7 +155,8 @@ class Receiver:
         entity.require_called_aet = True
         entity.maximum_associations = self.service.associations
         entity.maximum_pdu_size = PDU_ASKED
-        entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = SILENT_S
+        entity.acse_timeout = REQUEST_S
+        entity.dimse_timeout = entity.network_timeout = SILENT_S
         handlers: Any = [
             (evt.EVT_C_ECHO, lambda event: STORED),
             (evt.EVT_C_STORE, self._stored),
