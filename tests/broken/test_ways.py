@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from copy import deepcopy
 
+import pytest
 from click.testing import CliRunner
 
 from lymphorisk.cli.main import cli
@@ -28,10 +29,11 @@ def broken(export_of):
         contour = deepcopy(by_number[1].ContourSequence[0])
         contour.ContourData = [1.0, 2.0, 3.0, 4.0]
         by_number[name.ROINumber].ContourSequence = [contour]
-        ring, drawn = deepcopy(name), deepcopy(by_number[2])
-        ring.ROINumber, ring.ROIName, drawn.ReferencedROINumber = 9, "Ring_1", 9
-        ds.StructureSetROISequence.append(ring)
-        ds.ROIContourSequence.append(drawn)
+        for number, called in ((9, "Ring_1"), (10, "Livver")):
+            more, drawn = deepcopy(name), deepcopy(by_number[2])
+            more.ROINumber, more.ROIName, drawn.ReferencedROINumber = number, called, number
+            ds.StructureSetROISequence.append(more)
+            ds.ROIContourSequence.append(drawn)
 
     return export_of(RD=dose, RS=structures)
 
@@ -56,6 +58,18 @@ def test_no_way_loses_what_was_noticed(export_of, tmp_path) -> None:
     assert {"Heart", "Liver", "BoneMarrow"} <= set(seen["missing"])
     assert not {o["tg263"] for o in seen["organs"]} & set(seen["missing"])
     assert {o["tg263"] for o in seen["organs"]} == {"Body", "Spleen"}
+    assert {u["name"]: "Liver" in u["similar"] for u in seen["unmatched"]} == {
+        "Heart": False, "Ring_1": False, "Livver": True,
+    }  # fmt: skip
+    (phase,) = seen["plan"]["phases"]
+    assert phase["dose"] == "11 x 9 x 7"
+    assert [(b["number"], b["on_s"], b["meterset"]) for b in phase["beams"]] == [
+        (1, pytest.approx(15.0, rel=0.01), 100.0),
+        (2, pytest.approx(12.0, rel=0.01), 60.0),
+    ]
+    page = CliRunner().invoke(cli, ["inspect", folder]).stdout
+    assert all(f["what"] in page and f["hint"] in page for f in seen["findings"])
+    assert sum(bool(f["hint"]) for f in seen["findings"]) > 2
     assert early | {ENGINE} <= codes(told("dvh", folder)["findings"])
     assert early | {ENGINE} <= codes(told("dvh", folder, "--structure", "Spleen")["findings"])
     analysed = codes(told("analyze", folder, *FEW)["findings"])
