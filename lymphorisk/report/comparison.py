@@ -10,6 +10,8 @@ from typing import Any
 from lymphorisk.analysis import Analysis
 from lymphorisk.analysis.compare import Comparison
 from lymphorisk.findings import Finding
+from lymphorisk.lymphocyte import AlcForecast
+from lymphorisk.lymphocyte.whatif import Difference
 from lymphorisk.report import overlay
 from lymphorisk.report.content import facts
 from lymphorisk.report.document import Callout, Document, Figure, Paragraph, Section
@@ -110,7 +112,13 @@ class Change:
 
 def changes(c: Comparison) -> list[Change]:
     """Forecast, grades and blood dose of two plans."""
-    a, b, d = c.first.forecast, c.second.forecast, c.forecast
+    first, second = c.blood_mean_gy
+    blood = Change("Mean blood dose [Gy]", digits(first), digits(second), f"{second - first:+.2f}", "computed once")
+    return [*forecast_changes(c.first.forecast, c.second.forecast, c.forecast), blood]
+
+
+def forecast_changes(a: AlcForecast, b: AlcForecast, d: Difference) -> list[Change]:
+    """Nadir, days below and grades of two forecasts."""
     out = [
         Change(
             "Nadir [10⁹/L]",
@@ -137,8 +145,6 @@ def changes(c: Comparison) -> list[Change]:
         )
         for g in ("2", "3", "4")
     ]
-    first, second = c.blood_mean_gy
-    out.append(Change("Mean blood dose [Gy]", digits(first), digits(second), f"{second - first:+.2f}", "computed once"))
     return out
 
 

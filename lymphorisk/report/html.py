@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
 
 from lymphorisk.report import palette
-from lymphorisk.report.document import TITLE, Document
+from lymphorisk.report.document import TITLE, Block, Document
 from lymphorisk.report.interactive import interaction
 from lymphorisk.report.noticed import CODE, place
 from lymphorisk.report.wording import short
 from lymphorisk.version import NOT_A_DEVICE
 
 if TYPE_CHECKING:
-    from jinja2 import Template
+    from jinja2 import Environment
     from markupsafe import Markup
 
 #: How a sentence for every format is set on a page.
@@ -32,14 +34,35 @@ FOREIGN = ".foreign svg path { fill: #000; stroke: none; }"
 
 def render(document: Document, *, interactive: bool = False) -> str:
     """The page: one HTML document without any reference to the network; a script only where it is asked for."""
-    return _template().render(
+    return _environment().get_template("page.html").render(
         d=document,
         asked=interaction(document) if interactive else None,
         name=TITLE,
         themes=palette.themes(),
-        figure_css=f"{palette.figure_css()}\n{FOREIGN}",
+        figure_css=_figure_css(),
         not_a_device=NOT_A_DEVICE,
     )
+
+
+def body(document: Document) -> str:
+    """What stands below the head of a report, as a part of another page that has the `style`."""
+    return _environment().get_template("body.html").render(d=document)
+
+
+def blocks(parts: Sequence[Block]) -> str:
+    """Blocks as a part of another page that has the `style`."""
+    module: Any = _environment().get_template("parts.html").module
+    return str(module.blocks(parts))
+
+
+def style() -> str:
+    """The style sheet of a page."""
+    sheet = (files("lymphorisk.report") / "templates" / "style.css").read_text(encoding="utf-8")
+    return f"{palette.themes()}\n{sheet}\n{_figure_css()}"
+
+
+def _figure_css() -> str:
+    return f"{palette.figure_css()}\n{FOREIGN}"
 
 
 def typeset(sentence: str) -> str:
@@ -69,8 +92,8 @@ def linked(sentence: str) -> Markup:
 
 
 @cache
-def _template() -> Template:
-    """The template of a page; everything put into it is escaped."""
+def _environment() -> Environment:
+    """The templates of a page; everything put into them is escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
     environment = Environment(
@@ -84,4 +107,4 @@ def _template() -> Template:
     environment.filters["short"] = short
     environment.filters["typeset"] = typeset
     environment.filters["linked"] = linked
-    return environment.get_template("page.html")
+    return environment

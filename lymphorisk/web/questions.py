@@ -1,0 +1,104 @@
+"""What the engine is asked: changes of a plan, counts of a course, one plan against another; answers are parts of a page."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lymphorisk.analysis.alike import noted_of
+from lymphorisk.analysis.asked import Changes, forecast_with
+from lymphorisk.analysis.chain import forecast_of
+from lymphorisk.analysis.compare import compared
+from lymphorisk.analysis.exposure import blood_dose_of, exposure_of
+from lymphorisk.analysis.midcourse import updated
+from lymphorisk.analysis.prepared import Prepared
+from lymphorisk.analysis.saved import read_saved
+from lymphorisk.clinic.service import Service
+from lymphorisk.clinic.store import Store
+from lymphorisk.clinic.worker import RESULT, members_of, opened
+from lymphorisk.dicom import Export
+from lymphorisk.dicom.identity import check_exports
+from lymphorisk.errors import InputError
+from lymphorisk.lymphocyte import AlcForecast
+from lymphorisk.lymphocyte.whatif import difference
+from lymphorisk.report import comparison, html, midcourse, whatif
+
+#: Plans kept open.
+KEPT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A plan that is asked about: as read, as prepared, and its own forecast."""
+
+    read: Export
+    plan: Prepared
+    forecast: AlcForecast
+
+
+class Questions:
+    """Answers about the entries of a store."""
+
+    def __init__(self, service: Service, store: Store) -> None:
+        self.service, self.store = service, store
+        self._open: dict[str, Open] = {}
+
+    def answer(self, do: str, **given: Any) -> dict[str, Any]:
+        """The answer to a question by its name."""
+        known = {"planned": self.planned, "what_if": self.what_if, "update": self.update, "compare": self.compare}
+        return known[do](**given)
+
+    def planned(self, key: str) -> dict[str, Any]:
+        """What can be changed of a plan, as it is."""
+        held = self._opened(key)
+        phases = held.plan.flow.summaries
+        times = sorted({beam.on_s for phase in phases for beam in phase.beams})
+        patient = held.plan.patient
+        return {
+            "fractions": phases[0].fractions if len(phases) == 1 else None,
+            "beam_on_s": times[0] if len(times) == 1 else None,
+            "alc": held.forecast.baseline_alc,
+            "alc_known": patient.alc is not None,
+            "organs": sorted(held.plan.doses.organs),
+        }
+
+    def what_if(self, key: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """The forecast with changes beside the plan's own."""
+        held = self._opened(key)
+        begun = time.perf_counter()
+        wanted = Changes(**{**changes, "organs": tuple(changes.get("organs", ()))})
+        other = forecast_with(held.plan, wanted)
+        blocks = whatif.blocks(held.forecast, other, difference(held.forecast, other))
+        return {"html": html.blocks(blocks), "seconds": round(time.perf_counter() - begun, 2)}
+
+    def update(self, key: str, counts: Sequence[tuple[float, float]]) -> dict[str, Any]:
+        """The forecast of an entry's result given counts."""
+        entry = self.store.entry(key)
+        made = updated(read_saved(self.store.results(entry.key) / RESULT), [(day, count) for day, count in counts])
+        return {"html": html.body(midcourse.report(made)), "said": json.loads(json.dumps(made.to_dict()["counts"]))}
+
+    def compare(self, first: str, second: str) -> dict[str, Any]:
+        """One entry's plan against another's."""
+        one, other = self._opened(first), self._opened(second)
+        if one is other:
+            raise InputError("a plan is compared with another", "choose two entries")
+        names = [first[:12], second[:12]]
+        made = compared([one.plan, other.plan])
+        same = check_exports([one.read, other.read], names)
+        noted = (*same, *noted_of(comparison.alone(made), names, made[0].unlike))
+        return {"html": html.body(comparison.report(made, names, noted))}
+
+    def _opened(self, key: str) -> Open:
+        entry = self.store.entry(key)
+        if entry.key in self._open:
+            self._open[entry.key] = self._open.pop(entry.key)
+            return self._open[entry.key]
+        read, plan = opened(self.service, members_of(self.store, entry.key))
+        own = forecast_of(exposure_of(plan, blood_dose_of(plan)), plan.patient, plan.options, explain=False)
+        self._open[entry.key] = Open(read, plan, own)
+        while len(self._open) > KEPT:
+            del self._open[next(iter(self._open))]
+        return self._open[entry.key]
