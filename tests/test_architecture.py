@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "lymphorisk"
 ORDER: tuple[frozenset[str], ...] = (
     frozenset({"__main__"}),
     frozenset({"cli"}),
+    frozenset({"web"}),
     frozenset({"clinic"}),
     frozenset({"report"}),
     frozenset({"cohorts"}),
@@ -47,7 +48,10 @@ OWNERS = {
     "sklearn": {"predict", "train"},
     "click": {"cli"},
     "rich": {"cli"},
-    "jinja2": {"report"},
+    "jinja2": {"report", "web"},
+    "starlette": {"web"},
+    "uvicorn": {"web"},
+    "argon2": {"web"},
     "matplotlib": {"report", "predict"},  # shap draws with it
     "reportlab": {"report"},
     "highdicom": {"dicom"},

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from lymphorisk.analysis.exposure import blood_dose_of, exposure_of
 from lymphorisk.analysis.chain import forecast_of
+from lymphorisk.analysis.exposure import blood_dose_of, exposure_of
 from lymphorisk.analysis.options import held
 from lymphorisk.analysis.prepared import Prepared
 from lymphorisk.analysis.whatif import changed, parse

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 #: Commands whose options take settings of the file.
 USING = (
     "analyze", "check", "inspect", "dvh", "blood", "compare", "update", "killmap", "cohort", "commission",
-    "conditioning", "listen", "watch", "send",
+    "conditioning", "listen", "watch", "send", "serve",
 )  # fmt: skip
 #: Commands that judge a plan by a protocol of the clinic.
-JUDGING = ("check", "listen", "watch")
+JUDGING = ("check", "listen", "watch", "serve")
 #: Digits of a hash by which a person knows a file.
 DIGITS = 12
 #: The setting behind each option.

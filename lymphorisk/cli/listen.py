@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,7 @@ SHARED = (
 )
 
 
-def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
+def shared(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(SHARED):
         command = option(command)
     return command
@@ -49,7 +50,7 @@ def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one.  [default: 11112]")
 @click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
-@_shared
+@shared
 def listen(**given: Any) -> None:
     """A DICOM receiver: a course is analysed and gated once it is whole, or quiet; SR and PDF are sent on.
 
@@ -61,7 +62,7 @@ def listen(**given: Any) -> None:
 
 @click.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@_shared
+@shared
 def watch(folder: Path, **given: Any) -> None:
     """A folder that planning systems export into: the same as `listen`; files still being written are left alone."""
     service = service_of(given)
@@ -126,9 +127,10 @@ def service_of(given: dict[str, Any]) -> Service:
     return from_clinic(clinic, str(Path(store).absolute()), options=options, by_site=by_site(), **typed)
 
 
-def _run(service: Service, *, listen: bool, folder: Path | None = None) -> None:
+@contextmanager
+def prepared_for(service: Service, folder: Path) -> Iterator[None]:
+    """What a service needs is there, its protocols read, and its log goes into a folder."""
     from lymphorisk.clinic import log
-    from lymphorisk.clinic.run import Running
     from lymphorisk.qa.judge import AUTO
     from lymphorisk.qa.store import read_protocol
     from lymphorisk.report.archived import needs
@@ -139,15 +141,23 @@ def _run(service: Service, *, listen: bool, folder: Path | None = None) -> None:
     needs("prometheus_client", "clinic")
     for name in {service.protocol, *service.by_site.values()} - {AUTO}:
         read_protocol(name)
+    log.begin(folder)
+    try:
+        yield
+    finally:
+        log.end()
+
+
+def _run(service: Service, *, listen: bool, folder: Path | None = None) -> None:
+    from lymphorisk.clinic import log
+    from lymphorisk.clinic.run import Running
+
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     signal.signal(signal.SIGINT, lambda *_: stopped.set())
-    log.begin(service.folder / "log")
-    try:
+    with prepared_for(service, service.folder / "log"):
         with Running(service, listen=listen, folder=folder) as running:
             if running.receiver is not None:
                 message(f"listening on port {running.receiver.port} as {service.aet}; Ctrl-C ends")
             stopped.wait()
         log.say("ended")
-    finally:
-        log.end()

@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "conditioning": ("conditioning", "conditioning", "Depth and duration around a CAR-T infusion, regimens compared."),
     "listen": ("listen", "listen", "A DICOM receiver: plans are gated as they come, answers sent on."),
     "watch": ("listen", "watch", "The same for a folder."),
+    "serve": ("serve", "serve", "A web page: worklist, plans handed in, reports, decisions, audit trail."),
     "send": ("listen", "send", "DICOM files to an archive."),
     "worklist": ("worklist", "worklist", "The entries of a service's store; a backup of it."),
     "train": ("train_cmd", "train", "A clinic's own predictor from its cohort, judged as it is made."),

@@ -19,7 +19,7 @@ from typing import IO, Any
 from lymphorisk.analysis.chain import analysis_of
 from lymphorisk.analysis.envelope import provenance_of, render
 from lymphorisk.analysis.options import Options
-from lymphorisk.analysis.prepared import prepare
+from lymphorisk.analysis.prepared import Prepared, prepare
 from lymphorisk.analysis.result import Analysis
 from lymphorisk.analysis.source import read_source
 from lymphorisk.clinic.service import ANSWERS, Service, from_json
@@ -58,8 +58,22 @@ class Answer:
         }
 
 
-def answer(service: Service, paths: Sequence[tuple[str, Path]]) -> Answer:
-    """Analyse and judge the objects (role, file) of one course.
+def members_of(store: Store, key: str) -> list[tuple[str, Path]]:
+    """Role and file of the objects of an entry.
+
+    Raises
+    ------
+    InputError
+        One of them was deleted.
+    """
+    paths = [(role, store.object_path(sha)) for role, sha in store.members(key)]
+    if gone := [role for role, path in paths if not path.is_file()]:
+        raise InputError(f"the received {gone[0]} was deleted", "send the plan again")
+    return paths
+
+
+def opened(service: Service, paths: Sequence[tuple[str, Path]]) -> tuple[Export, Prepared]:
+    """The objects (role, file) of one course, read and prepared.
 
     Raises
     ------
@@ -72,14 +86,26 @@ def answer(service: Service, paths: Sequence[tuple[str, Path]]) -> Answer:
         read = read_source(folder, options)
         assert isinstance(read, Export)
         prepared = prepare(read, None, options)
-        other = next((f for f in prepared.source.findings if f.code == OTHER_PATIENT.code), None)
-        if other is not None:
-            raise InputError(other.what, other.hint)
-        analysis = analysis_of(prepared)
-        try:
-            judged = judge_prepared(prepared, analysis, service.protocol, read=read, by_site=service.by_site)
-        except UndecidableError as error:
-            return Answer(read, analysis, None, error.message)
+    other = next((f for f in prepared.source.findings if f.code == OTHER_PATIENT.code), None)
+    if other is not None:
+        raise InputError(other.what, other.hint)
+    return read, prepared
+
+
+def answer(service: Service, paths: Sequence[tuple[str, Path]]) -> Answer:
+    """Analyse and judge the objects (role, file) of one course.
+
+    Raises
+    ------
+    InputError
+        They cannot be used, or are not of one patient.
+    """
+    read, prepared = opened(service, paths)
+    analysis = analysis_of(prepared)
+    try:
+        judged = judge_prepared(prepared, analysis, service.protocol, read=read, by_site=service.by_site)
+    except UndecidableError as error:
+        return Answer(read, analysis, None, error.message)
     return Answer(read, analysis, judged)
 
 
@@ -95,11 +121,12 @@ def write(made: Answer, folder: Path, dated: datetime) -> None:
     texts = () if made.judged is None else gate.sentences(made.judged.result)
     written, at = archived.stamp(dated), archived.made_at(dated)
     page = content.report(made.analysis, None, protocol=table, written=written)
+    shown = content.report(unnamed(made.analysis), None, protocol=table, written=written)
     pdf = formats.written(folder / PDF, page)
     assert isinstance(pdf, bytes)
     files: dict[str, str | bytes] = {
         RESULT: render(made.analysis),
-        PAGE: formats.written(folder / PAGE, page, interactive=True),
+        PAGE: formats.written(folder / PAGE, shown, interactive=True),
         PDF: pdf,
         ANSWERS["sr"]: archived.sr_object(made.read, made.analysis, at, texts),
         ANSWERS["pdf"]: archived.pdf_object(made.read, pdf, at),
@@ -114,15 +141,27 @@ def write(made: Answer, folder: Path, dated: datetime) -> None:
             os.fsync(out.fileno())
 
 
+def unnamed(analysis: Analysis) -> Analysis:
+    """The same without the labels of the plan and its phases, which may say who the patient is."""
+    phases = tuple(replace(phase, label=f"phase {n}") for n, phase in enumerate(analysis.phases, start=1))
+    labels = {old.label: new.label for old, new in zip(analysis.phases, phases, strict=True)}
+    labels = {old: new for old, new in {analysis.label: "plan", **labels}.items() if old}
+
+    def clean(text: str) -> str:
+        for old, new in labels.items():
+            text = new if text == old else text.replace(repr(old), new)
+        return text
+
+    findings = tuple(replace(f, what=clean(f.what), where=clean(f.where)) for f in analysis.findings)
+    return replace(analysis, label="", phases=phases, findings=findings)
+
+
 def work(service: Service, store: Store, key: str, token: str) -> dict[str, Any]:
     """Answer one entry that is claimed under a token; what the supervisor is told."""
     entry = store.entry(key)
     staged = store.folder / INCOMING / f"results-{token}"
     try:
-        paths = [(role, store.object_path(sha)) for role, sha in store.members(key)]
-        if gone := [role for role, path in paths if not path.is_file()]:
-            raise InputError(f"the received {gone[0]} was deleted", "send the plan again")
-        made = _answered(service, paths)
+        made = _answered(service, members_of(store, key))
         staged.mkdir(mode=0o700)
         write(made, staged, datetime.fromtimestamp(int(entry.made_at)))
         return _committed(service, store, entry, token, made, staged)

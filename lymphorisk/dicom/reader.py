@@ -129,7 +129,7 @@ def find(path: str | os.PathLike[str]) -> Found:
         whole = map_file(where)
         opened = open_file(whole, folder="")
         if opened is None and zipfile.is_zipfile(where):
-            return _collect(_unzip(where))
+            return _collect(unzipped(where))
         if opened is not None and opened.role == "DICOMDIR":
             return _dicomdir(where, opened)
     except OSError as error:
@@ -282,14 +282,26 @@ def _walk(top: Path) -> Iterator[tuple[str, Buffer | DicomReadError]]:
         yield "", DicomReadError(f"a folder cannot be read: {reason.strerror}", "check the permissions")
 
 
-def _unzip(path: Path) -> Iterator[tuple[str, Buffer | DicomReadError]]:
+def unzipped(path: Path, most: int = MAX_UNPACKED) -> Iterator[tuple[str, Buffer | DicomReadError]]:
+    """Folder and bytes of every file in a zip, one after another.
+
+    Parameters
+    ----------
+    most : int
+        What all of it may unfold to. [bytes]
+
+    Raises
+    ------
+    DicomReadError
+        Broken, encrypted, or unfolding to far more than an export holds.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             members = [m for m in archive.infolist() if not m.is_dir()]
             if len(members) > MAX_FILES:
                 raise DicomReadError(f"the zip holds more than {MAX_FILES} files", "give the zip of one export")
             bomb = any(m.file_size > SMALL_MEMBER and m.file_size > MAX_RATIO * m.compress_size for m in members)
-            if bomb or sum(m.file_size for m in members) > MAX_UNPACKED:
+            if bomb or sum(m.file_size for m in members) > most:
                 raise DicomReadError(
                     "the zip unfolds to far more than an export holds", "unpack it and give the folder"
                 )

@@ -34,13 +34,17 @@ FOREIGN = ".foreign svg path { fill: #000; stroke: none; }"
 
 def render(document: Document, *, interactive: bool = False) -> str:
     """The page: one HTML document without any reference to the network; a script only where it is asked for."""
-    return _environment().get_template("page.html").render(
-        d=document,
-        asked=interaction(document) if interactive else None,
-        name=TITLE,
-        themes=palette.themes(),
-        figure_css=_figure_css(),
-        not_a_device=NOT_A_DEVICE,
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            d=document,
+            asked=interaction(document) if interactive else None,
+            name=TITLE,
+            themes=palette.themes(),
+            figure_css=_figure_css(),
+            not_a_device=NOT_A_DEVICE,
+        )
     )
 
 

@@ -49,10 +49,13 @@ def interaction(document: Document) -> Interaction:
     }
     # A name of an export may hold "</script>"; JSON reads the escaped form as the same text.
     held = json.dumps(data, separators=(",", ":"), sort_keys=True).replace("<", "\\u003c")
-    script = _script()
-    seen = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{seen}'; base-uri 'none'"
-    return Interaction(held, script, policy)
+    return Interaction(held, _script(), policy())
+
+
+def policy() -> str:
+    """The policy of an interactive page: its own script and no other, nothing from the network."""
+    seen = base64.b64encode(hashlib.sha256(_script().encode()).digest()).decode()
+    return f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{seen}'; base-uri 'none'"
 
 
 def _plot(title: str, plot: Plot, place: Mapping[Trace, int]) -> dict[str, Any]:

@@ -123,12 +123,25 @@ class Retention(Section, frozen=True):
     results_d: Annotated[float, between(0, 36500, "days")] | None = None
 
 
+class PageTls(Section, frozen=True):
+    """``[page.tls]``: PEM files of the page's certificate and key."""
+
+    certificate: str
+    key: str
+
+
 class Page(Section, frozen=True):
-    """``[page]``: where the web page answers."""
+    """``[page]``: where the web page answers, who may open it, and what it takes at once.
+
+    `users` is a file that `lymphorisk serve --add-user` writes; `cohort` a page that `cohort report` wrote.
+    """
 
     host: str = "127.0.0.1"
     port: Port = 8765
-    tls: Tls | None = None
+    tls: PageTls | None = None
+    users: str | None = None
+    cohort: str | None = None
+    upload_mb: Annotated[float, between(1, 100_000, "MB")] = 4096.0
 
 
 class Clinic(Section, frozen=True):
@@ -152,8 +165,9 @@ class Clinic(Section, frozen=True):
 
 def paths() -> tuple[tuple[str, ...], ...]:
     """Keys that name a file or folder; relative ones are from the file's own folder."""
-    tls = [(*of, "tls", part) for of in (("receiver",), ("page",)) for part in ("certificate", "key", "trusted")]
-    return (("analysis", "model"), ("audit", "folder"), ("audit", "key"), ("receiver", "store"), *tls)
+    tls = [("receiver", "tls", part) for part in ("certificate", "key", "trusted")]
+    page = [("page", "tls", "certificate"), ("page", "tls", "key"), ("page", "users"), ("page", "cohort")]
+    return (("analysis", "model"), ("audit", "folder"), ("audit", "key"), ("receiver", "store"), *tls, *page)
 
 
 def plain(of: Any) -> Any:

@@ -64,7 +64,13 @@ TEMPLATE = """\
 # received_d = 30                     # days after the result
 # results_d = 3650
 
-# [page]                              # the web page
-# host = "127.0.0.1"
+# [page]                              # `lymphorisk serve`, the web page
+# host = "127.0.0.1"                  # another address needs TLS
 # port = 8765
+# users = "users.json"                # who may sign in, written by serve --add-user; in the store otherwise
+# cohort = "cohort.html"              # a page of `cohort report`, shown as trends
+# upload_mb = 4096                    # what one upload may hold [MB]
+# [page.tls]
+# certificate = "tls/page.pem"
+# key = "tls/page.key"
 """

@@ -34,6 +34,8 @@ class Desk:
         Most that one upload may hold. [MB]
     cohort : Path, optional
         A page that `cohort report` wrote.
+    unit : str
+        Of counts that are typed.
     """
 
     service: Service
@@ -44,6 +46,7 @@ class Desk:
     port: int = 8765
     upload_mb: float = 4096.0
     cohort: Path | None = None
+    unit: str = "10^9/L"
     secret: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     failures: Failures = field(default_factory=Failures)
     uploads: Uploads = field(default_factory=Uploads)

@@ -83,7 +83,7 @@ Answer = Callable[[Desk, Asked], Response]
 class Page:
     """A route: where, what it answers, and the least role that may ask; None is anybody.
 
-    `quiet` requests are made by the page itself and are no sign of a person; `limit_mb` of a body with files.
+    `quiet` requests are made by the page itself and are no sign of a person; `files`: its form may hold files.
     """
 
     path: str
@@ -100,7 +100,8 @@ def answering(desk: Desk, route: Page) -> Callable[[Request], Any]:
     async def answer(request: Request) -> Response:
         cookie = request.cookies.get(desk.cookie, "")
         session = await run_in_threadpool(desk.sessions.find, cookie, touch=not route.quiet)
-        form, files = FormData(), ()
+        form = FormData()
+        files: tuple[UploadFile, ...] = ()
         if route.method == "POST":
             _same_origin(request)
         if route.role is not None:

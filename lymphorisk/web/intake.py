@@ -87,7 +87,7 @@ def take(service: Service, store: Store, files: Sequence[IO[bytes]], who: str, m
         folder = store.folder / INCOMING / f"upload-{uuid.uuid4().hex}"
         folder.mkdir(mode=0o700)
         try:
-            for staged in _staged(service, store, file, folder, refused):
+            for staged in _staged(service, store, file, folder, refused, int(left)):
                 left -= staged.stat().st_size
                 if left < 0:
                     raise InputError("the files unfold to more than is taken at once", "hand in one plan at a time")
@@ -108,7 +108,7 @@ def take(service: Service, store: Store, files: Sequence[IO[bytes]], who: str, m
 
 
 def _staged(
-    service: Service, store: Store, file: IO[bytes], folder: Path, refused: Counter[str]
+    service: Service, store: Store, file: IO[bytes], folder: Path, refused: Counter[str], most: int
 ) -> Iterator[Path]:
     """A file, or each of a zip, written whole, one after another."""
     whole = folder / "whole"
@@ -121,7 +121,7 @@ def _staged(
     if not packed:
         yield _bounded(service, store, whole)
         return
-    for _, data in unzipped(whole):
+    for _, data in unzipped(whole, most):
         if isinstance(data, InputError):
             refused[data.message] += 1
             continue

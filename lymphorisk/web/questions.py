@@ -1,10 +1,9 @@
-"""What the engine is asked: changes of a plan, counts of a course, one plan against another; answers are parts of a page."""
+"""What the engine is asked: changes of a plan, counts of a course, two plans; answers are parts of a page."""
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +27,8 @@ from lymphorisk.report import comparison, html, midcourse, whatif
 
 #: Plans kept open.
 KEPT = 3
+#: Of an entry's key, as a plan's name.
+DIGITS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +49,17 @@ class Questions:
 
     def answer(self, do: str, **given: Any) -> dict[str, Any]:
         """The answer to a question by its name."""
-        known = {"planned": self.planned, "what_if": self.what_if, "update": self.update, "compare": self.compare}
+        known: dict[str, Callable[..., dict[str, Any]]] = {
+            "planned": self.planned,
+            "what_if": self.what_if,
+            "update": self.update,
+            "compare": self.compare,
+        }
         return known[do](**given)
 
     def planned(self, key: str) -> dict[str, Any]:
         """What can be changed of a plan, as it is."""
-        held = self._opened(key)
+        held = self.opened(key)
         phases = held.plan.flow.summaries
         times = sorted({beam.on_s for phase in phases for beam in phase.beams})
         patient = held.plan.patient
@@ -67,7 +73,7 @@ class Questions:
 
     def what_if(self, key: str, changes: Mapping[str, Any]) -> dict[str, Any]:
         """The forecast with changes beside the plan's own."""
-        held = self._opened(key)
+        held = self.opened(key)
         begun = time.perf_counter()
         wanted = Changes(**{**changes, "organs": tuple(changes.get("organs", ()))})
         other = forecast_with(held.plan, wanted)
@@ -78,20 +84,21 @@ class Questions:
         """The forecast of an entry's result given counts."""
         entry = self.store.entry(key)
         made = updated(read_saved(self.store.results(entry.key) / RESULT), [(day, count) for day, count in counts])
-        return {"html": html.body(midcourse.report(made)), "said": json.loads(json.dumps(made.to_dict()["counts"]))}
+        return {"html": html.body(midcourse.report(made))}
 
     def compare(self, first: str, second: str) -> dict[str, Any]:
         """One entry's plan against another's."""
-        one, other = self._opened(first), self._opened(second)
+        one, other = self.opened(first), self.opened(second)
         if one is other:
             raise InputError("a plan is compared with another", "choose two entries")
-        names = [first[:12], second[:12]]
+        names = [first[:DIGITS], second[:DIGITS]]
         made = compared([one.plan, other.plan])
         same = check_exports([one.read, other.read], names)
         noted = (*same, *noted_of(comparison.alone(made), names, made[0].unlike))
         return {"html": html.body(comparison.report(made, names, noted))}
 
-    def _opened(self, key: str) -> Open:
+    def opened(self, key: str) -> Open:
+        """An entry's plan, kept open while it is one of the last that were asked about."""
         entry = self.store.entry(key)
         if entry.key in self._open:
             self._open[entry.key] = self._open.pop(entry.key)

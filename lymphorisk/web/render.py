@@ -31,7 +31,11 @@ def text(template: str, session: Session | None, **given: Any) -> str:
     user = None if session is None else session.user
     made = environment().get_template(template)
     return made.render(
-        user=user, token="" if session is None else session.token, not_a_device=NOT_A_DEVICE, version=__version__, **given
+        user=user,
+        token="" if session is None else session.token,
+        not_a_device=NOT_A_DEVICE,
+        version=__version__,
+        **given,
     )
 
 

@@ -1,0 +1,79 @@
+"""The audit trail as a page: its lines, and whether the chain is whole."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from starlette.responses import Response
+
+from lymphorisk.errors import InputError
+from lymphorisk.qa import audit
+from lymphorisk.web.desk import Desk
+from lymphorisk.web.guard import Asked
+from lymphorisk.web.render import page
+
+#: Lines of one page.
+SHOWN = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A line of the trail, without names of files."""
+
+    number: int
+    when: str
+    who: str
+    command: str
+    entry: str
+    said: str
+    hash: str
+
+
+def shown(desk: Desk, asked: Asked) -> Response:
+    """The newest lines, and what a walk over the whole chain says."""
+    before = asked.request.query_params.get("before", "")
+    lines, state, trouble = walked(desk)
+    last = int(before) - 1 if before.isdecimal() else len(lines)
+    part = [_record(n, line) for n, line in enumerate(lines[:last], start=1)][-SHOWN:][::-1]
+    return page(
+        "trail.html",
+        asked.session,
+        records=part,
+        state=state,
+        trouble=trouble,
+        more=part[-1].number if part and part[-1].number > 1 else None,
+    )
+
+
+def walked(desk: Desk) -> tuple[list[str], audit.TrailState | None, str]:
+    """Lines of the trail, its state, and why it cannot be verified; no state before the first line."""
+    path = desk.audit / audit.FILE
+    if not path.is_file():
+        return [], None, ""
+    try:
+        key = audit.read_key(Path(desk.service.audit_key)) if desk.service.audit_key else b""
+        state = audit.verify(desk.audit, key=key)
+    except InputError as error:
+        return [], None, error.message
+    return path.read_bytes().decode("utf-8", "replace").removesuffix("\n").split("\n"), state, ""
+
+
+def _record(number: int, line: str) -> Record:
+    try:
+        record: dict[str, Any] = json.loads(line)
+        entry, digest = dict(record["entry"]), str(record["hash"])
+    except (ValueError, KeyError, TypeError):
+        return Record(number, "", "", "", "", "not an audit record", "")
+    parts = [str(entry[name]) for name in ("verdict", "what", "line", "rule", "reason", "change") if entry.get(name)]
+    return Record(
+        number,
+        str(entry.get("when", "")),
+        str(entry.get("who", "")),
+        str(entry.get("command", "")),
+        str(entry.get("entry", "")),
+        "; ".join(parts),
+        digest,
+    )

@@ -1,0 +1,155 @@
+"""Sliders, counts and comparisons: the same numbers as the analysis itself; protocols tried and changed."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("starlette")
+
+from lymphorisk.analysis.asked import Changes, forecast_with
+from lymphorisk.analysis.chain import replanned
+from lymphorisk.analysis.midcourse import updated
+from lymphorisk.analysis.saved import read_saved
+from lymphorisk.clinic.store import AUDIT
+from lymphorisk.clinic.worker import RESULT
+from lymphorisk.errors import InputError, ScenarioError
+from lymphorisk.qa import audit
+from lymphorisk.qa.store import SHIPPED
+from lymphorisk.report.wording import digits
+from lymphorisk.web.desk import Desk
+from lymphorisk.web.questions import Questions
+from tests.web.conftest import client, token
+
+
+def test_sliders_answer_as_the_analysis_does(desk: Desk) -> None:
+    entry, at = desk.store.entries()[0], client(desk, "view")
+    asked = Questions(desk.service, desk.store)
+    desk.engine.ask = asked.answer  # type: ignore[method-assign,assignment]
+    plain = at.get(f"/entries/{entry.key}/what-if").text
+    assert "Move a slider" in plain
+    plan = asked.opened(entry.key).plan
+    fractions = plan.source.plan.fractions
+    assert f'max="{min(120, 3 * fractions)}' in plain
+    own = replanned("fractions=10", plan)
+    part = at.get(f"/entries/{entry.key}/what-if", params={"fractions": "10", "part": "1"}).text
+    assert "<html" not in part
+    cells = [re.sub("<[^>]+>", "", c) for c in re.findall(r"<td[^>]*>.*?</td>", part, re.S)]
+    assert cells[1] == digits(own.nadir.median, 2)
+    assert forecast_with(plan, Changes(fractions=10)).counts.tolist() == own.counts.tolist()
+    organ = next(n for n in plan.doses.organs)
+    assert forecast_with(plan, Changes(organs=(f"{organ}*0.5",))).counts.tolist() == (
+        replanned(f"{organ}*0.5", plan).counts.tolist()
+    )
+    assert forecast_with(plan, Changes(alc=0.8)).baseline_alc == 0.8
+    slow, fast = (forecast_with(plan, Changes(beam_on_s=s)) for s in (600.0, 20.0))
+    assert slow.counts.tolist() != fast.counts.tolist()
+    with pytest.raises(ScenarioError):
+        Changes(fractions=0)
+
+
+def test_questions_that_cannot_be_are_refused(desk: Desk) -> None:
+    entry, at = desk.store.entries()[0], client(desk, "view")
+    asked = Questions(desk.service, desk.store)
+    desk.engine.ask = asked.answer  # type: ignore[method-assign,assignment]
+    for path, query, said in (
+        (f"/entries/{entry.key}/what-if", {"fractions": "many"}, "not a number"),
+        (f"/entries/{entry.key}/what-if", {"organ": "Nowhere", "share": "50"}, "no dose in this plan"),
+        (f"/entries/{entry.key}/what-if", {"fractions": "5000"}, "fractions"),
+        (f"/entries/{entry.key}/update", {"day": "7", "count": "900"}, "no patient has"),
+        (f"/entries/{entry.key}/update", {"day": "soon", "count": "0.9"}, "the day"),
+        ("/compare", {"first": entry.key, "second": entry.key}, "two entries"),
+        ("/compare", {"first": entry.key, "second": "ffff"}, "no entry"),
+    ):
+        answer = at.get(path, params=query)
+        assert answer.status_code == 400, path
+        assert said in answer.text, (query, answer.text)
+
+
+def test_counts_narrow_the_forecast(desk: Desk) -> None:
+    entry, at = desk.store.entries()[0], client(desk, "view")
+    asked = Questions(desk.service, desk.store)
+    desk.engine.ask = asked.answer  # type: ignore[method-assign,assignment]
+    text = at.get(f"/entries/{entry.key}/update", params={"unit": "cells/uL", "day": "10", "count": "900"}).text
+    made = updated(read_saved(desk.store.results(entry.key) / RESULT), [(10.0, 0.9)])
+    assert f"{made.posterior.nadir.p05:.2f} to {made.posterior.nadir.p95:.2f}" in text
+    assert "1 measured count" in text
+
+
+@pytest.mark.slow
+def test_two_entries_are_compared(desk: Desk) -> None:
+    first = desk.store.entries()[0]
+    with desk.store.commit() as db:
+        db.execute(
+            "INSERT INTO entries (key, state, study_uid, plan_uid, missing, made_at, last_object_at) "
+            "VALUES ('second', 'COMPLETED', ?, ?, '[]', 0, 0)", (first.study_uid, first.plan_uid),
+        )  # fmt: skip
+        db.execute("INSERT INTO members SELECT 'second', sha256, role FROM members")
+    said = Questions(desk.service, desk.store).compare(first.key, "second")["html"]
+    assert "same nadir" in said
+    assert f"first: {first.key[:12]}" in said
+    assert first.label not in said
+
+
+def test_a_question_that_takes_too_long_ends_the_engine_alone(desk: Desk) -> None:
+    desk.engine.service = replace(desk.service, time_s=0.05)
+    with pytest.raises(InputError, match="more time or memory"):
+        desk.engine.ask(do="planned", key=desk.store.entries()[0].key)
+
+
+def test_a_protocol_is_tried_by_all_and_changed_by_administrators(desk: Desk, tmp_path: Path) -> None:
+    path = tmp_path / "ours.toml"
+    path.write_text((SHIPPED / "brain.toml").read_text())
+    desk.service = replace(desk.service, by_site={"brain": str(path)})
+    before = path.read_text()
+    new = before.replace('name = "', 'name = "New ', 1)
+    for role in ("view", "decide", "administer"):
+        at = client(desk, role)
+        page = at.get("/protocols/brain").text
+        assert ("Save</button>" in page) == (role == "administer")
+        known = page.split('name="before" value="')[1].split('"')[0]
+        data = {"token": token(desk, at), "before": known, "text": new}
+        tried = at.post("/protocols/brain", data=data)
+        assert "It is not saved" in tried.text
+        assert path.read_text() == before
+        wrong = at.post("/protocols/brain", data={**data, "text": new.replace("metric", "metrik", 1)})
+        assert wrong.status_code == 400
+        assert "line 1: unknown key" in wrong.text
+        broken = at.post("/protocols/brain", data={**data, "text": new + "\n[["})
+        assert "at line" in broken.text
+        saved = at.post("/protocols/brain", data={**data, "save": "1"})
+        assert saved.status_code == (303 if role == "administer" else 403)
+    assert path.read_text() == new
+    trail = desk.store.folder / AUDIT
+    last = json.loads((trail / audit.FILE).read_text().splitlines()[-1])["entry"]
+    assert (last["who"], last["command"], last["site"]) == ("administer", "protocol", "brain")
+    again = at.post("/protocols/brain", data={**data, "save": "1", "text": before})
+    assert again.status_code == 409
+    assert path.read_text() == new
+
+
+def test_a_starter_is_not_changed(desk: Desk) -> None:
+    at = client(desk, "administer")
+    page = at.get("/protocols/lung").text
+    assert "comes with the program" in page
+    known = page.split('name="before" value="')[1].split('"')[0]
+    data = {"token": token(desk, at), "before": known, "text": (SHIPPED / "lung.toml").read_text(), "save": "1"}
+    assert at.post("/protocols/lung", data=data).status_code == 403
+    assert at.get("/protocols/nowhere").status_code == 404
+
+
+def test_the_page_of_a_cohort_is_shown_in_a_frame(desk: Desk, tmp_path: Path) -> None:
+    at = client(desk, "view")
+    assert 'href="/cohort"' not in at.get("/").text
+    assert at.get("/cohort/page").status_code == 404
+    desk.cohort = tmp_path / "cohort.html"
+    desk.cohort.write_text("<p>trends</p>")
+    assert 'href="/cohort"' in at.get("/").text
+    assert "<iframe" in at.get("/cohort").text
+    answer = at.get("/cohort/page")
+    assert answer.text == "<p>trends</p>"
+    assert "sandbox" in answer.headers["content-security-policy"]
