@@ -70,7 +70,7 @@ if (knobs) {
   };
   const soon = () => { clearTimeout(waiting); waiting = setTimeout(ask, REST_MS); };
   knobs.addEventListener("input", event => {
-    const out = event.target.closest("label").querySelector("output");
+    const out = event.target.closest("label").querySelector(".now");
     if (out) out.textContent = Number(Number(event.target.value).toPrecision(4));
     soon();
   });
