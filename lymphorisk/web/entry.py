@@ -19,6 +19,7 @@ from lymphorisk.dicom.export import PatientIdentity
 from lymphorisk.dicom.identity import read_identity
 from lymphorisk.dicom.reader import map_file, open_file
 from lymphorisk.errors import InputError, LymphoriskError
+from lymphorisk.qa.check import FAIL, MISSING, UNDECIDED, VARIATION
 from lymphorisk.report.interactive import policy
 from lymphorisk.web.desk import Desk
 from lymphorisk.web.guard import Asked
@@ -30,7 +31,7 @@ IDENTITY: Role = "decide"
 What = Literal["accepted", "not accepted"]
 WHATS: tuple[What, ...] = get_args(What)
 #: The gate's states that a person may accept: a value that is missing or undecided cannot be accepted.
-BEYOND = ("FAIL", "VARIATION")
+BEYOND = (FAIL, VARIATION)
 REASON_MAX = 2000
 PLANS = ("RTPLAN", "RTIONPLAN")
 
@@ -156,7 +157,8 @@ def lines_of(gate: Mapping[str, Any] | None, decisions: Sequence[Decision]) -> l
         same = sum(one.name.split(" (line ")[0] == name for one in out)
         name += f" (line {len(out) + 1})" if same else ""
         limit = (row["goal"] or "") + (f" ({row['variation']})" if row["variation"] else "")
-        state = row["state"] + (" (accepted)" if row["overridden"] else "" if row["required"] else " (optional)")
+        weak = not row["required"] and row["state"] in (FAIL, MISSING, UNDECIDED)
+        state = row["state"] + (" (accepted)" if row["overridden"] else " (optional)" if weak else "")
         notes = [row["reason"], *(f"rests on {b['what']}: {b['how']}" for b in row["behind"])]
         if row["override"]:
             notes.append(f"{row['override']['reason']} ({row['override']['by']})")

@@ -126,6 +126,7 @@ def test_a_walk(server: str, browser: Any) -> None:
     page.get_by_role("heading", name="Forecast before and after").wait_for()
 
     page.get_by_role("link", name="Verdict and report").click()
+    page.get_by_role("heading", name="Decisions").wait_for()
     lines = page.get_by_label("Of", exact=True)
     beyond = [o for o in lines.locator("option").all_inner_texts() if re.search(r"\((FAIL|VARIATION)", o)]
     lines.select_option(label=beyond[-1])
@@ -196,5 +197,8 @@ def serious(page: Any) -> list[Any]:
 
 def picture(page: Any, name: str, theme: str, size: str) -> None:
     if PICTURES:
-        page.wait_for_timeout(1500)
+        if (frame := page.locator("iframe")).count():
+            frame.scroll_into_view_if_needed()
+            page.wait_for_timeout(1500)
+            page.screenshot(path=f"{PICTURES}/{name}-frame-{size}-{theme}.png")
         page.screenshot(path=f"{PICTURES}/{name}-{size}-{theme}.png", full_page=True)
