@@ -42,6 +42,7 @@ SHARED = (
 
 
 def shared(command: Callable[..., Any]) -> Callable[..., Any]:
+    """A command with the options of every service."""
     for option in reversed(SHARED):
         command = option(command)
     return command
