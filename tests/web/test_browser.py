@@ -127,10 +127,10 @@ def test_a_walk(server: str, browser: Any) -> None:
 
     page.get_by_role("link", name="Verdict and report").click()
     page.get_by_role("heading", name="Decisions").wait_for()
-    lines = page.get_by_label("Of", exact=True)
+    lines = page.locator("select[name=line]")
     beyond = [o for o in lines.locator("option").all_inner_texts() if re.search(r"\((FAIL|VARIATION)", o)]
     lines.select_option(label=beyond[-1])
-    page.get_by_label("Decision").select_option(label="accepted")
+    page.locator("select[name=what]").select_option(label="accepted")
     page.get_by_label("Reason").fill("discussed in the conference")
     page.get_by_role("button", name="Decide").press("Enter")
     page.locator("#decisions ~ ol").get_by_text("discussed in the conference").wait_for()
