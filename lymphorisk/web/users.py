@@ -20,7 +20,7 @@ Role = Literal["view", "decide", "administer"]
 #: Each may do what those before it may.
 ROLES: tuple[Role, ...] = get_args(Role)
 FILE = "users.json"
-SCHEMA = "lymphorisk/users/1"
+VERSION = 1
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 #: Letters of a password.
 SHORTEST, LONGEST = 12, 256
@@ -121,7 +121,7 @@ class Users:
         return user
 
     def _write(self, users: Mapping[str, User]) -> None:
-        text = json.dumps({"schema": SCHEMA, "users": [asdict(users[name]) for name in sorted(users)]}, indent=1)
+        text = json.dumps({"version": VERSION, "users": [asdict(users[name]) for name in sorted(users)]}, indent=1)
         staged = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         handle = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with open(handle, "w", encoding="utf-8") as out:
@@ -136,7 +136,7 @@ def _read(path: Path) -> dict[str, User]:
         raise InputError(f"{path.name} can be read by others", f"chmod 600 {path.name}")
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
-        users = [User(u["name"], u["role"], u["hash"]) for u in table["users"]] if table["schema"] == SCHEMA else None
+        users = [User(u["name"], u["role"], u["hash"]) for u in table["users"]] if table["version"] == VERSION else None
     except (ValueError, KeyError, TypeError):
         users = None
     if users is None or not all(u.role in ROLES for u in users):

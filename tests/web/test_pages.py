@@ -74,6 +74,15 @@ def test_the_report_has_no_label_of_the_plan(desk: Desk) -> None:
     assert LABEL not in text
 
 
+def test_why_an_entry_was_canceled_may_name_the_plan(desk: Desk) -> None:
+    entry = desk.store.entries()[0]
+    with desk.store.commit() as db:
+        db.execute("UPDATE entries SET state = 'CANCELED', label = '', reason = 'plan SMITH has two doses'")
+    assert "SMITH" not in client(desk, "view").get(f"/entries/{entry.key}").text
+    assert "SMITH" in client(desk, "decide").get(f"/entries/{entry.key}").text
+    assert client(desk, "view").get(f"/entries/{entry.key}/what-if").status_code == 404
+
+
 def test_an_entry_shows_the_gate(desk: Desk) -> None:
     entry = desk.store.entries()[0]
     gate = json.loads((desk.store.results(entry.key) / "check.json").read_text())
