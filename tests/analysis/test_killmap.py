@@ -6,12 +6,13 @@ import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from lymphorisk import Options, Patient, read_export
-from lymphorisk.analysis.killmap import PER_MILLION, KillMap, killmap
+from lymphorisk.analysis.killmap import PER_MILLION, RESIDENT, KillMap, _of_pools, killmap
 from lymphorisk.cli.main import run
 from lymphorisk.dvh.engine import exact
 from lymphorisk.dvh.regions import Difference, Union
@@ -130,7 +131,11 @@ def test_the_file_is_a_map_and_no_dose(rtplans: Path, tmp_path: Path, capsys: py
     first = out.read_bytes()
     assert run(["killmap", str(rtplans / "brain"), "--out", str(out), "--sex", "F", "--dated", "2026-01-31T12:00"]) == 0
     assert out.read_bytes() == first
-    capsys.readouterr()
+    said = capsys.readouterr().out.splitlines()[-1]
+    made = killmap(rtplans / "brain", Patient(sex="F"), Options())
+    assert f"one of {made.fractions} fractions kills {100 * made.lost:.2f} % of the body's lymphocytes" in said
+    top = float(ds.pixel_array.max() * float(ds.DoseGridScaling))
+    assert float(said.split("up to ")[1].split(" ")[0]) == pytest.approx(top, rel=0.01)
     if shutil.which("dciodvfy"):
         checked = subprocess.run(["dciodvfy", out], capture_output=True, text=True, check=False)
         assert "Error" not in checked.stderr + checked.stdout
@@ -147,3 +152,16 @@ def test_what_cannot_be_mapped_is_refused(rtplans: Path, tmp_path: Path) -> None
     kept = tuple(s for s in export.plan.structures if s.rt_type != "EXTERNAL")
     with pytest.raises(UndecidableError, match="body contour"):
         killmap(replace(export, plan=replace(export.plan, structures=kept)), WHO, Options())
+
+
+def test_what_is_drawn_of_a_pool_and_its_rest_are_the_whole_pool() -> None:
+    shares = {name: 0.1 + 0.01 * i for i, name in enumerate(RESIDENT)}
+    parts = {"marrow": (SimpleNamespace(organ="VBs", share=0.3), SimpleNamespace(organ="Sacrum", share=0.2))}
+    places = SimpleNamespace(
+        doses=SimpleNamespace(pool_parts=parts), drawn=lambda n: f"drawn {n}", placed=lambda n: f"placed {n}"
+    )
+    lie = dict(_of_pools(shares, places))  # type: ignore[arg-type]
+    assert sum(lie.values()) == pytest.approx(sum(shares.values()))
+    whole = shares["marrow"]
+    wanted = {"drawn VBs": 0.3 * whole, "drawn Sacrum": 0.2 * whole, "placed marrow": 0.5 * whole}
+    assert {k: v for k, v in lie.items() if k in wanted} == pytest.approx(wanted)
