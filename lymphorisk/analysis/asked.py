@@ -10,7 +10,7 @@ from lymphorisk.analysis.options import held
 from lymphorisk.analysis.prepared import Prepared
 from lymphorisk.analysis.whatif import changed, parse
 from lymphorisk.circulation.threads import one_blas_thread
-from lymphorisk.lymphocyte import AlcForecast
+from lymphorisk.lymphocyte import AlcForecast, Course
 from lymphorisk.units import checked
 
 
@@ -40,11 +40,21 @@ class Changes:
             if getattr(self, name) is not None:
                 checked(name, getattr(self, name))
 
+    @property
+    def doses(self) -> bool:
+        """Whether any dose is another."""
+        return self.fractions is not None or self.beam_on_s is not None or bool(self.organs)
+
 
 @one_blas_thread
 @held
-def forecast_with(plan: Prepared, changes: Changes) -> AlcForecast:
-    """The forecast of a plan with changes, its blood dose solved again.
+def forecast_with(plan: Prepared, changes: Changes, course: Course | None = None) -> AlcForecast:
+    """The forecast of a plan with changes, its blood dose solved again where they touch it.
+
+    Parameters
+    ----------
+    course : Course, optional
+        The plan's own exposure, when it is known: nothing is solved when no dose changes.
 
     Raises
     ------
@@ -61,4 +71,6 @@ def forecast_with(plan: Prepared, changes: Changes) -> AlcForecast:
     for text in changes.organs:
         change = parse(text, plan.source.plan.fractions)
         plan = plan.with_doses(changed(plan.doses, change, plan.source.plan.phases))
-    return forecast_of(exposure_of(plan, blood_dose_of(plan)), plan.patient, plan.options, explain=False)
+    if course is None or changes.doses:
+        course = exposure_of(plan, blood_dose_of(plan))
+    return forecast_of(course, plan.patient, plan.options, explain=False)

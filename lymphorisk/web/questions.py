@@ -21,7 +21,7 @@ from lymphorisk.clinic.worker import RESULT, members_of, opened
 from lymphorisk.dicom import Export
 from lymphorisk.dicom.identity import check_exports
 from lymphorisk.errors import InputError
-from lymphorisk.lymphocyte import AlcForecast
+from lymphorisk.lymphocyte import AlcForecast, Course
 from lymphorisk.lymphocyte.whatif import difference
 from lymphorisk.report import comparison, html, midcourse, whatif
 
@@ -33,10 +33,11 @@ DIGITS = 12
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """A plan that is asked about: as read, as prepared, and its own forecast."""
+    """A plan that is asked about: as read, as prepared, its exposure and its own forecast."""
 
     read: Export
     plan: Prepared
+    course: Course
     forecast: AlcForecast
 
 
@@ -76,7 +77,7 @@ class Questions:
         held = self.opened(key)
         begun = time.perf_counter()
         wanted = Changes(**{**changes, "organs": tuple(changes.get("organs", ()))})
-        other = forecast_with(held.plan, wanted)
+        other = forecast_with(held.plan, wanted, held.course)
         blocks = whatif.blocks(held.forecast, other, difference(held.forecast, other))
         return {"html": html.blocks(blocks), "seconds": round(time.perf_counter() - begun, 2)}
 
@@ -104,8 +105,9 @@ class Questions:
             self._open[entry.key] = self._open.pop(entry.key)
             return self._open[entry.key]
         read, plan = opened(self.service, members_of(self.store, entry.key))
-        own = forecast_of(exposure_of(plan, blood_dose_of(plan)), plan.patient, plan.options, explain=False)
-        self._open[entry.key] = Open(read, plan, own)
+        course = exposure_of(plan, blood_dose_of(plan))
+        own = forecast_of(course, plan.patient, plan.options, explain=False)
+        self._open[entry.key] = Open(read, plan, course, own)
         while len(self._open) > KEPT:
             del self._open[next(iter(self._open))]
         return self._open[entry.key]

@@ -45,7 +45,10 @@ def test_sliders_answer_as_the_analysis_does(desk: Desk) -> None:
     assert forecast_with(plan, Changes(organs=(f"{organ}*0.5",))).counts.tolist() == (
         replanned(f"{organ}*0.5", plan).counts.tolist()
     )
-    assert forecast_with(plan, Changes(alc=0.8)).baseline_alc == 0.8
+    fewer, course = Changes(alc=0.8), asked.opened(entry.key).course
+    assert forecast_with(plan, fewer).baseline_alc == 0.8
+    assert forecast_with(plan, fewer, course).counts.tolist() == forecast_with(plan, fewer).counts.tolist()
+    assert forecast_with(plan, Changes(fractions=10), course).counts.tolist() == own.counts.tolist()
     slow, fast = (forecast_with(plan, Changes(beam_on_s=s)) for s in (600.0, 20.0))
     assert slow.counts.tolist() != fast.counts.tolist()
     with pytest.raises(ScenarioError):
