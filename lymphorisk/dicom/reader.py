@@ -129,7 +129,7 @@ def find(path: str | os.PathLike[str]) -> Found:
         whole = map_file(where)
         opened = open_file(whole, folder="")
         if opened is None and zipfile.is_zipfile(where):
-            return _collect(unzipped(where))
+            return _collect(unzipped(where, MAX_UNPACKED))
         if opened is not None and opened.role == "DICOMDIR":
             return _dicomdir(where, opened)
     except OSError as error:
@@ -282,7 +282,7 @@ def _walk(top: Path) -> Iterator[tuple[str, Buffer | DicomReadError]]:
         yield "", DicomReadError(f"a folder cannot be read: {reason.strerror}", "check the permissions")
 
 
-def unzipped(path: Path, most: int = MAX_UNPACKED) -> Iterator[tuple[str, Buffer | DicomReadError]]:
+def unzipped(path: Path, most: int) -> Iterator[tuple[str, Buffer | DicomReadError]]:
     """Folder and bytes of every file in a zip, one after another.
 
     Parameters
