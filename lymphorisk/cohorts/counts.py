@@ -33,6 +33,12 @@ UNPLACED = rule(
 )
 TWICE = rule("LR724", "warning", "Two counts on one day", "They differ; the lower one counts.")
 BASELINES = rule("LR725", "warning", "Two baselines", "The manifest's count and the last one measured before differ.")
+OLD = rule(
+    "LR731",
+    "warning",
+    "Old baseline",
+    "The last count before is from so long before that it may not be the count at the start.",
+)
 ORDER = rule("LR726", "warning", "Counts far from the course", "Counts from years before or after: a slip of a date.")
 
 VALUES = ("value", "count", "alc", "lymphocytes", "result")
@@ -43,6 +49,8 @@ DAYS_A_WEEK = 7
 FIRST_WEEK_D = (5.0, 9.0)
 #: Days from the first fraction beyond which a count belongs to no course. [d]
 FAR_D = 3653
+#: A count from longer before the first fraction than this is no baseline of now; assumed. [d]
+OLD_D = 90
 #: Baselines closer than this part of one another are one. [1]
 CLOSE = 0.01
 
@@ -243,11 +251,13 @@ def with_baseline(plan: FoundPlan, counts: Sequence[Measured]) -> tuple[FoundPla
     before = [c for c in counts if c.day <= 0 and not c.below]
     if not before:
         return plan, []
-    last = before[-1].value
+    last, day = before[-1].value, before[-1].day
     given = plan.row.patient.alc
     if given is None:
         patient = replace(plan.row.patient, alc=last)
-        return replace(plan, row=replace(plan.row, patient=patient)), []
+        what = f"the last count before the first fraction is from {-day:.0f} days before"
+        old = [finding(OLD, what, f"plan {plan.place}", "give a count from the weeks before")] if day < -OLD_D else []
+        return replace(plan, row=replace(plan.row, patient=patient)), old
     if abs(given - last) <= CLOSE * max(given, last):
         return plan, []
     what = f"the manifest gives {given:g}, the last count before is {last:g}: the manifest's is used"

@@ -86,6 +86,13 @@ def test_the_last_count_before_is_the_baseline_unless_one_is_given() -> None:
     assert [f.code for f in noticed] == ["LR725"]
 
 
+@pytest.mark.parametrize(("day", "codes"), [(-90, []), (-91, ["LR731"]), (-3000, ["LR731"])])
+def test_a_baseline_from_long_before_is_used_and_named(day: float, codes: list[str]) -> None:
+    made, noticed = with_baseline(plan(1, "A1"), [Measured(day, 2.0), Measured(3, 0.9)])
+    assert made.row.patient.alc == 2.0
+    assert [f.code for f in noticed] == codes
+
+
 def test_a_patient_is_known_by_pseudonym_and_nobody_is_named(tmp_path: Path) -> None:
     rows, _ = read(tmp_path, f"patient_id,day,value\n{pseudonym('a1', SECRET)},7,0.8\nB7,7,0.8\n")
     counts, noticed = put(rows, plan(1, "A1"))
