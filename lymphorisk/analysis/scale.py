@@ -35,8 +35,8 @@ SCALE_UNVERIFIED = rule(
     "LR038",
     "warning",
     "dose scale unverified",
-    "Neither a prescription, nor beam doses, nor a target's name says how high the dose should be: a dose of one "
-    "fraction or in cGy would look the same.",
+    "Neither a prescription, nor beam doses, nor a target's name says how high the dose should be, or no target is "
+    "drawn and the highest dose is higher than usual: a dose of one fraction, in cGy or twice too high would look the same.",
     undecides=True,
 )
 TARGET_EDGE = rule(
@@ -318,13 +318,22 @@ def _without_target(
     top = float(grid.dose_zyx.max())
     low, high = _range("maximum.range")
     low, point = _lowest_physical(phase, low), _range("median.point_range")[0]
-    for w in witnesses:
-        if min(low, point if w.of_point else low) * w.dose_gy <= top <= high * w.dose_gy:
-            return []
-    w = witnesses[0]
+    met = [w for w in witnesses if min(low, point if w.of_point else low) * w.dose_gy <= top <= high * w.dose_gy]
+    w = (met or witnesses)[0]
     what = f"no target is drawn; the dose reaches {top:.2f} Gy, {w.dose_gy:g} Gy by {w.says}"
     hint = "check the dose's scale (Gy or cGy, one fraction or all), and that the files belong together"
-    return [finding(TARGET_WITHOUT_DOSE, what, where, hint)]
+    if not met:
+        return [finding(TARGET_WITHOUT_DOSE, what, where, hint)]
+    if any(top <= _usual_maximum(w, phase) * w.dose_gy for w in met):
+        return []
+    return [finding(SCALE_UNVERIFIED, what, where, hint)]
+
+
+def _usual_maximum(witness: Witness, phase: Phase) -> float:
+    """Highest dose in multiples of the prescription that needs no target to be believed."""
+    if witness.dose_gy >= _number("median.hypofraction_dose") * phase.fractions:
+        return _range("maximum.range")[1]
+    return _number("maximum.usual")
 
 
 def _edges_of_body(skin: Sampled, witness: Witness, where: str) -> list[Finding]:

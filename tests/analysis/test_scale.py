@@ -120,6 +120,21 @@ def test_a_plan_without_target_is_held_by_its_maximum():
     assert codes(phase(hill(2.0, 45.0), RX)) == [("LR037", "error")]
 
 
+@pytest.mark.parametrize(
+    ("times", "fractions", "found"),
+    [
+        (0.8, 25, [("LR037", "error")]),
+        (1.3, 25, []),
+        (1.8, 25, [("LR038", "warning")]),
+        (1.8, 5, []),
+        (2.5, 25, [("LR037", "error")]),
+        (2.5, 5, [("LR037", "error")]),
+    ],
+)
+def test_a_maximum_higher_than_usual_needs_a_target_or_an_edge_isodose(times, fractions, found):
+    assert codes(phase(hill(times * 50.0, 45.0), RX, fractions=fractions)) == found
+
+
 def test_high_dose_outside_the_body_is_an_error():
     found = codes(phase(hill(50.0, 45.0, shift=(400.0, 0.0, 0.0)), RX))
     assert ("LR040", "error") in found
