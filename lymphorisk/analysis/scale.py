@@ -36,7 +36,8 @@ SCALE_UNVERIFIED = rule(
     "warning",
     "dose scale unverified",
     "Neither a prescription, nor beam doses, nor a target's name says how high the dose should be, or no target is "
-    "drawn and the highest dose is higher than usual: a dose of one fraction, in cGy or twice too high would look the same.",
+    "drawn and the highest dose is higher than usual: a dose of one fraction, in cGy or twice too high would look the "
+    "same.",
     undecides=True,
 )
 TARGET_EDGE = rule(
