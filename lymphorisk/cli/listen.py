@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from lymphorisk.clinic.service import Destination, Service
     from lymphorisk.settings.schema import Clinic
 
+#: Between two looks for a signal to end. [s]
+LOOK_S = 0.5
 SHARED = (
     click.option(
         "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder of the store: plans, results, queue."
@@ -160,5 +162,6 @@ def _run(service: Service, *, listen: bool, folder: Path | None = None) -> None:
         with Running(service, listen=listen, folder=folder) as running:
             if running.receiver is not None:
                 message(f"listening on port {running.receiver.port} as {service.aet}; Ctrl-C ends")
-            stopped.wait()
+            while not stopped.wait(LOOK_S):  # a signal just before a wait without end would not end it
+                pass
         log.say("ended")
