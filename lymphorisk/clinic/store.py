@@ -416,11 +416,14 @@ class Store:
         return bool(done)
 
     def give_back(self, token: str | None = None) -> int:
-        """Schedule again what is IN PROGRESS under a token, or under any: its worker is gone."""
+        """Schedule again what is IN PROGRESS under a token: its worker is gone; or under any: the service was.
+
+        The end of a service is no fault of the entry, and is not counted as an attempt.
+        """
         with self.commit() as db:
             return db.execute(
-                "UPDATE entries SET state = ?, token = '' WHERE state = ? AND (token = ? OR ?)",
-                (SCHEDULED, IN_PROGRESS, token, token is None),
+                "UPDATE entries SET state = ?, token = '', attempts = attempts - ? WHERE state = ? AND (token = ? OR ?)",
+                (SCHEDULED, int(token is None), IN_PROGRESS, token, token is None),
             ).rowcount
 
     # answers

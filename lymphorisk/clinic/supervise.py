@@ -16,7 +16,7 @@ from lymphorisk.clinic.service import Service
 from lymphorisk.clinic.store import Entry, Store
 
 #: How often an entry may lose its worker before it is named instead of tried again.
-ATTEMPTS = 10
+ATTEMPTS = 20
 #: Between two looks for work. [s]
 LOOK_S = 0.2
 #: For the thread to see that it is to end. [s]
