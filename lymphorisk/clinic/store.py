@@ -422,7 +422,8 @@ class Store:
         """
         with self.commit() as db:
             return db.execute(
-                "UPDATE entries SET state = ?, token = '', attempts = attempts - ? WHERE state = ? AND (token = ? OR ?)",
+                "UPDATE entries SET state = ?, token = '', attempts = attempts - ? "
+                "WHERE state = ? AND (token = ? OR ?)",
                 (SCHEDULED, int(token is None), IN_PROGRESS, token, token is None),
             ).rowcount
 
