@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import threading
 import time
 import uuid
-from contextlib import suppress
 from typing import Any
 
+from lymphorisk.clinic.child import Child
 from lymphorisk.clinic.log import say, warn
 from lymphorisk.clinic.service import Service
 from lymphorisk.clinic.store import Entry, Store
@@ -33,23 +31,20 @@ class Supervisor:
     def __init__(self, service: Service, store: Store, stop: threading.Event) -> None:
         self.service, self.store, self.stop = service, store, stop
         self.thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
-        self._process: subprocess.Popen[str] | None = None
+        self._worker = Child("lymphorisk.clinic.worker", service)
         self._token = ""
         self._done = 0
 
     @property
     def pid(self) -> int | None:
         """Of the worker, while there is one."""
-        return None if self._process is None or self._process.poll() is not None else self._process.pid
+        return self._worker.pid
 
     def end(self) -> None:
         """End the worker; its entry is scheduled again."""
-        process = self._process
-        if process is not None and process.poll() is None:
-            process.terminate()
-            process.wait()
+        self._worker.terminate()
         self.thread.join(JOIN_S)
-        self._close()
+        self._worker.close()
         if self._token:
             self.store.give_back(self._token)
 
@@ -65,57 +60,18 @@ class Supervisor:
     def _step(self) -> bool:
         """Hand over one entry; False when there was none."""
         if self.pid is None:
-            self._start()
+            self._worker.start()
+            self._done = 0
         token = uuid.uuid4().hex
         entry = self.store.claim(token)
         if entry is None:
             return False
         self._token = token
         say("entry in progress", entry=entry.key, attempts=entry.attempts, waiting_s=_since(entry.made_at))
-        said = self._told({"key": entry.key, "token": token})
+        said = self._worker.told(json.dumps({"key": entry.key, "token": token}))
         self._after(entry, token, said)
         self._token = ""
         return True
-
-    def _start(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "lymphorisk.clinic.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            encoding="utf-8",
-        )
-        self._done = 0
-        self._told(self.service.to_json())
-
-    def _told(self, task: dict[str, str] | str) -> dict[str, Any]:
-        """Tell the worker something and wait for its answer; empty when it ended without one."""
-        process = self._process
-        assert process is not None
-        assert process.stdin is not None
-        assert process.stdout is not None
-        try:
-            process.stdin.write((task if isinstance(task, str) else json.dumps(task)) + "\n")
-            process.stdin.flush()
-            line = process.stdout.readline()
-            answer: dict[str, Any] = json.loads(line) if line else {}
-        except (OSError, ValueError):
-            answer = {}
-        if not answer or "beyond" in answer:
-            self._close()
-        return answer
-
-    def _close(self) -> None:
-        """Let the worker end, and wait for it."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                with suppress(OSError):
-                    pipe.close()
-        process.wait()
 
     def _after(self, entry: Entry, token: str, said: dict[str, Any]) -> None:
         if self.stop.is_set() and not said:
@@ -146,7 +102,7 @@ class Supervisor:
             if said.get("audit"):
                 warn("not in the audit trail", entry=entry.key, reason=said["audit"])
             if self._done >= ENTRIES:
-                self._close()
+                self._worker.close()
 
 
 def _since(at: float) -> float:

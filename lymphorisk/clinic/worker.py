@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from lymphorisk.analysis.chain import analysis_of
 from lymphorisk.analysis.envelope import provenance_of, render
@@ -22,6 +22,7 @@ from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.prepared import Prepared, prepare
 from lymphorisk.analysis.result import Analysis
 from lymphorisk.analysis.source import read_source
+from lymphorisk.clinic.child import teller
 from lymphorisk.clinic.service import ANSWERS, Service, from_json
 from lymphorisk.clinic.store import INCOMING, Entry, Store
 from lymphorisk.cohorts.limits import Limits, held
@@ -230,13 +231,7 @@ def _canceled(store: Store, key: str, token: str, reason: str, hint: str) -> dic
 
 def main() -> None:
     """Answer entries until the input ends."""
-    answers: IO[str] = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what a library prints is no answer
-
-    def tell(said: Mapping[str, Any]) -> None:
-        answers.write(json.dumps(said) + "\n")
-        answers.flush()
-
+    tell = teller()
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     service = from_json(sys.stdin.readline())
     store = Store(service.folder)

@@ -22,6 +22,7 @@ from lymphorisk.qa import audit
 from lymphorisk.qa.store import SHIPPED
 from lymphorisk.report.wording import digits
 from lymphorisk.web.desk import Desk
+from lymphorisk.web.engine import Engine
 from lymphorisk.web.questions import Questions
 from tests.web.conftest import client, token
 
@@ -99,9 +100,10 @@ def test_two_entries_are_compared(desk: Desk) -> None:
 
 
 def test_a_question_that_takes_too_long_ends_the_engine_alone(desk: Desk) -> None:
-    desk.engine.service = replace(desk.service, time_s=0.05)
+    engine = Engine(replace(desk.service, time_s=0.05))
     with pytest.raises(InputError, match="more time or memory"):
-        desk.engine.ask(do="planned", key=desk.store.entries()[0].key)
+        engine.ask(do="planned", key=desk.store.entries()[0].key)
+    engine.end()
 
 
 def test_a_protocol_is_tried_by_all_and_changed_by_administrators(desk: Desk, tmp_path: Path) -> None:

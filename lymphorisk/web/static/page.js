@@ -75,4 +75,6 @@ if (knobs) {
     soon();
   });
   knobs.addEventListener("submit", event => { event.preventDefault(); ask(); });
+  // A slider that was moved before this ran.
+  if ([...knobs.querySelectorAll("input[type=range]")].some(knob => knob.value !== knob.defaultValue)) soon();
 }
