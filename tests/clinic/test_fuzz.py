@@ -69,6 +69,14 @@ def answers(to: Destination) -> bool:
     return True
 
 
+def stores(to: Destination, files: list[Path]) -> bool:
+    """Whether all files of a well-behaved peer are taken; conversations that still end count against the limit."""
+    try:
+        return send(files, to) == len(files)
+    except NotSentError:
+        return False
+
+
 def test_broken_conversations_end_and_the_service_stays_up(store: Store, service: Service, rtplans: Path) -> None:
     chance = random.Random(20260101)
     receiver = Receiver(service, store)
@@ -92,8 +100,7 @@ def test_broken_conversations_end_and_the_service_stays_up(store: Store, service
             if n % 100 == 99:
                 until(lambda: answers(to))  # conversations that were left open count until they are given up
         assert receiver.alive
-        until(lambda: answers(to))
-        assert send(sorted((rtplans / "pancreas").glob("*.dcm")), to) == 3
+        until(lambda: stores(to, sorted((rtplans / "pancreas").glob("*.dcm"))))
     finally:
         receiver.end()
     assert store.trouble() == ""
