@@ -63,6 +63,7 @@ OWNERS = {
     "distributed": {"cohorts"},
     "psutil": {"cohorts"},
     "pynetdicom": {"clinic"},
+    "cryptography": {"clinic"},
     "prometheus_client": {"clinic"},
     "msgspec": {"settings", "tomlfile"},
 }

@@ -31,8 +31,8 @@ class Child:
         """Of the process, while there is one."""
         return None if self._process is None or self._process.poll() is not None else self._process.pid
 
-    def start(self) -> None:
-        """Start it anew and wait until it is ready."""
+    def start(self) -> bool:
+        """Start it anew and wait until it is ready; False when it ended before."""
         self.close()
         self._process = subprocess.Popen(
             [sys.executable, "-m", self.module],
@@ -42,7 +42,7 @@ class Child:
             text=True,
             encoding="utf-8",
         )
-        self.told(self.service.to_json())
+        return bool(self.told(self.service.to_json()))
 
     def told(self, line: str) -> dict[str, Any]:
         """What it answers to a line; empty when there is none. Without an answer, or beyond a limit, it is closed."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shutil
 import socket
-import ssl
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from lymphorisk.clinic.send import client_context, echo, server_context
 from lymphorisk.clinic.service import Service, Tls
@@ -85,5 +85,6 @@ def _tls(name: str, tls: Tls, *, server: bool) -> Iterator[Line]:
 
 def _ends(path: str) -> float:
     """When a certificate ends. [s since 1970]"""
-    decoded = ssl._ssl._test_decode_cert(path)  # type: ignore[attr-defined]
-    return float(ssl.cert_time_to_seconds(decoded["notAfter"]))
+    from cryptography.x509 import load_pem_x509_certificate
+
+    return load_pem_x509_certificate(Path(path).read_bytes()).not_valid_after_utc.timestamp()

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from lymphorisk.clinic.courses import Course, courses
 from lymphorisk.clinic.log import say, warn
 from lymphorisk.clinic.service import Service
-from lymphorisk.clinic.store import Store
+from lymphorisk.clinic.store import Kept, Store
 
 #: Between two looks at what has arrived, and at what is old. [s]
 LOOK_S, AGE_S = 0.2, 3600.0
 #: A course with images is whole when none came for this long: some senders open an association for each. [s]
 IMAGES_S = 3.0
+#: What is deleted, in words.
+WORDS: Mapping[Kept, str] = {"objects": "received files", "results": "results"}
 
 
 class Keeper:
@@ -75,16 +76,20 @@ def _settling(made: Sequence[Course], since_s: float) -> bool:
 def expire(service: Service, store: Store, now: float) -> int:
     """Delete by rule, and say so in log and audit trail; how many entries lost something."""
     count = 0
-    for key in store.old(now, service.received_d, "objects"):
-        deleted = store.forget_objects(key)
-        if deleted:
-            count += 1
-            _told(service, store, key, f"received files deleted after {service.received_d:g} days", deleted)
-    for key in store.old(now, service.results_d, "results"):
-        shutil.rmtree(store.results(key), ignore_errors=True)
-        store.forget_results(key, now)
-        count += 1
-        _told(service, store, key, f"results deleted after {service.results_d:g} days", 1)
+    rules: tuple[tuple[Kept, float | None, Callable[[str], int]], ...] = (
+        ("objects", service.received_d, store.forget_objects),
+        ("results", service.results_d, store.forget_results),
+    )
+    for what, days, forget in rules:
+        for key in store.old(now, days, what):
+            try:
+                deleted = forget(key)
+            except OSError as error:  # what cannot be deleted is not said to be; it is tried again
+                warn("not deleted", entry=key, reason=error.strerror or type(error).__name__)
+                continue
+            if deleted:
+                count += 1
+                _told(service, store, key, f"{WORDS[what]} deleted after {days:g} days", deleted)
     return count
 
 

@@ -1,4 +1,4 @@
-"""The log of a service: one JSON object a line, of fields that are listed here, so that no identity can stand in it."""
+"""The log of a service: one JSON object a line, of fields that are listed here; what a reason quotes is left out."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
 
+from lymphorisk.cohorts.veil import veiled
+
 FILE = "service.jsonl"
 #: A file of the log, and how many are kept. [bytes]
 SIZE, KEPT = 10_000_000, 9
@@ -20,6 +22,8 @@ FIELDS = (
     "entry", "state", "verdict", "exit_code", "reason", "hint", "sender", "address", "destination", "what", "role",
     "attempts", "seconds", "waiting_s", "objects", "missing", "bytes", "port", "count", "rule", "code",
 )  # fmt: skip
+#: Fields whose words may quote what an export calls its plans, structures and files.
+WORDS = ("reason", "hint")
 _LOGGER = logging.getLogger("lymphorisk.clinic")
 
 
@@ -63,6 +67,7 @@ def say(event: str, *, level: int = logging.INFO, **fields: Any) -> None:
         raise ValueError(f"no field of the log: {sorted(unknown)}")
     if "entry" in fields:
         fields["entry"] = str(fields["entry"])[:DIGITS]
+    fields |= {name: veiled(str(fields[name])) for name in WORDS if fields.get(name)}
     _LOGGER.log(level, event, extra={"said": {k: v for k, v in fields.items() if v is not None}})
 
 

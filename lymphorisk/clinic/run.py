@@ -43,7 +43,7 @@ class Running:
         self.stop = threading.Event()
         for left in (service.folder / INCOMING).iterdir():  # of a service that was killed
             shutil.rmtree(left) if left.is_dir() else left.unlink()
-        again = self.store.give_back()
+        again = self.store.give_back(counted=False)
         if again:
             log.say("entries scheduled again", count=again)
         self.receiver: Any = None

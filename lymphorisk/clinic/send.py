@@ -223,12 +223,13 @@ class Sender:
             if to is None:
                 raise NotSentError("the destination is not one of this service any more", final=True)
             send([self._file(one)], to, self.service.aet)
-        except InputError as error:
+        except Exception as error:  # whatever it is, the answer must not be left as if it were being sent
             final = isinstance(error, NotSentError) and error.final
+            reason = error.message if isinstance(error, InputError) else f"internal error: {type(error).__name__}"
             wait = min(self.service.retry_s * 2**one.attempts, self.service.retry_most_s)
-            self.store.not_sent(one.number, error.message, None if final else time.time() + wait)
+            self.store.not_sent(one.number, reason, None if final else time.time() + wait)
             warn(
-                "answer not sent", entry=one.key, what=one.what, destination=one.destination, reason=error.message,
+                "answer not sent", entry=one.key, what=one.what, destination=one.destination, reason=reason,
                 attempts=one.attempts + 1, waiting_s=None if final else wait,
             )  # fmt: skip
             return True

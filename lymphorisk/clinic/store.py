@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 import threading
 import time
@@ -20,9 +21,12 @@ from typing import IO, Any, Literal
 
 from lymphorisk.clinic.courses import Course
 from lymphorisk.clinic.objects import Held
+from lymphorisk.cohorts.veil import veiled
 from lymphorisk.errors import InputError
 
 State = Literal["SCHEDULED", "IN PROGRESS", "COMPLETED", "CANCELED"]
+#: What an entry holds.
+Kept = Literal["objects", "results"]
 SCHEDULED: State = "SCHEDULED"
 IN_PROGRESS: State = "IN PROGRESS"
 COMPLETED: State = "COMPLETED"
@@ -88,7 +92,7 @@ class Entry:
     label : str
         Of the plan, as exported: it may say who the patient is.
     reason, hint : str
-        Why it is CANCELED, and what helps.
+        Why it is CANCELED, and what helps; why a COMPLETED one has no verdict.
     before : str
         Key of the entry of the same study before it: a replan, or the same plan with more objects.
     deleted_at : float or None
@@ -276,7 +280,8 @@ class Store:
         return new
 
     def refuse(self, sender: str, reason: str) -> None:
-        """Name an object that was not taken."""
+        """Name an object that was not taken, without what the reason quotes: reasons are counted, and shown."""
+        reason = veiled(reason)
         with self.commit() as db:
             db.execute("INSERT INTO refused (at, sender, reason) VALUES (?, ?, ?)", (time.time(), sender, reason))
 
@@ -389,10 +394,10 @@ class Store:
         with self.commit() as db:
             done = db.execute(
                 "UPDATE entries SET state = ?, ended_at = ?, verdict = ?, exit_code = ?, label = ?, protocol = ?, "
-                "token = '' WHERE key = ? AND token = ? AND state = ?",
+                "reason = ?, token = '' WHERE key = ? AND token = ? AND state = ?",
                 (
                     COMPLETED, time.time(), facts["verdict"], facts["exit_code"], facts["label"], facts["protocol"],
-                    key, token, IN_PROGRESS,
+                    facts["reason"], key, token, IN_PROGRESS,
                 ),
             ).rowcount  # fmt: skip
             if done:
@@ -415,16 +420,16 @@ class Store:
             ).rowcount
         return bool(done)
 
-    def give_back(self, token: str | None = None) -> int:
-        """Schedule again what is IN PROGRESS under a token: its worker is gone; or under any: the service was.
+    def give_back(self, token: str | None = None, *, counted: bool) -> int:
+        """Schedule again what is IN PROGRESS under a token, or under any: its worker is gone, or the service was.
 
-        The end of a service is no fault of the entry, and is not counted as an attempt.
+        What is no fault of the entry, such as the end of the service or a full disk, is not `counted` as an attempt.
         """
         with self.commit() as db:
             return db.execute(
                 "UPDATE entries SET state = ?, token = '', attempts = attempts - ? "
                 "WHERE state = ? AND (token = ? OR ?)",
-                (SCHEDULED, int(token is None), IN_PROGRESS, token, token is None),
+                (SCHEDULED, int(not counted), IN_PROGRESS, token, token is None),
             ).rowcount
 
     # answers
@@ -525,7 +530,7 @@ class Store:
         )
         return [float(row[0]) for row in rows]
 
-    def old(self, now: float, days: float | None, what: Literal["objects", "results"]) -> list[str]:
+    def old(self, now: float, days: float | None, what: Kept) -> list[str]:
         """Entries that ended longer ago than a number of days, have sent every answer, and still hold something."""
         if days is None:
             return []
@@ -538,7 +543,13 @@ class Store:
         return [str(row[0]) for row in rows]
 
     def forget_objects(self, key: str) -> int:
-        """Delete the received files of an entry that no other entry still needs; how many."""
+        """Delete the received files of an entry that no other entry still needs; how many.
+
+        Raises
+        ------
+        OSError
+            One cannot be deleted; nothing is written down.
+        """
         with self.commit() as db:
             alone = [
                 str(row[0])
@@ -551,15 +562,23 @@ class Store:
             for sha in alone:
                 db.execute("DELETE FROM refers WHERE sop_uid IN (SELECT sop_uid FROM objects WHERE sha256 = ?)", (sha,))
                 db.execute("DELETE FROM objects WHERE sha256 = ?", (sha,))
+                self.object_path(sha).unlink(missing_ok=True)  # one that cannot be deleted is not said to be
             db.execute("UPDATE entries SET objects_deleted_at = ? WHERE key = ?", (time.time(), key))
-        for sha in alone:
-            self.object_path(sha).unlink(missing_ok=True)
         return len(alone)
 
-    def forget_results(self, key: str, now: float) -> None:
-        """Write down that the results of an entry were deleted."""
+    def forget_results(self, key: str) -> int:
+        """Delete the results of an entry; how many.
+
+        Raises
+        ------
+        OSError
+            They cannot be deleted; nothing is written down.
+        """
+        if self.results(key).exists():
+            shutil.rmtree(self.results(key))
         with self.commit() as db:
-            db.execute("UPDATE entries SET deleted_at = ? WHERE key = ?", (now, key))
+            db.execute("UPDATE entries SET deleted_at = ? WHERE key = ?", (time.time(), key))
+        return 1
 
     def trouble(self) -> str:
         """What SQLite finds wrong with the file; empty when nothing is."""

@@ -46,7 +46,7 @@ class Supervisor:
         self.thread.join(JOIN_S)
         self._worker.close()
         if self._token:
-            self.store.give_back(self._token)
+            self.store.give_back(self._token, counted=False)
 
     def _run(self) -> None:
         while not self.stop.is_set():
@@ -60,8 +60,11 @@ class Supervisor:
     def _step(self) -> bool:
         """Hand over one entry; False when there was none."""
         if self.pid is None:
-            self._worker.start()
             self._done = 0
+            if not self._worker.start():
+                warn("the worker does not start")
+                self.stop.wait(FULL_S)
+                return True
         token = uuid.uuid4().hex
         entry = self.store.claim(token)
         if entry is None:
@@ -81,12 +84,12 @@ class Supervisor:
             reason = f"the plan took more than {limit}"
             self.store.cancel(entry.key, token, reason, "raise the limit in [worker], or analyse it alone")
             warn("entry canceled", entry=entry.key, reason=reason)
-        elif not said and entry.attempts >= ATTEMPTS:
-            reason = f"its worker ended {entry.attempts} times"
+        elif (not said or "again" in said) and not said.get("full") and entry.attempts >= ATTEMPTS:
+            reason = f"{said.get('again', 'its worker ended')}, {entry.attempts} times"
             self.store.cancel(entry.key, token, reason, "analyse it alone with --debug")
             warn("entry canceled", entry=entry.key, reason=reason)
         elif not said or "again" in said:
-            self.store.give_back(token)
+            self.store.give_back(token, counted=not said.get("full"))
             warn("entry scheduled again", entry=entry.key, reason=said.get("again", "its worker ended"))
             if said:
                 self.stop.wait(FULL_S)
@@ -96,7 +99,7 @@ class Supervisor:
             self._done += 1
             say(
                 "entry ended", entry=entry.key, state=said["state"], verdict=said.get("verdict"),
-                exit_code=said.get("exit_code"), reason=said.get("reason") or said.get("why") or None,
+                exit_code=said.get("exit_code"), reason=said.get("reason") or None,
                 hint=said.get("hint"), seconds=_since(entry.last_object_at),
             )  # fmt: skip
             if said.get("audit"):

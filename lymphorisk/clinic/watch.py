@@ -29,10 +29,11 @@ class Watcher:
         self.folder, self.store, self.stop, self.still_s = folder, store, stop, still_s
         self.thread = threading.Thread(target=self._run, name="watcher", daemon=True)
         self._changed: dict[str, tuple[int, int, float]] = {}
+        self._failed: dict[str, str] = {}
 
     def busy(self, study_uid: str) -> bool:
         """Whether files are still being written; of which study is not known."""
-        return bool(self._changed)
+        return not self._changed.keys() <= self._failed.keys()
 
     def _run(self) -> None:
         while not self.stop.is_set():
@@ -59,11 +60,20 @@ class Watcher:
             if before is None or before[:2] != (stat.st_size, stat.st_mtime_ns):
                 self._changed[place] = (stat.st_size, stat.st_mtime_ns, time.monotonic())
             elif time.monotonic() - before[2] >= self.still_s:
-                self._take(path)
+                try:
+                    self._take(path)
+                except OSError as error:  # that file alone waits, and is tried again
+                    reason = error.strerror or type(error).__name__
+                    if self._failed.get(place) != reason:
+                        self._failed[place] = reason
+                        warn("object not taken", sender="folder", reason=reason)
+                    continue
                 self.store.watch(place, stat.st_size, stat.st_mtime_ns)
                 self._changed.pop(place, None)
+                self._failed.pop(place, None)
         for gone in set(self._changed) - there:
             del self._changed[gone]
+            self._failed.pop(gone, None)
 
     def _take(self, path: Path) -> None:
         staged = self.store.folder / INCOMING / f"object-{uuid.uuid4().hex}"

@@ -6,6 +6,7 @@ a folder of its own until it is whole, and stands in the store by one commit.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -30,12 +31,16 @@ from lymphorisk.cohorts.work import gathered
 from lymphorisk.dicom import Export
 from lymphorisk.dicom.identity import OTHER_PATIENT
 from lymphorisk.errors import InputError, LymphoriskError, UndecidableError
+from lymphorisk.findings import Finding, finding
+from lymphorisk.masks.rules import LEFT_OUT
 from lymphorisk.plain import dumps
 from lymphorisk.qa import audit
 from lymphorisk.qa.judge import Judged, judge_prepared
 
 UNDECIDED = "UNDECIDED"
 RESULT, CHECK, PAGE, PDF = "result.json", "check.json", "report.html", "report.pdf"
+#: The disk has no room: the entry waits for it, however often it is tried.
+FULL = (errno.ENOSPC, errno.EDQUOT)
 INTERNAL = "analyse this plan alone with --debug and report the traceback"
 
 
@@ -56,6 +61,7 @@ class Answer:
             "exit_code": UndecidableError.exit_code if judged is None else judged.exit_code,
             "label": self.analysis.label,
             "protocol": "" if judged is None else judged.result.protocol.name,
+            "reason": self.why,
         }
 
 
@@ -93,8 +99,8 @@ def opened(service: Service, paths: Sequence[tuple[str, Path]]) -> tuple[Export,
     return read, prepared
 
 
-def answer(service: Service, paths: Sequence[tuple[str, Path]]) -> Answer:
-    """Analyse and judge the objects (role, file) of one course.
+def answer(service: Service, paths: Sequence[tuple[str, Path]], noted: Sequence[Finding] = ()) -> Answer:
+    """Analyse and judge the objects (role, file) of one course; `noted` stands among the findings of its source.
 
     Raises
     ------
@@ -102,6 +108,8 @@ def answer(service: Service, paths: Sequence[tuple[str, Path]]) -> Answer:
         They cannot be used, or are not of one patient.
     """
     read, prepared = opened(service, paths)
+    source = replace(prepared.source, findings=(*prepared.source.findings, *noted))
+    prepared = replace(prepared, source=source)
     analysis = analysis_of(prepared)
     try:
         judged = judge_prepared(prepared, analysis, service.protocol, read=read, by_site=service.by_site)
@@ -168,8 +176,8 @@ def work(service: Service, store: Store, key: str, token: str) -> dict[str, Any]
         return _committed(service, store, entry, token, made, staged)
     except LymphoriskError as error:
         return _canceled(store, key, token, error.message, error.hint)
-    except OSError as error:  # a full disk: the entry waits for room
-        return {"key": key, "again": error.strerror or type(error).__name__}
+    except OSError as error:
+        return {"key": key, "again": error.strerror or type(error).__name__, "full": error.errno in FULL}
     except Exception as error:
         return _canceled(store, key, token, f"internal error: {type(error).__name__}", INTERNAL)
     finally:
@@ -177,14 +185,14 @@ def work(service: Service, store: Store, key: str, token: str) -> dict[str, Any]
 
 
 def _answered(service: Service, paths: Sequence[tuple[str, Path]]) -> Answer:
-    """With the masks that came along, or without them when they do not fit; then the answer says so."""
+    """With the masks that came along, or without them when they do not fit; a finding of the answer says so."""
     try:
         return answer(service, paths)
     except InputError as error:
         if not _masks(paths):
             raise
-        without = answer(service, [(role, path) for role, path in paths if role != "SEG"])
-        return replace(without, why=f"the segmentation that came along is not used: {error.message}")
+        left_out = finding(LEFT_OUT, error.message, "segmentation", error.hint)
+        return answer(service, [(role, path) for role, path in paths if role != "SEG"], [left_out])
 
 
 def _committed(service: Service, store: Store, entry: Entry, token: str, made: Answer, staged: Path) -> dict[str, Any]:
@@ -196,7 +204,7 @@ def _committed(service: Service, store: Store, entry: Entry, token: str, made: A
     if not store.complete(entry.key, token, facts, answers):
         return {"key": entry.key, "lost": True}
     noted = _recorded(service, store, entry, made, facts)
-    return {"key": entry.key, "state": "COMPLETED", **facts, "why": made.why, "audit": noted}
+    return {"key": entry.key, "state": "COMPLETED", **facts, "audit": noted}
 
 
 def _recorded(service: Service, store: Store, entry: Entry, made: Answer, facts: Mapping[str, Any]) -> str:
@@ -207,7 +215,7 @@ def _recorded(service: Service, store: Store, entry: Entry, made: Answer, facts:
         "command": "listen",
         **provenance_of(made.analysis),
         "entry": entry.key,
-        **{name: value for name, value in facts.items() if name != "label"},
+        **{name: value for name, value in facts.items() if name not in ("label", "reason")},
         "missing": list(entry.missing),
     }
     return record(service, store, said)

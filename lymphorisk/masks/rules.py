@@ -71,6 +71,12 @@ PROBABILITY = rule(
     "probabilities as shares",
     "A fractional segmentation states probabilities; each voxel counts by that share.",
 )
+LEFT_OUT = rule(
+    "LR195",
+    "error",
+    "segmentation left out",
+    "A segmentation that came with a received plan cannot be used; the plan was analysed without it.",
+)
 IMPOSSIBLE = rule(
     "LR194",
     "error",

@@ -32,8 +32,8 @@ class Engine:
             As the engine says, or it took more time or memory than a plan may.
         """
         with self._lock:
-            if self._process.pid is None:
-                self._process.start()
+            if self._process.pid is None and not self._process.start():
+                raise InputError("the engine does not start", "`lymphorisk doctor --service` may say why")
             answer = self._process.told(json.dumps(question))
         if "beyond" in answer or not answer:
             raise InputError("the question took more time or memory than a plan may", "raise the limits in [worker]")

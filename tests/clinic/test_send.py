@@ -33,7 +33,7 @@ def sender(store: Store, service: Service, rtplans: Path) -> Sender:
     folder.mkdir()
     for name in ANSWERS.values():
         (folder / name).write_bytes((rtplans / "lung" / "RP.dcm").read_bytes())
-    facts = {"verdict": "PASS", "exit_code": 0, "label": "", "protocol": ""}
+    facts = {"verdict": "PASS", "exit_code": 0, "label": "", "protocol": "", "reason": ""}
     store.complete(made[0].key, "t", facts, [("sr", PACS.name)])
     return Sender(replace(service, destinations=(PACS,), retry_s=10.0), store, threading.Event())
 
@@ -67,6 +67,17 @@ def test_what_is_refused_for_good_is_named_and_not_tried_again(sender: Sender, m
     (one,) = sender.store.outgoing()
     assert (one.state, one.reason) == (CANCELED, "PACS refuses the object (status A900)")
     assert not sender.step()
+
+
+def test_whatever_goes_wrong_the_answer_is_sent_later(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fault(*_: object) -> None:
+        raise FileNotFoundError(2, "Doe^Jane")
+
+    monkeypatch.setattr(sending, "send", fault)
+    assert sender.step()
+    (one,) = sender.store.outgoing()
+    assert (one.state, one.reason) == (SCHEDULED, "internal error: FileNotFoundError")
+    assert one.next_at > time.time()
 
 
 def test_a_destination_that_is_no_more_is_named(sender: Sender) -> None:

@@ -17,7 +17,7 @@ from lymphorisk.errors import DicomReadError, InputError
 from lymphorisk.qa import audit
 from tests.clinic.conftest import keep
 
-FACTS = {"verdict": "PASS", "exit_code": 0, "label": "lung", "protocol": "Lung"}
+FACTS = {"verdict": "PASS", "exit_code": 0, "label": "lung", "protocol": "Lung", "reason": ""}
 ANSWERS = [("sr", "PACS@h:1"), ("pdf", "PACS@h:1")]
 
 
@@ -57,11 +57,11 @@ def test_a_claim_is_one_workers(store: Store, rtplans: Path) -> None:
     assert first is not None
     assert first.state == IN_PROGRESS
     assert store.claim("two") is None
-    assert store.give_back() == 1
+    assert store.give_back(counted=False) == 1
     second = store.claim("two")
     assert second is not None
     assert second.attempts == 1  # the service had ended
-    assert store.give_back("two") == 1
+    assert store.give_back("two", counted=True) == 1
     third = store.claim("two")
     assert third is not None
     assert third.attempts == 2
@@ -196,6 +196,27 @@ def test_what_is_old_is_deleted_by_rule_and_the_audit_trail_says_so(store: Store
     assert audit.verify(store.folder / "audit").entries == 2
     assert entered(store, rtplans / "lung") == lung  # known, though its files are gone
     assert store.entry(lung).state == COMPLETED
+
+
+def test_what_cannot_be_deleted_is_not_said_to_be(store: Store, rtplans: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = entered(store, rtplans / "lung")
+    store.claim("t")
+    store.results(key).mkdir(parents=True)
+    store.complete(key, "t", FACTS, ())
+
+    def kept(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    service, later = Service(str(store.folder), received_d=1.0, results_d=1.0), time.time() + 2 * 86400.0
+    with monkeypatch.context() as one:
+        one.setattr(Path, "unlink", kept)
+        one.setattr("shutil.rmtree", kept)
+        assert expire(service, store, later) == 0
+    assert store.entry(key).deleted_at is None
+    assert all(store.object_path(sha).exists() for _, sha in store.members(key))
+    assert not list((store.folder / "audit").iterdir())
+    assert expire(service, store, later) == 2
+    assert not store.results(key).exists()
 
 
 def test_an_object_that_two_entries_need_stays_with_the_second(store: Store, rtplans: Path) -> None:

@@ -30,7 +30,7 @@ def filled(store: Store, rtplans: Path) -> str:
     store.claim("t")
     store.results(made[0].key).mkdir()
     (store.results(made[0].key) / "sr.dcm").write_bytes(b"answer")
-    facts = {"verdict": "PASS", "exit_code": 0, "label": "Doe^Jane", "protocol": "Lung"}
+    facts = {"verdict": "PASS", "exit_code": 0, "label": "Doe^Jane", "protocol": "Lung", "reason": ""}
     store.complete(made[0].key, "t", facts, [("sr", "PACS@h:104")])
     return made[0].key
 

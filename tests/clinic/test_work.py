@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import runpy
 import shutil
 import threading
 import time
@@ -15,11 +17,14 @@ import pydicom
 import pytest
 
 from lymphorisk.clinic import log, worker
+from lymphorisk.clinic.child import Child
 from lymphorisk.clinic.courses import courses
 from lymphorisk.clinic.health import Health, health
 from lymphorisk.clinic.service import Destination, Service
-from lymphorisk.clinic.store import CANCELED, COMPLETED, IN_PROGRESS, INCOMING, Store
+from lymphorisk.clinic.store import CANCELED, COMPLETED, IN_PROGRESS, INCOMING, SCHEDULED, Store
+from lymphorisk.clinic.supervise import ATTEMPTS, Supervisor
 from lymphorisk.clinic.watch import Watcher
+from lymphorisk.errors import InputError
 from lymphorisk.qa import audit
 from tests.clinic.conftest import keep
 
@@ -96,8 +101,65 @@ def test_a_full_disk_leaves_the_entry_to_be_tried_again(
 
     monkeypatch.setattr(worker, "answer", full)
     key = claimed(store, [rtplans / "lung" / "RP.dcm"])
-    assert worker.work(service, store, key, "t") == {"key": key, "again": "No space left on device"}
+    assert worker.work(service, store, key, "t") == {"key": key, "again": "No space left on device", "full": True}
     assert store.entry(key).state == IN_PROGRESS
+
+
+def test_a_worker_that_does_not_start_leaves_the_worklist_alone(store: Store, service: Service, rtplans: Path) -> None:
+    held = keep(store, rtplans / "lung" / "RP.dcm")
+    store.enter(courses(held.study_uid, [held]), held.study_uid, time.time(), done=True)
+    stop = threading.Event()
+    stop.set()
+    supervisor = Supervisor(service, store, stop)
+    supervisor._worker = Child("lymphorisk.no_such_module", service)
+    for _ in range(3):
+        assert supervisor._step()
+    (entry,) = store.entries()
+    assert (entry.state, entry.attempts) == (SCHEDULED, 0)
+
+
+def test_a_file_that_cannot_be_read_is_tried_some_times_and_a_full_disk_for_ever(
+    store: Store, service: Service, rtplans: Path
+) -> None:
+    key = claimed(store, [rtplans / "lung" / "RP.dcm"])
+    stop = threading.Event()
+    stop.set()
+    supervisor = Supervisor(service, store, stop)
+    for full in (True, False):
+        for _ in range(ATTEMPTS + 1):
+            entry = store.entry(key)
+            if entry.state == CANCELED:
+                break
+            supervisor._after(entry, "t", {"key": key, "again": "Input/output error", "full": full})
+            store.claim("t")
+        assert (store.entry(key).state == CANCELED) is not full
+    assert store.entry(key).reason == f"Input/output error, {ATTEMPTS} times"
+
+
+def test_a_segmentation_that_does_not_fit_is_left_out_and_named(
+    service: Service, rtplans: Path, tmp_path: Path
+) -> None:
+    """One of another frame: organs are placed, a finding says why, and the gate does not pass."""
+    patient = runpy.run_path(str(Path(__file__).parents[1] / "masks" / "patient.py"))
+    mask = patient["seg"](tmp_path / "seg.dcm", patient["Voxels"](4.0), {1: "spleen", 5: "liver"}, frame="1.2.3")
+    paths = [(role, rtplans / "lung" / f"{name}.dcm") for role, name in
+             (("RTPLAN", "RP"), ("RTSTRUCT", "RS"), ("RTDOSE", "RD"))]  # fmt: skip
+    made = worker._answered(service, [*paths, ("SEG", mask)])
+    (left,) = [f for f in made.analysis.findings if f.code == "LR195"]
+    assert left.severity == "error"
+    assert made.judged is not None
+    assert made.judged.exit_code != 0
+    assert "LR195" not in {f.code for f in worker._answered(service, paths).analysis.findings}
+
+
+def test_a_file_that_cannot_be_taken_keeps_no_other(store: Store, rtplans: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.dcm")
+    shutil.copyfile(rtplans / "lung" / "RP.dcm", tmp_path / "b.dcm")
+    watcher = Watcher(tmp_path, store, threading.Event(), still_s=0.0)
+    for _ in range(3):
+        watcher.step()
+    assert store.counts()["objects"] == {"RTPLAN": 1}
+    assert not watcher.busy("")
 
 
 def test_files_of_two_patients_are_no_course(store: Store, service: Service, rtplans: Path, tmp_path: Path) -> None:
@@ -149,6 +211,25 @@ def test_a_line_of_the_log_has_the_fields_that_are_listed(tmp_path: Path) -> Non
     assert [(line["level"], line["event"]) for line in lines] == [("info", "entry ended"), ("warning", "refused")]
     assert lines[0]["entry"] == "a" * log.DIGITS
     assert "hint" not in lines[0]
+
+
+def test_what_a_reason_quotes_stands_neither_in_the_log_nor_in_the_counts(
+    store: Store, service: Service, rtplans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise InputError("plan 'Doe^Jane' has 2 doses", "choose one: 'Doe^Jane a', 'Doe^Jane b'")
+
+    monkeypatch.setattr(worker, "answer", refused)
+    key = claimed(store, [rtplans / "lung" / "RP.dcm"])
+    log.begin(tmp_path / "log", screen=False)
+    said = worker.work(service, store, key, "t")
+    Supervisor(service, store, threading.Event())._after(store.entry(key), "t", said)
+    store.refuse("PACS", "the object 'Doe^Jane' is none")
+    log.begin(None, screen=False)
+    lines = (tmp_path / "log" / log.FILE).read_text()
+    assert "has 2 doses" in lines
+    assert "Doe" not in lines + str(store.counts()) + str(store.refusals())
+    assert "Doe^Jane" in store.entry(key).reason  # for roles that may know
 
 
 def test_health_and_metrics_say_what_fails(store: Store, service: Service) -> None:
