@@ -55,6 +55,8 @@ BLOOD_FILLED = (
     "Kidneys",
     "Brain",
 )
+#: What a reader may hide of the forecast, and its part of the drawing.
+BANDS = (("median", "median"), *((f"{n} % inside", f"band{n}") for n in (50, 80, 95)), ("nadir", "nadir"))
 LETTERS = "abcdefgh"
 ORGAN_NAME = 18
 #: Dashes of the grade lines, so that they differ without colour.
@@ -97,18 +99,21 @@ def alc_figure(a: Analysis, width: int = WIDE) -> Drawing:
     d.x_axis(x, y.start, y.start, nice_ticks(0.0, until, 9 if width == WIDE else 5), "days from the first fraction")
     xs = [x(float(t)) for t in day]
     for low, high, kind in (("p025", "p975", "band95"), ("p10", "p90", "band80"), ("p25", "p75", "band50")):
-        d.band(xs, [y(float(v)) for v in q[low]], [y(float(v)) for v in q[high]], kind)
+        with d.part(kind):
+            d.band(xs, [y(float(v)) for v in q[low]], [y(float(v)) for v in q[high]], kind)
     for grade, edge in GRADE_EDGES.items():
         if bottom < edge < top:
             d.line([(left, y(edge)), (right, y(edge))], f"threshold g{grade}", GRADE_DASHES[grade])
     if f.lln is not None and bottom < f.lln < top:
         d.line([(left, y(f.lln)), (right, y(f.lln))], "threshold", "2 4")
-    d.line(list(zip(xs, (y(float(v)) for v in q["p50"]), strict=True)), "median")
+    with d.part("median"):
+        d.line(list(zip(xs, (y(float(v)) for v in q["p50"]), strict=True)), "median")
     for t in (t for p in a.phases for t in p.days if t <= until):
         d.line([(x(t), y.start), (x(t), y.start - 7)], "fraction")
-    nadir_mark(d, f, x, y, until)
+    with d.part("nadir"):
+        nadir_mark(d, f, x, y, until)
     legend(d, names, 4.0, COUNT_LEGEND, width - 10.0)
-    d.plots.append(Plot(x, y, "day", (count_trace("", f, until, "median"),)))
+    d.plots.append(Plot(x, y, "day", (count_trace("", f, until, "median"),), bands=BANDS))
     return d
 
 
@@ -125,6 +130,7 @@ def count_trace(name: str, f: AlcForecast, until: float, kind: str) -> Trace:
             f"90 %: {digits(r[3], 2)} to {digits(r[4], 2)}"
             for r in rows
         ),
+        part=kind,
     )
 
 
@@ -186,7 +192,7 @@ def dvh_figure(a: Analysis, width: int = WIDE) -> Drawing | None:
     )
     for k, (title, panel) in enumerate(panels):
         begin, top = (k * wide, 0.0) if across > 1 else (0.0, sum(heights[:k]))
-        _dvh_panel(d, title, panel, begin, top, wide, highest)
+        _dvh_panel(d, title, panel, begin, top, wide, highest, f"{k}")
         legend(d, entries[k], begin + 4.0, top + DVH_LEGEND, wide - 20.0)
     return d
 
@@ -225,7 +231,14 @@ def _inside(name: str, wholes: Sequence[str]) -> bool:
 
 
 def _dvh_panel(
-    d: Drawing, title: str, panel: Mapping[str, OrganDose], left: float, top: float, wide: float, highest: float
+    d: Drawing,
+    title: str,
+    panel: Mapping[str, OrganDose],
+    left: float,
+    top: float,
+    wide: float,
+    highest: float,
+    number: str,
 ) -> None:
     x, y = Scale(0.0, highest, left + 44, left + wide - 16), Scale(0.0, 100.0, top + DVH_BOTTOM, top + 58)
     d.text(left + 4, top + 16, title, "panel")
@@ -236,17 +249,19 @@ def _dvh_panel(
     for i, (name, organ) in enumerate(panel.items()):
         curve = cumulative(organ.course)
         points = [(x(g), y(100 * v)) for g, v in curve]
-        d.line(points, f"curve c{i}", DASHES[i])
+        with d.part(f"{number}c{i}"):
+            d.line(points, f"curve c{i}", DASHES[i])
         taken.append(_free_place(points, taken, x.start, y))
-        traces.append(volume_trace(f"{LETTERS[i]} {short(name, ORGAN_NAME)}", curve, f"c{i}"))
+        traces.append(volume_trace(f"{LETTERS[i]} {short(name, ORGAN_NAME)}", curve, f"c{i}", number))
     for i, at in enumerate(taken):
-        letter(d, *at, LETTERS[i], f"c{i}")
+        with d.part(f"{number}c{i}"):
+            letter(d, *at, LETTERS[i], f"c{i}")
     d.plots.append(Plot(x, y, "Gy", tuple(traces), title))
 
 
-def volume_trace(name: str, curve: Sequence[tuple[float, float]], kind: str) -> Trace:
-    """What a reader may ask of a histogram: the share at or above each dose."""
-    return Trace(name, kind, tuple((g, 100 * v) for g, v in curve), unit="%")
+def volume_trace(name: str, curve: Sequence[tuple[float, float]], kind: str, panel: str) -> Trace:
+    """What a reader may ask of a histogram: the share at or above each dose; `panel` tells its part from others'."""
+    return Trace(name, kind, tuple((g, 100 * v) for g, v in curve), unit="%", part=f"{panel}{kind}")
 
 
 def _free_place(
@@ -404,8 +419,9 @@ def _blood_panel(d: Drawing, title: str, curves: Sequence[tuple[str, BloodSummar
         ]
         if s.untouched > 0:
             curve[0] = (curve[0][0], s.v_gt_0)
-        d.line([(x(g), y(100 * v)) for g, v in curve], f"curve c{i}", DASHES[i])
-        traces.append(volume_trace(name, curve, f"c{i}"))
+        with d.part(f"{title[0]}c{i}"):
+            d.line([(x(g), y(100 * v)) for g, v in curve], f"curve c{i}", DASHES[i])
+        traces.append(volume_trace(name, curve, f"c{i}", title[0]))
     d.plots.append(Plot(x, y, "Gy", tuple(traces), title))
 
 

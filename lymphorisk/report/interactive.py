@@ -21,8 +21,9 @@ STYLE = (
     ".ask label { display: flex; gap: 6px; align-items: center; flex: 1 1 220px; } .ask input { flex: 1; } "
     ".ask output { flex: 1 1 100%; min-height: 1.5em; font-variant-numeric: tabular-nums; } "
     ".ask button { font: inherit; color: var(--ink); background: var(--panel); border: 1px solid var(--soft); "
-    'border-radius: 4px; padding: 2px 8px; } .ask button[aria-pressed="true"] { outline: 2px solid var(--accent); } '
-    "svg .picked { stroke-width: 5px; } .cursor { stroke-dasharray: 3 3; pointer-events: none; } "
+    'border-radius: 4px; padding: 2px 8px; } .ask button[aria-pressed="true"] { border-color: var(--accent); '
+    'box-shadow: inset 0 -2px var(--accent); } .ask button[aria-pressed="false"] { text-decoration: line-through; } '
+    ".cursor { stroke-dasharray: 3 3; pointer-events: none; } "
     "@media print { .ask { display: none; } }"
 )
 
@@ -63,6 +64,7 @@ def _plot(title: str, plot: Plot, place: Mapping[Trace, int]) -> dict[str, Any]:
         "title": plot.name or title,
         "name": plot.name,
         "unit": plot.unit,
+        "bands": [list(band) for band in plot.bands],
         "x": _scale(plot.x),
         "y": _scale(plot.y),
         "traces": [place[t] for t in plot.traces],
@@ -73,7 +75,7 @@ def _trace(trace: Trace) -> dict[str, Any]:
     points = trace.points if trace.said else thinned(trace.points, _above, SAME_VALUE)
     return {
         "name": trace.name,
-        "kind": trace.kind,
+        "part": trace.part,
         "unit": trace.unit,
         "said": list(trace.said),
         "points": [[_short(x), _short(y)] for x, y in points],

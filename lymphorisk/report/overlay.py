@@ -72,12 +72,15 @@ def forecasts(
             d.line([(left, y(edge)), (right, y(edge))], f"threshold g{grade}", GRADE_DASHES[grade])
     for i, (_, day, q) in enumerate(shown):
         xs = [x(float(t)) for t in day]
-        for name in ("p10", "p90"):
-            d.line(_points(xs, q[name], y), f"thin c{i}", DASHES[i])
+        with d.part(f"c{i}"):
+            for name in ("p10", "p90"):
+                d.line(_points(xs, q[name], y), f"thin c{i}", DASHES[i])
     for i, (_, day, q) in enumerate(shown):
-        d.line(_points([x(float(t)) for t in day], q["p50"], y), f"curve c{i}", DASHES[i])
-    for _, f in named:
-        nadir_mark(d, f, x, y, until)
+        with d.part(f"c{i}"):
+            d.line(_points([x(float(t)) for t in day], q["p50"], y), f"curve c{i}", DASHES[i])
+    for i, (_, f) in enumerate(named):
+        with d.part(f"c{i}"):
+            nadir_mark(d, f, x, y, until)
     for when, count in counts:
         d.mark(x(when), y(max(count, COUNT_FLOOR)), "square", "nadir", 5)
     legend(d, names, 4.0, COUNT_LEGEND, width - 10.0)
@@ -117,7 +120,8 @@ def dvhs(
         traces = []
         for i, dose in enumerate(doses[:PLANS_MAX]):
             curve = cumulative(dose)
-            d.line([(x(g), y(100 * v)) for g, v in curve], f"curve c{i}", DASHES[i])
-            traces.append(volume_trace(short(names[i], PLAN_NAME), curve, f"c{i}"))
+            with d.part(f"{k}c{i}"):
+                d.line([(x(g), y(100 * v)) for g, v in curve], f"curve c{i}", DASHES[i])
+            traces.append(volume_trace(short(names[i], PLAN_NAME), curve, f"c{i}", f"{k}"))
         d.plots.append(Plot(x, y, "Gy", tuple(traces), short(organ, 24)))
     return d

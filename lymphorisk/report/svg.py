@@ -7,7 +7,8 @@ and a description for people who do not see it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html import escape
 
@@ -201,24 +202,32 @@ Shape = Text | Path | Circle
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """A line's name, the colour it has, its points as data, and what to say of each; else `y` with `unit`."""
+    """A line's name, the colour it has, its points as data, and what to say of each; else `y` with `unit`.
+
+    `part` is the part of the drawing that shows it.
+    """
 
     name: str
     kind: str
     points: tuple[tuple[float, float], ...]
     said: tuple[str, ...] = ()
     unit: str = ""
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """Where data stands in a drawing: scales, unit of x, the lines a reader may ask, and its name among several."""
+    """Where data stands in a drawing: scales, unit of x, the lines a reader may ask, and its name among several.
+
+    `bands` are what a reader may hide beside its lines: words, and part of the drawing.
+    """
 
     x: Scale
     y: Scale
     unit: str
     traces: tuple[Trace, ...]
     name: str = ""
+    bands: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(slots=True)
@@ -235,6 +244,14 @@ class Drawing:
     key: str
     shapes: list[Shape] = field(default_factory=list)
     plots: list[Plot] = field(default_factory=list)
+    parts: list[tuple[str, int, int]] = field(default_factory=list)
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """What is drawn within is a part of a name, which an interactive page can hide."""
+        start = len(self.shapes)
+        yield
+        self.parts.append((name, start, len(self.shapes)))
 
     def text(self, x: float, y: float, content: str, kind: str = "label", anchor: str = "start", turn: int = 0) -> None:
         """Text; `kind` is a CSS class, `anchor` start, middle or end."""
@@ -291,23 +308,25 @@ class Drawing:
             f'preserveAspectRatio="xMidYMid meet"><title id="{self.key}-t">{escape(self.title)}</title>'
             f'<desc id="{self.key}-d">{escape(self.description)}</desc>'
         )
-        return head + "".join(_written(shape) for shape in self.shapes) + "</svg>"
+        parts = {i: name for name, start, end in self.parts for i in range(start, end)}
+        return head + "".join(_written(shape, parts.get(i, "")) for i, shape in enumerate(self.shapes)) + "</svg>"
 
 
-def _written(shape: Shape) -> str:
+def _written(shape: Shape, part: str) -> str:
+    kind = f'class="{shape.kind}"' + (f' data-part="{part}"' if part else "")
     if isinstance(shape, Text):
         x, y = px(shape.x), px(shape.y)
         turned = f' transform="rotate({shape.turn} {x} {y})"' if shape.turn else ""
         at = "" if shape.anchor == "start" else f' text-anchor="{shape.anchor}"'
-        return f'<text class="{shape.kind}" x="{x}" y="{y}"{at}{turned}>{escape(shape.content)}</text>'
+        return f'<text {kind} x="{x}" y="{y}"{at}{turned}>{escape(shape.content)}</text>'
     if isinstance(shape, Circle):
-        return f'<circle class="{shape.kind}" cx="{px(shape.x)}" cy="{px(shape.y)}" r="{px(shape.radius)}"/>'
+        return f'<circle {kind} cx="{px(shape.x)}" cy="{px(shape.y)}" r="{px(shape.radius)}"/>'
     if shape.tag == "rect":
         (x0, y0), _, (x1, y1), _ = shape.points
         size = f'width="{px(x1 - x0)}" height="{px(y1 - y0)}"'
-        return f'<rect class="{shape.kind}" x="{px(x0)}" y="{px(y0)}" {size}/>'
+        return f'<rect {kind} x="{px(x0)}" y="{px(y0)}" {size}/>'
     if shape.tag == "polygon":
-        return f'<polygon class="{shape.kind}" points="{" ".join(f"{px(a)},{px(b)}" for a, b in shape.points)}"/>'
+        return f'<polygon {kind} points="{" ".join(f"{px(a)},{px(b)}" for a, b in shape.points)}"/>'
     drawn = "L".join(f"{px(x)} {px(y)}" for x, y in shape.points)
     dashed = f' stroke-dasharray="{shape.dash}"' if shape.dash else ""
-    return f'<path class="{shape.kind}" d="M{drawn}{"Z" if shape.closed else ""}"{dashed}/>'
+    return f'<path {kind} d="M{drawn}{"Z" if shape.closed else ""}"{dashed}/>'

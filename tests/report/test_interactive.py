@@ -35,7 +35,7 @@ const [p] = JSON.parse(document.getElementById("plots").textContent).plots["alc"
 const x = p.x.start + (30 - p.x.low) / (p.x.high - p.x.low) * (p.x.end - p.x.start);
 const scale = r.width / 960;
 svg.dispatchEvent(new PointerEvent("pointermove", {clientX: r.left + x * scale, clientY: r.top + 200 * scale}));
-document.querySelector(".ask button").click();
+for (const name of ["dvh", "alc"]) document.querySelector(`#figure-${name} .wide .ask button`).click();
 """
 
 
@@ -120,8 +120,27 @@ def test_asking_shows_the_values_and_the_console_stays_silent(explained: Analysi
     outputs = re.findall(r"<output>(.*?)</output>", dom)
     assert len(outputs) >= 4
     assert all(outputs)
-    assert 'aria-pressed="true"' in dom
-    assert " picked" in dom.split("</style>")[1]
+    drawn = dom.split("</style>")[1]
+    assert drawn.count('aria-pressed="false"') == 2
+    hidden = re.findall(r'<(\w+) [^>]*data-part="([^"]*)"[^>]*visibility="hidden"', drawn)
+    assert {part for _, part in hidden} == {"0c0", "median"}
+    assert {tag for tag, part in hidden if part == "0c0"} == {"path", "circle", "text"}, "a curve goes with its letter"
+    asked_of = re.findall(r"<output>(Gy .*?)</output>", drawn)
+    assert not any(said.split(": ")[1].startswith("a ") for said in asked_of[:1])
+
+
+def test_every_line_that_may_be_asked_can_be_hidden(explained: Analysis, page: str) -> None:
+    (held,) = re.findall(r'<script type="application/json" id="plots">(.*?)</script>', page, re.S)
+    data = json.loads(held)
+    for key, plots in data["plots"].items():
+        drawing = page.split(f'aria-labelledby="{key}-t')[1].split("</svg>")[0]
+        for plot in plots:
+            parts = [data["traces"][place]["part"] for place in plot["traces"]] + [part for _, part in plot["bands"]]
+            for part in parts:
+                assert f'data-part="{part}"' in drawing, (key, part)
+    assert [name for name, _ in data["plots"]["alc"][0]["bands"]] == [
+        "median", "50 % inside", "80 % inside", "95 % inside", "nadir",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("command", ["analyze", "compare"])

@@ -1,5 +1,5 @@
 "use strict";
-// Asks a figure for its values: a pointer over it, or the slider under it; buttons pick lines. Text only, no network.
+// Asks a figure for its values: a pointer over it, or the slider under it; buttons show and hide lines and bands. Text only, no network.
 const SVG = "http://www.w3.org/2000/svg";
 const held = JSON.parse(document.getElementById("plots").textContent);
 const place = (scale, value) => {
@@ -36,32 +36,35 @@ for (const [key, all] of Object.entries(held.plots)) {
       step: stepped ? 1 : (plot.x.high - plot.x.low) / 200, value: plot.x.low}, label);
     const out = made("output", {}, box);
     const cursor = made("line", {class: "axis cursor", visibility: "hidden"}, svg);
-    const picked = new Map();
+    const hidden = new Set();
     const show = wanted => {
       const x = stepped ? plot.traces[0].points[nearest(plot.traces[0].points, wanted)][0] : wanted;
       const at = place(plot.x, x);
       for (const [name, value] of [["x1", at], ["x2", at], ["y1", plot.y.start], ["y2", plot.y.end]]) cursor.setAttribute(name, value);
       cursor.setAttribute("visibility", "visible");
       slider.value = x;
-      const told = plot.traces.filter(t => !picked.size || picked.has(t));
+      const told = plot.traces.length > 1 ? plot.traces.filter(t => !hidden.has(t.part)) : plot.traces;
       out.textContent = `${plot.unit} ${Number(x.toFixed(2))}: `
         + told.map(t => (t.name ? `${t.name} ` : "") + saying(t, x)).join("; ");
     };
     slider.addEventListener("input", () => show(Number(slider.value)));
-    if (plot.traces.length > 1) for (const trace of plot.traces) {
-      const button = made("button", {type: "button", "aria-pressed": "false"}, box);
-      button.textContent = trace.name;
-      button.addEventListener("click", () => {
-        if (picked.has(trace)) {
-          picked.get(trace).remove();
-          picked.delete(trace);
-        } else {
-          const d = trace.points.map(p => `${place(plot.x, p[0]).toFixed(1)} ${place(plot.y, p[1]).toFixed(1)}`).join("L");
-          picked.set(trace, made("path", {class: `curve ${trace.kind} picked`, d: `M${d}`}, svg));
-        }
-        button.setAttribute("aria-pressed", String(picked.has(trace)));
-        show(Number(slider.value));
-      });
+    const parts = plot.traces.length > 1 ? plot.traces.map(t => [t.name, t.part]) : plot.bands;
+    const buttons = parts.map(([name, part]) => {
+      const button = made("button", {type: "button", "aria-pressed": "true"}, box);
+      button.textContent = name;
+      const turn = on => {
+        hidden[on ? "delete" : "add"](part);
+        button.setAttribute("aria-pressed", String(on));
+        for (const shape of svg.querySelectorAll(`[data-part="${part}"]`)) shape.setAttribute("visibility", on ? "visible" : "hidden");
+        if (out.textContent) show(Number(slider.value));
+      };
+      button.addEventListener("click", () => turn(hidden.has(part)));
+      return turn;
+    });
+    if (plot.traces.length > 2) {
+      const all = made("button", {type: "button"}, box);
+      all.textContent = "all or none";
+      all.addEventListener("click", () => { const on = hidden.size > 0; for (const turn of buttons) turn(on); });
     }
     return {plot, show};
   });
