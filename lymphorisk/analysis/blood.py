@@ -96,6 +96,8 @@ def circulation(source: Source, doses: Doses, patient: Patient, options: Options
         findings += found
         weights = np.array([b.weight for b in beams])
         lanes = _lanes(source, doses, network, weights, i)
+        if phase.emitter is not None and phase.emitter.blood_gy is not None:
+            lanes = dict.fromkeys(network.names, LaneDose(np.ones(1), np.array([[phase.emitter.blood_gy]])))
         phases.append(
             PhaseBlood(phase.fractions, np.array([b.on_s for b in beams]), np.array([b.start_s for b in beams]), lanes)
         )
@@ -109,6 +111,7 @@ def circulation(source: Source, doses: Doses, patient: Patient, options: Options
                 days=tuple(days[i]),
                 schedule="given" if dated[i] else "weekdays, assumed",
                 beams=beams,
+                emitter=phase.emitter,
             )
         )
     return Circulation(network, network.title, tuple(phases), tuple(summaries), tuple(findings))

@@ -10,7 +10,7 @@ import numpy as np
 
 from lymphorisk.absent import Absent
 from lymphorisk.analysis.chain import distinct
-from lymphorisk.analysis.edic import edic_family
+from lymphorisk.analysis.edic import edic_of
 from lymphorisk.analysis.exposure import blood_dose_of
 from lymphorisk.analysis.options import Options, held
 from lymphorisk.analysis.prepared import prepare
@@ -52,7 +52,7 @@ def blood_result(source: str | Path, patient: Patient | KnownPatient, options: O
         label=plan.source.plan.label,
         phases=plan.flow.summaries,
         blood=blood,
-        edic=edic_family(plan.doses, plan.source.plan.fractions, plan.body),
+        edic=edic_of(plan.source.plan.phases, plan.doses, plan.body),
         findings=distinct([*plan.findings, *blood.findings]),
     )
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from lymphorisk import parameters
 from lymphorisk.analysis.beside import beside_of
-from lymphorisk.analysis.edic import edic_family
+from lymphorisk.analysis.edic import edic_of
+from lymphorisk.analysis.emitters import NOT_LEARNED, emitter_findings, emitters_of
 from lymphorisk.analysis.exposure import blood_dose_of, exposure_of
 from lymphorisk.analysis.options import Options, held
 from lymphorisk.analysis.prepared import LABORATORY, Prepared, prepare
@@ -68,8 +69,9 @@ def analysis_of(plan: Prepared) -> Analysis:
     blood = blood_dose_of(plan)
     exposure = exposure_of(plan, blood)
     count = forecast_of(exposure, who, options)
-    edic = edic_family(doses, plan.source.plan.fractions, plan.body)
-    voice = learned_voice(lambda placed: row_of(plan, blood, edic, placed=placed), options)
+    within = emitters_of(plan.source.plan.phases)
+    edic = edic_of(plan.source.plan.phases, doses, plan.body)
+    voice = NOT_LEARNED if within else learned_voice(lambda placed: row_of(plan, blood, edic, placed=placed), options)
     learned = voice.prediction
     literature = literature_voice(plan, blood, edic)
 
@@ -86,6 +88,7 @@ def analysis_of(plan: Prepared) -> Analysis:
         *plan.findings,
         *blood.findings,
         *count.findings,
+        *emitter_findings(plan.source.plan.phases, doses.organs),
         *voice.findings,
     ]
     return Analysis(
@@ -194,7 +197,7 @@ def distinct(findings: list[Finding]) -> tuple[Finding, ...]:
 
 
 #: Topics of parameters that every analysis rests on.
-TOPICS = ("body", "delivery", "lymphocyte", "circulation", "subsets", "neutrophils")
+TOPICS = ("body", "delivery", "lymphocyte", "circulation", "subsets", "neutrophils", "emitters")
 
 
 def assumed(placed: bool = False) -> tuple[Assumption, ...]:

@@ -175,10 +175,12 @@ class Curves:
 
     @cached_property
     def given(self) -> Mapping[str, tuple[DoseDistribution, ...]]:
-        """A scenario's doses by organ and phase; a phase that does not list an organ gives it that of everything."""
+        """A scenario's doses by organ and phase; a phase that does not list an organ gives it that of everything, or of
+        the body."""
         phases = self.source.given or ()
         names = dict.fromkeys(name for phase in phases for name in phase if name not in {EVERYWHERE, *self.undrawn})
-        return {name: tuple(phase.get(name, phase.get(EVERYWHERE, uniform(0.0))) for phase in phases) for name in names}
+        rest = [phase.get(EVERYWHERE, phase.get("Body", uniform(0.0))) for phase in phases]
+        return {name: tuple(p.get(name, r) for p, r in zip(phases, rest, strict=True)) for name in names}
 
     def everything(self) -> list[tuple[str, str, Region]]:
         """Every structure, then what segmentations hold: name, the organ it is, region."""

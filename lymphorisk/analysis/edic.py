@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from lymphorisk.absent import Absent
 from lymphorisk.analysis.doses import BodyNumbers, Doses
 from lymphorisk.analysis.result import OrganDose
 from lymphorisk.circulation.edic import EffectiveDose, edic, edic_esophagus, edic_esophagus_weights, edic_weights, edric
 from lymphorisk.parameters import load
+from lymphorisk.plan import Phase
 from lymphorisk.units import ML_PER_L
+
+#: EDIC counts fractions of beams.
+NO_EDIC = Absent.declined("it counts fractions of beams, and the course has an internal emitter")
+
+
+def edic_of(phases: Sequence[Phase], doses: Doses, body: BodyNumbers) -> Mapping[str, float | Absent]:
+    """The EDIC family of a course; of one with an internal emitter, why there is none. [Gy]"""
+    if any(phase.emitter is not None for phase in phases):
+        return dict.fromkeys(("edic_gy", "edric_gy", "edic_esophagus_gy"), NO_EDIC)
+    return edic_family(doses, sum(phase.fractions for phase in phases), body)
 
 
 def edic_family(doses: Doses, fractions: int, body: BodyNumbers) -> Mapping[str, float | Absent]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lymphorisk.absent import Absent
+from lymphorisk.analysis.emitters import emitter_doses
 from lymphorisk.analysis.saved import sealed
 from lymphorisk.dvh import DVH
 from lymphorisk.findings import Finding
@@ -122,8 +123,9 @@ def _plan(analysis: Analysis) -> dict[str, Any]:
                     }
                     for b in p.beams
                 ],
+                **({} if told is None else {"emitter": told.to_dict()}),
             }
-            for p in analysis.phases
+            for p, told in zip(analysis.phases, emitter_doses(analysis), strict=True)
         ],
     }
 

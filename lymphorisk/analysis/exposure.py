@@ -8,15 +8,17 @@ from typing import Any
 import numpy as np
 
 from lymphorisk import parameters
-from lymphorisk.analysis.doses import Doses
+from lymphorisk.analysis.doses import POOL_ORGAN, Doses
 from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.placed import BODY_BINS
 from lymphorisk.analysis.prepared import Prepared
 from lymphorisk.circulation import MODELS, BloodDose, SurvivalForm
-from lymphorisk.dvh import DoseDistribution
-from lymphorisk.lymphocyte import Course, PhaseExposure, population, survival_sets
+from lymphorisk.dvh import DoseDistribution, uniform
+from lymphorisk.lymphocyte import POOLS, Course, PhaseExposure, population, survival_sets
 from lymphorisk.lymphocyte.drugs import TEMOZOLOMIDE, USUAL_AT, Steroids, chemo_parameter
+from lymphorisk.lymphocyte.lowrate import emitter_phases
 from lymphorisk.plan import Patient
+from lymphorisk.plan.emitter import BLOOD, Emitter
 
 #: Name of a caller's own survival model in results.
 GIVEN = "given"
@@ -50,8 +52,11 @@ def survival_used(options: Options) -> SurvivalForm:
 
 def exposure_of(plan: Prepared, blood: BloodDose) -> Course:
     """What the lymphocytes meet, fraction by fraction."""
-    phases = []
+    phases: list[PhaseExposure] = []
     for i, summary in enumerate(plan.flow.summaries):
+        if summary.emitter is not None:
+            phases += emitted(plan, i, summary.emitter, blood.fraction[i].mean_gy)
+            continue
         phases.append(
             PhaseExposure(
                 times_d=np.array(summary.days),
@@ -64,6 +69,28 @@ def exposure_of(plan: Prepared, blood: BloodDose) -> Course:
         )
     who = plan.patient
     return Course(tuple(phases), who.chemo or "none", who.drugs or (), steroids_met(who))
+
+
+def emitted(plan: Prepared, phase: int, emitter: Emitter, blood_gy: float) -> tuple[PhaseExposure, ...]:
+    """The cycles of an internal emitter as steps of a falling dose rate; blood is well mixed in each of them.
+
+    Parameters
+    ----------
+    blood_gy : float
+        Mean blood dose of one cycle. [Gy]
+    """
+    dose = {pool: parts[phase].rebinned(BINS) for pool, parts in plan.doses.pools.items()} | {
+        "blood": uniform(blood_gy)
+    }
+    return emitter_phases(
+        plan.flow.summaries[phase].days,
+        dose,
+        {pool: emitter.half_life(POOL_ORGAN.get(pool, BLOOD)) for pool in POOLS},
+        repair_half_time_h=parameters.load("emitters")["repair.half_time"].number,
+        marrow_method=emitter.marrow_method,
+        alpha=emitter.alpha,
+        surrogate=plan.doses.surrogates,
+    )
 
 
 def steroids_met(who: Patient) -> Steroids:

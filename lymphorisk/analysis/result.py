@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lymphorisk.lymphocyte import AlcForecast, Course
     from lymphorisk.lymphocyte.whatif import Difference
     from lymphorisk.plan import Patient
+    from lymphorisk.plan.emitter import Emitter
     from lymphorisk.plan.treatment import TimeSource
     from lymphorisk.plan.words import Modality
     from lymphorisk.predict import Agreement, Explanation, Prediction
@@ -95,7 +96,8 @@ class BeamSummary:
 
 @dataclass(frozen=True, slots=True)
 class PhaseSummary:
-    """A phase as the models used it. `days` are fraction times from the start of the course. [d]"""
+    """A phase as the models used it. `days` are times of fractions, or of an emitter's cycles, from the start of the
+    course. [d]"""
 
     label: str
     fractions: int
@@ -105,6 +107,7 @@ class PhaseSummary:
     days: tuple[float, ...]
     schedule: str
     beams: tuple[BeamSummary, ...]
+    emitter: Emitter | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,18 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lymphorisk.analysis.emitted import emitted_phase
+from lymphorisk.analysis.named import named_doses
 from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.segmented import segmented
 from lymphorisk.dicom import Export, read_export
 from lymphorisk.dicom.checks import FRACTION_DOSE, check_phase
 from lymphorisk.dicom.web import is_address
 from lymphorisk.dvh import DVH, DoseDistribution
-from lymphorisk.errors import AmbiguousOrganError, InputError, ScenarioError
+from lymphorisk.errors import InputError, ScenarioError
 from lymphorisk.findings import Finding, finding, rule
-from lymphorisk.organs import organ_name
 from lymphorisk.organs.segments import Segment
 from lymphorisk.plan import CTVolume, Patient, TreatmentPlan
-from lymphorisk.scenario import EVERYWHERE, Scenario, read_scenario
+from lymphorisk.scenario import Scenario, read_scenario
 
 WHAT_IF = rule(
     "LR250",
@@ -131,9 +132,10 @@ def _from_export(export: Export, options: Options) -> Source:
 def _from_scenario(scenario: Scenario, options: Options) -> Source:
     if options.segmentation:
         raise ScenarioError("a scenario gives the doses of organs: a segmentation says nothing more", "give an export")
+    emitted = [emitted_phase(e) for e in scenario.emitters]
     return Source(
-        plan=TreatmentPlan(scenario.label, scenario.phases, ()),
-        given=tuple(named_doses(doses) for doses in scenario.organ_doses),
+        plan=TreatmentPlan(scenario.label, (*scenario.phases, *(phase for phase, _ in emitted)), ()),
+        given=(*(named_doses(doses) for doses in scenario.organ_doses), *(doses for _, doses in emitted)),
         patient=scenario.patient,
         findings=scenario.findings,
         inputs=(("scenario", "", scenario.sha256),),
@@ -141,25 +143,6 @@ def _from_scenario(scenario: Scenario, options: Options) -> Source:
         stages=scenario.stages,
         lanes=scenario.lanes,
     )
-
-
-def named_doses(doses: Mapping[str, DoseDistribution]) -> Mapping[str, DoseDistribution]:
-    """A scenario's doses by TG-263 name, whatever they were called.
-
-    Raises
-    ------
-    MissingOrganError
-        A name no organ has.
-    AmbiguousOrganError
-        Two names of one organ.
-    """
-    out: dict[str, DoseDistribution] = {}
-    for typed, dose in doses.items():
-        name = typed if typed == EVERYWHERE else organ_name(typed)
-        if name in out:
-            raise AmbiguousOrganError(f"the scenario gives {name} twice, once as {typed!r}", "keep one of them")
-        out[name] = dose
-    return out
 
 
 def with_fractions(source: Source, wanted: int) -> Source:
@@ -172,6 +155,10 @@ def with_fractions(source: Source, wanted: int) -> Source:
     """
     if wanted == source.plan.fractions:
         return source
+    if any(phase.emitter is not None for phase in source.plan.phases):
+        raise ScenarioError(
+            f"{wanted} fractions for a course with an internal emitter is ambiguous", "change the days of its cycles"
+        )
     if len(source.plan.phases) > 1:
         raise ScenarioError(
             f"--fractions {wanted} for a course of {len(source.plan.phases)} phases is ambiguous",

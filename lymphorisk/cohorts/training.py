@@ -8,7 +8,7 @@ from typing import Any
 
 from lymphorisk.features import NAMES
 from lymphorisk.literature import OUTCOMES
-from lymphorisk.plan.words import MODALITIES
+from lymphorisk.plan.words import BEAMS
 from lymphorisk.train.schema import CENTRE, ID, ORGANS, PLACED, VOICE
 
 #: Words of a plan that become features of their own.
@@ -44,7 +44,7 @@ FOR_TRAINING: Mapping[str, str] = {
 def training_row(row: Mapping[str, Any]) -> dict[str, Any]:
     """The columns of a training table from a row of plans: organs nobody drew are placed, as in an analysis."""
     out = {name: row.get(name) for name in (CENTRE, "technique", *WORDS, *SAID, *NUMBERS)}
-    if out["modality"] not in MODALITIES:
+    if out["modality"] not in BEAMS:
         out["modality"] = None
     out |= {name: row.get(where) for name, where in VOICES.items()}
     if row.get("measured_nadir") is not None:

@@ -27,8 +27,10 @@ from lymphorisk.lymphocyte.population import Draws, Population, draw
 from lymphorisk.lymphocyte.realisation import (
     PATIENT_DIMENSIONS,
     Realisation,
+    effectiveness_parameter,
     has_absorbed,
     losses,
+    marrow_parameter,
     pool_log_kill,
     realise,
     unexplained,
@@ -134,8 +136,11 @@ def dimensions_met(course: Course, draws: Draws, age_known: bool, baseline_known
     if chemo is None:
         idle |= {"patient.chemo", "spread.chemo"}
     idle |= STEROID_BY - _steroid_felt(course)
-    if not any(phase.modality == "proton" for phase in course.phases):
-        idle.add("rbe.proton")
+    felt = {effectiveness_parameter(phase) for phase in course.phases}
+    felt |= {marrow_parameter(phase.low_rate.marrow_method) for phase in course.phases if phase.low_rate is not None}
+    idle |= {name for name in draws.z if name.startswith(("rbe.", "marrow.")) and name not in felt}
+    if all(phase.low_rate is not None for phase in course.phases):
+        idle |= {name for name in draws.z if name.startswith("unexplained.")}
     idle |= {name for name in draws.z if name.startswith("chemo.") and name != chemo}
     idle |= {f"patient.surrogate.{pool}" for pool in POOLS if pool not in course.surrogates}
     return tuple(name for name, z in draws.z.items() if name not in idle and np.ptp(z) > 0)

@@ -14,9 +14,44 @@ from lymphorisk.errors import MissingOrganError, ScenarioError
 from lymphorisk.frozen import FrozenDict
 from lymphorisk.lymphocyte.drugs import Steroids
 from lymphorisk.lymphocyte.pools import POOLS
+from lymphorisk.plan.emitter import MARROW_METHODS, MarrowMethod
 from lymphorisk.plan.frame import read_only
 from lymphorisk.plan.steroid import Steroid
 from lymphorisk.plan.words import MODALITIES, Modality
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LowRate:
+    """What the dose of an internal emitter has beside its amount.
+
+    Attributes
+    ----------
+    quadratic_gy : mapping of str to float
+        By pool: the factor on a quadratic coefficient of the survival that adds to the linear one, dose of the whole
+        cycle times what repair leaves of it. [Gy]
+    marrow_method : str
+        How the marrow's dose was found: its uncertainty.
+    alpha : bool
+        Given by alpha particles.
+    """
+
+    quadratic_gy: Mapping[str, float]
+    marrow_method: MarrowMethod
+    alpha: bool = False
+
+    def __post_init__(self) -> None:
+        if self.marrow_method not in MARROW_METHODS:
+            raise ScenarioError(f"marrow method {self.marrow_method!r} is not one of {', '.join(MARROW_METHODS)}")
+        if missing := [p for p in POOLS if p not in self.quadratic_gy]:
+            raise MissingOrganError(f"no dose of the whole cycle for the lymphocytes of: {', '.join(missing)}")
+
+    def scaled(self, factor: float) -> LowRate:
+        """With every dose times a factor."""
+        return replace(self, quadratic_gy=FrozenDict({p: factor * d for p, d in self.quadratic_gy.items()}))
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data."""
+        return {"quadratic_gy": dict(self.quadratic_gy), "marrow_method": self.marrow_method, "alpha": self.alpha}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,10 +69,12 @@ class PhaseExposure:
     surrogate : frozenset of str
         Pools whose distribution stands in for a structure that was not contoured.
     modality : str
-        ``proton`` lets the relative effectiveness of protons vary within its range.
+        ``proton`` and ``ion`` let the relative effectiveness of protons and ions vary within its range.
     bodies : tuple of mapping of str to DoseDistribution
         Of each body that a placement of undrawn organs allows: the pools whose dose differs there [Gy]. Each draw of
         an ensemble lives in one of them; without any, all draws meet `pools`.
+    low_rate : LowRate or None
+        Of a step of an internal emitter; None of a fraction of a beam.
     """
 
     times_d: NDArray[np.float64]
@@ -46,6 +83,7 @@ class PhaseExposure:
     surrogate: frozenset[str] = frozenset()
     modality: Modality = "photon"
     bodies: tuple[Mapping[str, DoseDistribution], ...] = ()
+    low_rate: LowRate | None = None
 
     def __post_init__(self) -> None:
         times = np.asarray(self.times_d, dtype=np.float64)
@@ -83,7 +121,8 @@ class PhaseExposure:
         """The same fractions with every dose times a factor, in every body."""
         bodies = tuple({p: d.scaled(factor) for p, d in body.items()} for body in self.bodies)
         pools = {p: d.scaled(factor) for p, d in self.pools.items()}
-        return replace(self, blood=self.blood.scaled(factor), pools=pools, bodies=bodies)
+        how = None if self.low_rate is None else self.low_rate.scaled(factor)
+        return replace(self, blood=self.blood.scaled(factor), pools=pools, bodies=bodies, low_rate=how)
 
     def with_pool_of(self, other: PhaseExposure, pool: str) -> PhaseExposure:
         """The same fractions with one pool's dose from others, in every body; bodies are paired in their order.
@@ -169,6 +208,7 @@ class Course:
                     "bodies": [
                         {p: [d.dose_gy.tolist(), d.share.tolist()] for p, d in body.items()} for body in phase.bodies
                     ],
+                    **({} if phase.low_rate is None else {"low_rate": phase.low_rate.to_dict()}),
                 }
                 for phase in self.phases
             ],
@@ -189,6 +229,7 @@ def course_from_dict(table: Mapping[str, Any]) -> Course:
                 frozenset(row["surrogate"]),
                 row["modality"],
                 tuple({p: _distribution(*pair) for p, pair in body.items()} for body in row.get("bodies", ())),
+                None if "low_rate" not in row else _low_rate(row["low_rate"]),
             )
         )
     steroid: Any = table.get("steroid", ())
@@ -198,3 +239,7 @@ def course_from_dict(table: Mapping[str, Any]) -> Course:
 
 def _distribution(dose_gy: list[float], share: list[float]) -> DoseDistribution:
     return DoseDistribution(np.asarray(dose_gy, dtype=np.float64), np.asarray(share, dtype=np.float64))
+
+
+def _low_rate(row: Mapping[str, Any]) -> LowRate:
+    return LowRate(FrozenDict(dict(row["quadratic_gy"])), row["marrow_method"], row["alpha"])

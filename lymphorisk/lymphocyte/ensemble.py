@@ -452,6 +452,8 @@ def ensemble_id(course: Course, baseline_alc: float, people: Population, *rest: 
             digest.update(phase.distribution(pool).dose_gy.tobytes())
             digest.update(phase.distribution(pool).share.tobytes())
         digest.update(repr((sorted(phase.surrogate), phase.modality)).encode())
+        if phase.low_rate is not None:
+            digest.update(repr(phase.low_rate.to_dict()).encode())
         for body in phase.bodies:
             for pool, dose in body.items():
                 digest.update(pool.encode() + dose.dose_gy.tobytes() + dose.share.tobytes())

@@ -21,6 +21,7 @@ from lymphorisk.lymphocyte.population import Draws, Population, in_range
 from lymphorisk.lymphocyte.recovery import LN2, SLOWER, Fate
 from lymphorisk.lymphocyte.survival import kills, survival_sets
 from lymphorisk.lymphocyte.trajectory import Calendar, Subset, blood_count
+from lymphorisk.plan.emitter import MarrowMethod
 from lymphorisk.units import HOURS_PER_DAY
 
 #: How patients differ; one random dimension each.
@@ -123,9 +124,12 @@ def pool_log_kill(phase: PhaseExposure, draws: Draws, people: Population) -> tup
     Dose kills K_0 by the survival of the draw; the patient's sensitivity and, for a surrogate, its
     distance from the truth multiply -ln(1 - K_0).
     """
-    factor = draws.values["rbe.proton"] if phase.modality == "proton" else None
+    quality = effectiveness_parameter(phase)
+    factor = None if quality is None else draws.values[quality]
     sensitivity = draws.patient("sensitivity", draws.values["spread.sensitivity"])
     widened = {pool: draws.patient(f"surrogate.{pool}", people.value["spread.surrogate"]) for pool in phase.surrogate}
+    if phase.low_rate is not None:
+        widened["marrow"] = widened.get("marrow", 1.0) * draws.values[marrow_parameter(phase.low_rate.marrow_method)]
     out = []
     for terms in survival_terms(draws, people):
         table = np.empty((draws.size, len(POOLS)))
@@ -134,6 +138,22 @@ def pool_log_kill(phase: PhaseExposure, draws: Draws, people: Population) -> tup
             table[:, i] = -np.log1p(-np.minimum(killed, KILL_MAX)) * sensitivity * widened.get(pool, 1.0)
         out.append(table)
     return tuple(out)
+
+
+#: The relative effectiveness that a kind of radiation varies in, by modality; photons and electrons have none.
+EFFECTIVENESS: Mapping[str, str] = FrozenDict({"proton": "rbe.proton", "ion": "rbe.ion"})
+
+
+def effectiveness_parameter(phase: PhaseExposure) -> str | None:
+    """The parameter that is the relative effectiveness of a phase's radiation; None where it is that of photons."""
+    if phase.low_rate is not None:
+        return "rbe.alpha" if phase.low_rate.alpha else None
+    return EFFECTIVENESS.get(phase.modality)
+
+
+def marrow_parameter(method: MarrowMethod) -> str:
+    """The parameter that is the marrow dose of an emitter over what a method says of it."""
+    return f"marrow.{method.replace('-', '_')}"
 
 
 def _killed(
@@ -145,6 +165,8 @@ def _killed(
 ) -> NDArray[np.float64]:
     """Share of a pool one fraction kills in every draw, each in its body, shape (n,); a lone draw meets the mean."""
     weights, alphas, betas = terms
+    if phase.low_rate is not None:
+        alphas, betas = alphas + betas * phase.low_rate.quadratic_gy[pool], 0.0 * betas
     if size == 1 or not phase.bodies or pool not in phase.bodies[0]:
         return kills(phase.distribution(pool), weights, alphas, betas, dose_factor=factor)
     out = np.empty(size)
@@ -165,8 +187,11 @@ def body_of_draw(size: int, bodies: int) -> NDArray[np.intp]:
 def unexplained(phase: PhaseExposure, draws: Draws) -> tuple[NDArray[np.float64], ...]:
     """-ln of what is left of each of `SUBSETS` by the loss dose does not explain, each of shape (n,).
 
-    ``u (1 - exp(-D_blood / D_ref))`` of the sensitive cells, and a stated share of it of the resistant.
+    ``u (1 - exp(-D_blood / D_ref))`` of the sensitive cells, and a stated share of it of the resistant. It was fitted
+    to fractions of beams: an internal emitter has none.
     """
+    if phase.low_rate is not None:
+        return (np.zeros(draws.size),) * len(SUBSETS)
     reached = -np.expm1(-phase.blood.mean_gy / draws.values["unexplained.reference_dose"])
     lost = -np.log1p(-np.minimum(draws.values["unexplained.loss_per_fraction"] * reached, KILL_MAX))
     return lost, lost * draws.values["unexplained.on_resistant"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from lymphorisk.errors import ScenarioError, UnsupportedDoseError
+from lymphorisk.plan.emitter import Emitter
 from lymphorisk.plan.grid import DoseGrid
 from lymphorisk.plan.structures import Structure
 from lymphorisk.plan.words import MODALITIES, Modality, is_particle
@@ -121,6 +122,8 @@ class Phase:
         Start of each beam within a fraction. [s]
     witnesses : tuple of Witness
         What the plan says its targets get, best first.
+    emitter : Emitter or None
+        The internal emitter whose cycles are the fractions of this phase; None of a beam.
     """
 
     label: str
@@ -133,8 +136,11 @@ class Phase:
     days: tuple[float, ...] | None = None
     beam_start_s: tuple[float, ...] | None = None
     witnesses: tuple[Witness, ...] = ()
+    emitter: Emitter | None = None
 
     def __post_init__(self) -> None:
+        if (self.emitter is not None) != (self.modality == "emitter"):
+            raise ScenarioError(f"phase {self.label!r}: an internal emitter says which, and only it does")
         if self.fractions < 1:
             raise ScenarioError(f"phase {self.label!r} has {self.fractions} fractions")
         if self.modality not in MODALITIES:

@@ -31,8 +31,10 @@ SITES = (
     "oligometastases",
 )
 SEXES = ("M", "F")
-Modality = Literal["photon", "electron", "proton", "ion"]
+Modality = Literal["photon", "electron", "proton", "ion", "emitter"]
 MODALITIES: tuple[Modality, ...] = get_args(Modality)
+#: Kinds of beams: what a plan may be made of.
+BEAMS: tuple[Modality, ...] = MODALITIES[:-1]
 #: By what the files of an export are joined, and what a person says a dose is.
 LinkBy = Literal["uid", "frame", "folder"]
 LINK_BY: tuple[LinkBy, ...] = get_args(LinkBy)
@@ -105,8 +107,8 @@ def sex_of(text: str) -> str:
 
 
 def modality_of(text: str) -> Modality:
-    """The kind of beam of `MODALITIES`; a photon technique is photons."""
-    return chosen(_without_fillers(text), MODALITIES, _meanings(MODALITY_WORDS), "modality")
+    """The kind of beam of `BEAMS`; a photon technique is photons."""
+    return chosen(_without_fillers(text), BEAMS, _meanings(MODALITY_WORDS), "modality")
 
 
 #: How the texts of a patient or a plan are read, by field.
@@ -129,7 +131,7 @@ def is_particle(modality: Modality) -> bool:
     match modality:
         case "proton" | "ion":
             return True
-        case "photon" | "electron":
+        case "photon" | "electron" | "emitter":
             return False
         case _:
             assert_never(modality)

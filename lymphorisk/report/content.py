@@ -12,7 +12,7 @@ from lymphorisk.circulation import BloodSummary
 from lymphorisk.dvh import DVH
 from lymphorisk.dvh.metrics import metric
 from lymphorisk.plan.steroid import steroid_words
-from lymphorisk.report import figures, placed, research
+from lymphorisk.report import emitters, figures, placed, research
 from lymphorisk.report.document import (
     Beside,
     Block,
@@ -141,6 +141,8 @@ def _figure(drawing: Drawing | None, caption: str, narrow: Drawing | None = None
 
 
 def _phase_line(p: PhaseSummary) -> str:
+    if p.emitter is not None:
+        return f"{short(p.label)}: internal emitter, {plural(p.fractions, 'cycle')}"
     gray = "prescription not given" if p.prescription_gy is None else f"{digits(p.prescription_gy, 4)} Gy"
     return f"{short(p.label)}: {_modality(p)}, {gray}, {plural(p.fractions, 'fraction')}"
 
@@ -508,7 +510,13 @@ def phases(a: Analysis) -> Table:
         Column("Modality", _modality),
         Column(
             "Prescription",
-            lambda p: "not given" if p.prescription_gy is None else f"{digits(p.prescription_gy, 4)} Gy",
+            lambda p: (
+                "–"
+                if p.emitter is not None
+                else "not given"
+                if p.prescription_gy is None
+                else f"{digits(p.prescription_gy, 4)} Gy"
+            ),
         ),
         Column("Fractions", lambda p: str(p.fractions), numeric=True, width=1.6),
         Column(
@@ -522,6 +530,8 @@ def phases(a: Analysis) -> Table:
 
 
 def _delivery(p: PhaseSummary) -> str:
+    if p.emitter is not None:
+        return "at a falling dose rate, see below"
     times = ", ".join(sorted({b.time_source for b in p.beams}))
     return f"{plural(len(p.beams), 'beam')}, {sum(b.on_s for b in p.beams):.0f} s on ({times})"
 
@@ -598,7 +608,7 @@ def assumptions(noted: Sequence[Assumption]) -> Table:
 
 def _basis(a: Analysis) -> Section:
     assumed = (assumptions(a.assumptions),) if a.assumptions else ()
-    return Section("What this rests on", (phases(a), patient(a), *assumed))
+    return Section("What this rests on", (phases(a), *emitters.blocks(a), patient(a), *assumed))
 
 
 INPUT_COLUMNS: tuple[Column[tuple[str, str, str]], ...] = (

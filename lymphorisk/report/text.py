@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lymphorisk.absent import Absent
 from lymphorisk.organs.compartments import by_organ
-from lymphorisk.report import research
+from lymphorisk.report import emitters, research
 from lymphorisk.report.content import (
     EDIC_NAMES,
     ORGAN_COLUMNS,
@@ -59,6 +59,7 @@ def render(analysis: Analysis, identity: tuple[str, str] | None = None) -> str:
         _answer(analysis),
         _voices(analysis),
         _forecast(analysis),
+        _emitters(analysis),
         _organs(analysis),
         _blood(analysis),
         _reasons(analysis),
@@ -83,6 +84,14 @@ def _what_ifs(a: Analysis) -> list[str]:
     return out
 
 
+def _emitters(a: Analysis) -> list[str]:
+    made = emitters.table(a)
+    if made is None:
+        return []
+    notes = [line for note in emitters.notes(a) for line in _wrapped(note)]
+    return [emitters.TITLE.upper(), *text_lines(made), *notes]
+
+
 def _wrapped(text: str, indent: str = "  ") -> list[str]:
     return wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=True)
 
@@ -92,6 +101,9 @@ def _title(a: Analysis, identity: tuple[str, str] | None) -> list[str]:
     if identity is not None:
         out.append(f"  patient {short(identity[0])} ({short(identity[1])})")
     for p in a.phases:
+        if p.emitter is not None:
+            out.append(f"  {short(p.label)}: internal emitter, {plural(p.fractions, 'cycle')} on {emitters.on_days(p)}")
+            continue
         dose = "" if p.prescription_gy is None else f"{digits(p.prescription_gy, 4)} Gy in "
         times = sorted({b.time_source for b in p.beams})
         out.append(

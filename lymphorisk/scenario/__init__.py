@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from lymphorisk.scenario.dose import from_cumulative
+from lymphorisk.scenario.emitters import EmitterGiven
 from lymphorisk.scenario.read import EVERYWHERE, Scenario, patient_from, read_patient, read_scenario, scenario_from
 
 __all__ = [
     "EVERYWHERE",
+    "EmitterGiven",
     "Scenario",
     "from_cumulative",
     "patient_from",

@@ -36,6 +36,7 @@ from lymphorisk.plan import Patient, Phase, steroid_of
 from lymphorisk.plan.columns import columns_of
 from lymphorisk.plan.subsets import subsets_of
 from lymphorisk.scenario.dose import organ_dose
+from lymphorisk.scenario.emitters import EmitterGiven
 from lymphorisk.scenario.fields import content, known, number, parsed, table_of, text, whole
 from lymphorisk.scenario.phases import PHASE_KEYS, last_day_of, phase_from, phase_tables
 from lymphorisk.units import alc_from
@@ -93,6 +94,8 @@ class Scenario:
     findings : tuple of Finding
     sha256 : str
         Of the file; empty when the scenario did not come from one.
+    emitters : tuple of EmitterGiven
+        Internal emitters on the same calendar.
     """
 
     label: str
@@ -105,6 +108,7 @@ class Scenario:
     conditioning: Mapping[str, Any] = field(default_factory=lambda: FrozenDict({}))
     findings: tuple[Finding, ...] = ()
     sha256: str = ""
+    emitters: tuple[EmitterGiven, ...] = ()
 
     @property
     def drugs(self) -> tuple[Mapping[str, Any], ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lymphorisk.features import FEATURES, VERSION
 from lymphorisk.plan.drugs import CHEMO
-from lymphorisk.plan.words import MODALITIES, SEXES, SITES
+from lymphorisk.plan.words import BEAMS, SEXES, SITES
 
 ID = "patient_id"
 CENTRE = "centre"
@@ -16,7 +16,7 @@ PLACED, DRAWN = "placed", "drawn"
 #: Columns of other voices begin with this and end in the outcome: their probability, judged beside a model.
 VOICE = "voice_"
 #: Text columns and what they may say; each becomes one or more 0/1 features.
-TEXT_COLUMNS: dict[str, tuple[str, ...]] = {"sex": SEXES, "site": SITES, "chemo": CHEMO, "modality": MODALITIES}
+TEXT_COLUMNS: dict[str, tuple[str, ...]] = {"sex": SEXES, "site": SITES, "chemo": CHEMO, "modality": BEAMS}
 #: Grade thresholds of CTCAE 5.0, strict less-than. [10^9/L]
 GRADE_BELOW = {"g3": 0.5, "g4": 0.2}
 OUTCOMES = ("nadir_alc", "g3", "g4")
