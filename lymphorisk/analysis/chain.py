@@ -12,13 +12,14 @@ from lymphorisk import parameters
 from lymphorisk.analysis.beside import beside_of
 from lymphorisk.analysis.edic import edic_of
 from lymphorisk.analysis.emitters import NOT_LEARNED, emitter_findings, emitters_of
-from lymphorisk.analysis.exposure import blood_dose_of, exposure_of
+from lymphorisk.analysis.exposure import bath_of, blood_dose_of, exposure_of
 from lymphorisk.analysis.options import Options, held
 from lymphorisk.analysis.prepared import LABORATORY, Prepared, prepare
 from lymphorisk.analysis.result import Analysis, Assumption, Provenance, Risk, WhatIf
 from lymphorisk.analysis.risk import agreement_of, learned_voice, literature_voice, outcomes, voices_differ
 from lymphorisk.analysis.row import row_of
-from lymphorisk.analysis.whatif import changed, parse
+from lymphorisk.analysis.schedules import Cost, Schedule, given_in, scaled, texts_of
+from lymphorisk.analysis.whatif import changed, imaged, imaging_asked, parse
 from lymphorisk.circulation import SurvivalForm
 from lymphorisk.circulation.threads import one_blas_thread
 from lymphorisk.dicom import Export
@@ -75,7 +76,7 @@ def analysis_of(plan: Prepared) -> Analysis:
     learned = voice.prediction
     literature = literature_voice(plan, blood, edic)
 
-    what_ifs = tuple(WhatIf(text, difference(count, replanned(text, plan))) for text in options.what_if)
+    what_ifs = tuple(what_if(text, s, plan, count) for text, s in texts_of(options.what_if, plan.source.plan.phases))
     mechanistic = {f"g{g}": count.grade_probability[g] for g in ("2", "3", "4")}
     risk = Risk(
         mechanistic,
@@ -124,6 +125,7 @@ def analysis_of(plan: Prepared) -> Analysis:
         agreement=agreement_of(count.organ_share, voice, doses.undrawn),
         explanation_figures=voice.figures,
         anatomy=pictures(plan),
+        bath=bath_of(exposure, who, options),
         beside=beside_of(
             exposure, who, people_of(options.survival_model), count.baseline_alc, options.seed, count.horizon_d
         ),
@@ -167,6 +169,19 @@ def replanned(text: str, plan: Prepared) -> AlcForecast:
     else:
         plan = plan.with_doses(changed(plan.doses, change, plan.source.plan.phases))
     return forecast_of(exposure_of(plan, blood_dose_of(plan)), plan.patient, plan.options, explain=False)
+
+
+def what_if(text: str, schedule: Schedule | None, plan: Prepared, count: AlcForecast) -> WhatIf:
+    """A change of the plan against it, on the same draws; of another schedule with what it costs."""
+    if (gray := imaging_asked(text)) is not None:
+        course = imaged(exposure_of(plan, blood_dose_of(plan)), gray)
+        return WhatIf(text, difference(count, forecast_of(course, plan.patient, plan.options, explain=False)))
+    if schedule is None:
+        return WhatIf(text, difference(count, replanned(text, plan)))
+    other, factor = given_in(plan, schedule)
+    course = scaled(exposure_of(other, blood_dose_of(other)), factor)
+    made = forecast_of(course, plan.patient, plan.options, explain=False)
+    return WhatIf(text, difference(count, made), Cost(schedule, made))
 
 
 def people_of(survival: str | SurvivalForm) -> Population:

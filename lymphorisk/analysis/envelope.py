@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 from lymphorisk.absent import Absent
 from lymphorisk.analysis.emitters import emitter_doses
 from lymphorisk.analysis.saved import sealed
+from lymphorisk.analysis.schedules import windows_met
 from lymphorisk.dvh import DVH
 from lymphorisk.findings import Finding
 from lymphorisk.organs.compartments import by_organ
+from lymphorisk.parameters.windows import NOTE as WINDOWS_NOTE
 from lymphorisk.plain import Exact
 from lymphorisk.version import NOT_A_DEVICE
 
@@ -56,10 +58,14 @@ def envelope(analysis: Analysis, identity: Identity | None = None) -> dict[str, 
         "alc": analysis.forecast.to_dict(),
         "risk": _risk(analysis),
         "explanation": _explanation(analysis.explanation),
+        "low_dose_share": analysis.bath,
         "physics_attribution": dict(analysis.attribution),
         "agreement": _agreement(analysis.agreement),
-        "research": None if analysis.beside is None else analysis.beside.to_dict(),
-        "what_if": [{"change": w.text, **w.difference.to_dict()} for w in analysis.what_ifs],
+        "research": _research(analysis),
+        "what_if": [
+            {"change": w.text, **w.difference.to_dict(), **({} if w.cost is None else {"schedule": w.cost.to_dict()})}
+            for w in analysis.what_ifs
+        ],
         "findings": [f.to_dict() for f in analysis.findings],
         "assumptions": [{"name": a.name, "value": a.value, "note": a.note} for a in analysis.assumptions],
         "course": Exact(analysis.course.to_dict()),
@@ -312,3 +318,13 @@ def _explanation(explanation: Explanation | Absent) -> dict[str, Any]:
         "sentences": list(explanation.sentences),
         "note": explanation.note,
     }
+
+
+def _research(a: Analysis) -> dict[str, Any] | None:
+    """Research output; dose windows are of the prescription."""
+    if a.beside is None:
+        return None
+    met = [
+        {"id": w.id, "span": w.span, "says": w.says, "shown_in": w.shown_in, "source": w.source} for w in windows_met(a)
+    ]
+    return {**a.beside.to_dict(), "dose_windows": {"note": WINDOWS_NOTE, "met": met}}

@@ -15,8 +15,10 @@ from lymphorisk.analysis.prepared import Prepared
 from lymphorisk.circulation import MODELS, BloodDose, SurvivalForm
 from lymphorisk.dvh import DoseDistribution, uniform
 from lymphorisk.lymphocyte import POOLS, Course, PhaseExposure, population, survival_sets
+from lymphorisk.lymphocyte.bath import bath_share
 from lymphorisk.lymphocyte.drugs import TEMOZOLOMIDE, USUAL_AT, Steroids, chemo_parameter
 from lymphorisk.lymphocyte.lowrate import emitter_phases
+from lymphorisk.lymphocyte.pools import pool_shares
 from lymphorisk.plan import Patient
 from lymphorisk.plan.emitter import BLOOD, Emitter
 
@@ -107,3 +109,13 @@ def bodies_met(doses: Doses, phase: int) -> tuple[Mapping[str, DoseDistribution]
         return ()
     varied = [pool for pool, m in doses.makeup[0].items() if any(b[pool] is not m for b in doses.makeup)]
     return tuple({pool: pools[pool][phase].rebinned(BODY_BINS) for pool in varied} for pools in doses.by_body)
+
+
+def bath_of(course: Course, who: Patient, options: Options) -> float | None:
+    """Share of the kill in organs where the course gives little dose, with the typical patient's pools."""
+    people = population(parameters.load("lymphocyte"), parameters.posterior(), survival=options.survival_model)
+    values = {name: np.array([value]) for name, value in people.value.items()}
+    age = who.age_y if who.age_y is not None else people.value["thymus.default_age"]
+    share = dict(zip(POOLS, pool_shares(values, np.array([age]))[0].tolist(), strict=True))
+    del share["blood"]
+    return bath_share(course, survival_used(options), share, parameters.load("apart")["bath.dose"].number)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from lymphorisk.analysis.beside import Beside
     from lymphorisk.analysis.picture import View
+    from lymphorisk.analysis.schedules import Cost
     from lymphorisk.circulation import BloodDose
     from lymphorisk.dvh import DVH, DoseDistribution
     from lymphorisk.findings import Finding
@@ -141,10 +142,14 @@ class Risk:
 
 @dataclass(frozen=True, slots=True)
 class WhatIf:
-    """A change as asked for, and what it does to the forecast (changed minus given, same draws)."""
+    """A change as asked for, and what it does to the forecast (changed minus given, same draws).
+
+    `cost` is of another schedule: BED and EQD2 beside the count.
+    """
 
     text: str
     difference: Difference
+    cost: Cost | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +224,9 @@ class Analysis:
         the JSON result.
     beside : Beside or None
         Research output: subsets, the neutrophil to lymphocyte ratio, published associations with outcome.
+    bath : float or None
+        Share of what fractions kill in organs that lies where the course gives little dose (`lymphocyte.bath`); None
+        when nothing is killed.
     """
 
     label: str
@@ -244,6 +252,7 @@ class Analysis:
     explanation_figures: Mapping[str, str] = field(default_factory=dict)
     anatomy: tuple[View, ...] = ()
     beside: Beside | None = None
+    bath: float | None = None
 
     @property
     def alc(self) -> AlcForecast:

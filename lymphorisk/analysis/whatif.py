@@ -11,11 +11,15 @@ import numpy as np
 from lymphorisk.analysis.doses import POOL_ORGAN, Doses, mean_pools, pool_doses
 from lymphorisk.dvh import DoseDistribution, uniform
 from lymphorisk.errors import ScenarioError
+from lymphorisk.lymphocyte import Course
 from lymphorisk.organs import load, organ_name
 from lymphorisk.plan import Phase
 
 CHANGE = re.compile(r"^\s*(?P<what>[\w-]+?)\s*(?P<sign>[-=*])\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>Gy|cGy)?\s*$")
-HINT = "write Spleen-5Gy, LN=0Gy, Bowel*0.5 or fractions=15"
+HINT = "write Spleen-5Gy, LN=0Gy, Bowel*0.5, fractions=15, schedule=3x8, isoeffect=5, schedules=NAME or imaging=10mGy"
+#: Dose of images at every fraction, such as ``imaging=10mGy``.
+IMAGING = re.compile(r"^\s*imaging\s*=\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>mGy|cGy|Gy)\s*$", re.IGNORECASE)
+GRAY_IN = {"mgy": 1e-3, "cgy": 1e-2, "gy": 1.0}
 POOL_OF = {organ: pool for pool, organ in POOL_ORGAN.items()}
 
 OneFraction = Callable[[DoseDistribution, Phase], DoseDistribution]
@@ -95,6 +99,36 @@ def changed(doses: Doses, change: Change, phases: tuple[Phase, ...]) -> Doses:
     return replace(
         doses, organs=organs, drawn=drawn, makeup=makeup, by_body=by_body, rests=rests, pools=mean_pools(by_body)
     )
+
+
+def imaging_asked(text: str) -> float | None:
+    """Dose of images before every fraction that a what-if asks for [Gy]; None when it asks for something else.
+
+    Examples
+    --------
+    >>> imaging_asked("imaging=10mGy"), imaging_asked("Spleen-5Gy")
+    (0.01, None)
+    """
+    found = IMAGING.match(text)
+    return None if found is None else float(found["number"]) * GRAY_IN[found["unit"].lower()]
+
+
+def imaged(course: Course, gray: float) -> Course:
+    """A course with a dose of images to the whole body and the blood in every fraction: at most what images can do."""
+
+    def more(d: DoseDistribution) -> DoseDistribution:
+        return DoseDistribution(d.dose_gy + gray, d.share.copy())
+
+    phases = tuple(
+        replace(
+            phase,
+            blood=more(phase.blood),
+            pools={pool: more(d) for pool, d in phase.pools.items()},
+            bodies=tuple({pool: more(d) for pool, d in body.items()} for body in phase.bodies),
+        )
+        for phase in course.phases
+    )
+    return replace(course, phases=phases)
 
 
 def rests_of(doses: Doses, organ: str) -> frozenset[str]:

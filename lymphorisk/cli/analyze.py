@@ -38,7 +38,14 @@ if TYPE_CHECKING:
 @click.command()
 @EXPORT
 @with_options(PATIENT, PLAN, BLOOD, FORECAST)
-@click.option("--what-if", "what_if", multiple=True, metavar="CHANGE", help="Spleen-5Gy, LN=0Gy, fractions=15.")
+@click.option(
+    "--what-if",
+    "what_if",
+    multiple=True,
+    metavar="CHANGE",
+    help="Spleen-5Gy, LN=0Gy, fractions=15, schedule=3x8, isoeffect=5 (the same BED), schedules=NAME, "
+    "imaging=10mGy (at every fraction); repeat.",
+)
 @report_option("Write the report: one HTML file, or a .pdf.")
 @INTERACTIVE
 @click.option("--curves", is_flag=True, help="Keep the DVHs in the JSON result, so that `check RESULT.json` can judge.")

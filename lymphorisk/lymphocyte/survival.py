@@ -59,6 +59,10 @@ FORMS: Mapping[str, Callable[[Numbers], SurvivalForm]] = {
     "in_vivo_hcc": lambda n: linear_quadratic(n["survival.in_vivo_hcc.alpha"]),
 }
 SURVIVAL_SETS = tuple(FORMS)
+#: Said wherever a set is chosen: the sets and one review disagree. A test holds the numbers.
+CONFLICT = (
+    "The sets kill 55 to 81 % at 2 Gy; one review prints near 90 %, which none of them gives (docs/statements.md)."
+)
 
 
 def survival_named(text: str) -> str:

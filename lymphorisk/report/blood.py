@@ -9,6 +9,7 @@ from lymphorisk.absent import Absent
 from lymphorisk.analysis.bloodonly import BloodResult, SweepPoint
 from lymphorisk.analysis.envelope import blood_to_dict
 from lymphorisk.circulation import BloodDose, BloodSummary
+from lymphorisk.lymphocyte.survival import CONFLICT
 from lymphorisk.organs.compartments import by_organ
 from lymphorisk.report.content import EDIC_NAMES
 from lymphorisk.report.palette import LIGHT, figure_css, variables
@@ -29,7 +30,7 @@ def text(result: BloodResult) -> str:
     """Fraction, course and bounds side by side; organs; EDIC."""
     b = result.blood
     out = [f"{b.network}, engine {b.engine}, {b.stages} stages", "", *text_lines(dose_table(b), "")]
-    out += ["", "surviving lymphocytes in blood [%], no replacement", *text_lines(surviving_table(b), "")]
+    out += ["", "surviving lymphocytes in blood [%], no replacement", *text_lines(surviving_table(b), ""), CONFLICT]
     out += ["", "mean course dose by organ [Gy]", *text_lines(organ_table(b))]
     out += ["", "effective dose to immune cells [Gy]", *text_lines(edic_table(result.edic))]
     noted = [f for f in result.findings if f.severity != "info"]

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lymphorisk import parameters
 from lymphorisk.absent import Absent
 from lymphorisk.circulation import BloodSummary
 from lymphorisk.dvh import DVH
 from lymphorisk.dvh.metrics import metric
 from lymphorisk.plan.steroid import steroid_words
-from lymphorisk.report import emitters, figures, placed, research
+from lymphorisk.report import emitters, figures, placed, research, schedules
 from lymphorisk.report.document import (
     Beside,
     Block,
@@ -112,7 +113,8 @@ def report(
         _counts(a),
         _voices(a),
         _why(a),
-        *research.sections(a.beside),
+        *schedules.sections(a),
+        *research.sections(a),
         _organs(a),
         _blood(a),
         _findings(a),
@@ -344,6 +346,8 @@ def _why(a: Analysis) -> Section:
             (Subheading("What moved the trained predictor"), *moved, *why_not),
         )
     ]
+    if said := bath(a):
+        blocks.append(Paragraph(said))
     if not isinstance(e, Absent):
         blocks.append(Subheading("The predictor's reasons in words"))
         blocks += [Bullets(tuple(short(s, TEXT_MAX) for s in e.sentences)), Paragraph(e.note, "small")]
@@ -432,6 +436,16 @@ ORGAN_COLUMNS: tuple[Column[OrganDose], ...] = (
     Column("V20 %", lambda o: f"{share_at_or_above(o, 20.0):.0f}", numeric=True, width=1.7),
     Column("Max Gy", lambda o: digits(highest_gy(o)), numeric=True),
 )
+
+
+def bath(a: Analysis) -> str:
+    """How much of the kill in organs the low-dose bath does; empty when nothing is killed."""
+    if a.bath is None:
+        return ""
+    edge = parameters.load("apart")["bath.dose"].number
+    of = "the course" if len(a.phases) == 1 else "a phase"
+    share = percent(a.bath)
+    return f"Low-dose bath: {share} of what fractions kill in organs lies where {of} gives less than {edge:g} Gy."
 
 
 def organs(rows: Sequence[OrganDose], columns: Sequence[Column[OrganDose]] = ORGAN_COLUMNS) -> Table:

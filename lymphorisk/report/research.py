@@ -1,15 +1,20 @@
-"""Research output in words: subsets, the neutrophil ratio, and outcome by publications."""
+"""Research output in words: subsets, the neutrophil ratio, outcome by publications, dose windows of reviews."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from lymphorisk.analysis.beside import OUTCOME_NOTE, RATIO_NOTE, SUBSETS_NOTE, sentence
+from lymphorisk.analysis.schedules import own_schedule_of, windows_met
+from lymphorisk.parameters import sources
+from lymphorisk.parameters.windows import NOTE as WINDOWS_NOTE
+from lymphorisk.parameters.windows import DoseWindow
 from lymphorisk.report.document import Paragraph, Section
 from lymphorisk.report.table import Column, Table, tabled
 from lymphorisk.report.wording import digits, percent
 
 if TYPE_CHECKING:
+    from lymphorisk.analysis import Analysis
     from lymphorisk.analysis.beside import Beside
     from lymphorisk.lymphocyte.subsets import SubsetForecast
 
@@ -53,9 +58,24 @@ def outcomes(b: Beside) -> list[str]:
     return [f"Outcome in publications. {OUTCOME_NOTE}", *rows]
 
 
-def sections(b: Beside | None) -> tuple[Section, ...]:
+def windows(a: Analysis) -> list[str]:
+    """What reviews say of the dose of a fraction of this plan; empty without a prescribed dose or without a window."""
+    own, found = own_schedule_of(a), windows_met(a)
+    if own is None or not found:
+        return []
+    dose = f"{digits(own.total_gy / own.fractions, 3)} Gy a fraction, BED10 {digits(own.bed_gy, 3)} Gy"
+    return [f"{dose}. {WINDOWS_NOTE}", *(window_sentence(w) for w in found)]
+
+
+def window_sentence(w: DoseWindow) -> str:
+    """A window in words, with its source."""
+    return f"{w.span}: {w.says}; shown in: {w.shown_in} ({sources()[w.source].citation.split(' (')[0]})"
+
+
+def sections(a: Analysis) -> tuple[Section, ...]:
     """The page's section, where there is any research output."""
+    b = a.beside
     if b is None:
         return ()
-    words = (*said(b), *outcomes(b))
+    words = (*said(b), *outcomes(b), *windows(a))
     return (Section("Beside the forecast: research output", (subsets(b), *(Paragraph(w, "small") for w in words))),)

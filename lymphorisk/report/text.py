@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from lymphorisk.absent import Absent
 from lymphorisk.organs.compartments import by_organ
-from lymphorisk.report import emitters, research
+from lymphorisk.report import emitters, research, schedules
 from lymphorisk.report.content import (
     EDIC_NAMES,
     ORGAN_COLUMNS,
     Voice,
+    bath,
     blood,
     clinic_settings,
     counts,
@@ -81,6 +82,8 @@ def _what_ifs(a: Analysis) -> list[str]:
             f"  {w.text}: nadir {n.p50:+.2f} ({n.p05:+.2f} to {n.p95:+.2f}) x10^9/L, "
             f"P(grade 3+) {100 * p['3']:+.0f} points, P(grade 4) {100 * p['4']:+.0f} points"
         )
+    if (table := schedules.table(a)) is not None:
+        out += ["", table.caption, *text_lines(table), *_wrapped(schedules.NOTE)]
     return out
 
 
@@ -200,6 +203,8 @@ def _reasons(a: Analysis) -> list[str]:
         parts = sorted(a.attribution.items(), key=lambda item: -item[1])
         shown = ", ".join(f"{POOL_LABELS.get(n, n)} {percent(v)}" for n, v in parts if v > 0.005)
         out += _wrapped(f"physics, of the loss at the nadir: {shown}")
+    if said := bath(a):
+        out += _wrapped(said)
     if isinstance(a.explanation, Absent):
         return out + _wrapped(f"trained predictor: none, {a.explanation.reason}")
     out += [line for s in a.explanation.sentences for line in _wrapped(s)]
@@ -213,7 +218,7 @@ def _research(a: Analysis) -> list[str]:
         return []
     out = ["BESIDE THE FORECAST, research output", *text_lines(research.subsets(a.beside))]
     out += [line for s in research.said(a.beside) for line in _wrapped(s)]
-    return out + [line for s in research.outcomes(a.beside) for line in _wrapped(s)]
+    return out + [line for s in (*research.outcomes(a.beside), *research.windows(a)) for line in _wrapped(s)]
 
 
 def _findings(a: Analysis) -> list[str]:
