@@ -167,6 +167,8 @@ def own_schedule(phases: Sequence[Phase]) -> Schedule:
             f"other schedules for a course of {len(phases)} phases are ambiguous", "ask about one phase"
         )
     (phase,) = phases
+    if phase.emitter is not None:
+        raise ScenarioError("other schedules are of beams, not of an internal emitter")
     if phase.prescription_gy is None:
         raise ScenarioError(
             "another schedule needs the prescribed dose of the plan", "in a scenario: prescription_gy in [plan]"

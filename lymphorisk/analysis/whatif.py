@@ -120,7 +120,9 @@ def imaged(course: Course, gray: float) -> Course:
         return DoseDistribution(d.dose_gy + gray, d.share.copy())
 
     phases = tuple(
-        replace(
+        phase
+        if phase.low_rate is not None
+        else replace(
             phase,
             blood=more(phase.blood),
             pools={pool: more(d) for pool, d in phase.pools.items()},

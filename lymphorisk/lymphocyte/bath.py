@@ -14,8 +14,8 @@ def bath_share(course: Course, form: SurvivalForm, pools: Mapping[str, float], e
     """Share of the kill in organs that lies in parts with less than a dose over the phase.
 
     ``sum_p w_p n sum_(n d_j < edge) v_j (1 - S(d_j))`` over the same sum without the condition, with the pools' weights
-    w_p, n fractions and the parts v_j of a pool that get d_j in a fraction. Blood, which moves, is left out; what a
-    fraction left of the cells is not followed.
+    w_p, n fractions and the parts v_j of a pool that get d_j in a fraction. Blood, which moves, and internal emitters
+    are left out; what a fraction left of the cells is not followed.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def bath_share(course: Course, form: SurvivalForm, pools: Mapping[str, float], e
     0.184
     """
     low, whole = 0.0, 0.0
-    for phase in course.phases:
+    for phase in (p for p in course.phases if p.low_rate is None):
         for pool, weight in pools.items():
             met = phase.distribution(pool)
             killed = met.share * (1.0 - form(met.dose_gy)) * weight * phase.fractions

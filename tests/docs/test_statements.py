@@ -60,6 +60,12 @@ def test_little_is_only_named() -> None:
     assert statements().counts(ROWS)["named"] <= NAMED_MOST
 
 
+def test_at_least_sixty_are_met_and_at_most_twenty_five_partly() -> None:
+    of = statements().counts(ROWS)
+    assert of["met"] >= 60
+    assert of["partly"] <= 25
+
+
 def click_command(words: list[str]) -> tuple[click.Command, list[str]]:
     """The command a line calls and the words that are left."""
     assert words[0] == "lymphorisk"
