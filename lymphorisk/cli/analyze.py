@@ -52,6 +52,11 @@ if TYPE_CHECKING:
 @click.option("--curve", "more_curves", multiple=True, metavar="NAME", help="Keep one more, such as Lungs-GTV; repeat.")
 @click.option("--shap-plots", is_flag=True, help="Waterfall and beeswarm drawn by shap in the HTML report.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the JSON result to a file as well.")
+@click.option(
+    "--trajectory",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the count over time as CSV, a row a day: course, measured count, fractions.",
+)
 @with_options(AUDIT, ARCHIVE, SAFETY)
 @JSON
 @SHOW_PHI
@@ -60,6 +65,7 @@ def analyze(
     report: Path | None,
     interactive: bool,
     out: Path | None,
+    trajectory: Path | None,
     audit: Path | None,
     audit_key: Path | None,
     dicom_pdf: Path | None,
@@ -83,6 +89,7 @@ def analyze(
     outputs = outputs_of(given, export)
     outputs.expect(report, report_kind(report) if report else "page")
     outputs.expect(out, "analyze")
+    outputs.expect(trajectory, "trajectory")
     archive = Archive(outputs, dicom_pdf, sr, dated)
     trail = Audit(audit, audit_key, outputs)
     with working("analysing"):
@@ -92,6 +99,7 @@ def analyze(
         from lymphorisk.analysis.source import read_source
         from lymphorisk.dicom import Export
         from lymphorisk.report import content, formats, text
+        from lymphorisk.report import trajectory as over_time
 
         options = replace(options_of(given), pictures=report is not None or dicom_pdf is not None)
         read = read_source(export, options)
@@ -107,8 +115,10 @@ def analyze(
         saved = render(result, identity=identity, curves=kept) if out is not None or as_json else ""
         if out is not None:
             outputs.add(out, saved)
+        if trajectory is not None:
+            outputs.add(trajectory, over_time.to_csv(result))
         written = saved if as_json else text.render(result, identity=identity)
-        finish(outputs, **{str(report): "report", str(out): "result", **archive.names})
+        finish(outputs, **{str(report): "report", str(out): "result", str(trajectory): "trajectory", **archive.names})
     trail.record("analyze", provenance_of(result), written, {})
     emit(written)
 

@@ -303,12 +303,14 @@ def listed(as_json: bool) -> None:
 @model.command()
 @click.argument("name")
 def card(name: str) -> None:
-    """The card of a predictor, after its hashes were checked."""
+    """The card of a predictor, after its hashes were checked, and what its risk of bias is by domain."""
+    from lymphorisk import predict
     from lymphorisk.predict.booster import CARD, verified
+    from lymphorisk.train.probast import as_toml
 
     path = _folder(name)
     verified(path)
-    emit((path / CARD).read_text(encoding="utf-8"))
+    emit((path / CARD).read_text(encoding="utf-8") + as_toml(predict.load(path).card))
 
 
 @model.command()

@@ -15,6 +15,10 @@ SVG_MARK = b'data-generator="lymphorisk"'
 PDF_MARK, PDF_AUTHOR = b"%PDF-", b"/Author (lymphorisk"
 #: Of curves; the first of files written before they named their plan.
 DVH_HEADS = (b"structure,tg263,dose_gy,volume_cm3", b"plan,structure,tg263,dose_gy,volume_cm3")
+#: Of the count over time.
+TRAJECTORY_HEAD = (
+    "day,alc_p05,alc_p25,alc_median,alc_p75,alc_p95,measured_p05,measured_median,measured_p95,over_baseline,fractions"
+)
 DICM_AT, DICM = 128, b"DICM"
 IMPLEMENTATION = b"LYMPHORISK"
 #: SOP classes by kind of object.
@@ -70,6 +74,9 @@ KINDS: Mapping[str, Kind] = {
     "analyze": Kind("a JSON result of `lymphorisk analyze`", _json("analyze")),
     "conditioning": Kind("a JSON result of `lymphorisk conditioning`", _json("conditioning")),
     "dvh-csv": Kind("curves of `lymphorisk dvh --csv`", lambda data: data.startswith(DVH_HEADS)),
+    "trajectory": Kind(
+        "a table of `lymphorisk analyze --trajectory`", lambda data: data.startswith(TRAJECTORY_HEAD.encode())
+    ),
     "figure": Kind("a figure of lymphorisk", lambda data: SVG_MARK in data[:HEAD]),
     "dicom-pdf": Kind("an Encapsulated PDF of lymphorisk", _dicom(PDF_CLASS)),
     "sr": Kind("a structured report of lymphorisk", _dicom(SR_CLASS)),

@@ -13,7 +13,7 @@ from lymphorisk.errors import InputError
 from lymphorisk.outputs import Inputs, Outputs, cell
 from lymphorisk.outputs import files as module
 from lymphorisk.outputs.cells import text_of
-from lymphorisk.outputs.kinds import CARD, KINDS
+from lymphorisk.outputs.kinds import CARD, KINDS, TRAJECTORY_HEAD
 
 PAGE = '<head><meta name="generator" content="lymphorisk"></head>'
 
@@ -72,6 +72,7 @@ def test_an_input_folder_stays_as_it_is_unless_asked(
         ("pdf", b"%PDF-1.4 /Author (lymphorisk 0.1.0)", b"%PDF-1.4 /Author (someone)"),
         ("analyze", b'{\n  "schema": "lymphorisk/analyze/1"', b'{"schema": "lymphorisk/check/1"'),
         ("dvh-csv", b"structure,tg263,dose_gy,volume_cm3\n", b"name,dose\n"),
+        ("trajectory", TRAJECTORY_HEAD.encode() + b"\n", b"day,alc\n"),
         ("figure", b'<svg data-generator="lymphorisk" >', b"<svg>"),
         ("sr", b"\0" * 128 + b"DICM LYMPHORISK 1.2.840.10008.5.1.4.1.1.88.33", b"\0" * 128 + b"DICM VARIAN"),
         (
