@@ -65,7 +65,7 @@ OWNERS = {
     "pynetdicom": {"clinic"},
     "cryptography": {"clinic"},
     "prometheus_client": {"clinic"},
-    "msgspec": {"settings", "tomlfile"},
+    "msgspec": {"qa", "regimen", "scenario", "settings", "tomlfile", "train"},  # schema files, and their reader
 }
 MODELS = ("plan", "phantom", "anatomy", "dvh", "circulation", "lymphocyte", "conditioning", "features", "literature")
 NO_FILES = (*MODELS,)

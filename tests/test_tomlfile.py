@@ -36,7 +36,7 @@ def written(text: str) -> Written:
     [
         ("\nlln = 1200", "a.toml, line 2: lln = 1200 is not between 0.2 and 5 10^9/L: it looks like", "type 1.2"),
         ('lln = "1,2"', "line 1: lln = '1,2' is text, not a number", "lln = 1.2"),
-        ("lln = true", "line 1: lln = True is not a number", ""),
+        ("lln = true", "line 1: lln = true is not a number", ""),
         ("lnl = 1", "line 1: lnl is not a key here", "did you mean lln?"),
         ('site = "lunq"', "line 1: site: 'lunq' is unknown", "did you mean lung?"),
         ('missing = "plced"', "line 1: missing = 'plced' is unknown", "did you mean placed?"),

@@ -13,7 +13,9 @@ QUOTED = r"""(?<!\w)(?:'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")(?!\w)"""
 #: A UID or its end, and a whole number as long as a patient's.
 UID = r"\[\.\.\.[^\]\s]*\]|(?<![\w.])\d+(?:\.\d+){4,}"
 NUMBER = r"(?<![\w.])\d{6,}(?![\w.])"
-GIVEN = re.compile("|".join((QUOTED, UID, NUMBER)))
+#: A key of a file that nobody knows.
+KEY = r"(?<=: )[^:]*?(?= is not a key here)"
+GIVEN = re.compile("|".join((QUOTED, UID, NUMBER, KEY)))
 #: A name shorter than this says nobody, and stands in too many words.
 SHORTEST = 3
 
@@ -25,8 +27,8 @@ def veiled(text: str, names: Iterable[str] = ()) -> str:
     --------
     >>> veiled("plan 'Doe lung' [...1.2.3] has 2 doses"), veiled("the plan's dose and the structures' frame")
     ('plan … … has 2 doses', "the plan's dose and the structures' frame")
-    >>> veiled("Doe.toml is not text", ["Doe.toml"])
-    '… is not text'
+    >>> veiled("Doe.toml is not text", ["Doe.toml"]), veiled("a.toml, line 3: plan.doe is not a key here")
+    ('… is not text', 'a.toml, line 3: … is not a key here')
     """
     text = GIVEN.sub(VEIL, text)
     for name in sorted({n for n in names if len(n) >= SHORTEST}, key=len, reverse=True):

@@ -16,7 +16,8 @@ UNICODE_SIGNS = {"≤": "<=", "≥": ">="}
 Setting = Literal["off", "info", "warning", "error", "undecided"]
 RULE_SETTINGS: tuple[Setting, ...] = get_args(Setting)
 #: What stands behind a line at most: see `lymphorisk.qa.facts.NEEDS`.
-NEEDS_WORDS = ("any", "placed", "segmented", "drawn")
+Needs = Literal["any", "placed", "segmented", "drawn"]
+NEEDS_WORDS: tuple[Needs, ...] = get_args(Needs)
 #: What a gate makes of findings that mean "this may not be the plan to judge", unless the protocol says otherwise.
 #: Findings of severity info are left as they are.
 GATE_RULES: Mapping[str, Setting] = {"LR010": "undecided", "LR162": "undecided"}

@@ -36,7 +36,9 @@ def read_protocol(name_or_path: str) -> Protocol:
     path = Path(name_or_path)
     if not path.is_file():
         raise InputError(f"no protocol {path.name!r}", f"name a file, or a shipped starter: {', '.join(shipped())}")
-    readers = {".toml": toml_protocol.loads, ".csv": lambda t: clearplan.loads(t, path.stem), ".json": proknow.loads}
+    if path.suffix.lower() == ".toml":
+        return toml_protocol.read(path)
+    readers = {".csv": lambda t: clearplan.loads(t, path.stem), ".json": proknow.loads}
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise InputError(f"{path.name}: not a protocol", "protocols end in .toml, .csv (ClearPlan) or .json (ProKnow)")

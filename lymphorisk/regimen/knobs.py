@@ -21,13 +21,17 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lymphorisk.conditioning.regimen import LABELLED, RadiationCourse, Regimen, delayed
 from lymphorisk.errors import ScenarioError
 from lymphorisk.regimen.products import products
+
+if TYPE_CHECKING:
+    from lymphorisk.scenario.schema import Search
+    from lymphorisk.tomlfile import Key, Written
 
 DRUG_KEYS = {"mg_per_m2": "mg/m2", "mg_per_kg": "mg/kg", "mg": "mg"}
 FIELD_KEYS = ("gy_per_fraction", "dose_factor", "fractions", "last_day")
@@ -82,47 +86,47 @@ class Schedule:
     distance: float
 
 
-def read_knobs(own: Mapping[str, Any], regimen: Regimen) -> tuple[Knob, ...]:
-    """Knobs of the ``[[conditioning.search]]`` tables."""
-    entries = own.get("search", [])
-    if not isinstance(entries, list) or not all(isinstance(e, Mapping) for e in entries):
-        raise ScenarioError("[conditioning]: search is not a list of tables", "write [[conditioning.search]]")
+def read_knobs(written: Written, searches: Sequence[Search], regimen: Regimen) -> tuple[Knob, ...]:
+    """Knobs of the ``[[conditioning.search]]`` tables of a file.
+
+    Raises
+    ------
+    ScenarioError
+        A table of none or of several things, a dose beyond the labels on record, a knob given twice.
+    """
     out: list[Knob] = []
-    for entry in entries:
-        kinds = [kind for kind in ("drug", "radiation", "infusion_delay_d") if kind in entry]
+    for n, entry in enumerate(searches):
+        at: tuple[Key, ...] = ("conditioning", "search", n)
+        said = {key: value for key in entry.__struct_fields__ if (value := getattr(entry, key)) is not None}
+        kinds = [kind for kind in KINDS if kind in said]
         if len(kinds) != 1:
-            raise ScenarioError("[[conditioning.search]] needs one of drug, radiation, infusion_delay_d")
-        made = {"drug": _drug_knobs, "radiation": _field_knobs, "infusion_delay_d": _delay_knob}[kinds[0]](
-            entry, regimen
-        )
-        out += made
+            raise written.error(at, f"needs one of {', '.join(KINDS)}")
+        made, allowed = KINDS[kinds[0]]
+        for key in said:
+            if key not in (kinds[0], *allowed):
+                raise written.error((*at, key), f"is no key of {kinds[0]}", f"allowed are {', '.join(allowed)}")
+        with written.at(at):
+            out += made(said, regimen)
     names = [knob.label for knob in out]
     if len(set(names)) != len(names):
-        raise ScenarioError("[[conditioning.search]]: a knob is given twice")
+        raise written.error(("conditioning", "search"), ": a knob is given twice")
     return tuple(out)
 
 
-def _values(entry: Mapping[str, Any], key: str) -> tuple[float, ...]:
-    value = entry[key]
-    values = value if isinstance(value, list) else [value]
-    numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v)]
-    if not values or len(numbers) != len(values):
-        raise ScenarioError(f"[[conditioning.search]]: {key} = {value!r} is not a list of numbers")
-    return tuple(sorted({float(v) for v in numbers}))
+def _values(value: Any) -> tuple[float, ...]:
+    return tuple(sorted(set(value))) if isinstance(value, list) else (value,)
 
 
-def _drug_knobs(entry: Mapping[str, Any], regimen: Regimen) -> list[Knob]:
-    drug = str(entry["drug"])
+def _drug_knobs(said: Mapping[str, Any], regimen: Regimen) -> list[Knob]:
+    drug = said["drug"]
     doses = [d for d in regimen.drugs if d.drug == drug]
-    units = [key for key in DRUG_KEYS if key in entry]
-    if unknown := set(entry) - {"drug", *DRUG_KEYS}:
-        raise ScenarioError(f"[[conditioning.search]] of {drug}: unknown key {sorted(unknown)[0]!r}")
+    units = [key for key in DRUG_KEYS if key in said]
     if not doses:
-        raise ScenarioError(f"[[conditioning.search]]: the regimen has no {drug}")
+        raise ScenarioError(f"the regimen has no {drug}")
     if len(units) != 1 or any(d.unit != DRUG_KEYS[units[0]] for d in doses):
-        raise ScenarioError(f"[[conditioning.search]] of {drug}: give its doses in {doses[0].unit}")
+        raise ScenarioError(f"{drug}: give its doses in {doses[0].unit}")
     unit = DRUG_KEYS[units[0]]
-    values = _values(entry, units[0])
+    values = _values(said[units[0]])
     limit = label_limit(drug, unit)
     if limit is None or values[0] < 0.0 or values[-1] > limit:
         known = "no label on record" if limit is None else f"the labels on record reach {limit:g} {unit}"
@@ -142,16 +146,14 @@ def label_limit(drug: str, unit: str) -> float | None:
     return max(doses) if doses else None
 
 
-def _field_knobs(entry: Mapping[str, Any], regimen: Regimen) -> list[Knob]:
-    label = str(entry["radiation"])
+def _field_knobs(said: Mapping[str, Any], regimen: Regimen) -> list[Knob]:
+    label = said["radiation"]
     courses = [r for r in regimen.radiation if r.label == label]
     if len(courses) != 1:
         raise ScenarioError(
-            f"[[conditioning.search]]: radiation {label!r} is not one of the regimen's",
+            f"radiation {label!r} is not one of the regimen's",
             f"labels are {', '.join(r.label for r in regimen.radiation) or '(none)'}",
         )
-    if unknown := set(entry) - {"radiation", *FIELD_KEYS}:
-        raise ScenarioError(f"[[conditioning.search]] of {label!r}: unknown key {sorted(unknown)[0]!r}")
     course = courses[0]
     only_body = course.whole_body_gy is not None
     start = {
@@ -162,20 +164,28 @@ def _field_knobs(entry: Mapping[str, Any], regimen: Regimen) -> list[Knob]:
     }
     out = []
     for key in FIELD_KEYS:
-        if key not in entry:
+        if key not in said:
             continue
         if (key in {"gy_per_fraction", "fractions"}) != only_body and key != "last_day":
             what = "the whole body" if key != "dose_factor" else "a plan"
-            raise ScenarioError(f"[[conditioning.search]] of {label!r}: {key} is for {what}")
-        values = _values(entry, key)
+            raise ScenarioError(f"{label!r}: {key} is for {what}")
+        values = _values(said[key])
         if key == "fractions" and any(v < 1 or v != int(v) for v in values):
-            raise ScenarioError(f"[[conditioning.search]] of {label!r}: fractions are whole numbers from 1")
+            raise ScenarioError(f"{label!r}: fractions are whole numbers from 1")
         out.append(Knob(label, key, values, start[key]))
     return out
 
 
-def _delay_knob(entry: Mapping[str, Any], regimen: Regimen) -> list[Knob]:
-    return [Knob("infusion", "delay_d", _values(entry, "infusion_delay_d"), 0.0)]
+def _delay_knob(said: Mapping[str, Any], regimen: Regimen) -> list[Knob]:
+    return [Knob("infusion", "delay_d", _values(said["infusion_delay_d"]), 0.0)]
+
+
+#: What a search table may be of: who makes its knobs, and the keys beside it.
+KINDS: Mapping[str, tuple[Callable[[Mapping[str, Any], Regimen], list[Knob]], tuple[str, ...]]] = {
+    "drug": (_drug_knobs, tuple(DRUG_KEYS)),
+    "radiation": (_field_knobs, FIELD_KEYS),
+    "infusion_delay_d": (_delay_knob, ()),
+}
 
 
 def schedules(regimen: Regimen, knobs: Sequence[Knob]) -> tuple[Schedule, ...]:

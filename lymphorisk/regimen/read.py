@@ -29,21 +29,20 @@
     crp_mg_l = 8
 
 A scenario (``[plan]`` and ``[organs]``) may carry ``[conditioning]`` itself: its fractions are then radiation on
-the same calendar. Days are from the file's own zero; everything is moved so that the infusion is day 0.
+the same calendar. Days are from the file's own zero; everything is moved so that the infusion is day 0. Every key with
+its kind and range: `lymphorisk.regimen.schema` and `lymphorisk.scenario.schema`.
 """
 
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lymphorisk.conditioning.hematotox import Labs, labs_from
-from lymphorisk.conditioning.regimen import DrugDose, InfusionWindow, RadiationCourse, Regimen, drug_named
+from lymphorisk.conditioning.hematotox import KEYS, Labs, labs_from
+from lymphorisk.conditioning.regimen import DrugDose, InfusionWindow, RadiationCourse, Regimen
 from lymphorisk.errors import ScenarioError
 from lymphorisk.findings import Finding, finding
 from lymphorisk.plan import Patient, contradictions, every_day, known_patient, weekdays
@@ -51,21 +50,17 @@ from lymphorisk.plan.facts import CONTRADICTION, HINT, shown
 from lymphorisk.regimen.exposure import PlanExposure, is_even
 from lymphorisk.regimen.knobs import Knob, read_knobs
 from lymphorisk.regimen.products import product
-from lymphorisk.scenario import Scenario, patient_from, scenario_from
-from lymphorisk.units import checked, nearest, number_from
+from lymphorisk.scenario import Scenario
+from lymphorisk.scenario.read import patient_of, scenario_of
+from lymphorisk.tomlfile import Key, Written, parsed, read, read_bytes, read_file
+from lymphorisk.units import checked
 
-TOP = ("plan", "organs", "conditioning", "patient", "labs")
-CONDITIONING = (
-    "name", "product", "infusion_day", "infusion_days", "leukapheresis_day", "drug", "radiation", "window_d", "search",
-)  # fmt: skip
-DRUG = ("name", "mg_per_m2", "mg_per_kg", "mg", "day")
-RADIATION = (
-    "label", "plan", "gy_per_fraction", "fractions", "first_day", "last_day", "days", "schedule", "first_weekday",
-    "role", "kinetics", "dose_factor",
-)  # fmt: skip
+if TYPE_CHECKING:
+    from lymphorisk.regimen.schema import RegimenTables
+    from lymphorisk.scenario.schema import Conditioning, Radiation
+
 OWN_PATIENT = ("egfr_ml_min", "creatinine_mg_dl", "bsa_m2", "wbc")
 UNITS = {"mg_per_m2": "mg/m2", "mg_per_kg": "mg/kg", "mg": "mg"}
-SCHEDULES = ("weekdays", "daily", "bid")
 
 LoadPlan = Callable[[Path | Scenario], PlanExposure]
 
@@ -110,7 +105,7 @@ def sha256_of(path: Path) -> str:
 
 def is_regimen(path: Path) -> bool:
     """Whether a file is a regimen (it has a ``[conditioning]`` table) and not a plan."""
-    return path.is_file() and path.suffix.lower() == ".toml" and "conditioning" in _toml(path)
+    return path.is_file() and path.suffix.lower() == ".toml" and "conditioning" in read_file(path).table
 
 
 def read_regimen(path: Path, load_plan: LoadPlan, export: Path | None = None) -> RegimenFile:
@@ -129,156 +124,185 @@ def read_regimen(path: Path, load_plan: LoadPlan, export: Path | None = None) ->
     ScenarioError
         Not TOML, an unknown key, a unit missing, a calendar that does not fit.
     """
-    table = _toml(path)
-    _known(table, TOP, path.name)
-    if "conditioning" not in table:
+    from lymphorisk.regimen.schema import RegimenTables
+
+    data = read_bytes(path)
+    written = parsed(data, path.name)
+    if "conditioning" not in written.table:
         raise ScenarioError(f"{path.name} has no [conditioning] table", "see docs/conditioning.md")
-    own = _table(table["conditioning"], "[conditioning]")
-    _known(own, CONDITIONING, "[conditioning]")
+    tables = read(written, RegimenTables)
+    own = tables.conditioning
     plans: dict[str, PlanExposure] = {}
-    zero = _infusion(own)
-    base = product(_text(own, "product", "")) if "product" in own else None
-    drugs = _drugs(own, zero[0], base)
+    zero = _infusion(written, own)
+    base = _product(written, own)
+    drugs = _drugs(written, own, zero[0], base)
     radiation = list(base.radiation) if base is not None else []
-    if "plan" in table:
-        own_plan = load_plan(scenario_from({k: v for k, v in table.items() if k in {"plan", "organs"}}, path.stem))
+    if tables.plan is not None:
+        own_plan = load_plan(scenario_of(written, tables.plan, tables.organs, path.stem))
         plans[own_plan.label] = own_plan
         days = tuple(d - zero[0] for d in own_plan.days)
         role = "lymphodepletion" if is_even(own_plan) else "bridging"
         radiation.append(RadiationCourse(own_plan.label, days, plan=own_plan.label, role=role))
-    for number, entry in enumerate(_tables(own, "radiation"), 1):
-        radiation.append(_radiation(entry, number, path, zero[0], load_plan, export, plans))
-    regimen = Regimen(
-        name=_text(own, "name", path.stem),
-        drugs=drugs,
-        radiation=tuple(radiation),
-        infusion_days=tuple(day - zero[0] for day in zero)
-        if "infusion_days" in own or base is None
-        else base.infusion_days,
-        leukapheresis_day=None if "leukapheresis_day" not in own else _number(own, "leukapheresis_day") - zero[0],
-        product="" if base is None else base.product,
-        title="" if base is None else base.title,
-        indication="" if base is None else base.indication,
-        standing="own" if base is None else base.standing,
-        window=_window(own, base),
-        evidence=() if base is None else base.evidence,
+    elif tables.organs:
+        raise written.error(("organs",), "without [plan]", "give the plan its fractions: [plan] with fractions =")
+    for n, entry in enumerate(own.radiation):
+        radiation.append(_Field(entry, written, n, zero[0]).course(path, load_plan, export, plans))
+    with written.at(("conditioning",)):
+        regimen = Regimen(
+            name=path.stem if own.name is None else own.name,
+            drugs=drugs,
+            radiation=tuple(radiation),
+            infusion_days=tuple(day - zero[0] for day in zero)
+            if own.infusion_days is not None or base is None
+            else base.infusion_days,
+            leukapheresis_day=None if own.leukapheresis_day is None else own.leukapheresis_day - zero[0],
+            product="" if base is None else base.product,
+            title="" if base is None else base.title,
+            indication="" if base is None else base.indication,
+            standing="own" if base is None else base.standing,
+            window=_window(written, own, base),
+            evidence=() if base is None else base.evidence,
+        )
+    facts = _facts(written, tables)
+    return RegimenFile(
+        regimen, plans, facts, read_knobs(written, own.search, regimen), hashlib.sha256(data).hexdigest()
     )
-    return RegimenFile(regimen, plans, _facts(table), read_knobs(own, regimen), sha256_of(path))
 
 
-def _infusion(own: Mapping[str, Any]) -> tuple[float, ...]:
-    if "infusion_day" in own and "infusion_days" in own:
-        raise ScenarioError("[conditioning]: infusion_day and infusion_days are both given")
-    if "infusion_days" in own:
-        return _days(own["infusion_days"], "infusion_days")
-    return (_number(own, "infusion_day", 0.0),)
+def _infusion(written: Written, own: Conditioning) -> tuple[float, ...]:
+    if own.infusion_day is not None and own.infusion_days is not None:
+        raise written.error(("conditioning",), ": infusion_day and infusion_days are both given", "give one of them")
+    if own.infusion_days is not None:
+        return _days(written, own.infusion_days, ("conditioning", "infusion_days"))
+    return (own.infusion_day or 0.0,)
 
 
-def _window(own: Mapping[str, Any], base: Regimen | None) -> InfusionWindow | None:
-    if "window_d" not in own:
+def _product(written: Written, own: Conditioning) -> Regimen | None:
+    if own.product is None:
+        return None
+    with written.at(("conditioning", "product")):
+        return product(own.product)
+
+
+def _window(written: Written, own: Conditioning, base: Regimen | None) -> InfusionWindow | None:
+    if own.window_d is None:
         return None if base is None else base.window
-    days = _days(own["window_d"], "window_d")
+    days = _days(written, own.window_d, ("conditioning", "window_d"))
     if len(days) != 2:
-        raise ScenarioError("[conditioning]: window_d is [first, last] day after the last dose")
-    return InfusionWindow(days[0], days[1])
+        raise written.error(("conditioning", "window_d"), "is [first, last] day after the last dose")
+    with written.at(("conditioning", "window_d")):
+        return InfusionWindow(days[0], days[1])
 
 
-def _drugs(own: Mapping[str, Any], zero: float, base: Regimen | None) -> tuple[DrugDose, ...]:
+def _drugs(written: Written, own: Conditioning, zero: float, base: Regimen | None) -> tuple[DrugDose, ...]:
     out: list[DrugDose] = []
-    for entry in _tables(own, "drug"):
-        _known(entry, DRUG, "[[conditioning.drug]]")
-        name = drug_named(_text(entry, "name", ""))
-        units = [key for key in UNITS if key in entry]
-        if len(units) != 1:
-            raise ScenarioError(f"drug {name!r} needs exactly one of {', '.join(UNITS)}")
-        if "day" not in entry:
-            raise ScenarioError(f"drug {name!r} has no day", "day = -5, or day = [-5, -4, -3]")
-        amount = _number(entry, units[0])
-        out += [DrugDose(name, amount, UNITS[units[0]], day - zero) for day in _days(entry["day"], "day")]
+    for n, entry in enumerate(own.drug):
+        at: tuple[Key, ...] = ("conditioning", "drug", n)
+        amounts = [(key, amount) for key in UNITS if (amount := getattr(entry, key)) is not None]
+        if len(amounts) != 1:
+            raise written.error(at, f": drug {entry.name!r} needs exactly one of {', '.join(UNITS)}")
+        ((key, amount),) = amounts
+        with written.at((*at, key)):
+            out += [
+                DrugDose(entry.name, amount, UNITS[key], day - zero) for day in _days(written, entry.day, (*at, "day"))
+            ]
     if not out and base is not None:
         return base.drugs
     return tuple(sorted(out, key=lambda d: (d.day, d.drug)))
 
 
-def _radiation(
-    entry: Mapping[str, Any],
-    number: int,
-    path: Path,
-    zero: float,
-    load_plan: LoadPlan,
-    export: Path | None,
-    plans: dict[str, PlanExposure],
-) -> RadiationCourse:
-    _known(entry, RADIATION, "[[conditioning.radiation]]")
-    label = _text(entry, "label", f"radiation {number}")
-    if "gy_per_fraction" in entry:
-        if "plan" in entry:
-            raise ScenarioError(f"radiation {label!r}: gy_per_fraction is for the whole body; a plan has its own doses")
-        days = _calendar(entry, label, None, zero)
-        role = _text(entry, "role", "lymphodepletion")
-        return RadiationCourse(label, days, _number(entry, "gy_per_fraction"), role=role)
-    if "plan" in entry:
-        source = path.parent / _text(entry, "plan", "")
-    elif export is not None:
-        source = export
-    else:
-        raise ScenarioError(
-            f"radiation {label!r} has no dose", "give plan =, or gy_per_fraction =, or an EXPORT on the command line"
-        )
-    loaded = load_plan(source)
-    # the plan's own label: a folder may be named after the patient
-    key = loaded.label if loaded.label not in plans else f"{loaded.label} ({len(plans) + 1})"
-    plans[key] = loaded
-    days = _calendar(entry, label, plans[key].days, zero)
-    factor = _number(entry, "dose_factor", 1.0)
-    usual = "lymphodepletion" if is_even(plans[key]) else "bridging"
-    role, kinetics = _text(entry, "role", usual), _text(entry, "kinetics", "auto")
-    return RadiationCourse(label, days, None, key, role, kinetics, factor)
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """One ``[[conditioning.radiation]]`` table, the n-th from 0; the infusion is on day `zero` of the file."""
+
+    entry: Radiation
+    written: Written
+    n: int
+    zero: float
+
+    @property
+    def label(self) -> str:
+        return f"radiation {self.n + 1}" if self.entry.label is None else self.entry.label
+
+    def error(self, key: str, what: str, hint: str = "") -> ScenarioError:
+        return self.written.error(self.at(key), f": radiation {self.label!r}{what}", hint)
+
+    def at(self, key: str = "") -> tuple[Key, ...]:
+        return ("conditioning", "radiation", self.n, *((key,) if key else ()))
+
+    def course(
+        self, path: Path, load_plan: LoadPlan, export: Path | None, plans: dict[str, PlanExposure]
+    ) -> RadiationCourse:
+        entry = self.entry
+        if entry.gy_per_fraction is not None:
+            if entry.plan is not None:
+                raise self.error(
+                    "gy_per_fraction", ": gy_per_fraction is for the whole body; a plan has its own doses", "keep one"
+                )
+            days = self._calendar(None)
+            with self.written.at(self.at()):
+                return RadiationCourse(self.label, days, entry.gy_per_fraction, role=entry.role or "lymphodepletion")
+        source = export if entry.plan is None else path.parent / entry.plan
+        if source is None:
+            raise self.error("", " has no dose", "give plan =, or gy_per_fraction =, or an EXPORT on the command line")
+        loaded = load_plan(source)
+        # the plan's own label: a folder may be named after the patient
+        key = loaded.label if loaded.label not in plans else f"{loaded.label} ({len(plans) + 1})"
+        plans[key] = loaded
+        days = self._calendar(loaded.days)
+        role = entry.role or ("lymphodepletion" if is_even(loaded) else "bridging")
+        factor = 1.0 if entry.dose_factor is None else entry.dose_factor
+        with self.written.at(self.at()):
+            return RadiationCourse(self.label, days, None, key, role, entry.kinetics, factor)
+
+    def _calendar(self, of_plan: Sequence[float] | None) -> tuple[float, ...]:
+        entry = self.entry
+        if entry.days is not None:
+            days = _days(self.written, entry.days, self.at("days"))
+            if of_plan is not None and len(days) != len(of_plan):
+                raise self.error("days", f": {len(days)} days for the {len(of_plan)} fractions of its plan")
+            if entry.fractions is not None and entry.fractions != len(days):
+                raise self.error("days", f": {len(days)} days for {entry.fractions} fractions")
+            return tuple(day - self.zero for day in days)
+        if of_plan is not None:
+            if entry.fractions is not None or entry.schedule is not None:
+                key = "schedule" if entry.fractions is None else "fractions"
+                raise self.error(key, ": fractions and schedule come from its plan", "give days to change them")
+            relative = tuple(day - of_plan[0] for day in of_plan)
+        else:
+            if entry.fractions is None:
+                raise self.error("", ": give days, or fractions and first_day")
+            relative = self._scheduled(entry.fractions)
+        if entry.last_day is not None:
+            first = entry.last_day - relative[-1]
+        elif entry.first_day is not None:
+            first = entry.first_day
+        elif of_plan is not None:
+            first = of_plan[0]
+        else:
+            raise self.error("", ": give first_day or last_day")
+        return tuple(first + day - self.zero for day in relative)
+
+    def _scheduled(self, fractions: int) -> tuple[float, ...]:
+        if self.entry.schedule == "weekdays":
+            return tuple(weekdays(fractions, self.entry.first_weekday or 0).tolist())
+        return tuple(every_day(fractions, per_day=2 if self.entry.schedule == "bid" else 1).tolist())
 
 
-def _calendar(entry: Mapping[str, Any], label: str, of_plan: Sequence[float] | None, zero: float) -> tuple[float, ...]:
-    where = f"radiation {label!r}"
-    if "days" in entry:
-        days = _days(entry["days"], "days")
-        if of_plan is not None and len(days) != len(of_plan):
-            raise ScenarioError(f"{where}: {len(days)} days for the {len(of_plan)} fractions of its plan")
-        if "fractions" in entry and int(_number(entry, "fractions")) != len(days):
-            raise ScenarioError(f"{where}: {len(days)} days for {entry['fractions']} fractions")
-        return tuple(day - zero for day in days)
-    if of_plan is not None:
-        if "fractions" in entry or "schedule" in entry:
-            raise ScenarioError(f"{where}: fractions and schedule come from its plan", "give days to change them")
-        relative = tuple(day - of_plan[0] for day in of_plan)
-    else:
-        if "fractions" not in entry:
-            raise ScenarioError(f"{where}: give days, or fractions and first_day")
-        relative = _scheduled(entry, where, int(_number(entry, "fractions")))
-    if "last_day" in entry:
-        first = _number(entry, "last_day") - relative[-1]
-    elif "first_day" in entry:
-        first = _number(entry, "first_day")
-    elif of_plan is not None:
-        first = of_plan[0]
-    else:
-        raise ScenarioError(f"{where}: give first_day or last_day")
-    return tuple(first + day - zero for day in relative)
+def _facts(written: Written, tables: RegimenTables) -> PatientFacts:
+    own = {key: value for key in OWN_PATIENT if (value := getattr(tables.patient, key)) is not None}
+    return PatientFacts(patient_of(written, tables.patient), labs=_labs(written, tables), **own)
 
 
-def _scheduled(entry: Mapping[str, Any], where: str, fractions: int) -> tuple[float, ...]:
-    schedule = _text(entry, "schedule", "daily")
-    if schedule not in SCHEDULES:
-        raise ScenarioError(f"{where}: schedule {schedule!r} is unknown", f"use one of {', '.join(SCHEDULES)}")
-    if schedule == "weekdays":
-        return tuple(weekdays(fractions, int(_number(entry, "first_weekday", 0.0))).tolist())
-    return tuple(every_day(fractions, per_day=2 if schedule == "bid" else 1).tolist())
-
-
-def _facts(table: Mapping[str, Any]) -> PatientFacts:
-    patient = dict(_table(table.get("patient", {}), "[patient]"))
-    own: dict[str, Any] = {key: _number(patient, key) for key in OWN_PATIENT if key in patient}
-    rest = {key: value for key, value in patient.items() if key not in OWN_PATIENT}
-    labs = labs_from(_table(table["labs"], "[labs]")) if "labs" in table else None
-    return PatientFacts(patient_from(rest), labs=labs, **own)
+def _labs(written: Written, tables: RegimenTables) -> Labs | None:
+    if tables.labs is None:
+        return None
+    given = {key: value for key in KEYS if (value := getattr(tables.labs, key)) is not None}
+    for key, value in given.items():
+        with written.at(("labs", key)):
+            labs_from({key: value})
+    with written.at(("labs",)):
+        return labs_from(given)
 
 
 def merged(
@@ -319,57 +343,8 @@ def conflict(one: PatientFacts, other: PatientFacts) -> str:
     return ""
 
 
-def _toml(path: Path) -> Mapping[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ScenarioError(f"{path.name} cannot be read: {type(error).__name__}") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ScenarioError(f"{path.name} is not TOML: {error}") from error
-
-
-def _table(value: Any, where: str) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise ScenarioError(f"{where} is not a table")
-    return value
-
-
-def _tables(own: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
-    value = own.get(key, [])
-    if not isinstance(value, list):
-        raise ScenarioError(f"[conditioning]: {key} is not a list of tables", f"write [[conditioning.{key}]]")
-    return [_table(entry, f"[[conditioning.{key}]]") for entry in value]
-
-
-def _known(table: Mapping[str, Any], allowed: Sequence[str], where: str) -> None:
-    if unknown := [key for key in table if key not in allowed]:
-        near = nearest(unknown[0], allowed)
-        offered = f"did you mean {near}? " if near else ""
-        raise ScenarioError(f"{where}: unknown key {unknown[0]!r}", f"{offered}allowed are {', '.join(allowed)}")
-
-
-def _text(table: Mapping[str, Any], key: str, default: str) -> str:
-    value = table.get(key, default)
-    if not isinstance(value, str):
-        raise ScenarioError(f"{key} = {value!r} is not text")
-    return value
-
-
-def _number(table: Mapping[str, Any], key: str, default: float | None = None) -> float:
-    value = table.get(key, default)
-    if isinstance(value, str):
-        meant = number_from(value, key)
-        raise ScenarioError(f"{key} = {value!r} is text, not a number", f"write it without quotes: {key} = {meant:g}")
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-        raise ScenarioError(f"{key} = {value!r} is not a number")
-    return float(value)
-
-
-def _days(value: Any, where: str) -> tuple[float, ...]:
-    values = value if isinstance(value, list) else [value]
-    if not values:
-        raise ScenarioError(f"{where} is an empty list")
-    days = tuple(_number({where: v}, where) for v in values)
+def _days(written: Written, value: float | list[float], at: tuple[Key, ...]) -> tuple[float, ...]:
+    days = tuple(value) if isinstance(value, list) else (value,)
     if list(days) != sorted(days):
-        raise ScenarioError(f"{where} must rise: {value}")
+        raise written.error(at, f"must rise: {list(days)}")
     return days

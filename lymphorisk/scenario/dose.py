@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.dvh import DoseDistribution, uniform
 from lymphorisk.errors import ScenarioError
-from lymphorisk.scenario.fields import known, number, numbers, table_of
-from lymphorisk.units import CGY_PER_GY
 
-ORGAN_KEYS = ("mean_gy", "dvh_dose_gy", "dvh_volume")
+if TYPE_CHECKING:
+    from lymphorisk.scenario.schema import Organ
+    from lymphorisk.tomlfile import Written
+
 #: No course delivers more to any organ; a larger number is in cGy. [Gy]
 DOSE_MAX_GY = 200.0
 #: A cumulative DVH written with a few digits starts at one within this.
@@ -23,25 +24,20 @@ START_TOLERANCE = 1e-6
 DVH_STEP_GY = 0.1
 
 
-def organ_dose(value: Any, where: str) -> DoseDistribution:
-    """Dose of one organ from its table."""
-    table = table_of(value, where)
-    known(table, ORGAN_KEYS, where)
-    mean = number(table, "mean_gy", where)
-    dose, volume = numbers(table, "dvh_dose_gy", where), numbers(table, "dvh_volume", where)
-    if mean is not None and (dose or volume):
-        raise ScenarioError(f"{where}: mean_gy and a DVH are both given", "the DVH says it all: remove mean_gy")
-    if mean is None:
-        if dose is None or volume is None:
-            raise ScenarioError(f"{where}: no dose", "give mean_gy, or dvh_dose_gy and dvh_volume")
-        return from_cumulative(dose, volume, where)
-    if not 0.0 <= mean <= DOSE_MAX_GY:
-        hint = f"doses are in Gy: {mean:g} cGy are {mean / CGY_PER_GY:g} Gy" if mean > 0 else ""
-        raise ScenarioError(f"{where}: mean_gy = {mean:g} is not between 0 and {DOSE_MAX_GY:g} Gy", hint)
-    return uniform(mean)
+def organ_dose(written: Written, organ: Organ, path: tuple[str | int, ...]) -> DoseDistribution:
+    """Dose of one organ from its table at `path`."""
+    dose, volume = organ.dvh_dose_gy, organ.dvh_volume
+    if organ.mean_gy is not None:
+        if dose or volume:
+            raise written.error(path, ": mean_gy and a DVH are both given", "the DVH says it all: remove mean_gy")
+        return uniform(organ.mean_gy)
+    if dose is None or volume is None:
+        raise written.error(path, ": no dose", "give mean_gy, or dvh_dose_gy and dvh_volume")
+    with written.at(path):
+        return from_cumulative(dose, volume)
 
 
-def from_cumulative(dose_gy: Sequence[float], volume: Sequence[float], where: str = "DVH") -> DoseDistribution:
+def from_cumulative(dose_gy: Sequence[float], volume: Sequence[float]) -> DoseDistribution:
     """A distribution from a cumulative DVH, straight between the points.
 
     Parameters
@@ -59,18 +55,18 @@ def from_cumulative(dose_gy: Sequence[float], volume: Sequence[float], where: st
     """
     dose, share = np.array(dose_gy, dtype=np.float64), np.array(volume, dtype=np.float64)
     if dose.shape != share.shape or dose.ndim != 1 or len(dose) == 0:
-        raise ScenarioError(f"{where}: {len(dose)} doses and {len(share)} volumes do not fit")
+        raise ScenarioError(f"{len(dose)} doses and {len(share)} volumes do not fit")
     if not (np.all(np.isfinite(dose)) and np.all(np.isfinite(share))):
-        raise ScenarioError(f"{where}: a dose or volume is not a number")
+        raise ScenarioError("a dose or volume is not a number")
     if dose[0] < 0 or np.any(np.diff(dose) <= 0):
-        raise ScenarioError(f"{where}: doses must rise from 0 or more")
+        raise ScenarioError("the doses of a DVH must rise from 0 or more")
     if dose[-1] > DOSE_MAX_GY:
-        raise ScenarioError(f"{where}: {dose[-1]:g} Gy is more than any course gives", "doses are in Gy, not cGy")
+        raise ScenarioError(f"{dose[-1]:g} Gy is more than any course gives", "doses are in Gy, not cGy")
     if abs(share[0] - 1.0) > START_TOLERANCE:
         hint = "volumes are shares of one, not percent" if share[0] > 1 else "add the lowest dose with volume 1.0"
-        raise ScenarioError(f"{where}: a cumulative DVH starts at volume 1.0, this one at {share[0]:g}", hint)
+        raise ScenarioError(f"a cumulative DVH starts at volume 1.0, this one at {share[0]:g}", hint)
     if np.any(share < 0) or np.any(np.diff(share) > 0):
-        raise ScenarioError(f"{where}: a cumulative DVH never rises and never falls below 0")
+        raise ScenarioError("a cumulative DVH never rises and never falls below 0")
     return _distribution(dose, share / share[0])
 
 

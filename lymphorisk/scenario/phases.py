@@ -3,41 +3,84 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lymphorisk.errors import ScenarioError
 from lymphorisk.plan import Beam, Phase, every_day, weekdays
 from lymphorisk.plan.schedule import DAYS_PER_WEEK, WORKING_DAYS
 from lymphorisk.plan.words import Modality, is_particle, modality_of
-from lymphorisk.scenario.fields import known, number, numbers, table_of, text, whole, word
 from lymphorisk.units import HOURS_PER_DAY, checked
 
-SCHEDULES = ("weekdays", "daily", "bid")
-PHASE_KEYS = (
-    "label", "modality", "fractions", "schedule", "days", "times_h", "first_day", "first_weekday", "beam_on_s",
-    "beam_start_s", "beam_weights", "prescription_gy", "rbe", "organs",
-)  # fmt: skip
-#: More fractions or days than this are a slip of units.
-COUNT_MAX = 10_000
+if TYPE_CHECKING:
+    from lymphorisk.scenario.schema import PhaseTable, Plan
+    from lymphorisk.tomlfile import Key, Written
+
+#: Keys that only a phase can say when there are several.
+OF_ONE_PHASE = ("fractions", "days", "times_h")
 
 
-def phase_tables(plan: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A phase as it is written, with what it takes from ``[plan]``.
+
+    Attributes
+    ----------
+    keys : PhaseTable
+    written : Written
+    place : tuple
+        Of its own table.
+    own : frozenset of str
+        The keys its own table has.
+    several : int
+        Its number among several phases; 0 of the only one.
+    """
+
+    keys: PhaseTable
+    written: Written
+    place: tuple[Key, ...]
+    own: frozenset[str]
+    several: int
+
+    def at(self, key: str = "") -> tuple[Key, ...]:
+        """Where a key stands: in the phase, or in the plan."""
+        if not key:
+            return self.place
+        return (*self.place, key) if key in self.own else ("plan", key)
+
+    def error(self, key: str, what: str, hint: str = "") -> ScenarioError:
+        """An error at a key of the phase."""
+        return self.written.error(self.at(key), what, hint)
+
+
+def phases_given(written: Written, plan: Plan) -> list[Given]:
     """The phases as written; what a phase does not say it takes from [plan]."""
-    common = {key: value for key, value in plan.items() if key in PHASE_KEYS and key != "label"}
-    if "phase" not in plan:
-        return [{**common, "label": plan.get("label", "")}]
-    given = plan["phase"]
-    if not isinstance(given, list) or not given:
-        raise ScenarioError("[plan]: phase is not a list of tables", "write [[plan.phase]]")
-    for key in ("fractions", "days", "times_h"):
+    from lymphorisk.scenario.schema import Fractionation, PhaseTable
+
+    names = Fractionation.__struct_fields__
+    common = {name: value for name in names if name != "label" and (value := getattr(plan, name)) is not None}
+    if plan.phase is None:
+        return [Given(PhaseTable(**common, label=plan.label), written, ("plan",), frozenset(), 0)]
+    for key in OF_ONE_PHASE:
         if key in common:
-            raise ScenarioError(f"[plan]: {key} stands beside [[plan.phase]]", f"give {key} in each phase")
-    out: list[Mapping[str, Any]] = []
-    for i, phase in enumerate(given, 1):
-        known(table_of(phase, f"phase {i}"), PHASE_KEYS, f"phase {i}")
-        out.append({**common, **phase})
+            raise written.error(("plan", key), "stands beside [[plan.phase]]", f"give {key} in each phase")
+    out: list[Given] = []
+    for n, phase in enumerate(plan.phase):
+        own: dict[str, Any] = {
+            name: value for name in PhaseTable.__struct_fields__ if (value := getattr(phase, name)) is not None
+        }
+        given = frozenset(name for name in own if name not in ("label", "organs") or own[name])
+        out.append(
+            Given(
+                PhaseTable(**{**common, **own}),
+                written,
+                ("plan", "phase", n),
+                given,
+                n + 1 if len(plan.phase) > 1 else 0,
+            )
+        )
     return out
 
 
@@ -46,108 +89,93 @@ def last_day_of(phases: Sequence[Phase]) -> float | None:
     return max(day for phase in phases for day in phase.days or (0.0,)) if phases else None
 
 
-def phase_from(table: Mapping[str, Any], place: int, of: int, last_day: float | None) -> Phase:
+def phase_from(given: Given, last_day: float | None) -> Phase:
     """A phase from its table."""
-    where = "[plan]" if of == 1 else f"phase {place}"
-    modality: Modality = word(table, "modality", where, modality_of) or "photon"
-    days = _days(table, where, last_day)
-    rbe = number(table, "rbe", where)
+    keys = given.keys
+    modality: Modality = modality_of(keys.modality) if keys.modality else "photon"
+    days = _days(given, last_day)
+    rbe = keys.rbe
     if rbe is not None and rbe <= 0:
-        raise ScenarioError(f"{where}: rbe = {rbe:g} is not above 0")
+        raise given.error("rbe", f"= {rbe:g} is not above 0")
     if rbe is not None and rbe != 1 and not is_particle(modality):
-        raise ScenarioError(f"{where}: rbe = {rbe:g} of {modality}s: that is no physical dose", "give doses in Gy")
+        raise given.error("rbe", f"= {rbe:g} of {modality}s: that is no physical dose", "give doses in Gy")
     if rbe is not None and rbe != 1 and modality == "ion":
-        raise ScenarioError(
-            f"{where}: rbe = {rbe:g}: the RBE of ions varies in space, one number cannot be divided out",
+        raise given.error(
+            "rbe",
+            f"= {rbe:g}: the RBE of ions varies in space, one number cannot be divided out",
             "give the physical doses, and rbe = 1",
         )
-    beams, starts = _beams(table, where, modality)
+    beams, starts = _beams(given, modality)
     return Phase(
-        label=text(table, "label", where, "") or (f"phase {place}" if of > 1 else "scenario"),
+        label=keys.label or (f"phase {given.several}" if given.several else "scenario"),
         fractions=len(days),
         beams=beams,
         modality=modality,
         rbe_in_dose=rbe or 1.0,
-        prescription_gy=_prescription(table, where),
+        prescription_gy=keys.prescription_gy,
         days=days,
         beam_start_s=starts,
     )
 
 
-def _prescription(table: Mapping[str, Any], where: str) -> float | None:
-    value = number(table, "prescription_gy", where)
-    return None if value is None else checked("prescription_gy", value, where)
+def _days(given: Given, last_day: float | None) -> tuple[float, ...]:
+    keys, fractions = given.keys, given.keys.fractions
+    if keys.days is not None and keys.times_h is not None:
+        raise given.error("", ": days and times_h are both given", "give one of them")
+    key = "days" if keys.days is not None else "times_h"
+    times = keys.days if keys.days is not None else keys.times_h
+    if times is None:
+        if fractions is None:
+            raise given.error("", ": fractions is missing", "give fractions, or days, or times_h")
+        with given.written.at(given.at("fractions"), "fractions"):
+            checked("fractions", fractions)
+        return _scheduled(given, fractions, last_day)
+    days = tuple(t / HOURS_PER_DAY for t in times) if key == "times_h" else tuple(times)
+    if fractions is not None and fractions != len(days):
+        raise given.error(key, f": {len(days)} {key} for {fractions} fractions")
+    if days[0] < 0 or any(b <= a for a, b in pairwise(days)):
+        raise given.error(key, "must rise from 0 or more")
+    if last_day is not None and days[0] <= last_day:
+        raise given.error(
+            key,
+            f": starts on day {days[0]:g}, before the phase before it has ended (day {last_day:g})",
+            "days count from the start of the whole course",
+        )
+    return days
 
 
-def _days(table: Mapping[str, Any], where: str, last_day: float | None) -> tuple[float, ...]:
-    given = [key for key in ("schedule", "days", "times_h") if key in table]
-    explicit = [key for key in given if key != "schedule"]
-    if len(explicit) > 1:
-        raise ScenarioError(f"{where}: days and times_h are both given", "give one of them")
-    fractions = whole(table, "fractions", where, 1, COUNT_MAX)
-    if explicit:
-        key = explicit[0]
-        times = numbers(table, key, where) or ()
-        days = tuple(t / HOURS_PER_DAY for t in times) if key == "times_h" else times
-        if fractions is not None and fractions != len(days):
-            raise ScenarioError(f"{where}: {len(days)} {key} for {fractions} fractions")
-        if days[0] < 0 or any(b <= a for a, b in pairwise(days)):
-            raise ScenarioError(f"{where}: {key} must rise from 0 or more")
-        if last_day is not None and days[0] <= last_day:
-            raise ScenarioError(
-                f"{where}: starts on day {days[0]:g}, before the phase before it has ended (day {last_day:g})",
-                "days count from the start of the whole course",
-            )
-        return days
-    if fractions is not None:
-        checked("fractions", fractions, where)
-    if fractions is None:
-        raise ScenarioError(f"{where}: fractions is missing", "give fractions, or days, or times_h")
-    return _scheduled(table, where, fractions, last_day)
-
-
-def _scheduled(table: Mapping[str, Any], where: str, fractions: int, last_day: float | None) -> tuple[float, ...]:
-    schedule = text(table, "schedule", where, "weekdays")
-    if schedule not in SCHEDULES:
-        raise ScenarioError(f"{where}: schedule {schedule!r} is unknown", f"use one of {', '.join(SCHEDULES)}")
-    weekday = whole(table, "first_weekday", where, 0, WORKING_DAYS - 1) or 0
+def _scheduled(given: Given, fractions: int, last_day: float | None) -> tuple[float, ...]:
+    keys = given.keys
     earliest = 0 if last_day is None else math.floor(last_day) + 1
-    start = whole(table, "first_day", where, 0, COUNT_MAX)
-    if start is None:
-        start = earliest
-    elif start < earliest:
-        raise ScenarioError(f"{where}: first_day {start} is before the phase before it has ended (day {last_day:g})")
-    if schedule != "weekdays":
-        per_day = 2 if schedule == "bid" else 1
+    start = earliest if keys.first_day is None else keys.first_day
+    if start < earliest:
+        raise given.error("first_day", f"= {start} is before the phase before it has ended (day {last_day:g})")
+    if keys.schedule not in (None, "weekdays"):
+        per_day = 2 if keys.schedule == "bid" else 1
         return tuple(every_day(fractions, start, per_day).tolist())
-    of_week = (weekday + start) % DAYS_PER_WEEK
+    of_week = ((keys.first_weekday or 0) + start) % DAYS_PER_WEEK
     if of_week >= WORKING_DAYS:
         start += DAYS_PER_WEEK - of_week
         of_week = 0
     return tuple(weekdays(fractions, of_week, start).tolist())
 
 
-def _beams(
-    table: Mapping[str, Any], where: str, modality: Modality
-) -> tuple[tuple[Beam, ...], tuple[float, ...] | None]:
-    on, starts = numbers(table, "beam_on_s", where), numbers(table, "beam_start_s", where)
-    weights = numbers(table, "beam_weights", where)
+def _beams(given: Given, modality: Modality) -> tuple[tuple[Beam, ...], tuple[float, ...] | None]:
+    on, starts, weights = given.keys.beam_on_s, given.keys.beam_start_s, given.keys.beam_weights
     if on is None:
         if starts or weights:
-            raise ScenarioError(f"{where}: beam_start_s or beam_weights without beam_on_s")
+            raise given.error("", ": beam_start_s or beam_weights without beam_on_s")
         return (), None
-    for time in on:
-        checked("beam_on_s", time, where)
     for key, values in (("beam_start_s", starts), ("beam_weights", weights)):
         if values is not None and len(values) != len(on):
-            raise ScenarioError(f"{where}: {len(values)} {key} for {len(on)} beams")
+            raise given.error(key, f": {len(values)} {key} for {len(on)} beams")
     if weights is not None and (min(weights) < 0 or sum(weights) <= 0):
-        raise ScenarioError(f"{where}: beam_weights must not be negative, and not all 0")
+        raise given.error("beam_weights", "must not be negative, and not all 0")
     if starts is not None:
         ends = [s + t for s, t in zip(starts, on, strict=True)]
         if starts[0] < 0 or any(start < end for end, start in zip(ends[:-1], starts[1:], strict=True)):
-            raise ScenarioError(
-                f"{where}: beams overlap in time", "beam_start_s must not come before the last beam ends"
+            raise given.error(
+                "beam_start_s", ": beams overlap in time", "beam_start_s must not come before the last beam ends"
             )
     beams = tuple(
         Beam(
@@ -160,4 +188,4 @@ def _beams(
         )
         for i, time in enumerate(on, 1)
     )
-    return beams, starts
+    return beams, None if starts is None else tuple(starts)

@@ -16,7 +16,7 @@
 Organ names are kept as typed: `organs` knows what they mean. ``"*"`` gives every organ that dose, ``Body``
 is the dose of the body. What is neither listed nor covered by them gets no dose.
 Several phases are ``[[plan.phase]]`` tables, each with its own ``organs`` or a share of the common ones
-by its number of fractions.
+by its number of fractions. Every key with its kind and range: `lymphorisk.scenario.schema`.
 """
 
 from __future__ import annotations
@@ -26,10 +26,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lymphorisk.dvh import DoseDistribution
-from lymphorisk.errors import ScenarioError
 from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.frozen import FrozenDict
 from lymphorisk.plan import Patient, Phase, steroid_of
@@ -37,9 +36,13 @@ from lymphorisk.plan.columns import columns_of
 from lymphorisk.plan.subsets import subsets_of
 from lymphorisk.scenario.dose import organ_dose
 from lymphorisk.scenario.emitters import EmitterGiven
-from lymphorisk.scenario.fields import content, known, number, parsed, table_of, text, whole
-from lymphorisk.scenario.phases import PHASE_KEYS, last_day_of, phase_from, phase_tables
-from lymphorisk.units import alc_from
+from lymphorisk.scenario.phases import Given, last_day_of, phase_from, phases_given
+from lymphorisk.tomlfile import Key, Written, read, read_bytes, read_file
+from lymphorisk.tomlfile import parsed as parsed_toml
+from lymphorisk.units import alc_from, checked
+
+if TYPE_CHECKING:
+    from lymphorisk.scenario.schema import Organ, PatientTable, Plan
 
 PHYSICAL_DOSE = rule(
     "LR092",
@@ -49,27 +52,6 @@ PHYSICAL_DOSE = rule(
 )
 
 EVERYWHERE = "*"
-NETWORKS = ("28", "32")
-TOP_KEYS = ("plan", "organs", "patient", "conditioning")
-PLAN_KEYS = (*(key for key in PHASE_KEYS if key not in {"organs", "first_day"}), "network", "stages", "lanes", "phase")
-PATIENT_KEYS = (
-    "sex",
-    "age",
-    "height_cm",
-    "weight_kg",
-    "alc",
-    "alc_unit",
-    "lln",
-    "site",
-    "chemo",
-    "steroid",
-    "first_fraction",
-    "neutrophils",
-    "subsets",
-    "columns",
-)
-STAGES_MAX = 16
-LANES_MAX = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +107,9 @@ def read_scenario(path: str | Path) -> Scenario:
         Not TOML, an unknown key, a value of the wrong kind, a DVH that rises, days that do not fit the fractions.
     """
     path = Path(path)
-    data = content(path)
-    return replace(scenario_from(parsed(data, path.name), path.stem), sha256=hashlib.sha256(data).hexdigest())
+    data = read_bytes(path)
+    read_as = _scenario(parsed_toml(data, path.name), path.stem)
+    return replace(read_as, sha256=hashlib.sha256(data).hexdigest())
 
 
 def read_patient(path: str | Path) -> Patient:
@@ -137,9 +120,12 @@ def read_patient(path: str | Path) -> Patient:
     ScenarioError
         Not TOML, an unknown key, an implausible value.
     """
-    path = Path(path)
-    table = parsed(content(path), path.name)
-    return patient_from(table_of(table["patient"], "[patient]") if "patient" in table else table)
+    from lymphorisk.scenario.schema import PatientFile, PatientTable
+
+    written = read_file(Path(path))
+    if "patient" in written.table:
+        return patient_of(written, read(written, PatientFile).patient)
+    return patient_of(written, read(written, PatientTable), ())
 
 
 def scenario_from(table: Mapping[str, Any], label: str = "scenario") -> Scenario:
@@ -151,91 +137,123 @@ def scenario_from(table: Mapping[str, Any], label: str = "scenario") -> Scenario
     >>> s.phases[0].days, s.organ_doses[0]["*"].mean_gy
     ((0.0, 1.0, 2.0, 3.0, 4.0, 7.0), 12.0)
     """
-    known(table, TOP_KEYS, "the scenario")
-    if "plan" not in table:
-        raise ScenarioError("the scenario has no [plan] table", "it needs at least `fractions`")
-    plan = table_of(table["plan"], "[plan]")
-    known(plan, PLAN_KEYS, "[plan]")
-    tables = phase_tables(plan)
+    return _scenario(Written("scenario", table), label)
+
+
+def _scenario(written: Written, label: str) -> Scenario:
+    from lymphorisk.scenario.schema import ScenarioFile
+
+    said = read(written, ScenarioFile)
+    patient = patient_of(written, said.patient)
+    made = scenario_of(written, said.plan, said.organs, label)
+    conditioning = FrozenDict(dict(written.table.get("conditioning", {})))
+    return replace(made, patient=patient, conditioning=conditioning)
+
+
+def scenario_of(written: Written, plan: Plan, organs: Mapping[str, Organ], label: str) -> Scenario:
+    """The plan of a file that was read by its schema, without its patient.
+
+    Raises
+    ------
+    ScenarioError
+        Days that do not fit the fractions, beams that overlap, no organ dose.
+    """
+    given = phases_given(written, plan)
     phases: list[Phase] = []
-    for place, phase in enumerate(tables, 1):
-        phases.append(phase_from(phase, place, len(tables), last_day_of(phases)))
-    common = _organs(table.get("organs", {}), "[organs")
-    doses = tuple(_organ_doses(tables, phases, common))
-    conditioning = table_of(table.get("conditioning", {}), "[conditioning]")
+    for one in given:
+        phases.append(phase_from(one, last_day_of(phases)))
+    common = _organs(written, organs, ("organs",))
     return Scenario(
-        label=text(plan, "label", "[plan]", default=label),
+        label=plan.label or label,
         phases=tuple(phases),
-        organ_doses=doses,
-        patient=patient_from(table_of(table.get("patient", {}), "[patient]")),
-        network=_network(plan),
-        stages=whole(plan, "stages", "[plan]", 1, STAGES_MAX),
-        lanes=whole(plan, "lanes", "[plan]", 1, LANES_MAX),
-        conditioning=FrozenDict(dict(conditioning)),
-        findings=tuple(_findings(tables, phases)),
+        organ_doses=tuple(_organ_doses(given, phases, common)),
+        network=plan.network,
+        stages=plan.stages,
+        lanes=plan.lanes,
+        findings=tuple(_findings(given, phases)),
     )
 
 
-def _network(plan: Mapping[str, Any]) -> str | None:
-    value = plan.get("network")
-    if value is None:
-        return None
-    if str(value) not in NETWORKS:
-        raise ScenarioError(f"[plan]: network {value!r} is unknown", f"use one of {', '.join(NETWORKS)}")
-    return str(value)
-
-
-def _organs(value: Any, where: str) -> dict[str, DoseDistribution]:
-    return {name: organ_dose(entry, f"{where}.{name}]") for name, entry in table_of(value, f"{where}]").items()}
+def _organs(written: Written, organs: Mapping[str, Organ], at: tuple[Key, ...]) -> dict[str, DoseDistribution]:
+    return {name: organ_dose(written, organ, (*at, name)) for name, organ in organs.items()}
 
 
 def _organ_doses(
-    tables: Sequence[Mapping[str, Any]], phases: Sequence[Phase], common: Mapping[str, DoseDistribution]
+    given: Sequence[Given], phases: Sequence[Phase], common: Mapping[str, DoseDistribution]
 ) -> list[Mapping[str, DoseDistribution]]:
     total = sum(phase.fractions for phase in phases)
     out: list[Mapping[str, DoseDistribution]] = []
-    for place, (table, phase) in enumerate(zip(tables, phases, strict=True), 1):
-        own = _organs(table.get("organs", {}), f"phase {place} [organs")
+    for one, phase in zip(given, phases, strict=True):
+        own = _organs(one.written, one.keys.organs, one.at("organs"))
         shared = {name: d.scaled(phase.fractions / total) if len(phases) > 1 else d for name, d in common.items()}
         if own and shared:
-            raise ScenarioError(
-                f"phase {place} has organ doses, and so has the course", "give [organs] once, or in every phase"
+            raise one.error(
+                "organs", ": the phase has organ doses, and so has the course", "give [organs] once, or in every phase"
             )
         out.append(FrozenDict(own or shared))
     if not any(out):
-        raise ScenarioError("the scenario gives no organ dose", 'add [organs.NAME], or [organs."*"] for everything')
+        hint = 'add [organs.NAME], or [organs."*"] for everything'
+        raise given[0].written.error((), "the scenario gives no organ dose", hint)
     return out
 
 
 def patient_from(table: Mapping[str, Any]) -> Patient:
     """The patient of a parsed ``[patient]`` table."""
-    where = "[patient]"
-    known(table, PATIENT_KEYS, where)
-    unit = text(table, "alc_unit", where, "10^9/L")
-    alc, lln = number(table, "alc", where), number(table, "lln", where)
+    from lymphorisk.scenario.schema import PatientTable
 
-    def optional(key: str) -> str | None:
-        return text(table, key, where, "") or None
-
-    return Patient(
-        sex=optional("sex"),
-        age_y=number(table, "age", where),
-        height_cm=number(table, "height_cm", where),
-        weight_kg=number(table, "weight_kg", where),
-        alc=None if alc is None else alc_from(alc, unit),
-        lln=None if lln is None else alc_from(lln, unit),
-        site=optional("site"),
-        chemo=optional("chemo"),
-        steroid=steroid_of(table.get("steroid"), first_fraction(table)),
-        neutrophils=number(table, "neutrophils", where),
-        subsets=subsets_of(table.get("subsets")),
-        columns=columns_of(table_of(table["columns"], "[patient.columns]")) if "columns" in table else None,
-    )
+    written = Written("patient", table)
+    return patient_of(written, read(written, PatientTable), ())
 
 
-def first_fraction(table: Mapping[str, Any]) -> date | None:
+def patient_of(written: Written, said: PatientTable, at: tuple[Key, ...] = ("patient",)) -> Patient:
+    """The patient of a table that was read by its schema and stands at `at`.
+
+    Raises
+    ------
+    ScenarioError
+        An implausible count, a date without the first fraction, facts that cannot be true of one body.
+    """
+    counts: dict[str, float] = {}
+    for key, value in (("alc", said.alc), ("lln", said.lln)):
+        if value is not None:
+            with written.at((*at, key), key):
+                counts[key] = checked(key, alc_from(value, said.alc_unit))
+    with written.at((*at, "steroid")):
+        steroid = steroid_of(_steroid(said.steroid), _first_fraction(written, said, (*at, "first_fraction")))
+    with written.at((*at, "subsets")):
+        subsets = subsets_of(said.subsets)
+    with written.at((*at, "columns")):
+        columns = columns_of(said.columns)
+    with written.at(at):
+        return Patient(
+            sex=said.sex or None,
+            age_y=said.age,
+            height_cm=said.height_cm,
+            weight_kg=said.weight_kg,
+            site=said.site or None,
+            chemo=said.chemo or None,
+            steroid=steroid,
+            neutrophils=said.neutrophils,
+            subsets=subsets,
+            columns=columns,
+            alc=counts.get("alc"),
+            lln=counts.get("lln"),
+        )
+
+
+def _steroid(said: Any) -> Any:
+    """Steroid use as `steroid_of` takes it."""
+    if isinstance(said, list):
+        return [_steroid(one) for one in said]
+    if said is None or isinstance(said, str | int | float):
+        return said
+    days = {key: day for key, day in (("from", said.from_), ("to", said.to)) if day is not None}
+    return {"dexamethasone_mg_d": said.dexamethasone_mg_d, **days}
+
+
+def _first_fraction(written: Written, said: PatientTable, at: tuple[Key, ...]) -> date | None:
     """The day of the first fraction, from which dates in the table count."""
-    given = table.get("first_fraction")
+    given = said.first_fraction
     if isinstance(given, datetime):
         return given.date()
     if given is None or isinstance(given, date):
@@ -243,12 +261,12 @@ def first_fraction(table: Mapping[str, Any]) -> date | None:
     try:
         return date.fromisoformat(str(given))
     except ValueError:
-        raise ScenarioError(f"[patient]: first_fraction = {given!r} is no date", "write 2026-03-02") from None
+        raise written.error(at, f"= {given!r} is no date", "write 2026-03-02") from None
 
 
-def _findings(tables: Sequence[Mapping[str, Any]], phases: Sequence[Phase]) -> list[Finding]:
+def _findings(given: Sequence[Given], phases: Sequence[Phase]) -> list[Finding]:
     return [
         finding(PHYSICAL_DOSE, "doses are taken as physical", phase.label, "RBE-weighted doses: rbe = 1.1 in [plan]")
-        for table, phase in zip(tables, phases, strict=True)
-        if phase.modality in {"proton", "ion"} and "rbe" not in table
+        for one, phase in zip(given, phases, strict=True)
+        if phase.modality in {"proton", "ion"} and one.keys.rbe is None
     ]

@@ -34,23 +34,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from lymphorisk.errors import ScenarioError
 from lymphorisk.features import FEATURES, External
-from lymphorisk.features.external import AFTER, BEFORE, DOSIOMICS, FROM_IMAGES, KINDS, SIGNS
+from lymphorisk.features.external import DOSIOMICS, FROM_IMAGES
 from lymphorisk.frozen import FrozenDict
 from lymphorisk.predict.booster import load
-from lymphorisk.scenario.fields import content, known, number, numbers, parsed, table_of, text
-from lymphorisk.train.radiomics import ITEMS
+from lymphorisk.tomlfile import Written, read, read_file
 from lymphorisk.train.table import KNOWN, canonical
-from lymphorisk.units import nearest, squashed
+from lymphorisk.units import squashed
 
-KEYS = (
-    "name", "label", "unit", "kind", "range", "known", "day", "risk", "scanner", "volume", "software", "version",
-    "source", "without_dose",
-)  # fmt: skip
-NEEDED = ("name", "unit", "kind", "range", "known")
+if TYPE_CHECKING:
+    from lymphorisk.train.column_file import Column
+
 #: Units of counts and doses, whose logarithm the model takes.
 NEVER_NEGATIVE = ("10^9/L", "Gy", "Gy.L")
 MADE_BY = ("software", "version", "source")
@@ -92,23 +89,21 @@ def read_declared(path: str | Path) -> Declared:
     ScenarioError
         Not TOML, an unknown or a missing key, a value of the wrong kind, a name the program has.
     """
-    path = Path(path)
-    table = parsed(content(path), path.name)
-    known(table, ("column", "radiomics"), path.name)
-    tables = table.get("column", [])
-    if not isinstance(tables, list) or not tables:
-        raise ScenarioError(f"{path.name} declares no column", "write one [[column]] table a column")
-    columns = tuple(_column(table_of(one, f"[[column]] {i}"), i) for i, one in enumerate(tables, 1))
+    from lymphorisk.train.column_file import ColumnFile
+
+    written = read_file(Path(path))
+    said = read(written, ColumnFile)
+    columns = tuple(_column(written, column, n) for n, column in enumerate(said.column))
     taken: dict[str, str] = {}
-    for column in columns:
+    for n, column in enumerate(columns):
         for key in {squashed(column.name), squashed(column.label)}:
             if taken.setdefault(key, column.name) != column.name or key in _groups():
-                raise ScenarioError(f"two things are called {column.name!r} or {column.label!r}", "rename one of them")
-    if len({squashed(c.name) for c in columns}) < len(columns):
-        raise ScenarioError("a column is declared twice", "leave one out")
-    answers = table_of(table.get("radiomics", {}), "[radiomics]")
-    known(answers, tuple(ITEMS), "[radiomics]")
-    return Declared(columns, FrozenDict({item: text(answers, item, "[radiomics]", "") for item in answers}))
+                raise written.error(
+                    ("column", n), f": two things are called {column.name!r} or {column.label!r}", "rename one of them"
+                )
+        if squashed(column.name) in {squashed(c.name) for c in columns[:n]}:
+            raise written.error(("column", n), f": {column.name!r} is declared twice", "leave one out")
+    return Declared(columns, FrozenDict(said.radiomics))
 
 
 def declared_for(model: str | Path, columns: str | Path | None = None) -> Declared:
@@ -136,50 +131,36 @@ def _groups() -> set[str]:
     return {squashed(word) for f in FEATURES for word in (f.organ, f.label)}
 
 
-def _column(table: Mapping[str, Any], place: int) -> External:
-    where = f"[[column]] {table.get('name', place)}"
-    known(table, KEYS, where)
-    if missing := [key for key in NEEDED if key not in table]:
-        raise ScenarioError(f"{where}: {', '.join(missing)} is missing", f"every column has {', '.join(NEEDED)}")
-    said = {key: text(table, key, where, "").strip() for key in KEYS if key not in ("range", "without_dose")}
-    name = said["name"]
-    if not squashed(name) or canonical(name) in KNOWN:
-        raise ScenarioError(f"{where}: {name!r} is no name, or a column the program has", "give it another name")
-    kind = _one_of(said["kind"], KINDS, f"{where}: kind")
-    if kind in FROM_IMAGES and (gone := [key for key in MADE_BY if not said[key]]):
-        raise ScenarioError(f"{where}: {', '.join(gone)} is missing", f"{kind} has {', '.join(MADE_BY)}")
-    low, high = _range(table, where)
-    if said["unit"] in NEVER_NEGATIVE and low < 0.0:
-        raise ScenarioError(f"{where}: {said['unit']} is never below zero", "range = [0, ...], or another unit")
-    without = number(table, "without_dose", where)
-    if kind == DOSIOMICS and without is None:
-        raise ScenarioError(
-            f"{where}: without_dose is missing", "give the value of a plan without dose: reasons are counted from there"
+def _column(written: Written, said: Column, n: int) -> External:
+    at = ("column", n)
+    if not squashed(said.name) or canonical(said.name) in KNOWN:
+        raise written.error(
+            (*at, "name"), f"= {said.name!r} is no name, or a column the program has", "give it another name"
+        )
+    made_by = {key: getattr(said, key) for key in MADE_BY}
+    if said.kind in FROM_IMAGES and (gone := [key for key, value in made_by.items() if not value]):
+        raise written.error(at, f"needs {', '.join(gone)}", f"{said.kind} has {', '.join(MADE_BY)}")
+    if len(said.range) != 2 or not said.range[0] < said.range[1]:
+        raise written.error((*at, "range"), "is not two rising numbers", "range = [0.1, 100]")
+    low, high = said.range
+    if said.unit in NEVER_NEGATIVE and low < 0.0:
+        raise written.error((*at, "range"), f": {said.unit} is never below zero", "range = [0, ...], or another unit")
+    if said.kind == DOSIOMICS and said.without_dose is None:
+        raise written.error(
+            at, "needs without_dose", "give the value of a plan without dose: reasons are counted from there"
         )
     return External(
-        name=name,
-        label=said["label"] or name,
-        unit=said["unit"],
-        kind=kind,
+        name=said.name,
+        label=said.label or said.name,
+        unit=said.unit,
+        kind=said.kind,
         low=low,
         high=high,
-        known=_one_of(said["known"], (BEFORE, AFTER), f"{where}: known"),
-        risk=_one_of(said["risk"], tuple(SIGNS), f"{where}: risk"),
-        without_dose=without,
-        **{key: said[key] for key in ("day", "scanner", "volume", *MADE_BY)},
+        known=said.known,
+        risk=said.risk,
+        without_dose=said.without_dose,
+        day=said.day,
+        scanner=said.scanner,
+        volume=said.volume,
+        **made_by,
     )
-
-
-def _one_of(said: str, words: tuple[str, ...], where: str) -> str:
-    if said in words:
-        return said
-    near = nearest(said, words)
-    offered = f"did you mean {near!r}? " if near else ""
-    raise ScenarioError(f"{where} = {said!r}", f"{offered}write one of {', '.join(w for w in words if w)}")
-
-
-def _range(table: Mapping[str, Any], where: str) -> tuple[float, float]:
-    pair = numbers(table, "range", where) or ()
-    if len(pair) != 2 or not pair[0] < pair[1]:
-        raise ScenarioError(f"{where}: range is not two rising numbers", "range = [0.1, 100]")
-    return pair[0], pair[1]

@@ -11,8 +11,9 @@ from lymphorisk.findings import RULES
 from lymphorisk.organs import organ_name
 from lymphorisk.qa import check
 from lymphorisk.qa.check import PLAN_METRICS
+from lymphorisk.qa.schema import LineTable
 from lymphorisk.qa.store import read_protocol, shipped
-from lymphorisk.qa.toml_protocol import LINE, loads
+from lymphorisk.qa.toml_protocol import loads
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "qa.md").read_text(encoding="utf-8")
 
@@ -21,7 +22,9 @@ def test_the_example_is_a_protocol_with_every_key() -> None:
     text = re.findall(r"```toml\n(.*?)```", PAGE, re.S)[0]
     made = loads(text)
     assert len(made.lines) == 1
-    assert set(re.findall(r"^(\w+) =", text.split("[[line]]")[1], re.M)) == LINE - {"alpha_beta_gy"}
+    assert set(re.findall(r"^(\w+) =", text.split("[[line]]")[1], re.M)) == set(LineTable.__struct_fields__) - {
+        "alpha_beta_gy"
+    }
     assert "alpha_beta_gy" in PAGE
 
 

@@ -123,7 +123,7 @@ def test_a_protocol_is_tried_by_all_and_changed_by_administrators(desk: Desk, tm
         assert path.read_text() == before
         wrong = at.post("/protocols/brain", data={**data, "text": new.replace("metric", "metrik", 1)})
         assert wrong.status_code == 400
-        assert "line 1: unknown key" in wrong.text
+        assert "metrik is not a key here" in wrong.text
         broken = at.post("/protocols/brain", data={**data, "text": new + "\n[["})
         assert "at line" in broken.text
         saved = at.post("/protocols/brain", data={**data, "save": "1"})
