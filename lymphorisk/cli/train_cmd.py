@@ -29,6 +29,11 @@ COLUMNS = click.option(
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Schema file (TOML) of columns beyond the program's own: NLR, LDH, steroid, radiomics scores.",
 )
+RADIOMICS = click.option(
+    "--radiomics",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="CSV of the PyRadiomics command line with patient_id: the columns that --columns declares.",
+)
 IGNORE = click.option("--ignore", multiple=True, metavar="COLUMN", help="Leave a column out; repeat.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable result on stdout.")
 
@@ -38,6 +43,7 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable re
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the new model, such as models/mine.")
 @COUNTS
 @COLUMNS
+@RADIOMICS
 @click.option("--schema", is_flag=True, help="Print the columns a cohort file may have.")
 @click.option("--insilico", type=click.IntRange(min=500), metavar="N", help="Train on N simulated patients instead.")
 @click.option("--early", is_flag=True, help="The mid-course model, which reads the first week's count (alc_week1).")
@@ -54,6 +60,7 @@ def train(
     out: Path | None,
     counts: Path | None,
     columns: Path | None,
+    radiomics: Path | None,
     schema: bool,
     insilico: int | None,
     early: bool,
@@ -83,10 +90,12 @@ def train(
         raise click.UsageError("--out names the folder of the new model")
     if (cohort is None) == (insilico is None):
         raise click.UsageError("give a cohort file, or --insilico N")
+    if radiomics is not None and columns is None:
+        raise click.UsageError("--radiomics takes what --columns declares")
     if insilico is not None and (columns or counts):
         raise click.UsageError("--columns and --counts are of a cohort, not of --insilico")
     declared = Declared() if columns is None else read_declared(columns)
-    outputs = outputs_of(given, cohort, counts, columns)
+    outputs = outputs_of(given, cohort, counts, columns, radiomics)
     outputs.expect(out, "model")
     outputs.expect(report, report_kind(report) if report else "page")
     with outputs:
@@ -96,7 +105,9 @@ def train(
             done = run_insilico(insilico, folder, early=early, seed=seed, workers=shared, progress=message)
         else:
             assert cohort is not None
-            own = read_own(cohort, counts, ignore=ignore, workers=workers, progress=message, declared=declared)
+            own = read_own(
+                cohort, counts, ignore=ignore, workers=workers, progress=message, declared=declared, radiomics=radiomics
+            )
             choices = Choices(window, aggregation, ignore, seed, early)
             done = run_training(own, folder, choices, radiomics=declared.radiomics, progress=message)
         for f in done.findings:

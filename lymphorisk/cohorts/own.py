@@ -70,6 +70,7 @@ def read_own(
     workers: int | None = None,
     progress: Progress = lambda _: None,
     declared: Declared = NOTHING,
+    radiomics: str | Path | None = None,
 ) -> Cohort:
     """A checked cohort.
 
@@ -91,6 +92,8 @@ def read_own(
     declared : Declared
         Columns beyond the program's schema: of a table of features, of a table of counts with a row a patient, or of a
         manifest.
+    radiomics : path, optional
+        Of a table of features: declared columns that a PyRadiomics file holds.
 
     Raises
     ------
@@ -100,12 +103,14 @@ def read_own(
         A source that is none.
     """
     source = Path(source)
+    if radiomics is not None and (counts is not None or source.is_dir()):
+        raise CohortError("radiomics are joined to a table of features", "give the cohort as CSV or Parquet")
     if (source / NAME).is_file():
         return _of_cohort(source, ignore, declared)
     if counts is None:
         if source.is_dir():
             raise CohortError("a folder of exports needs a table of counts", "--counts TABLE.csv")
-        return read_cohort(source, ignore=ignore, declared=declared)
+        return read_cohort(source, ignore=ignore, declared=declared, radiomics=radiomics)
     counts = Path(counts)
     declared = declared.without(ignore)
     table = read_table(counts).without(ignore).calling(declared.heads)

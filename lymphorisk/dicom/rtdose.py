@@ -30,6 +30,12 @@ MAX_DOSE = 500.0
 NEGATIVE_NOISE = 0.01
 
 
+#: What to do with the dose of a brachytherapy source.
+NOT_A_BEAM = (
+    "the order of a source's dwells is not read: give the organ doses in a scenario, with the dwell time as beam_on_s"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class PlanReference:
     """Which plan, fraction groups and beams a dose says it belongs to."""
@@ -120,7 +126,7 @@ def check_usable(header: DoseHeader) -> None:
     if header.summation in ("CONTROL_POINT", "RECORD", "BRACHY", "BRACHY_SESSION"):
         raise UnsupportedDoseError(
             f"RTDOSE: a {header.summation} dose is not the dose of an external-beam plan",
-            "export the plan dose (DoseSummationType PLAN)",
+            NOT_A_BEAM if header.summation.startswith("BRACHY") else "export the plan dose (DoseSummationType PLAN)",
         )
     if not header.has_grid:
         raise UnsupportedDoseError(

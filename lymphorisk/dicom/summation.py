@@ -46,12 +46,16 @@ class PhaseLink:
     shared_gy: float | None = None
 
 
+#: What to do with a brachytherapy plan.
+BRACHY_HINT = "only external-beam plans are read: give the organ doses in a scenario, with the dwell time as beam_on_s"
+
+
 def phases_from(
     plan: PlanFile, doses: Sequence[DoseHeader], given: int | None, sum_doses: bool, found: list[Finding]
 ) -> list[PhaseLink]:
     """The phases of one plan from its doses."""
     if any(g.brachy_setups and not g.metersets for g in plan.groups):
-        raise UnsupportedDoseError("RTPLAN: a brachytherapy plan", "only external-beam plans are analysed")
+        raise UnsupportedDoseError("RTPLAN: a brachytherapy plan", BRACHY_HINT)
     groups = plan.groups or (FractionGroup(1, None, {}, 0, None),)
     doses = _one_type(doses, found)
     whole = [d for d in doses if d.summation in WHOLE]

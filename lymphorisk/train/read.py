@@ -9,11 +9,17 @@ from lymphorisk.train.checks import raise_errors
 from lymphorisk.train.cohort import Cohort, cohort_of
 from lymphorisk.train.declared import NOTHING, Declared
 from lymphorisk.train.external import check_all
+from lymphorisk.train.pyradiomics import joined, read_pyradiomics
 from lymphorisk.train.table import read_table
 
 
 def read_cohort(
-    path: str | Path, *, ignore: Sequence[str] = (), name: str = "", declared: Declared = NOTHING
+    path: str | Path,
+    *,
+    ignore: Sequence[str] = (),
+    name: str = "",
+    declared: Declared = NOTHING,
+    radiomics: str | Path | None = None,
 ) -> Cohort:
     """Read and check a cohort file.
 
@@ -27,6 +33,8 @@ def read_cohort(
         What to call the cohort; the file's stem by default.
     declared : Declared
         Columns beyond the program's schema.
+    radiomics : path, optional
+        Features of PyRadiomics, joined by the patient: the declared ones.
 
     Raises
     ------
@@ -36,6 +44,8 @@ def read_cohort(
     path = Path(path)
     declared = declared.without(ignore)
     table = read_table(path).without(ignore).calling(declared.heads)
+    if radiomics is not None:
+        table = joined(table, read_pyradiomics(Path(radiomics)), declared)
     findings = check_all(table, declared)
     raise_errors(findings)
     return cohort_of(table, findings, name or path.stem, declared.columns)

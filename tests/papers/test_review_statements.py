@@ -221,3 +221,30 @@ def test_s044_how_much_of_the_tumour_gets_the_dose_is_a_line_to_look_at() -> Non
     assert shown["V95%[%]"] == pytest.approx(gtv.metric("V57Gy[%]"), abs=1e-6)
     assert shown["V50%[%]"] == pytest.approx(100.0)
     assert shown["Mean[Gy]"] == pytest.approx(gtv.mean_gy, abs=1e-6)
+
+
+def test_s063_part_of_a_breast_by_brachytherapy_costs_less_than_the_whole() -> None:
+    assert left(scenario("breast_hdr_34gy_10fx")) > left(scenario("breast_40gy_15fx"))
+
+
+def test_s094_brachytherapy_after_external_fields_adds_its_own_loss() -> None:
+    """In one course: the applications cost a little more than the pelvis alone, and their dwell time is the blood's."""
+    name = "cervix_45gy_and_hdr_28gy"
+    read = read_scenario(ROOT / "fixtures" / "scenarios" / f"{name}.toml")
+    both = scenario(name)
+    pelvis = analyze(
+        replace(read, phases=read.phases[:1], organ_doses=read.organ_doses[:1]), Patient(chemo="none"), FAST
+    )
+    assert both.forecast.at(46.0).p50 < pelvis.forecast.at(46.0).p50
+    assert [sum(b.on_s for b in phase.beams) for phase in both.phases] == [140.0, 480.0]
+    assert both.blood.fraction[1].mean_gy > 0.0
+
+
+def test_s063_a_brachytherapy_export_is_refused_and_says_what_to_do() -> None:
+    """Dose of a source says nothing of the order of its dwells: the scenario takes organ doses and the dwell time."""
+    from lymphorisk.dicom.rtdose import NOT_A_BEAM
+    from lymphorisk.dicom.summation import BRACHY_HINT
+
+    for hint in (NOT_A_BEAM, BRACHY_HINT):
+        assert "scenario" in hint
+        assert "beam_on_s" in hint

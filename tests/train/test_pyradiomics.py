@@ -1,0 +1,102 @@
+"""Features of PyRadiomics beside a cohort: joined by the patient, declared ones alone, of the declared version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from lymphorisk.errors import CohortError
+from lymphorisk.train import read_cohort, read_declared
+from lymphorisk.train.declared import Declared
+
+HEAD = "patient_id,Image,Mask,diagnostics_Versions_PyRadiomics,diagnostics_Mask-original_VoxelNum"
+FEATURES = "original_firstorder_Mean,original_glcm_Contrast"
+COLUMN = """
+[[column]]
+name = "original_firstorder_Mean"
+unit = "HU"
+kind = "radiomics"
+range = [-1000, 1000]
+known = "before treatment"
+software = "PyRadiomics"
+version = "{}"
+source = "spleen on the planning CT"
+"""
+
+
+def own(folder: Path, version: str = "3.1.0", text: str = COLUMN) -> Declared:
+    (folder / "own.toml").write_text(text.format(version), encoding="utf-8")
+    return read_declared(folder / "own.toml")
+
+
+def features(folder: Path, values: Mapping[str, float], version: str = "3.1.0", head: str = HEAD) -> Path:
+    lines = [f"{head},{FEATURES}"]
+    lines += [f"{who},ct_{i}.nii,mask_{i}.nii,{version},1000,{v:.4f},0.5" for i, (who, v) in enumerate(values.items())]
+    path = folder / "features.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def cohort(tmp_path: Path, cohort_file: ModuleType) -> tuple[Path, list[str]]:
+    rows = cohort_file.rows()
+    return cohort_file.write(tmp_path / "c.csv", rows), [r["patient_id"] for r in rows]
+
+
+def test_the_declared_feature_is_joined_by_the_patient(tmp_path: Path, cohort: tuple[Path, list[str]]) -> None:
+    """In another order, in another spelling, without the last patient, who then has none."""
+    path, ids = cohort
+    value = {who: float(i) for i, who in enumerate(ids)}
+    table = features(tmp_path, {who.upper(): v for who, v in reversed(list(value.items())) if who != ids[-1]})
+    made = read_cohort(path, declared=own(tmp_path), radiomics=table)
+    column = made.column("original_firstorder_Mean")
+    assert np.isnan(column[-1])
+    assert column[:-1].tolist() == [value[who] for who in ids[:-1]]
+    assert "original_glcm_Contrast" not in made.names
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"version": "3.0.1"}, "made by 3.0.1"),
+        ({"head": HEAD.replace("patient_id", "scan")}, "whose features"),
+        ({"twice": True}, "several rows"),
+        ({"column": COLUMN.replace("original_firstorder_Mean", "other")}, "no declared column"),
+        ({"column": COLUMN.replace('"PyRadiomics"', '"LIFEx"')}, "declared as made by LIFEx"),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_name(
+    tmp_path: Path, cohort: tuple[Path, list[str]], change: Mapping[str, object], says: str
+) -> None:
+    path, ids = cohort
+    table = features(
+        tmp_path,
+        dict.fromkeys(ids, 1.0),
+        str(change.get("version", "3.1.0")),
+        str(change.get("head", HEAD)),
+    )
+    if change.get("twice"):
+        lines = table.read_text(encoding="utf-8").splitlines()
+        table.write_text("\n".join([*lines, lines[1]]) + "\n", encoding="utf-8")
+    with pytest.raises(CohortError, match=says):
+        read_cohort(path, declared=own(tmp_path, text=str(change.get("column", COLUMN))), radiomics=table)
+
+
+def test_the_command_takes_the_file(tmp_path: Path, cohort: tuple[Path, list[str]]) -> None:
+    from click.testing import CliRunner
+
+    from lymphorisk.cli.main import cli
+
+    path, ids = cohort
+    table = features(tmp_path, dict.fromkeys(ids, 1.0), version="2.2.0")
+    own(tmp_path)
+    args = ["train", str(path), "--radiomics", str(table), "--out", str(tmp_path / "mine")]
+    without = CliRunner().invoke(cli, args)
+    assert without.exit_code == 2
+    refused = CliRunner().invoke(cli, [*args, "--columns", str(tmp_path / "own.toml")])
+    assert isinstance(refused.exception, CohortError)
+    assert "made by 2.2.0" in str(refused.exception)
