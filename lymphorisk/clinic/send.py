@@ -141,8 +141,10 @@ def _associated(to: Destination, aet: str, kinds: list[tuple[str, str]]) -> Any:
     association = entity.associate(to.host, to.port, ae_title=to.aet, tls_args=tls)
     if association.is_established:
         return association
-    rejected = association.is_rejected
+    rejected, unwanted = association.is_rejected, association.rejected_contexts
     close(association)
+    if unwanted:
+        raise NotSentError(f"{to.name} takes no objects of this class", "ask who runs it", final=True)
     if rejected:
         raise NotSentError(f"{to.name} rejects the association", f"does it know the AE title {aet}, and this machine?")
     raise NotSentError(f"nobody answers at {to.name}", "check host, port and TLS")
