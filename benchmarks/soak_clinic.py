@@ -241,6 +241,7 @@ def soak(arguments: argparse.Namespace) -> int:
             while still < 5:
                 time.sleep(min(5.0, arguments.minutes * 6))
                 rows.append(_row(listen, store, begun, health))
+                (out / "rows.json").write_text(json.dumps(rows), encoding="utf-8")
                 busy = senders.busy or store.arrived() or rows[-1]["waiting"] or rows[-1]["unsent"]
                 still = 0 if busy else still + 1
             entries, outgoing = store.entries(), store.outgoing()

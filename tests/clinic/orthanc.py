@@ -63,7 +63,9 @@ class Orthanc:
         found = program()
         assert found is not None
         with open(self.folder / "log", "ab") as log:
-            self.server = subprocess.Popen([found, str(self.folder / "orthanc.json")], stdout=log, stderr=log)
+            self.server = subprocess.Popen(
+                [found, str(self.folder / "orthanc.json")], stdout=log, stderr=log, start_new_session=True
+            )
         for _ in range(300):
             try:
                 self.ask("system")
@@ -115,7 +117,9 @@ class Process:
         """Start, and wait until it listens."""
         call = [sys.executable, "-m", "lymphorisk", "listen", "--port", str(self.port), "--out", str(self.out)]
         env = {**os.environ, "LYMPHORISK_CONFIG": "none", **self.environment}
-        self.process = subprocess.Popen([*call, *self.arguments], stderr=subprocess.DEVNULL, env=env)
+        self.process = subprocess.Popen(
+            [*call, *self.arguments], stderr=subprocess.DEVNULL, env=env, start_new_session=True
+        )
         for _ in range(600):
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
