@@ -38,6 +38,12 @@ SHARED = (
     ),
     click.option("--lln", type=Number("lln"), help="The laboratory's lower limit of normal, in 10^9/L."),
     click.option("--draws", type=click.IntRange(16, 65536), help="Ensemble size."),
+    click.option(
+        "--limit-s", "time_s", type=click.FloatRange(min=0, min_open=True), help="Of one plan.  [default: 600]"
+    ),
+    click.option(
+        "--limit-mb", "memory_mb", type=click.FloatRange(min=0, min_open=True), help="Of its worker.  [default: 8192]"
+    ),
     click.option("--audit", type=click.Path(file_okay=False, path_type=Path), help="Folder of the audit trail."),
     click.option("--audit-key", type=click.Path(dir_okay=False, path_type=Path), help="Key file of a sealed trail."),
 )

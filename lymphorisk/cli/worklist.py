@@ -39,6 +39,8 @@ def worklist(store: Path, backup: Path | None) -> None:
         count = backed_up(held, backup)
         message(f"{count} files copied to {backup}")
     lines = [_line(entry, held.outgoing(key=entry.key)) for entry in held.entries()]
+    for trouble in held.troubles(time.time()):
+        message(trouble)
     held.close()
     emit("".join(f"{line}\n" for line in lines or ["no entries"]))
 

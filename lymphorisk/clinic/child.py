@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
 from lymphorisk.clinic.service import Service
+
+#: Of a reason. [characters]
+LONGEST = 200
 
 
 class Child:
@@ -20,10 +25,13 @@ class Child:
     ----------
     module : str
         Its `main` reads the service's line, says that it is ready, and then answers line by line until its input ends.
+    reason : str
+        Why it did not start the last time; empty when it did.
     """
 
     def __init__(self, module: str, service: Service) -> None:
         self.module, self.service = module, service
+        self.reason = ""
         self._process: subprocess.Popen[str] | None = None
 
     @property
@@ -32,17 +40,27 @@ class Child:
         return None if self._process is None or self._process.poll() is not None else self._process.pid
 
     def start(self) -> bool:
-        """Start it anew and wait until it is ready; False when it ended before."""
+        """Start it anew and wait until it is ready; False, with the reason, when it ended before."""
         self.close()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", self.module],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            encoding="utf-8",
-        )
-        return bool(self.told(self.service.to_json()))
+        with tempfile.TemporaryFile() as errors:
+            try:
+                process = self._process = subprocess.Popen(
+                    [sys.executable, "-m", self.module],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=errors,
+                    text=True,
+                    encoding="utf-8",
+                )
+            except OSError as error:
+                self.reason = error.strerror or type(error).__name__
+                return False
+            if self.told(self.service.to_json()):
+                self.reason = ""
+                return True
+            errors.seek(0)
+            self.reason = _last(errors.read()) or _ended(process.wait())
+            return False
 
     def told(self, line: str) -> dict[str, Any]:
         """What it answers to a line; empty when there is none. Without an answer, or beyond a limit, it is closed."""
@@ -78,12 +96,28 @@ class Child:
         process.wait()
 
 
+def _last(said: bytes) -> str:
+    """The last line of what a process said about its end."""
+    lines = said.decode("utf-8", "replace").split("\n")
+    return next((line.strip()[:LONGEST] for line in reversed(lines) if line.strip()), "")
+
+
+def _ended(code: int) -> str:
+    if code >= 0:
+        return f"it ended with code {code}"
+    return f"it was ended by {signal.Signals(-code).name}"
+
+
 def teller() -> Callable[[Mapping[str, Any]], None]:
-    """In the process itself: says one line; what a library prints from now on is no answer."""
+    """In the process itself: says one line; what a library prints is no answer, and goes nowhere once it is ready."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
 
     def tell(said: Mapping[str, Any]) -> None:
+        if "ready" in said:
+            with open(os.devnull, "wb") as nowhere:
+                os.dup2(nowhere.fileno(), 1)
+                os.dup2(nowhere.fileno(), 2)
         answers.write(json.dumps(said) + "\n")
         answers.flush()
 

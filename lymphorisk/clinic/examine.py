@@ -6,19 +6,19 @@ import shutil
 import socket
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
-from lymphorisk.clinic.send import client_context, echo, server_context
-from lymphorisk.clinic.service import Service, Tls
+from lymphorisk.clinic.certificates import Line, certified
+from lymphorisk.clinic.send import echo
+from lymphorisk.clinic.service import Service
 from lymphorisk.clinic.store import FILE, SCHEDULED, Store
+from lymphorisk.dicom.pixels import LOSSLESS, decodable
 from lymphorisk.errors import InputError
 
 BYTES_PER_MB = 1024 * 1024
-#: A certificate that ends sooner than this is worth a line. [days]
-SOON_D = 30.0
-SECONDS_PER_DAY = 86400.0
-
-Line = tuple[bool, str, str]
+#: Compression by the name it is known by.
+COMPRESSED = {
+    "RLE": LOSSLESS[:1], "JPEG lossless": LOSSLESS[1:3], "JPEG-LS": LOSSLESS[3:4], "JPEG 2000": LOSSLESS[4:5],
+}  # fmt: skip
 
 
 def examined(service: Service) -> Iterator[Line]:
@@ -48,6 +48,8 @@ def _store(service: Service) -> Iterator[Line]:
             trouble = store.trouble()
             said = trouble or f"{len(store.entries())} entries, sound"
             yield not trouble, f"store: {said}", "restore the last backup"
+            for said in store.troubles(time.time()):
+                yield False, said, "its reason; the log says the same"
             waiting = [time.time() - o.made_at for o in store.outgoing(SCHEDULED)]
             if waiting:
                 yield True, f"{len(waiting)} answers wait, the oldest for {max(waiting) / 60:.0f} minutes", ""
@@ -65,26 +67,9 @@ def _listener(service: Service) -> Iterator[Line]:
         one.settimeout(1.0)
         taken = one.connect_ex((service.host if service.host != "0.0.0.0" else "127.0.0.1", service.port)) == 0
     yield True, f"port {service.port}: {'something listens there' if taken else 'free'}", ""
+    codecs = decodable()
+    if wanting := [name for name, uids in COMPRESSED.items() if not set(uids) & set(codecs)]:
+        yield True, f"compressed objects: {', '.join(wanting)} not taken (pip install 'lymphorisk[compressed]')", ""
     if not service.peers:
         yield True, "no [[receiver.peer]]: only this machine may send", ""
-    parts = [("receiver", service.tls, True)] + [(to.name, to.tls, False) for to in service.destinations]
-    for name, tls, ours in parts:
-        if tls is not None:
-            yield from _tls(name, tls, server=ours)
-
-
-def _tls(name: str, tls: Tls, *, server: bool) -> Iterator[Line]:
-    try:
-        (server_context if server else client_context)(tls)
-        left = (_ends(tls.certificate) - time.time()) / SECONDS_PER_DAY
-    except (InputError, OSError, ValueError) as error:
-        yield False, f"{name}: {error}", "PEM files of certificate, key and who is trusted"
-        return
-    yield left > 0, f"{name}: certificate ends in {left:.0f} days", "renew it" if left < SOON_D else ""
-
-
-def _ends(path: str) -> float:
-    """When a certificate ends. [s since 1970]"""
-    from cryptography.x509 import load_pem_x509_certificate
-
-    return load_pem_x509_certificate(Path(path).read_bytes()).not_valid_after_utc.timestamp()
+    yield from certified(service, time.time())

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from lymphorisk.clinic.certificates import certified
 from lymphorisk.clinic.service import Service
 from lymphorisk.clinic.store import SCHEDULED, Store
 from lymphorisk.errors import InputError
@@ -25,13 +26,16 @@ Alive = Callable[[], dict[str, bool]]
 
 
 def health(service: Service, store: Store, alive: Alive | None = None) -> dict[str, Any]:
-    """What works and what does not: ``status`` is ``ok`` or ``failing``."""
+    """What works and what does not: ``status`` is ``ok`` or ``failing``; ``soon`` will fail if nobody does anything."""
     parts = {} if alive is None else alive()
     trouble = [f"{name} is not running" for name, runs in parts.items() if not runs]
     free = shutil.disk_usage(store.folder).free / BYTES_PER_MB
     if free < service.free_mb:
         trouble.append(f"{free:.0f} MB free, {service.free_mb:g} MB must stay free")
     now = time.time()
+    trouble += store.troubles(now)
+    lines = list(certified(service, now))
+    trouble += [what for good, what, _ in lines if not good]
     waiting = [now - e.made_at for e in store.entries(SCHEDULED)]
     unsent = [now - o.made_at for o in store.outgoing(SCHEDULED)]
     for what, ages in (("entry waits", waiting), ("answer waits to be sent", unsent)):
@@ -40,6 +44,7 @@ def health(service: Service, store: Store, alive: Alive | None = None) -> dict[s
     return {
         "status": "failing" if trouble else "ok",
         "trouble": trouble,
+        "soon": [f"{what}: {hint}" for good, what, hint in lines if good and hint],
         "free_mb": round(free),
         "waiting": len(waiting),
         "unsent": len(unsent),
@@ -75,6 +80,7 @@ class _Collector:
         yield refused
         said = health(self.service, self.store, self.alive)
         yield GaugeMetricFamily("lymphorisk_healthy", "1 when nothing fails", value=float(said["status"] == "ok"))
+        yield GaugeMetricFamily("lymphorisk_soon", "What will fail if nobody does anything", value=len(said["soon"]))
         yield GaugeMetricFamily("lymphorisk_free_megabytes", "Free on the store's disk", value=said["free_mb"])
         seconds = self.store.seconds_to_answer()
         below = [(f"{top:g}", sum(s <= top for s in seconds)) for top in CLASSES]

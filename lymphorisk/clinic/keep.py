@@ -16,6 +16,8 @@ from lymphorisk.clinic.store import Kept, Store
 LOOK_S, AGE_S = 0.2, 3600.0
 #: A course with images is whole when none came for this long: some senders open an association for each. [s]
 IMAGES_S = 3.0
+#: While its sender's association is open the next object of a study may take this many times the quiet time.
+LONGER = 10
 #: What is deleted, in words.
 WORDS: Mapping[Kept, str] = {"objects": "received files", "results": "results"}
 
@@ -49,8 +51,9 @@ class Keeper:
     def step(self, now: float) -> None:
         """Enter every course that is whole, or quiet."""
         for study_uid, _, last_at in self.store.arrived():
-            quiet = now - last_at >= self.service.quiet_s
-            if not quiet and (self._looked.get(study_uid) == last_at or any(b(study_uid) for b in self.busy)):
+            busy = any(b(study_uid) for b in self.busy)
+            quiet = now - last_at >= self.service.quiet_s * (LONGER if busy else 1)
+            if not quiet and (busy or self._looked.get(study_uid) == last_at):
                 continue
             made = courses(study_uid, self.store.around(study_uid))
             if not quiet and _settling(made, now - last_at):

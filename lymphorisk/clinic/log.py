@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import time
 from logging.handlers import RotatingFileHandler
@@ -35,6 +36,24 @@ class _Json(logging.Formatter):
         return json.dumps({**said, "event": record.getMessage(), **getattr(record, "said", {})}, ensure_ascii=True)
 
 
+class _File(RotatingFileHandler):
+    """Rotated by size; a file that somebody else has moved or removed is begun anew at its place."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line."""
+        if self.stream is not None and not _lies_at(self.baseFilename, self.stream.fileno()):
+            self.stream.close()
+            self.stream = None
+        super().emit(record)
+
+
+def _lies_at(path: str, handle: int) -> bool:
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(handle))
+    except OSError:
+        return False
+
+
 def begin(folder: Path | None, *, screen: bool = True) -> None:
     """Write lines to stderr and to a rotated file; libraries' own lines, which may name a patient, are dropped."""
     for name in ("pynetdicom", "pydicom", "pydicom_seg"):
@@ -45,7 +64,7 @@ def begin(folder: Path | None, *, screen: bool = True) -> None:
         handlers.append(logging.StreamHandler(sys.stderr))
     if folder is not None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handlers.append(RotatingFileHandler(folder / FILE, maxBytes=SIZE, backupCount=KEPT, encoding="utf-8"))
+        handlers.append(_File(folder / FILE, maxBytes=SIZE, backupCount=KEPT, encoding="utf-8"))
     for handler in handlers:
         handler.setFormatter(_Json())
         _LOGGER.addHandler(handler)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import ssl
 import threading
+import time
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from pydicom.uid import UID
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
@@ -20,11 +23,14 @@ from lymphorisk.clinic.objects import look
 from lymphorisk.clinic.send import close, server_context
 from lymphorisk.clinic.service import Service
 from lymphorisk.clinic.store import INCOMING, Store
+from lymphorisk.dicom.pixels import decodable
 from lymphorisk.dicom.reader import ROLES
 from lymphorisk.errors import InputError
 
 SYNTAXES = ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"]
-TAKEN = [uid for uid, role in ROLES.items() if role != "DICOMDIR"]
+TAKEN = {uid: role for uid, role in ROLES.items() if role != "DICOMDIR"}
+#: Kinds that have pixels, and may come compressed.
+PIXELS = ("RTDOSE", "CT", "SEG")
 BYTES_PER_MB = 1024 * 1024
 #: Of one PDU that we ask for, and the longest that is read at all: association requests are far shorter. [bytes]
 PDU_ASKED, PDU_MOST = 131_072, 1_048_576
@@ -34,8 +40,14 @@ BESIDE = 65_536
 SILENT_S = 30.0
 #: A peer that connects and does not ask for an association for this long is gone. [s]
 REQUEST_S = 5.0
+#: An object may take this long, and longer the more has come of it: a slower peer is dropped. [s], [bytes/s]
+SLOW_S, SLOWEST = 60.0, 10_000.0
+#: Connections that are refused are named once in this time for each address and reason. [s]
+NAMED_S = 1.0
 #: For an association to end before it is left to itself. [s]
 END_S = 0.2
+#: Of a class that is offered: no transfer syntax of it is taken.
+NO_SYNTAX = 0x04
 STORED, NO_ROOM, NOT_UNDERSTOOD = 0x0000, 0xA700, 0xC000
 #: Connections beyond the associations that are allowed: they get an answer that says so.
 SPARE = 5
@@ -46,15 +58,34 @@ class _TooMuchError(OSError):
 
 
 class _Socket(AssociationSocket):
-    """A connection that reads no more than an object may have, and no PDU that nobody needs."""
+    """A connection that reads no more than an object may have, no PDU that nobody needs, and no slow one for ever."""
 
-    most, received = 0, 0
+    most, received, since = 0, 0, 0.0
 
     def recv(self, nr_bytes: int) -> bytearray:
+        now = time.monotonic()
+        self.since = self.since if self.received else now
         self.received += nr_bytes
         if nr_bytes > PDU_MOST or self.received > self.most:
             raise _TooMuchError
-        return super().recv(nr_bytes)
+        patience = SILENT_S if self.assoc.is_established else REQUEST_S
+        end = min(now + patience, self.since + SLOW_S + self.received / SLOWEST)
+        line, data = cast(socket.socket, self.socket), bytearray()
+        try:
+            while len(data) < nr_bytes:
+                if (left := end - time.monotonic()) <= 0:
+                    raise TimeoutError
+                line.settimeout(left)
+                if not (piece := line.recv(min(nr_bytes - len(data), BESIDE))):
+                    break
+                data += piece
+        finally:
+            line.settimeout(None)
+        return data
+
+    def object_ended(self) -> None:
+        """What comes now counts anew."""
+        self.received = 0
 
     def _shutdown_socket(self) -> None:
         line = self.socket
@@ -84,18 +115,26 @@ class _Server(ThreadedAssociationServer):
         self.service, self.refused = service, refused
         self.most = int(service.object_mb * BYTES_PER_MB) + BESIDE
         self.made: list[Association] = []
+        self.shaking: set[Any] = set()
+        self.named: dict[tuple[str, str], float] = {}
         kwargs["request_handler"] = _Handler
         super().__init__(*args, **kwargs)
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
         address = str(client_address[0])
+        open_ = len(self.ae.active_associations) + len(self.shaking)
         if not self.service.may_connect(address):
-            self.refused("", address, "unknown address")
-            return False
-        if len(self.ae.active_associations) >= self.service.associations + SPARE:
-            self.refused("", address, "too many connections")
-            return False
-        return True
+            reason = "unknown address"
+        elif open_ >= self.service.associations + SPARE:
+            reason = "too many connections"
+        else:
+            return True
+        now = time.monotonic()
+        self.named = {key: at for key, at in self.named.items() if now - at < NAMED_S}
+        if (address, reason) not in self.named:
+            self.named[address, reason] = now
+            self.refused("", address, reason)
+        return False
 
     def get_request(self) -> tuple[Any, Any]:
         """A connection; TLS is agreed on in its own thread, so that a silent peer keeps nobody waiting."""
@@ -107,9 +146,13 @@ class _Server(ThreadedAssociationServer):
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         if isinstance(request, ssl.SSLSocket):
-            request.settimeout(SILENT_S)
-            request.do_handshake()
-            request.settimeout(None)
+            self.shaking.add(request)
+            try:
+                request.settimeout(REQUEST_S)
+                request.do_handshake()
+                request.settimeout(None)
+            finally:
+                self.shaking.discard(request)
         super().finish_request(request, client_address)
 
     def service_actions(self) -> None:
@@ -150,18 +193,20 @@ class Receiver:
         """
         entity = AE(ae_title=self.service.aet)
         entity.add_supported_context(Verification)
-        for uid in TAKEN:
-            entity.add_supported_context(uid, SYNTAXES)
+        compressed = decodable()
+        for uid, role in TAKEN.items():
+            entity.add_supported_context(uid, [*SYNTAXES, *(compressed if role in PIXELS else ())])
         entity.require_called_aet = True
         entity.maximum_associations = self.service.associations
         entity.maximum_pdu_size = PDU_ASKED
         entity.acse_timeout = REQUEST_S
         entity.dimse_timeout = entity.network_timeout = SILENT_S
         handlers: Any = [
-            (evt.EVT_C_ECHO, lambda event: STORED),
+            (evt.EVT_C_ECHO, self._echoed),
             (evt.EVT_C_STORE, self._stored),
             (evt.EVT_REQUESTED, self._requested),
             (evt.EVT_REJECTED, self._rejected),
+            (evt.EVT_ACCEPTED, self._accepted),
             (evt.EVT_CONN_CLOSE, self._closed),
         ]
         context = None if self.service.tls is None else server_context(self.service.tls)
@@ -218,14 +263,30 @@ class Receiver:
     def _rejected(self, event: Any) -> None:
         warn("association rejected", address=str(event.assoc.requestor.address))
 
+    def _accepted(self, event: Any) -> None:
+        """Name the classes for which the sender offered no transfer syntax that is taken."""
+        agreed = {context.abstract_syntax for context in event.assoc.accepted_contexts}
+        offered: dict[str, str] = {}
+        for context in event.assoc.rejected_contexts:
+            if context.result == NO_SYNTAX and context.abstract_syntax not in agreed:
+                offered.setdefault(str(context.abstract_syntax), str(context.transfer_syntax[0]))
+        request = event.assoc.requestor
+        for uid, syntax in offered.items():
+            name = UID(syntax).name if UID(syntax).name != syntax else "an unknown transfer syntax"
+            self._refused(_plain(str(request.ae_title).strip()), str(request.address), f"{TAKEN[uid]} in {name}")
+
     def _closed(self, event: Any) -> None:
         with self._lock:
             self._open.pop(id(event.assoc), None)
 
+    def _echoed(self, event: Any) -> int:
+        event.assoc.dul.socket.object_ended()
+        return STORED
+
     def _stored(self, event: Any) -> int:
         """Take one object, or say why not."""
         sender = _plain(str(event.assoc.requestor.ae_title).strip())
-        event.assoc.dul.socket.received = 0
+        event.assoc.dul.socket.object_ended()
         staged = self.store.folder / INCOMING / f"object-{uuid.uuid4().hex}"
         try:
             if shutil.disk_usage(self.store.folder).free < self.service.free_mb * BYTES_PER_MB:

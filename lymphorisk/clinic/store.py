@@ -37,6 +37,8 @@ FILE, OBJECTS, INCOMING, RESULTS, AUDIT, LOCK = "clinic.db", "objects", "incomin
 #: How long a thread waits for another's commit. [s]
 BUSY_S = 30.0
 SECONDS_PER_DAY = 86400.0
+#: A part that has been starting for this long does not start. [s]
+START_S = 120.0
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS objects (
   sop_uid TEXT PRIMARY KEY, sha256 TEXT NOT NULL, role TEXT NOT NULL, study_uid TEXT NOT NULL, series_uid TEXT NOT NULL,
@@ -68,6 +70,8 @@ CREATE TABLE IF NOT EXISTS refused (
   number INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, sender TEXT NOT NULL, reason TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS watched (
   place TEXT PRIMARY KEY, size INTEGER NOT NULL, changed_ns INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS troubles (
+  part TEXT PRIMARY KEY, since REAL NOT NULL, reason TEXT NOT NULL);
 """
 
 
@@ -510,6 +514,29 @@ class Store:
         return [Decision(*row) for row in rows]
 
     # upkeep
+
+    def waits(self, part: str, reason: str) -> None:
+        """Write down that a part of the service does not work yet, and why; since when stays."""
+        with self.commit() as db:
+            db.execute(
+                "INSERT INTO troubles VALUES (?, ?, ?) ON CONFLICT (part) DO UPDATE SET reason = excluded.reason",
+                (part, time.time(), veiled(reason)),
+            )
+
+    def works(self, part: str) -> None:
+        """A part of the service works."""
+        if self.db.execute("SELECT 1 FROM troubles WHERE part = ?", (part,)).fetchone() is not None:
+            with self.commit() as db:
+                db.execute("DELETE FROM troubles WHERE part = ?", (part,))
+
+    def troubles(self, now: float) -> list[str]:
+        """What does not work, since when and why; what has only begun to start is none."""
+        return [
+            f"the {part} does not start since {time.strftime('%Y-%m-%d %H:%M', time.localtime(since))}"
+            + (f": {reason}" if reason else "")
+            for part, since, reason in self.db.execute("SELECT part, since, reason FROM troubles ORDER BY part")
+            if reason or now - since > START_S
+        ]
 
     def counts(self) -> dict[str, dict[str, int]]:
         """How many entries and answers in each state, verdicts, objects by role, and refusals by reason."""

@@ -23,6 +23,8 @@ JOIN_S = 10.0
 FULL_S = 5.0
 #: A worker is replaced after this many entries: whatever libraries keep is given back.
 ENTRIES = 200
+#: What it is called in the store.
+WORKER = "worker"
 
 
 class Supervisor:
@@ -45,6 +47,7 @@ class Supervisor:
         self._worker.terminate()
         self.thread.join(JOIN_S)
         self._worker.close()
+        self.store.works(WORKER)
         if self._token:
             self.store.give_back(self._token, counted=False)
 
@@ -61,10 +64,14 @@ class Supervisor:
         """Hand over one entry; False when there was none."""
         if self.pid is None:
             self._done = 0
+            self.store.waits(WORKER, self._worker.reason)
             if not self._worker.start():
-                warn("the worker does not start")
-                self.stop.wait(FULL_S)
+                if not self.stop.is_set():
+                    self.store.waits(WORKER, self._worker.reason)
+                    warn("the worker does not start", reason=self._worker.reason)
+                    self.stop.wait(FULL_S)
                 return True
+            self.store.works(WORKER)
         token = uuid.uuid4().hex
         entry = self.store.claim(token)
         if entry is None:

@@ -23,6 +23,20 @@ POCKET = 4
 #: Single hottest voxels in the cold: one may be drawn on purpose, a few are a number format.
 SPIKES = 3
 
+#: Compression that gives every value back: RLE, JPEG lossless, JPEG-LS, JPEG 2000, and that with high throughput.
+LOSSLESS = (
+    "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70", "1.2.840.10008.1.2.4.80",
+    "1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.4.202",
+)  # fmt: skip
+
+
+def decodable() -> tuple[str, ...]:
+    """The transfer syntaxes of lossless compression that the codecs installed here decode."""
+    from pydicom.pixels.decoders.base import get_decoder
+    from pydicom.uid import UID
+
+    return tuple(uid for uid in LOSSLESS if get_decoder(UID(uid)).is_available)
+
 
 def wraps(values: NDArray[np.generic]) -> bool:
     """Whether stored values look as if they had run over the end of their word and begun again at zero.

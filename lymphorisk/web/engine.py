@@ -33,7 +33,7 @@ class Engine:
         """
         with self._lock:
             if self._process.pid is None and not self._process.start():
-                raise InputError("the engine does not start", "`lymphorisk doctor --service` may say why")
+                raise InputError(f"the engine does not start: {self._process.reason}", "mend that, and ask again")
             answer = self._process.told(json.dumps(question))
         if "beyond" in answer or not answer:
             raise InputError("the question took more time or memory than a plan may", "raise the limits in [worker]")

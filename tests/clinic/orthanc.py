@@ -111,15 +111,15 @@ class Process:
     port: int
     arguments: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
+    errors: Path | None = None
     process: subprocess.Popen[bytes] | None = None
 
     def begin(self) -> Process:
         """Start, and wait until it listens."""
         call = [sys.executable, "-m", "lymphorisk", "listen", "--port", str(self.port), "--out", str(self.out)]
         env = {**os.environ, "LYMPHORISK_CONFIG": "none", **self.environment}
-        self.process = subprocess.Popen(
-            [*call, *self.arguments], stderr=subprocess.DEVNULL, env=env, start_new_session=True
-        )
+        with open(self.errors or os.devnull, "ab") as errors:
+            self.process = subprocess.Popen([*call, *self.arguments], stderr=errors, env=env, start_new_session=True)
         for _ in range(600):
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pynetdicom import AE, evt
 
+from lymphorisk.clinic import receive
 from lymphorisk.clinic.receive import Receiver
 from lymphorisk.clinic.send import NotSentError, echo, send
 from lymphorisk.clinic.service import Destination, Peer, Service, Tls, destination, from_json
@@ -198,3 +202,92 @@ def test_without_peers_only_this_machine_may_send() -> None:
     assert not alone.may_connect("10.1.2.3")
     assert not alone.may_send("ANY", "10.1.2.3")
     assert not alone.may_connect("no address")
+
+
+def test_more_associations_than_are_allowed_are_refused_and_named(listening: Listening, store: Store) -> None:
+    with listening(associations=2) as to:
+        lines = [socket.create_connection((to.host, to.port), timeout=5) for _ in range(30)]
+        until(lambda: "too many connections" in {reason for _, _, reason in store.refusals()})
+        for line in lines:
+            line.close()
+        until(lambda: answered(to))
+    assert len(store.refusals()) < 10  # a flood is named, not written down one by one
+
+
+def answered(to: Destination) -> bool:
+    """Whether a well-behaved peer is answered."""
+    try:
+        echo(to, "WELL")
+    except NotSentError:
+        return False
+    return True
+
+
+HEAD = b"\x01\x00\x00\x00\x01\x00"
+
+
+@pytest.mark.parametrize("said", [b"", HEAD[:3], HEAD + b"abc"], ids=["nothing", "half a head", "half a request"])
+def test_a_peer_that_says_nothing_more_keeps_no_place(
+    listening: Listening, monkeypatch: pytest.MonkeyPatch, said: bytes
+) -> None:
+    monkeypatch.setattr(receive, "REQUEST_S", 0.5)
+    with listening(associations=1) as to:
+        lines = [socket.create_connection((to.host, to.port), timeout=5) for _ in range(1 + receive.SPARE)]
+        for line in lines:
+            line.sendall(said)
+        until(lambda: answered(to))
+        for line in lines:
+            line.settimeout(10)
+            with contextlib.suppress(ConnectionResetError):
+                while line.recv(4096):
+                    pass
+            line.close()
+
+
+def test_a_handshake_that_is_never_made_keeps_no_place(
+    listening: Listening, monkeypatch: pytest.MonkeyPatch, certificates: Path
+) -> None:
+    monkeypatch.setattr(receive, "REQUEST_S", 0.5)
+    ours, theirs = (Tls(*(str(certificates / f"{n}{end}") for n, end in ((a, ".pem"), (a, ".key"), (b, ".pem"))))
+                    for a, b in (("ours", "theirs"), ("theirs", "ours")))  # fmt: skip
+    with listening(associations=1, tls=ours) as to:
+        lines = [socket.create_connection((to.host, to.port), timeout=5) for _ in range(1 + receive.SPARE)]
+        until(lambda: answered(replace(to, tls=theirs)))
+        for line in lines:
+            line.close()
+
+
+def test_an_object_that_trickles_is_given_up(
+    listening: Listening, store: Store, rtplans: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receive, "SLOW_S", 1.0)
+    pdus = recorded(rtplans / "lung" / "RP.dcm", listening)
+    with listening() as to, socket.create_connection((to.host, to.port), timeout=10) as line:
+        line.sendall(pdus[0])
+        assert line.recv(1) == b"\x02"  # accepted
+        line.sendall(pdus[1])
+        with pytest.raises(OSError):
+            trickle(line, pdus[2])
+        assert answered(to)
+    assert store.counts()["objects"] == {"RTPLAN": 1}  # the one that was recorded
+    assert not list((store.folder / INCOMING).iterdir())
+
+
+def trickle(line: socket.socket, data: bytes) -> None:
+    """Send bytes far apart."""
+    for at in range(0, len(data), 10):
+        line.sendall(data[at : at + 10])
+        time.sleep(0.1)
+
+
+def recorded(path: Path, listening: Listening) -> list[bytes]:
+    """The PDUs of a conversation that stores a file: request, command, data."""
+    said: list[bytes] = []
+    with listening() as to:
+        entity = AE(ae_title="SLOW")
+        entity.add_requested_context("1.2.840.10008.5.1.4.1.1.481.5", ["1.2.840.10008.1.2.1"])
+        record = [(evt.EVT_DATA_SENT, lambda event: said.append(bytes(event.data)))]
+        association = entity.associate(to.host, to.port, ae_title=to.aet, evt_handlers=record)
+        association.send_c_store(path)
+        association.release()
+    return said

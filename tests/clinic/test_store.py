@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lymphorisk.clinic.courses import courses
-from lymphorisk.clinic.keep import Keeper, expire
+from lymphorisk.clinic.keep import LONGER, Keeper, expire
 from lymphorisk.clinic.objects import look
 from lymphorisk.clinic.service import Service
 from lymphorisk.clinic.store import CANCELED, COMPLETED, IN_PROGRESS, SCHEDULED, Store
@@ -167,10 +167,20 @@ def test_a_course_that_is_still_being_sent_waits(store: Store, service: Service,
     for name in ("RP", "RS", "RD"):
         keep(store, rtplans / "lung" / f"{name}.dcm")
     keeper.step(time.time())
+    keeper.step(time.time() + LONGER * service.quiet_s - 1)  # a large dose on a slow line
     assert store.entries() == []
     sending[0] = False
     keeper.step(time.time())
     assert len(store.entries()) == 1
+
+
+def test_a_sender_that_never_ends_keeps_a_course_only_so_long(store: Store, service: Service, rtplans: Path) -> None:
+    import threading
+
+    keeper = Keeper(service, store, threading.Event(), [lambda study: True])
+    keep(store, rtplans / "lung" / "RP.dcm")
+    keeper.step(time.time() + LONGER * service.quiet_s + 1)
+    assert [e.missing for e in store.entries()] == [("RTDOSE", "RTSTRUCT")]
 
 
 def test_what_is_old_is_deleted_by_rule_and_the_audit_trail_says_so(store: Store, rtplans: Path) -> None:

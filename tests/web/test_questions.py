@@ -106,6 +106,13 @@ def test_a_question_that_takes_too_long_ends_the_engine_alone(desk: Desk) -> Non
     engine.end()
 
 
+def test_an_engine_that_does_not_start_says_why(desk: Desk) -> None:
+    engine = Engine(replace(desk.service, store=f"{desk.service.store} that is not there"))
+    with pytest.raises(InputError, match=r"the engine does not start: .*holds no store"):
+        engine.ask(do="planned", key="")
+    engine.end()
+
+
 def test_a_protocol_is_tried_by_all_and_changed_by_administrators(desk: Desk, tmp_path: Path) -> None:
     path = tmp_path / "ours.toml"
     path.write_text((SHIPPED / "brain.toml").read_text())
