@@ -11,6 +11,7 @@ from lymphorisk.clinic.courses import Course, courses
 from lymphorisk.clinic.log import say, warn
 from lymphorisk.clinic.service import Service
 from lymphorisk.clinic.store import Kept, Store
+from lymphorisk.clinic.trail import record
 
 #: Between two looks at what has arrived, and at what is old. [s]
 LOOK_S, AGE_S = 0.2, 3600.0
@@ -97,8 +98,6 @@ def expire(service: Service, store: Store, now: float) -> int:
 
 
 def _told(service: Service, store: Store, key: str, rule: str, count: int) -> None:
-    from lymphorisk.clinic.worker import record
-
     say("deleted by rule", entry=key, rule=rule, count=count)
     said = {
         "who": service.aet,

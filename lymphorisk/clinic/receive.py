@@ -12,7 +12,6 @@ import uuid
 from pathlib import Path
 from typing import Any, cast
 
-from pydicom.uid import UID
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
@@ -23,7 +22,7 @@ from lymphorisk.clinic.objects import look
 from lymphorisk.clinic.send import close, server_context
 from lymphorisk.clinic.service import Service
 from lymphorisk.clinic.store import INCOMING, Store
-from lymphorisk.dicom.pixels import decodable
+from lymphorisk.dicom.pixels import decodable, syntax_name
 from lymphorisk.dicom.reader import ROLES
 from lymphorisk.errors import InputError
 
@@ -272,8 +271,8 @@ class Receiver:
                 offered.setdefault(str(context.abstract_syntax), str(context.transfer_syntax[0]))
         request = event.assoc.requestor
         for uid, syntax in offered.items():
-            name = UID(syntax).name if UID(syntax).name != syntax else "an unknown transfer syntax"
-            self._refused(_plain(str(request.ae_title).strip()), str(request.address), f"{TAKEN[uid]} in {name}")
+            reason = f"{TAKEN[uid]} in {syntax_name(syntax)}"
+            self._refused(_plain(str(request.ae_title).strip()), str(request.address), reason)
 
     def _closed(self, event: Any) -> None:
         with self._lock:

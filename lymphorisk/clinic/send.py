@@ -197,21 +197,30 @@ class Sender:
 
     def begin(self) -> None:
         """Ask for what was being sent when the service ended, then work."""
+        self._ask()
+        self.thread.start()
+
+    def _ask(self) -> None:
+        """Whether what was begun has arrived."""
         for one in self.store.begun():
             to = self.by_name.get(one.destination)
             if to is not None and holds(self._file(one), to, self.service.aet):
                 self.store.sent(one.number)
                 say("answer was there", entry=one.key, what=one.what, destination=one.destination)
             else:
-                self.store.not_sent(one.number, "the service ended while it was sent", time.time())
-        self.thread.start()
+                self.store.not_sent(one.number, "its sending was not ended", time.time())
 
     def _run(self) -> None:
+        stumbled = False
         while not self.stop.is_set():
             try:
+                if stumbled:  # as on a full disk, where nothing could be written down
+                    self._ask()
+                    stumbled = False
                 if not self.step():
                     self.stop.wait(LOOK_S)
             except Exception as error:
+                stumbled = True
                 warn("the sender stumbled", reason=type(error).__name__)
                 self.stop.wait(self.service.retry_s)
 

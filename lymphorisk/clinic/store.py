@@ -70,6 +70,8 @@ CREATE TABLE IF NOT EXISTS refused (
   number INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, sender TEXT NOT NULL, reason TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS watched (
   place TEXT PRIMARY KEY, size INTEGER NOT NULL, changed_ns INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS unrecorded (
+  number INTEGER PRIMARY KEY AUTOINCREMENT, said TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS troubles (
   part TEXT PRIMARY KEY, since REAL NOT NULL, reason TEXT NOT NULL);
 """
@@ -393,8 +395,18 @@ class Store:
             )
         return self.entry(row[0])
 
-    def complete(self, key: str, token: str, facts: Mapping[str, Any], answers: Iterable[tuple[str, str]]) -> bool:
-        """End an entry as COMPLETED with what is to be sent (what, destination); False when the claim is another's."""
+    def complete(
+        self,
+        key: str,
+        token: str,
+        facts: Mapping[str, Any],
+        answers: Iterable[tuple[str, str]],
+        said: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """End an entry as COMPLETED; False when the claim is another's.
+
+        `answers` (what, destination) are to be sent, and what is `said` of it is to stand in the audit trail.
+        """
         with self.commit() as db:
             done = db.execute(
                 "UPDATE entries SET state = ?, ended_at = ?, verdict = ?, exit_code = ?, label = ?, protocol = ?, "
@@ -412,7 +424,19 @@ class Store:
                     "VALUES (?, ?, ?, ?, ?, ?)",
                     rows,
                 )
+                if said is not None:
+                    db.execute("INSERT INTO unrecorded (said) VALUES (?)", (json.dumps(said),))
         return bool(done)
+
+    def unrecorded(self) -> list[tuple[int, dict[str, Any]]]:
+        """What is to stand in the audit trail and may not yet, by number, the oldest first."""
+        rows = self.db.execute("SELECT number, said FROM unrecorded ORDER BY number")
+        return [(int(number), json.loads(said)) for number, said in rows]
+
+    def recorded(self, number: int) -> None:
+        """What stands in the audit trail."""
+        with self.commit() as db:
+            db.execute("DELETE FROM unrecorded WHERE number = ?", (number,))
 
     def cancel(self, key: str, token: str, reason: str, hint: str = "") -> bool:
         """End an entry as CANCELED, with why; False when the claim is another's."""

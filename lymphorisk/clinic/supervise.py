@@ -12,6 +12,7 @@ from lymphorisk.clinic.child import Child
 from lymphorisk.clinic.log import say, warn
 from lymphorisk.clinic.service import Service
 from lymphorisk.clinic.store import Entry, Store
+from lymphorisk.clinic.trail import record_all
 
 #: How often an entry may lose its worker before it is named instead of tried again.
 ATTEMPTS = 20
@@ -23,6 +24,8 @@ JOIN_S = 10.0
 FULL_S = 5.0
 #: A worker is replaced after this many entries: whatever libraries keep is given back.
 ENTRIES = 200
+#: Between two attempts at an audit trail that cannot be written. [s]
+TRAIL_S = 60.0
 #: What it is called in the store.
 WORKER = "worker"
 
@@ -36,6 +39,7 @@ class Supervisor:
         self._worker = Child("lymphorisk.clinic.worker", service)
         self._token = ""
         self._done = 0
+        self._stumbled, self._unrecorded, self._recorded = False, "not looked at yet", -TRAIL_S
 
     @property
     def pid(self) -> int | None:
@@ -57,11 +61,24 @@ class Supervisor:
                 if not self._step():
                     self.stop.wait(LOOK_S)
             except Exception as error:
+                self._stumbled = True
                 warn("the supervisor stumbled", reason=type(error).__name__)
                 self.stop.wait(FULL_S)
 
+    def _record(self) -> None:
+        """Let the audit trail have what the store has for it, also what was left by an end in between."""
+        self._unrecorded = record_all(self.service, self.store)
+        if self._unrecorded:
+            warn("not in the audit trail", reason=self._unrecorded)
+
     def _step(self) -> bool:
         """Hand over one entry; False when there was none."""
+        if self._stumbled:
+            self.store.give_back(counted=False)  # nobody else claims: what is IN PROGRESS has nobody
+            self._stumbled = False
+        if self._unrecorded and time.monotonic() - self._recorded > TRAIL_S:
+            self._recorded = time.monotonic()
+            self._record()
         if self.pid is None:
             self._done = 0
             self.store.waits(WORKER, self._worker.reason)
@@ -85,6 +102,7 @@ class Supervisor:
 
     def _after(self, entry: Entry, token: str, said: dict[str, Any]) -> None:
         if self.stop.is_set() and not said:
+            self.store.give_back(token, counted=False)
             return
         if "beyond" in said:
             limit = f"{self.service.time_s:g} s" if said["beyond"] == "time" else f"{self.service.memory_mb:g} MB"
@@ -109,8 +127,7 @@ class Supervisor:
                 exit_code=said.get("exit_code"), reason=said.get("reason") or None,
                 hint=said.get("hint"), seconds=_since(entry.last_object_at),
             )  # fmt: skip
-            if said.get("audit"):
-                warn("not in the audit trail", entry=entry.key, reason=said["audit"])
+            self._record()
             if self._done >= ENTRIES:
                 self._worker.close()
 

@@ -10,6 +10,7 @@ import errno
 import json
 import os
 import shutil
+import sqlite3
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -34,7 +35,6 @@ from lymphorisk.errors import InputError, LymphoriskError, UndecidableError
 from lymphorisk.findings import Finding, finding
 from lymphorisk.masks.rules import LEFT_OUT
 from lymphorisk.plain import dumps
-from lymphorisk.qa import audit
 from lymphorisk.qa.judge import Judged, judge_prepared
 
 UNDECIDED = "UNDECIDED"
@@ -167,6 +167,13 @@ def unnamed(analysis: Analysis) -> Analysis:
 
 def work(service: Service, store: Store, key: str, token: str) -> dict[str, Any]:
     """Answer one entry that is claimed under a token; what the supervisor is told."""
+    try:
+        return _worked(service, store, key, token)
+    except sqlite3.OperationalError as error:
+        return {"key": key, "again": str(error), "full": error.sqlite_errorcode == sqlite3.SQLITE_FULL}
+
+
+def _worked(service: Service, store: Store, key: str, token: str) -> dict[str, Any]:
     entry = store.entry(key)
     staged = store.folder / INCOMING / f"results-{token}"
     try:
@@ -178,6 +185,8 @@ def work(service: Service, store: Store, key: str, token: str) -> dict[str, Any]
         return _canceled(store, key, token, error.message, error.hint)
     except OSError as error:
         return {"key": key, "again": error.strerror or type(error).__name__, "full": error.errno in FULL}
+    except sqlite3.OperationalError:
+        raise
     except Exception as error:
         return _canceled(store, key, token, f"internal error: {type(error).__name__}", INTERNAL)
     finally:
@@ -201,15 +210,14 @@ def _committed(service: Service, store: Store, entry: Entry, token: str, made: A
         shutil.rmtree(place)
     os.rename(staged, place)
     answers = [(what, to.name) for to in service.destinations for what in to.what]
-    if not store.complete(entry.key, token, facts, answers):
+    if not store.complete(entry.key, token, facts, answers, _said(service, entry, made, facts)):
         return {"key": entry.key, "lost": True}
-    noted = _recorded(service, store, entry, made, facts)
-    return {"key": entry.key, "state": "COMPLETED", **facts, "audit": noted}
+    return {"key": entry.key, "state": "COMPLETED", **facts}
 
 
-def _recorded(service: Service, store: Store, entry: Entry, made: Answer, facts: Mapping[str, Any]) -> str:
-    """Append the entry to the audit trail; why it could not be."""
-    said = {
+def _said(service: Service, entry: Entry, made: Answer, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What the audit trail says of an entry."""
+    return {
         "who": service.aet,
         "when": datetime.now().astimezone().isoformat(timespec="seconds"),
         "command": "listen",
@@ -218,18 +226,6 @@ def _recorded(service: Service, store: Store, entry: Entry, made: Answer, facts:
         **{name: value for name, value in facts.items() if name not in ("label", "reason")},
         "missing": list(entry.missing),
     }
-    return record(service, store, said)
-
-
-def record(service: Service, store: Store, said: Mapping[str, Any]) -> str:
-    """Append a line to the audit trail of a service; why it could not be, empty when it was."""
-    folder = Path(service.audit) if service.audit else store.folder / "audit"
-    try:
-        key = audit.read_key(Path(service.audit_key)) if service.audit_key else b""
-        audit.append(folder, said, key)
-    except InputError as error:
-        return error.message
-    return ""
 
 
 def _canceled(store: Store, key: str, token: str, reason: str, hint: str) -> dict[str, Any]:

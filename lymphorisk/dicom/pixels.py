@@ -38,6 +38,20 @@ def decodable() -> tuple[str, ...]:
     return tuple(uid for uid in LOSSLESS if get_decoder(UID(uid)).is_available)
 
 
+def syntax_name(uid: str) -> str:
+    """What a transfer syntax is called.
+
+    Examples
+    --------
+    >>> syntax_name("1.2.840.10008.1.2.5"), syntax_name("1.2.3")
+    ('RLE Lossless', 'an unknown transfer syntax')
+    """
+    from pydicom.uid import UID
+
+    name = str(UID(uid).name)
+    return "an unknown transfer syntax" if name == uid else name
+
+
 def wraps(values: NDArray[np.generic]) -> bool:
     """Whether stored values look as if they had run over the end of their word and begun again at zero.
 

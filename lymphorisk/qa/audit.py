@@ -93,6 +93,21 @@ def append(folder: Path, entry: Mapping[str, Any], key: bytes = b"") -> str:
     return digest
 
 
+def holds(folder: Path, entry: Mapping[str, Any]) -> bool:
+    """Whether an entry stands in the trail of a folder already."""
+    path = folder / FILE
+    if not path.exists():
+        return False
+    wanted = json.loads(json.dumps(entry))
+    for line in reversed(path.read_text(encoding="utf-8", errors="replace").splitlines()):
+        try:
+            if json.loads(line)["entry"] == wanted:
+                return True
+        except (ValueError, KeyError, TypeError):
+            continue
+    return False
+
+
 def _write_line(trail: IO[bytes], line: str) -> None:
     """Write one line to the disk; what was written of it is cut off again when the rest does not fit."""
     end = trail.seek(0, os.SEEK_END)

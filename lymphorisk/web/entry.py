@@ -14,7 +14,8 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from lymphorisk.clinic.log import say
 from lymphorisk.clinic.store import COMPLETED, Decision, Entry, Store
-from lymphorisk.clinic.worker import CHECK, PAGE, record
+from lymphorisk.clinic.trail import record
+from lymphorisk.clinic.worker import CHECK, PAGE
 from lymphorisk.dicom.export import PatientIdentity
 from lymphorisk.dicom.identity import read_identity
 from lymphorisk.dicom.reader import map_file, open_file

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from lymphorisk.clinic.log import say
-from lymphorisk.clinic.worker import record
+from lymphorisk.clinic.trail import record
 from lymphorisk.errors import InputError
 from lymphorisk.qa import toml_protocol
 from lymphorisk.qa.judge import AUTO

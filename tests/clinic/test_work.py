@@ -23,6 +23,7 @@ from lymphorisk.clinic.health import Health, health
 from lymphorisk.clinic.service import Destination, Service
 from lymphorisk.clinic.store import CANCELED, COMPLETED, IN_PROGRESS, INCOMING, SCHEDULED, Store
 from lymphorisk.clinic.supervise import ATTEMPTS, Supervisor
+from lymphorisk.clinic.trail import record_all
 from lymphorisk.clinic.watch import Watcher
 from lymphorisk.errors import InputError
 from lymphorisk.qa import audit
@@ -63,6 +64,8 @@ def test_an_entry_becomes_results_of_its_study_and_is_written_down(
         for field in ("StudyInstanceUID", "PatientID", "PatientName", "StudyDate"):
             assert made.get(field) == plan.get(field), field
     assert json.loads((folder / "check.json").read_text(encoding="utf-8"))["verdict"] == entry.verdict
+    for _ in range(2):
+        assert record_all(told, store) == ""
     assert audit.verify(store.folder / "audit").entries == 1
     first = {p.name: p.read_bytes() for p in folder.iterdir()}
     store.db.execute("UPDATE entries SET state = 'IN PROGRESS', token = 'u'")
