@@ -120,7 +120,7 @@ class Process:
         env = {**os.environ, "LYMPHORISK_CONFIG": "none", **self.environment}
         with open(self.errors or os.devnull, "ab") as errors:
             self.process = subprocess.Popen([*call, *self.arguments], stderr=errors, env=env, start_new_session=True)
-        for _ in range(600):
+        for _ in range(3600):
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
                 return self

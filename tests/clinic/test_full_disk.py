@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
-import os
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +17,7 @@ from lymphorisk.clinic.store import COMPLETED, SCHEDULED, Store
 from lymphorisk.clinic.worker import CHECK, PAGE, PDF, RESULT
 from lymphorisk.qa import audit
 from tests.clinic.conftest import until
+from tests.clinic.disk import Disk, mounted
 from tests.clinic.orthanc import Orthanc, free_port, program
 
 pytestmark = [
@@ -26,45 +25,17 @@ pytestmark = [
     pytest.mark.skipif(program() is None, reason="no Orthanc here (apt-get install orthanc)"),
     pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"),
 ]
-#: Of the file system of a store: room for a few plans and their answers.
+#: Of the file system of a store: room for a few plans and their answers. [bytes]
 SIZE = 24 << 20
-
-
-class Disk:
-    """A small file system that can be filled to its last byte."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._filler = folder / "filler"
-
-    def fill(self) -> None:
-        """Leave no byte."""
-        handle = os.open(self._filler, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
-        try:
-            for size in (1 << 20, 1 << 12, 1):
-                try:
-                    while True:
-                        os.write(handle, bytes(size))
-                except OSError:
-                    continue
-        finally:
-            os.close(handle)
-
-    def empty(self) -> None:
-        """Give the room back."""
-        self._filler.unlink()
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Disk]:
     """A file system in memory; mounting one takes a right that not everybody has."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    place = tmp_path / "disk"
-    place.mkdir()
-    if libc.mount(b"none", str(place).encode(), b"tmpfs", 0, f"size={SIZE}".encode()):
-        pytest.skip(f"no file system can be mounted here: {os.strerror(ctypes.get_errno())}")
-    yield Disk(place)
-    assert libc.umount2(str(place).encode(), 2) == 0
+    with mounted(tmp_path / "disk", SIZE) as made:
+        if made is None:
+            pytest.skip("no file system can be mounted here")
+        yield made
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -14,7 +15,9 @@ import pydicom
 import pytest
 
 from lymphorisk.clinic.service import Destination
-from lymphorisk.clinic.store import CANCELED, COMPLETED, Store
+from lymphorisk.clinic.store import AUDIT, CANCELED, COMPLETED, INCOMING, Store
+from lymphorisk.qa import audit
+from tests.clinic.disk import Disk, mounted
 from tests.clinic.orthanc import Orthanc, Process, free_port, program, running, until
 
 pytestmark = [
@@ -23,6 +26,8 @@ pytestmark = [
 ]
 #: Plans of the test that kills; a longer run is asked for by the environment.
 KILLED = int(os.environ.get("LYMPHORISK_KILLED_PLANS", "6"))
+#: What a plan and its answers may take of the disk that is filled. [bytes]
+STORE = 8 << 20
 QUICK = ("--draws", "16", "--quiet", "5")
 CASES = ("breast_tangents", "pancreas", "lung")
 
@@ -95,14 +100,23 @@ def test_an_answer_goes_by_dicomweb(tmp_path: Path, rtplans: Path) -> None:
 
 
 def test_whatever_is_killed_nothing_is_lost_and_nothing_is_twice(tmp_path: Path, rtplans: Path) -> None:
-    """Receiver and worker die at random, the archive goes away: the end is that of an undisturbed run."""
+    """Receiver and worker die at random, the disk is full once, the archive goes away: the end is the same."""
+    with mounted(tmp_path / "disk", KILLED * STORE) as disk:
+        _killed(tmp_path, rtplans, disk)
+
+
+def _killed(tmp_path: Path, rtplans: Path, disk: Disk | None) -> None:
     chance = random.Random(20260101)
     gate = free_port()
     pacs = Orthanc(tmp_path / "pacs", gate)
-    listen = Process(tmp_path / "store", gate, (*QUICK, "--send", f"PACS@127.0.0.1:{pacs.port}"))
+    settings = tmp_path / "lymphorisk.toml"
+    settings.write_text("[receiver]\nfree_mb = 0\n", encoding="utf-8")
+    told = (*QUICK, "--send", f"PACS@127.0.0.1:{pacs.port}")
+    listen = Process(tmp_path / "disk" / "store", gate, told, {"LYMPHORISK_CONFIG": str(settings)})
     plans = variants(rtplans / "lung", tmp_path / "plans", KILLED)
     from lymphorisk.clinic.send import NotSentError, send
 
+    killed = 0
     with running(pacs, listen):
         to = Destination("LYMPHORISK", "127.0.0.1", gate)
         for n, files in enumerate(plans):
@@ -115,19 +129,38 @@ def test_whatever_is_killed_nothing_is_lost_and_nothing_is_twice(tmp_path: Path,
             time.sleep(chance.uniform(0.0, 2.0))
             if n == 2:
                 pacs.end()
+            if n == 3 and disk is not None:
+                disk.fill()
+                time.sleep(5.0)
+                disk.empty()
             if n % 2:
                 listen.kill()
                 listen.begin()
+                killed += 1
             else:
                 for worker in listen.workers():
                     os.kill(worker, signal.SIGKILL)
+                    killed += 1
         pacs.begin()
         until(lambda: len(pacs.answers()) == 2 * len(plans), 60 * len(plans))
         time.sleep(2)
-        assert len(pacs.answers()) == 2 * len(plans)
-    store = Store(tmp_path / "store")
+        answers = [pacs.ask(f"instances/{i}/tags?simplify") for _, i in pacs.answers()]
+    assert killed >= len(plans) // 2
+    kinds = [(a["StudyInstanceUID"], a["Modality"]) for a in answers]
+    assert sorted(kinds) == sorted(
+        (str(pydicom.dcmread(files[0], stop_before_pixels=True).StudyInstanceUID), modality)
+        for files in plans
+        for modality in ("DOC", "SR")
+    )
+    store = Store(tmp_path / "disk" / "store")
+    assert store.trouble() == ""
     assert [e.state for e in store.entries()] == [COMPLETED] * len(plans)
     assert all(o.state == COMPLETED for o in store.outgoing())
     assert len(store.outgoing()) == 2 * len(plans)
     assert not store.entries(CANCELED)
-    assert len(list((tmp_path / "store" / "results").iterdir())) == len(plans)
+    assert sorted(p.name for p in store.results("").iterdir()) == sorted(e.key for e in store.entries())
+    assert not list((store.folder / INCOMING).iterdir())
+    assert audit.verify(store.folder / AUDIT).broken_line is None
+    trail = [json.loads(line)["entry"] for line in (store.folder / AUDIT / audit.FILE).read_text().splitlines()]
+    assert sorted(line["entry"] for line in trail) == sorted(e.key for e in store.entries())
+    store.close()
