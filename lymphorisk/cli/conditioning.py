@@ -60,6 +60,25 @@ TOML = click.Path(exists=True, dir_okay=False, path_type=Path)
     "--search", "searching", is_flag=True, help="List the schedules of the free knobs that meet the criteria."
 )
 @click.option(
+    "--depth", type=Number("alc"), help="With --search: the host's count at infusion that is asked for, 10^9/L."
+)
+@click.option(
+    "--recovery-by",
+    type=click.FloatRange(0.0, 1000.0),
+    help="With --search: the day by which the host must be back.",
+)
+@click.option(
+    "--recovery-count",
+    type=Number("alc"),
+    help="Count from which the host is back, 10^9/L; otherwise that of the criterion on day 30.",
+)
+@click.option(
+    "--infusion-date",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="YYYY-MM-DD",
+    help="Date of day 0: adds a calendar of dates.",
+)
+@click.option(
     "--survival",
     type=SURVIVAL,
     default="combined",
@@ -110,7 +129,15 @@ def conditioning(**given: Any) -> None:
         survival=given["survival"],
         drugs=given["drugs"],
         criteria=given["criteria"],
+        infusion_date=None if given["infusion_date"] is None else given["infusion_date"].date(),
+        depth=given["depth"],
+        recovery_by=given["recovery_by"],
+        recovery_count=given["recovery_count"],
     )
+    if choices.asked and not given["searching"]:
+        raise click.UsageError("--depth and --recovery-by ask for schedules: add --search")
+    if choices.recovery_by is not None and choices.recovery_by > choices.end_day:
+        raise click.UsageError(f"--recovery-by {choices.recovery_by:g} lies after the forecast's end: raise --to-day")
     read = [("regimen", "", f.sha256) for f in files if f.sha256]
     read += [(what, "", sha256_of(given[what])) for what in ("drugs", "criteria") if given[what] is not None]
     comparison = compare([(f.regimen, f.plans) for f in files], facts, choices, inputs=read)
@@ -247,12 +274,18 @@ def _with_export(file: RegimenFile, exposure: PlanExposure, first_day: float) ->
 
 
 def _search(files: list[RegimenFile], facts: PatientFacts, choices: Any) -> SearchResult:
+    from dataclasses import replace
+
     from rich.console import Console
     from rich.progress import Progress
 
     from lymphorisk.regimen import search
 
     free = [f for f in files if f.knobs]
+    if not free and len(files) == 1:
+        from lymphorisk.regimen.free import default_knobs
+
+        free = [replace(files[0], knobs=default_knobs(files[0].regimen))]
     if len(free) != 1:
         raise click.UsageError(
             f"--search needs exactly one regimen with [[conditioning.search]] tables, not {len(free)}"

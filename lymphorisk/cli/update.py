@@ -18,34 +18,61 @@ from lymphorisk.units import number_from
 @click.argument("result", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--alc", "counts", multiple=True, required=True, metavar="DAY=VALUE", help="Count on a day; repeat.")
 @ALC_UNIT
+@click.option("--regimen", default="", metavar="NAME", help="The regimen that is given, of a conditioning result.")
 @report_option("Write a report with prior and posterior: .html or .pdf.")
 @with_options(SAFETY)
 @JSON
 def update(
-    result: Path, counts: tuple[str, ...], alc_unit: str, report: Path | None, as_json: bool, **given: Any
+    result: Path,
+    counts: tuple[str, ...],
+    alc_unit: str,
+    regimen: str,
+    report: Path | None,
+    as_json: bool,
+    **given: Any,
 ) -> None:
-    """The forecast given measured counts, from the JSON of `lymphorisk analyze --json`.
+    """The forecast given measured counts, from the JSON of `lymphorisk analyze --json` or `conditioning --json`.
 
-    DAY counts from the first fraction. A count from before it, after the forecast's end, or that all others deny is
-    named and left out; counts that contradict the model together leave with exit code 4.
+    DAY counts from the first fraction; of a conditioning result from infusion, negative before it (--alc=-3=0.4).
+    A count from before it, after the forecast's end, or that all others deny is named and left out; counts that
+    contradict the model together leave with exit code 4.
     """
     outputs = outputs_of(given, result)
     outputs.expect(report, "page")
     with working("updating"):
-        from lymphorisk.analysis.midcourse import updated
         from lymphorisk.analysis.saved import read_saved
         from lymphorisk.plain import dumps
-        from lymphorisk.report import formats, midcourse
+        from lymphorisk.report import formats
         from lymphorisk.units import alc_from
 
         measured = [(day, alc_from(value, alc_unit)) for day, value in map(pair, counts)]
-        made = updated(read_saved(result), measured)
+        saved = read_saved(result, (ANALYZE, CONDITIONING))
+        made, laid_out = _updated(saved, measured, regimen)
     with outputs:
         if report is not None:
-            outputs.add(report, formats.written(report, midcourse.report(made)))
-        written = dumps(midcourse.to_dict(made)) if as_json else midcourse.text(made)
+            outputs.add(report, formats.written(report, laid_out.report(made)))
+        written = dumps(laid_out.to_dict(made)) if as_json else laid_out.text(made)
         finish(outputs, **{str(report): "report"})
     emit(written)
+
+
+#: What can be updated.
+ANALYZE, CONDITIONING = "lymphorisk/analyze/1", "lymphorisk/conditioning/1"
+
+
+def _updated(saved: dict[str, Any], measured: list[tuple[float, float]], regimen: str) -> tuple[Any, Any]:
+    """The update of a result, and the module that lays it out."""
+    if saved["schema"] == CONDITIONING:
+        from lymphorisk.regimen.update import updated as of_regimen
+        from lymphorisk.report.conditioning import update as page
+
+        return of_regimen(saved, measured, regimen), page
+    if regimen:
+        raise click.UsageError("--regimen is for a result of `lymphorisk conditioning`")
+    from lymphorisk.analysis.midcourse import updated
+    from lymphorisk.report import midcourse
+
+    return updated(saved, measured), midcourse
 
 
 def pair(text: str) -> tuple[float, float]:

@@ -213,7 +213,7 @@ def drug_log_kill(regimen: Regimen, draws: HostDraws, day: Array, mg: Mapping[in
     for i, dose in enumerate(regimen.drugs):
         since_h = (day - dose.day) * HOURS_PER_DAY
         acting = since_h > 0.0
-        if not acting.any() or mg[i] == 0.0:
+        if not acting.any() or mg[i] == 0.0 or not dose.modelled:
             continue
         if dose.drug == "fludarabine":
             exposure = mg[i] * cumulative_exposure(draws.fludarabine, since_h[acting])

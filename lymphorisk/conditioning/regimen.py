@@ -14,6 +14,8 @@ from lymphorisk.errors import ScenarioError
 from lymphorisk.units import checked, chosen
 
 DRUGS = ("fludarabine", "cyclophosphamide", "bendamustine")
+#: Drugs of conditioning whose kill of lymphocytes no source gives: they are carried and named, and never counted.
+UNMODELLED = ("busulfan", "melphalan", "antithymocyte globulin", "cytarabine", "thiotepa")
 DOSE_UNITS = ("mg/m2", "mg/kg", "mg")
 ROLES = ("bridging", "lymphodepletion")
 #: ``whole_body``: measured under total-body irradiation; ``plan``: the set of every other forecast; ``auto``: by
@@ -26,11 +28,18 @@ DRUG_WORDS: Mapping[str, str] = {
     "cyclophosphamid": "cyclophosphamide", "endoxan": "cyclophosphamide", "cytoxan": "cyclophosphamide",
     "benda": "bendamustine", "bendamustin": "bendamustine", "treanda": "bendamustine", "levact": "bendamustine",
     "ribomustin": "bendamustine", "bendeka": "bendamustine",
+    "bu": "busulfan", "busulfex": "busulfan", "myleran": "busulfan", "busilvex": "busulfan",
+    "mel": "melphalan", "alkeran": "melphalan", "evomela": "melphalan", "phelinun": "melphalan",
+    "atg": "antithymocyte globulin", "ratg": "antithymocyte globulin", "thymoglobulin": "antithymocyte globulin",
+    "thymoglobuline": "antithymocyte globulin", "atgam": "antithymocyte globulin", "atlg": "antithymocyte globulin",
+    "grafalon": "antithymocyte globulin", "anti-thymocyte globulin": "antithymocyte globulin",
+    "ara-c": "cytarabine", "arac": "cytarabine", "cytarabin": "cytarabine", "cytosar": "cytarabine",
+    "tt": "thiotepa", "tepadina": "thiotepa", "thio": "thiotepa",
 }  # fmt: skip
 
 
 def drug_named(text: str) -> str:
-    """The drug of `DRUGS` that a text means.
+    """The drug of `DRUGS` or `UNMODELLED` that a text means.
 
     Raises
     ------
@@ -44,13 +53,17 @@ def drug_named(text: str) -> str:
     """
     if any(sign in text for sign in "/+&,"):
         raise ScenarioError(f"drug {text!r} is several drugs", "give each its own [[conditioning.drug]]")
-    return chosen(text, DRUGS, DRUG_WORDS, "drug")
+    return chosen(text, (*DRUGS, *UNMODELLED), DRUG_WORDS, "drug")
 
 
 #: No calendar around an infusion is longer; a larger day is a date or a slip. [d]
 DAY_MAX = 1000.0
 #: The dose axis of one fraction ends here; above it a course dose was given for a fraction dose. [Gy]
 FRACTION_MAX_GY = 30.0
+
+
+#: No day's dose of an unmodelled drug is larger, in whatever unit.
+AMOUNT_MAX = 10_000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +73,7 @@ class DrugDose:
     Attributes
     ----------
     drug : str
-        One of `DRUGS`.
+        One of `DRUGS`, or of `UNMODELLED`.
     amount : float
         In `unit`; fludarabine as fludarabine phosphate, as on the label.
     unit : str
@@ -75,11 +88,22 @@ class DrugDose:
     day: float
 
     def __post_init__(self) -> None:
-        if self.drug not in DRUGS:
-            raise ScenarioError(f"drug {self.drug!r} has no model here", f"use one of {', '.join(DRUGS)}")
+        if self.drug not in (*DRUGS, *UNMODELLED):
+            raise ScenarioError(
+                f"drug {self.drug!r} has no model here", f"use one of {', '.join((*DRUGS, *UNMODELLED))}"
+            )
         if self.unit not in DOSE_UNITS:
             raise ScenarioError(f"dose unit {self.unit!r} is unknown", f"use one of {', '.join(DOSE_UNITS)}")
+        if not self.modelled:
+            if not 0.0 <= self.amount <= AMOUNT_MAX:
+                raise ScenarioError(f"{self.drug} {self.amount:g} {self.unit} on day {self.day:g} is not a dose")
+            return
         checked(f"{self.drug} {self.unit}", self.amount, f"day {self.day:g}")
+
+    @property
+    def modelled(self) -> bool:
+        """Whether the forecast counts what it kills."""
+        return self.drug in DRUGS
 
     def mg(self, bsa_m2: float | None, weight_kg: float | None) -> float:
         """The dose of this patient. [mg]
@@ -274,6 +298,11 @@ class Regimen:
             raise ScenarioError(
                 f"regimen {self.name!r}: leukapheresis is before infusion, not on day {self.leukapheresis_day:g}"
             )
+
+    @property
+    def unmodelled(self) -> tuple[str, ...]:
+        """Drugs that are given and whose kill is in no count, in the order of the regimen."""
+        return tuple(dict.fromkeys(d.drug for d in self.drugs if d.amount > 0.0 and not d.modelled))
 
     @property
     def depletion_days(self) -> tuple[float, ...]:

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +68,25 @@ LOWEST_COUNT = 0.05
 LEARNED_MIN = 0.05
 #: Share of the prior beyond which a count is called out as surprising in the refusal.
 SURPRISE = 0.01
+
+
+class Ensemble(Protocol):
+    """Draws of a course of counts: all that a reweighting needs of a forecast."""
+
+    @property
+    def day(self) -> NDArray[np.float64]:
+        """Days, shape (t,). [d]"""
+        ...
+
+    @property
+    def counts(self) -> NDArray[np.float64]:
+        """Counts, shape (n, t). [10^9/L]"""
+        ...
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """Weights, shape (n,), sum 1."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -220,13 +239,14 @@ def _left_out(count: tuple[float, float], why: str, hint: str) -> Finding:
 
 
 def weights_of(
-    prior: AlcForecast, counts: Sequence[tuple[float, float]], seen: Observation
+    prior: Ensemble, counts: Sequence[tuple[float, float]], seen: Observation
 ) -> tuple[NDArray[np.float64], float]:
     """Weights of the draws given the counts, shape (n,), sum 1, and how many draws are left to speak.
 
     Parameters
     ----------
-    prior : AlcForecast
+    prior : Ensemble
+        A forecast is one.
     counts : sequence of (day, value)
         In the order of their days.
     seen : Observation
@@ -236,7 +256,7 @@ def weights_of(
 
     on, residual, known = _residuals(prior, counts)
     left, sd = sequential(seen, on, residual, known)
-    log_w, misfit = np.zeros(prior.draws), np.zeros(prior.draws)
+    log_w, misfit = np.zeros(len(prior.counts)), np.zeros(len(prior.counts))
     for k, is_known in enumerate(known):
         # A count of zero lies anywhere below what the analyser resolves.
         deviate = left[:, k] / sd[:, k]
@@ -263,7 +283,7 @@ def next_deviations(
 
 
 def _residuals(
-    prior: AlcForecast, counts: Sequence[tuple[float, float]]
+    prior: Ensemble, counts: Sequence[tuple[float, float]]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
     """Days [d], ln of the counts over each draw's course, shape (n, k), and which counts were above zero."""
     on = np.array([day for day, _ in counts])

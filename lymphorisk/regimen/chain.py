@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk import parameters
+from lymphorisk.absent import Absent
 from lymphorisk.conditioning.counts import HostTrajectories
 from lymphorisk.conditioning.criteria import Criterion, Decision, Judgement, Value, joint_probability, judge_all
 from lymphorisk.conditioning.draws import host_draws
@@ -19,9 +20,16 @@ from lymphorisk.errors import ScenarioError
 from lymphorisk.findings import Finding, finding
 from lymphorisk.parameters import Parameter
 from lymphorisk.plan.steroid import steroid_words
-from lymphorisk.regimen.checks import CHEMO_NOT_SEEN, NO_BASELINE, label_criteria, regimen_findings, waiver_criteria
-from lymphorisk.regimen.exposure import PlanExposure, fraction_kills, is_whole_body, largest_gy
-from lymphorisk.regimen.metrics import metrics_of
+from lymphorisk.regimen.checks import (
+    CHEMO_NOT_SEEN,
+    NO_BASELINE,
+    emitter_criteria,
+    label_criteria,
+    regimen_findings,
+    waiver_criteria,
+)
+from lymphorisk.regimen.exposure import PlanExposure, fraction_kills, is_whole_body, largest_gy, rate_at_infusion
+from lymphorisk.regimen.metrics import THRESHOLDS, metrics_of, without_unmodelled
 from lymphorisk.regimen.read import PatientFacts
 from lymphorisk.regimen.settings import (
     Band,
@@ -48,6 +56,9 @@ LEAST_SHARE = 0.03
 LEAD_D = 2.0
 
 
+NO_EMITTER = Absent.not_applicable("no internal emitter")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Setup:
     """Everything a forecast needs beside the regimen: the same for all regimens of one comparison."""
@@ -61,6 +72,7 @@ class Setup:
     choices: Choices
     baseline_alc: float
     findings: tuple[Finding, ...]
+    recovered: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,6 +100,8 @@ class RegimenForecast:
     band_owners : mapping of str to float
         Share of the spread of the count at infusion that goes with each uncertain input, greatest first.
     findings : tuple of Finding
+    plans : mapping of str to PlanExposure
+        Doses of its plans by name: enough to run it again.
     """
 
     regimen: Regimen
@@ -101,6 +115,7 @@ class RegimenForecast:
     kinetics: Mapping[str, str]
     band_owners: Mapping[str, float]
     findings: tuple[Finding, ...]
+    plans: Mapping[str, PlanExposure]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,6 +133,7 @@ class Comparison:
     inputs: tuple[tuple[str, str, str], ...]
     parameter_set: str
     choices: Choices
+    facts: PatientFacts
     version: str = __version__
 
 
@@ -159,14 +175,36 @@ def setup(facts: PatientFacts, choices: Choices) -> Setup:
         seed=choices.seed,
         vary=() if choices.draws == 1 else ("parameters", "patients"),
     )
-    return Setup(facts, body, drugs, criteria, decision, draws, choices, alc, tuple(findings))
+    return Setup(
+        facts, body, drugs, criteria, decision, draws, choices, alc, tuple(findings), recovery_count(choices, criteria)
+    )
 
 
-def forecast(regimen: Regimen, plans: Mapping[str, PlanExposure], on: Setup) -> RegimenForecast:
-    """The host's count under one regimen, with its criteria and findings."""
-    host, fractions, metrics, window = _run(regimen, plans, on)
+def recovery_count(choices: Choices, criteria: Sequence[Criterion]) -> float:
+    """Count from which a host is back: as asked for, else what the criterion on day 30 wants. [10^9/L]"""
+    if choices.recovery_count is not None:
+        return choices.recovery_count
+    wanted = [c.limit for c in criteria if (c.metric, c.comparator) == ("alc_day_30", "at_least")]
+    return wanted[0] if wanted else THRESHOLDS["0_5"]
+
+
+def forecast(
+    regimen: Regimen, plans: Mapping[str, PlanExposure], on: Setup, keep: NDArray[np.intp] | None = None
+) -> RegimenForecast:
+    """The host's count under one regimen, with its criteria and findings.
+
+    Parameters
+    ----------
+    keep : ndarray, optional
+        Draws that count, in any order and number: those that what was measured leaves.
+    """
+    host, fractions, metrics, window = run(regimen, plans, on)
+    if keep is not None:
+        host = HostTrajectories(host.day, host.alc[keep])
+        metrics = {n: v[keep] if isinstance(v, np.ndarray) and len(v) == on.draws.n else v for n, v in metrics.items()}
     notes = [f for r in regimen.radiation if r.plan for f in plans[r.plan].findings]
-    required = (*on.criteria, *label_criteria(regimen))
+    judged = without_unmodelled(metrics, regimen)
+    required = (*on.criteria, *label_criteria(regimen), *emitter_criteria(regimen, plans))
     whole_body = {
         r.label: r.whole_body_gy if r.whole_body_gy is not None else r.dose_factor * largest_gy(plans[r.plan])
         for r in regimen.radiation
@@ -177,19 +215,23 @@ def forecast(regimen: Regimen, plans: Mapping[str, PlanExposure], on: Setup) -> 
         day=host.day,
         bands=host.bands(),
         metrics=metrics,
-        judgements=judge_all((*required, *waiver_criteria(regimen)), metrics, on.decision),
-        joint=joint_probability(required, metrics),
+        judgements=judge_all((*required, *waiver_criteria(regimen)), judged, on.decision),
+        joint=None if regimen.unmodelled else joint_probability(required, judged),
         window_days=window,
         fractions=tuple(sorted((f.day, f.blood_gy) for f in fractions)),
         kinetics={r.label: "whole-body" if r.label in whole_body else on.choices.survival for r in regimen.radiation},
-        band_owners=owners(np.asarray(metrics["alc_at_infusion"]), on.draws, regimen, whole_body),
+        band_owners={}
+        if keep is not None
+        else owners(np.asarray(metrics["alc_at_infusion"]), on.draws, regimen, whole_body),
         findings=(*regimen_findings(regimen, fractions, whole_body, on.body, on.drugs, on.facts.wbc), *notes),
+        plans=plans,
     )
 
 
-def _run(
+def run(
     regimen: Regimen, plans: Mapping[str, PlanExposure], on: Setup
 ) -> tuple[HostTrajectories, list[FractionKill], dict[str, Value], tuple[float, float] | None]:
+    """Counts of every draw, fractions, metrics, and the product's window. [10^9/L], [d]"""
     fractions = [f for r in regimen.radiation for f in fraction_kills(r, plans.get(r.plan), on.draws)]
     mg = {i: d.mg(on.body.bsa_m2, on.body.weight_kg) for i, d in enumerate(regimen.drugs)}
     window = window_days(regimen)
@@ -211,7 +253,9 @@ def _run(
         days=[d for d in (0.0, *regimen.infusion_days, *(window or ())) if start < d < end],
     )
     flu = sum(mg[i] for i, d in enumerate(regimen.drugs) if d.drug == "fludarabine")
-    metrics = metrics_of(regimen, host, fractions, on.draws.fludarabine, flu, on.facts.wbc, window)
+    metrics = metrics_of(regimen, host, fractions, on.draws.fludarabine, flu, on.facts.wbc, window, on.recovered)
+    rate = rate_at_infusion(regimen.radiation, plans)
+    metrics["emitter_mgy_h_at_infusion"] = NO_EMITTER if rate is None else rate
     return host, fractions, metrics, window
 
 
@@ -244,7 +288,7 @@ def owners(values: Array, draws: HostDraws, regimen: Regimen, whole_body: Collec
 
 def metrics_only(regimen: Regimen, plans: Mapping[str, PlanExposure], on: Setup) -> dict[str, Value]:
     """The metrics of a regimen without bands: what a search needs."""
-    return _run(regimen, plans, on)[2]
+    return run(regimen, plans, on)[2]
 
 
 def window_days(regimen: Regimen) -> tuple[float, float] | None:
@@ -299,4 +343,5 @@ def compare(
         inputs=(*inputs, *from_plans),
         parameter_set=parameters.set_id(),
         choices=on.choices,
+        facts=on.facts,
     )

@@ -8,7 +8,8 @@ from lymphorisk.conditioning.criteria import Criterion
 from lymphorisk.conditioning.host import FractionKill
 from lymphorisk.conditioning.regimen import Regimen
 from lymphorisk.findings import Finding, finding, rule
-from lymphorisk.parameters import Parameter
+from lymphorisk.parameters import Parameter, load
+from lymphorisk.regimen.exposure import PlanExposure
 from lymphorisk.regimen.settings import Body
 
 WINDOW = rule(
@@ -86,6 +87,15 @@ CHEMO_NOT_SEEN = rule(
     "Of drugs, only the lymphodepleting ones of the regimen act here; chemotherapy and steroids given with bridging do "
     "not.",
 )
+NOT_MODELLED = rule(
+    "LR520",
+    "warning",
+    "Conditioning drug not in the model",
+    "No source gives what the drug kills of the lymphocytes: its days are kept, its kill is in no count. Every count "
+    "is of the radiation and the modelled drugs alone and the true one lies below it, so that no criterion on a count "
+    "is judged.",
+    undecides=True,
+)
 APHERESIS_FORECAST = rule(
     "LR514",
     "info",
@@ -136,8 +146,11 @@ def regimen_findings(
             HOST_ONLY, f"from day {drugs['forecast.host_until'].number:g} a measured count is not the host's", where
         )
     )
-    if regimen.drugs:
-        names = ", ".join(dict.fromkeys(d.drug for d in regimen.drugs))
+    if regimen.unmodelled:
+        names = ", ".join(regimen.unmodelled)
+        out.append(finding(NOT_MODELLED, f"the counts are without {names}", where, "read them as upper limits"))
+    if modelled := list(dict.fromkeys(d.drug for d in regimen.drugs if d.modelled)):
+        names = ", ".join(modelled)
         out.append(finding(DRUG_ASSUMED, f"kill of {names} is assumed, see `lymphorisk parameters`", where))
     if any(c.role == "lymphodepletion" for c in regimen.radiation):
         what = "radiation is part of the lymphodepletion; the one comparison read found TBI 2 Gy + Flu 75 shallower"
@@ -190,6 +203,14 @@ def label_criteria(regimen: Regimen) -> tuple[Criterion, ...]:
     span = f"{window.low_d:g}" if window.low_d == window.high_d else f"{window.low_d:g} to {window.high_d:g}"
     place = f"{span} d after the last drug dose"
     return (Criterion("days_outside_window", "at_most", 0.0, window.known, source, place),)
+
+
+def emitter_criteria(regimen: Regimen, plans: Mapping[str, PlanExposure]) -> tuple[Criterion, ...]:
+    """What an internal emitter before the infusion may leave: the dose rate the infused cells meet."""
+    if not any(plans[r.plan].emitters for r in regimen.radiation if r.plan):
+        return ()
+    p = load("emitters")["infusion.blood_rate"]
+    return (Criterion("emitter_mgy_h_at_infusion", "at_most", p.number, p.known, p.source, p.place, p.note),)
 
 
 def waiver_criteria(regimen: Regimen) -> tuple[Criterion, ...]:

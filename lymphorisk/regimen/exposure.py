@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from lymphorisk.analysis.emitters import rate_mgy_h
 from lymphorisk.conditioning.host import FractionKill, HostDraws, plan_kills, whole_body_kills
 from lymphorisk.conditioning.regimen import RadiationCourse
 from lymphorisk.dvh import mixture
@@ -14,6 +16,21 @@ from lymphorisk.findings import Finding
 from lymphorisk.lymphocyte.course import PhaseExposure
 from lymphorisk.parameters import load
 from lymphorisk.plan import Patient
+
+
+@dataclass(frozen=True, slots=True)
+class Residue:
+    """An internal emitter of a plan: starts of its cycles on the plan's calendar [d], blood dose of one cycle [Gy], and
+    the effective half-life in blood [h]."""
+
+    days: tuple[float, ...]
+    blood_gy: float
+    half_life_h: float
+
+    def rate_mgy_h(self, shift_d: float, at_d: float = 0.0) -> float:
+        """Dose rate of blood on a day, the plan's calendar moved by `shift_d`. [mGy/h]"""
+        since = [at_d - (day + shift_d) for day in self.days]
+        return sum(rate_mgy_h(self.blood_gy, self.half_life_h, s) for s in since if s >= 0.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,6 +45,8 @@ class PlanExposure:
     inputs : tuple of (role, UID or file kind, SHA-256)
     patient : Patient
         Facts the plan's files hold.
+    emitters : tuple of Residue
+        Internal emitters of the plan, by what they leave.
     """
 
     label: str
@@ -35,6 +54,7 @@ class PlanExposure:
     findings: tuple[Finding, ...] = ()
     inputs: tuple[tuple[str, str, str], ...] = ()
     patient: Patient = field(default_factory=Patient)
+    emitters: tuple[Residue, ...] = ()
 
     @property
     def events(self) -> tuple[tuple[float, int], ...]:
@@ -70,6 +90,17 @@ def largest_gy(plan: PlanExposure) -> float:
     """Mean dose of the phase that gives most in one fraction, over blood and pools alike. [Gy]"""
     parts = [[phase.blood, *phase.pools.values()] for phase in plan.phases]
     return max(sum(d.mean_gy for d in of) / len(of) for of in parts)
+
+
+def rate_at_infusion(courses: Sequence[RadiationCourse], plans: Mapping[str, PlanExposure]) -> float | None:
+    """Dose rate of blood by all internal emitters on day 0 [mGy/h]; None without any."""
+    rates = [
+        course.dose_factor * residue.rate_mgy_h(course.days[0] - plans[course.plan].days[0])
+        for course in courses
+        if course.plan
+        for residue in plans[course.plan].emitters
+    ]
+    return sum(rates) if rates else None
 
 
 def fraction_kills(course: RadiationCourse, plan: PlanExposure | None, draws: HostDraws) -> tuple[FractionKill, ...]:

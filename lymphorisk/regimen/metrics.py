@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lymphorisk.absent import Absent
 from lymphorisk.conditioning.counts import HostTrajectories, days_below, nadir
@@ -15,9 +16,50 @@ from lymphorisk.conditioning.regimen import Regimen
 
 THRESHOLDS = {"0_1": 0.1, "0_2": 0.2, "0_5": 0.5}
 DAY_30, DAY_90 = 30.0, 90.0
+#: What stands for "not by the end of the forecast". [d]
+BEYOND_D = 1.0
 NO_RADIATION = Absent.not_applicable("no radiation")
 NO_BRIDGING = Absent.not_applicable("no bridging radiation")
 NO_DEPLETION = Absent.not_applicable("no lymphodepletion")
+
+
+def without_unmodelled(metrics: Mapping[str, Value], regimen: Regimen) -> dict[str, Value]:
+    """The metrics that can be judged: of a regimen with drugs outside the model, no number of a count can."""
+    if not regimen.unmodelled:
+        return dict(metrics)
+    why = Absent.unknown(f"rests on {', '.join(regimen.unmodelled)}, whose kill is not in the model")
+    return {name: why if of_count(name) else value for name, value in metrics.items()}
+
+
+def of_count(metric: str) -> bool:
+    """Whether a metric is of the forecast count, and so lower or longer under more drugs.
+
+    Examples
+    --------
+    >>> of_count("alc_at_infusion"), of_count("days_below_0_2_after"), of_count("wbc")
+    (True, True, False)
+    """
+    return metric.startswith(("alc_", "days_below_", "nadir_", "day_back"))
+
+
+def day_back(forecast: HostTrajectories, count: float) -> NDArray[np.float64]:
+    """Day from which each draw's count stays at or above `count` [10^9/L], not before the infusion; a day beyond
+    the end if it does not by then, shape (n,). [d]"""
+    after = forecast.day >= 0.0
+    day, alc = forecast.day[after], forecast.alc[:, after]
+    low = alc < count
+    last = np.where(low.any(axis=1), low.shape[1] - 1 - np.argmax(low[:, ::-1], axis=1), -1)
+    out = np.zeros(len(alc))
+    for i, k in enumerate(last):
+        if k >= 0:
+            out[i] = day[-1] + BEYOND_D if k == len(day) - 1 else _crossing(day, alc[i], int(k), count)
+    return out
+
+
+def _crossing(day: NDArray[np.float64], alc: NDArray[np.float64], k: int, count: float) -> float:
+    """Where the count crosses upwards between two times. [d]"""
+    share = (count - alc[k]) / (alc[k + 1] - alc[k])
+    return float(day[k] + share * (day[k + 1] - day[k]))
 
 
 def metrics_of(
@@ -28,6 +70,7 @@ def metrics_of(
     fludarabine_mg: float,
     wbc: float | None,
     window_days: tuple[float, float] | None,
+    recovered: float = THRESHOLDS["0_5"],
 ) -> dict[str, Value]:
     """All metrics of `criteria.METRICS` that this forecast can give, and why for those it cannot.
 
@@ -37,6 +80,8 @@ def metrics_of(
         Fludarabine phosphate of the whole regimen. [mg]
     window_days : tuple of float, or None
         First and last day on which the product may be infused, on this calendar. [d]
+    recovered : float
+        Count from which a host is back. [10^9/L]
     """
     lowest, lowest_day = nadir(forecast)
     start, end = float(forecast.day[0]), float(forecast.day[-1])
@@ -66,6 +111,7 @@ def metrics_of(
     out["days_below_0_2_beyond_day_30"] = (
         days_below(forecast, THRESHOLDS["0_2"], DAY_30, end) if end > DAY_30 else short
     )
+    out["day_back"] = day_back(forecast, recovered)
     out["alc_day_30"] = forecast.at(DAY_30) if end >= DAY_30 else short
     out["alc_day_90"] = forecast.at(DAY_90) if end >= DAY_90 else short
     return out | _calendar(regimen, fractions)

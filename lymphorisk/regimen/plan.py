@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lymphorisk.analysis.emitters import emitter_findings
 from lymphorisk.analysis.exposure import blood_dose_of, exposure_of
 from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.prepared import prepare
 from lymphorisk.plan import Patient
-from lymphorisk.regimen.exposure import PlanExposure
+from lymphorisk.plan.emitter import BLOOD
+from lymphorisk.regimen.exposure import PlanExposure, Residue
 from lymphorisk.scenario import Scenario
 
 
@@ -35,7 +37,14 @@ def plan_exposure(
     return PlanExposure(
         course.plan.label or "plan",
         exposure_of(plan, blood).phases,
-        tuple(dict.fromkeys((*plan.findings, *blood.findings))),
+        tuple(
+            dict.fromkeys((*plan.findings, *blood.findings, *emitter_findings(course.plan.phases, plan.doses.organs)))
+        ),
         course.inputs,
         course.patient,
+        tuple(
+            Residue(s.days, b.mean_gy, s.emitter.half_life(BLOOD))
+            for s, b in zip(plan.flow.summaries, blood.fraction, strict=True)
+            if s.emitter is not None
+        ),
     )

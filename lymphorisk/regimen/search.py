@@ -13,6 +13,7 @@ from lymphorisk.regimen.chain import metrics_only, setup
 from lymphorisk.regimen.checks import label_criteria, window_findings
 from lymphorisk.regimen.exposure import PlanExposure
 from lymphorisk.regimen.knobs import Knob, Schedule, schedules
+from lymphorisk.regimen.metrics import without_unmodelled
 from lymphorisk.regimen.read import PatientFacts
 from lymphorisk.regimen.settings import Choices
 
@@ -64,6 +65,7 @@ class SearchResult:
     share: float
     draws: int
     seed: int
+    asked: tuple[str, ...] = ()
 
     @property
     def meeting(self) -> tuple[Found, ...]:
@@ -92,9 +94,10 @@ def search(
     every = schedules(regimen, knobs)
     judged: list[Found] = []
     for i, schedule in enumerate(every):
-        metrics = metrics_only(schedule.regimen, plans, on)
-        criteria = (*on.criteria, *label_criteria(schedule.regimen))
-        joint = joint_probability(criteria, metrics)
+        found = metrics_only(schedule.regimen, plans, on)
+        metrics = without_unmodelled(found, schedule.regimen)
+        criteria = (*(chosen.asked or on.criteria), *label_criteria(schedule.regimen))
+        joint = None if schedule.regimen.unmodelled else joint_probability(criteria, metrics)
         in_window = not window_findings(schedule.regimen)
         judged.append(
             Found(
@@ -102,8 +105,8 @@ def search(
                 joint,
                 joint is not None and joint >= on.decision.search_from and in_window,
                 in_window,
-                float(np.median(np.asarray(metrics[DEPTH]))),
-                float(np.median(np.asarray(metrics[DURATION]))),
+                float(np.median(np.asarray(found[DEPTH]))),
+                float(np.median(np.asarray(found[DURATION]))),
                 False,
                 judge_all(criteria, metrics, on.decision),
             )
@@ -113,7 +116,11 @@ def search(
     marked = frontier(judged)
     # sorted() is stable: equal schedules stay nearest first
     ordered = sorted(marked, key=lambda f: (not f.meets, 0.0 if f.meets else -(f.joint or 0.0)))
-    return SearchResult(regimen, tuple(knobs), tuple(ordered), on.decision.search_from, on.draws.n, chosen.seed)
+    asked = tuple(c.label for c in chosen.asked)
+    if chosen.recovery_by is not None:
+        asked = (*asked[:-1], f"{asked[-1]} ({on.recovered:g} x10^9/L)")
+    share = on.decision.search_from
+    return SearchResult(regimen, tuple(knobs), tuple(ordered), share, on.draws.n, chosen.seed, asked)
 
 
 def frontier(found: Sequence[Found]) -> list[Found]:

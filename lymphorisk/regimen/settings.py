@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from pathlib import Path
 
@@ -36,6 +37,12 @@ class Choices:
         Lymphocyte survival model of a plan's fractions; whole-body fractions keep the whole-body set.
     drugs, criteria : Path or None
         Files whose entries replace those of the topics ``drugs`` and ``criteria``.
+    infusion_date : date or None
+        The date of day 0.
+    depth, recovery_by : float or None
+        What a search asks for: a count at infusion of at most `depth` [10^9/L], and a host back by `recovery_by` [d].
+    recovery_count : float or None
+        Count from which a host is back; None takes that of the criterion on day 30. [10^9/L]
     """
 
     draws: int = 512
@@ -45,6 +52,20 @@ class Choices:
     survival: str = "combined"
     drugs: Path | None = None
     criteria: Path | None = None
+    infusion_date: date | None = None
+    depth: float | None = None
+    recovery_by: float | None = None
+    recovery_count: float | None = None
+
+    @property
+    def asked(self) -> tuple[Criterion, ...]:
+        """The criteria of a search that asks for a depth or a recovery; empty for those of the criteria."""
+        out = []
+        if self.depth is not None:
+            out.append(Criterion("alc_at_infusion", "at_most", self.depth, "given", "asked", "the command line"))
+        if self.recovery_by is not None:
+            out.append(Criterion("day_back", "at_most", self.recovery_by, "given", "asked", "the command line"))
+        return tuple(out)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from lymphorisk.conditioning.criteria import Judgement
 from lymphorisk.regimen.chain import Comparison, RegimenForecast
 from lymphorisk.regimen.search import SearchResult
@@ -12,6 +14,7 @@ from lymphorisk.report.conditioning.text import (
     DAYS,
     all_findings,
     band_lines,
+    calendar_table,
     given,
     hematotox_lines,
     metric_table,
@@ -23,7 +26,8 @@ from lymphorisk.report.conditioning.text import (
     source_lines,
     tally,
 )
-from lymphorisk.report.document import Block, Bullets, Document, Figure, Paragraph, Section
+from lymphorisk.report.conditioning.words import name_of
+from lymphorisk.report.document import Block, Bullets, Callout, Document, Figure, Paragraph, Section
 from lymphorisk.report.legend import NARROW
 from lymphorisk.report.noticed import explained, findings
 from lymphorisk.report.table import Cell, Column, Table, tabled
@@ -43,7 +47,7 @@ def report(comparison: Comparison, search: SearchResult | None = None) -> Docume
             (Figure(counts_figure(comparison), COUNTS, counts_figure(comparison, NARROW)),),
         ),
         Section("Regimens, deepest at infusion first", _regimens(comparison)),
-        *(_regimen(f) for f in ordered(comparison)),
+        *(_regimen(f, comparison.choices.infusion_date) for f in ordered(comparison)),
         Section("Fludarabine exposure and published bands", (Bullets(tuple(band_lines(comparison))),)),
     ]
     if comparison.hematotox is not None:
@@ -55,7 +59,10 @@ def report(comparison: Comparison, search: SearchResult | None = None) -> Docume
         Section("Sources", (Bullets(tuple(source_lines(comparison))),)),
         Section("Limits", (*(Paragraph(line) for line in notes(comparison)), _made(comparison))),
     ]
-    return explained(Document(TITLE, (patient_line(comparison),), tuple(sections)))
+    lead = [patient_line(comparison)]
+    partly = [f.regimen for f in comparison.forecasts if f.regimen.unmodelled]
+    lead += [f"{name_of(regimen)}: the counts leave out what has no model." for regimen in partly]
+    return explained(Document(TITLE, tuple(lead), tuple(sections)))
 
 
 def _made(comparison: Comparison) -> Paragraph:
@@ -72,8 +79,15 @@ def _regimens(comparison: Comparison) -> tuple[Block, ...]:
     return tuple(blocks)
 
 
-def _regimen(f: RegimenForecast) -> Section:
-    blocks: list[Block] = [Bullets(tuple(given(f))), judgement_table(f)]
+def _regimen(f: RegimenForecast, infusion: date | None) -> Section:
+    blocks: list[Block] = [Bullets(tuple(given(f)))]
+    if f.regimen.unmodelled:
+        names = ", ".join(f.regimen.unmodelled)
+        why = f"The counts are of the radiation and the modelled drugs alone; the true ones lie below them ({names})."
+        blocks.append(Callout("Part of this regimen is not in the model", (why, "No criterion on a count is judged.")))
+    if (dates := calendar_table(f, infusion)) is not None:
+        blocks.append(dates)
+    blocks.append(judgement_table(f))
     blocks.append(Paragraph(f"Criteria: {tally(f)}."))
     if f.joint is not None:
         blocks.append(Paragraph(f"All criteria that can be judged, at once: {100 * f.joint:.0f} % of the ensemble."))

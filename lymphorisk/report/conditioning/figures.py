@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from lymphorisk.regimen.chain import Comparison, RegimenForecast
 from lymphorisk.regimen.search import SearchResult
 from lymphorisk.report.conditioning.text import ordered
+from lymphorisk.report.conditioning.words import name_of
 from lymphorisk.report.legend import WIDE, Entry, legend, legend_height
 from lymphorisk.report.svg import Drawing, Scale, log_ticks, nice_ticks
 from lymphorisk.report.wording import short
@@ -31,9 +32,9 @@ def counts_figure(comparison: Comparison, width: int = WIDE) -> Drawing:
     right = width - 18.0
     x = Scale(first, last, LEFT, right)
     y = Scale(low / 1.4, max(1.15 * top, 1.0), BOTTOM, TOP, log=True)
-    names = ", ".join(f.regimen.name for f in regimens)
+    names = ", ".join(name_of(f.regimen) for f in regimens)
     entries = [
-        Entry(short(f.regimen.name, NAME_MAX), f"curve c{i % len(DASHES)}", DASHES[i % len(DASHES)])
+        Entry(short(name_of(f.regimen), NAME_MAX), f"curve c{i % len(DASHES)}", DASHES[i % len(DASHES)])
         for i, f in enumerate(regimens)
     ]
     entries += [

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import numpy as np
 
 from lymphorisk.absent import Absent
 from lymphorisk.conditioning.criteria import METRICS, Value
+from lymphorisk.plain import Exact
+from lymphorisk.regimen.calendar import calendar
 from lymphorisk.regimen.chain import Comparison, RegimenForecast
 from lymphorisk.regimen.search import SearchResult
+from lymphorisk.regimen.update import again
 from lymphorisk.report.conditioning.text import all_findings, notes, ordered
 from lymphorisk.report.conditioning.words import spread
 
@@ -20,6 +24,7 @@ DIGITS = 6
 
 def conditioning_json(comparison: Comparison, search: SearchResult | None = None) -> dict[str, Any]:
     """The comparison as plain data, schema `lymphorisk/conditioning/1`."""
+    infusion = comparison.choices.infusion_date
     out: dict[str, Any] = {
         "schema": SCHEMA,
         "baseline_alc": comparison.baseline_alc,
@@ -30,7 +35,8 @@ def conditioning_json(comparison: Comparison, search: SearchResult | None = None
             "assumed": list(comparison.body.assumed),
         },
         "host_until_day": comparison.host_until_d,
-        "regimens": [_regimen_json(f) for f in ordered(comparison)],
+        "infusion_date": None if infusion is None else infusion.isoformat(),
+        "regimens": [regimen_json(f) | {"calendar": _calendar(f, infusion)} for f in ordered(comparison)],
         "fludarabine_bands": [
             {"low": b.low, "high": b.high, "source": b.source, "place": b.place, "note": b.note}
             for b in comparison.bands
@@ -46,11 +52,13 @@ def conditioning_json(comparison: Comparison, search: SearchResult | None = None
             "seed": comparison.choices.seed,
             "inputs": [list(i) for i in comparison.inputs],
         },
+        "again": Exact(again(comparison)),
     }
     return out
 
 
-def _regimen_json(f: RegimenForecast) -> dict[str, Any]:
+def regimen_json(f: RegimenForecast) -> dict[str, Any]:
+    """One regimen as plain data."""
     r = f.regimen
     return {
         "name": r.name,
@@ -71,6 +79,7 @@ def _regimen_json(f: RegimenForecast) -> dict[str, Any]:
             for c in r.radiation
         ],
         "fractions": [{"day": day, "blood_gy": rounded(gy)} for day, gy in f.fractions],
+        "unmodelled": list(r.unmodelled),
         "infusion_days": list(r.infusion_days),
         "leukapheresis_day": r.leukapheresis_day,
         "window_days": None if f.window_days is None else list(f.window_days),
@@ -104,6 +113,12 @@ def _regimen_json(f: RegimenForecast) -> dict[str, Any]:
     }
 
 
+def _calendar(f: RegimenForecast, infusion: date | None) -> list[dict[str, Any]]:
+    return [
+        {"date": e.date.isoformat(), "day": e.day, "what": e.what} for e in calendar(f.regimen, f.window_days, infusion)
+    ]
+
+
 def _value_json(name: str, value: Value) -> dict[str, Any]:
     unit = METRICS[name].unit
     if isinstance(value, Absent):
@@ -129,6 +144,7 @@ def _search_json(search: SearchResult) -> dict[str, Any]:
     return {
         "regimen": search.regimen.name,
         "knobs": [{"label": k.label, "values": list(k.values), "start": k.start} for k in search.knobs],
+        "asked": list(search.asked),
         "share": search.share,
         "draws": search.draws,
         "schedules": [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lymphorisk.regimen.search import Found, SearchResult
-from lymphorisk.report.conditioning.words import count_text, plain_text
+from lymphorisk.report.conditioning.words import count_text, name_of, plain_text
 from lymphorisk.report.table import Column, Table, tabled, text_lines
 
 #: Schedules listed; the JSON holds all.
@@ -22,11 +22,14 @@ FRONTIER = "Frontier: no other schedule is both deeper at infusion and shorter b
 def search_title(search: SearchResult) -> str:
     """How many schedules meet the criteria, and what the list holds."""
     met = len(search.meeting)
+    what = f"{' and '.join(search.asked)} at once" if search.asked else "all criteria at once"
     head = (
-        f"Search: {len(search.found)} schedules of {search.regimen.name} ({search.draws} draws), "
-        f"{met} meet all criteria at once in at least {100 * search.share:.0f} % of the ensemble"
+        f"Search: {len(search.found)} schedules of {name_of(search.regimen)} ({search.draws} draws), "
+        f"{met} meet {what} in at least {100 * search.share:.0f} % of the ensemble"
     )
-    order = "nearest to the regimen as given first" if met else "listed by the share that meets all criteria at once"
+    order = "nearest to the regimen as given first" if met else f"listed by the share that meets {what}"
+    if search.regimen.unmodelled:
+        order = f"none can be said to: {', '.join(search.regimen.unmodelled)} is not in the model"
     return f"{head}; {order}"
 
 

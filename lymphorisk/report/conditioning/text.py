@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import numpy as np
 
 from lymphorisk.absent import Absent
 from lymphorisk.conditioning.criteria import METRICS, Judgement
-from lymphorisk.conditioning.regimen import Regimen
+from lymphorisk.conditioning.regimen import DRUGS, Regimen
 from lymphorisk.findings import RULES, Finding
 from lymphorisk.parameters import sources
+from lymphorisk.regimen.calendar import Entry, calendar
 from lymphorisk.regimen.chain import Comparison, RegimenForecast
 from lymphorisk.regimen.search import SearchResult
 from lymphorisk.report.conditioning.search import search_lines
-from lymphorisk.report.conditioning.words import OUTER, days_text, shown
+from lymphorisk.report.conditioning.words import OUTER, days_text, name_of, shown
 from lymphorisk.report.table import Column, Table, tabled, text_lines
 
 INTENT = (
@@ -80,10 +82,12 @@ def conditioning_text(comparison: Comparison, search: SearchResult | None = None
         table = metric_table(regimens, shown_metrics)
         lines += [*([title] if title else []), *text_lines(table, ""), ""]
     if len(regimens) > 1:
-        lines += [f"Paired with {comparison.forecasts[0].regimen.name} (the same draws)"]
+        lines += [f"Paired with {name_of(comparison.forecasts[0].regimen)} (the same draws)"]
         lines += [*text_lines(paired_table(comparison)), ""]
     for f in regimens:
         lines += [regimen_title(f), *(f"  {line}" for line in given(f))]
+        if (dates := calendar_table(f, comparison.choices.infusion_date)) is not None:
+            lines += text_lines(dates)
     lines += ["", "Planner criteria: state and share of the ensemble that meets each"]
     for first in range(0, len(regimens), BLOCK):
         lines += [*text_lines(criteria_table(regimens[first : first + BLOCK]), ""), ""]
@@ -117,7 +121,7 @@ def patient_line(comparison: Comparison) -> str:
 def regimen_title(f: RegimenForecast) -> str:
     """Name, product, indication."""
     r = f.regimen
-    return r.name + (f": {r.title}, {r.indication}" if r.title else "")
+    return name_of(r) + (f": {r.title}, {r.indication}" if r.title else "")
 
 
 def given(f: RegimenForecast) -> list[str]:
@@ -126,7 +130,9 @@ def given(f: RegimenForecast) -> list[str]:
     doses: dict[tuple[str, float, str], list[float]] = {}
     for d in f.regimen.drugs:
         doses.setdefault((d.drug, d.amount, d.unit), []).append(d.day)
-    lines += [f"{drug} {amount:g} {unit} on days {days_text(days)}" for (drug, amount, unit), days in doses.items()]
+    for (drug, amount, unit), when in doses.items():
+        outside = "" if drug in DRUGS else ", NOT IN THE MODEL: its kill is in no count here"
+        lines.append(f"{drug} {amount:g} {unit} on days {days_text(when)}{outside}")
     for r in f.regimen.radiation:
         what = f"{r.whole_body_gy:g} Gy whole body" if r.whole_body_gy is not None else f"plan {r.plan}"
         what += f" x {r.dose_factor:g}" if r.dose_factor != 1.0 else ""
@@ -149,6 +155,17 @@ def given(f: RegimenForecast) -> list[str]:
         owned = ", ".join(f"{name} {100 * share:.0f} %" for name, share in list(f.band_owners.items())[:4])
         lines.append(f"spread of the count at infusion goes with: {owned}")
     return lines
+
+
+def calendar_table(f: RegimenForecast, infusion: date | None) -> Table | None:
+    """What happens on which date; None where the date of day 0 was not given."""
+    rows = calendar(f.regimen, f.window_days, infusion)
+    columns: tuple[Column[Entry], ...] = (
+        Column("date", lambda e: e.date.isoformat()),
+        Column("day", lambda e: f"{e.day:g}", numeric=True),
+        Column("what", lambda e: e.what, width=5),
+    )
+    return tabled(f"Calendar of {f.regimen.name}", rows, columns) if rows else None
 
 
 def split_line(f: RegimenForecast) -> str:
@@ -174,7 +191,7 @@ def metric_table(regimens: Sequence[RegimenForecast], metrics: Sequence[tuple[st
     def column(head: str, metric: str) -> Column[RegimenForecast]:
         return Column(head, lambda f: shown(metric, f.metrics[metric]))
 
-    name: Column[RegimenForecast] = Column("regimen", lambda f: f.regimen.name, width=3)
+    name: Column[RegimenForecast] = Column("regimen", lambda f: name_of(f.regimen), width=3)
     return tabled(METRIC_CAPTION, regimens, [name, *(column(head, metric) for head, metric in metrics)])
 
 
@@ -198,7 +215,7 @@ def paired_table(comparison: Comparison) -> Table:
 
     depth, duration = PAIRED
     columns: tuple[Column[RegimenForecast], ...] = (
-        Column("regimen", lambda f: f.regimen.name, width=3),
+        Column("regimen", lambda f: name_of(f.regimen), width=3),
         Column("ALC day 0", lambda f: _signed(change(f, depth), depth)),
         Column("lower in", lambda f: f"{100 * float(np.mean(change(f, depth) < 0.0)):.0f} %", numeric=True),
         Column("days <0.2 after", lambda f: _signed(change(f, duration), duration)),
@@ -225,7 +242,7 @@ def criteria_table(regimens: Sequence[RegimenForecast]) -> Table:
     def column(f: RegimenForecast) -> Column[str]:
         by_label = {j.criterion.label: j for j in f.judgements}
         joint = "" if f.joint is None else f"{100 * f.joint:.0f} %"
-        return Column(f.regimen.name, lambda label: joint if label == ALL_MET else state_text(by_label.get(label)))
+        return Column(name_of(f.regimen), lambda label: joint if label == ALL_MET else state_text(by_label.get(label)))
 
     labels = list(dict.fromkeys(j.criterion.label for f in regimens for j in f.judgements))
     name: Column[str] = Column("criterion", lambda label: label, width=4)

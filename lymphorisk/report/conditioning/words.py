@@ -9,6 +9,7 @@ import numpy as np
 
 from lymphorisk.absent import Absent
 from lymphorisk.conditioning.criteria import METRICS, Value
+from lymphorisk.conditioning.regimen import Regimen
 
 #: The outer percentiles of a range: 90 %.
 OUTER = (0.05, 0.95)
@@ -45,6 +46,12 @@ def shown(metric: str, value: Value) -> str:
     if metric in WHEN and low != high:
         return f"{form(low)} to {form(high)}"
     return form(middle) if low == high else f"{form(middle)} ({form(low)} to {form(high)})"
+
+
+def name_of(regimen: Regimen) -> str:
+    """The regimen's name, with the drugs that are in no number of it."""
+    missing = regimen.unmodelled
+    return regimen.name + (f" (without {', '.join(missing)})" if missing else "")
 
 
 def count_text(x: float) -> str:
