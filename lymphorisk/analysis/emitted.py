@@ -55,7 +55,8 @@ def emitted_phase(given: EmitterGiven) -> tuple[Phase, Mapping[str, DoseDistribu
     passed = [name for name in dose if name not in (*OWN_HALF_LIFE, EVERY_ORGAN, "Body")]
     if blood is None and "Body" not in dose and EVERY_ORGAN not in dose and given.marrow_method == "blood-based":
         marrow = dose["BoneMarrow"]
-        stands_in.append(f"all that is not listed, blood included, gets the marrow's dose by blood, {marrow:.3g} Gy")
+        which = "" if passed else ", blood included,"
+        stands_in.append(f"all that is not listed{which} gets the marrow's dose by blood, {marrow:.3g} Gy a cycle")
         dose[EVERY_ORGAN] = marrow
         blood = None if passed else marrow
     elif "Body" not in dose and EVERY_ORGAN not in dose:

@@ -75,7 +75,9 @@ def is_whole_body(course: RadiationCourse, plan: PlanExposure | None) -> bool:
 
 
 def is_even(plan: PlanExposure) -> bool:
-    """Whether blood and all pools get nearly the same dose in every phase."""
+    """Whether blood and all pools get nearly the same dose in every phase, and by beams."""
+    if any(phase.low_rate is not None for phase in plan.phases):
+        return False
     even_cv = load("dose")["even_cv"].number
     for phase in plan.phases:
         parts = [phase.blood, *phase.pools.values()]

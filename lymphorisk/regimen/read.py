@@ -137,8 +137,8 @@ def read_regimen(path: Path, load_plan: LoadPlan, export: Path | None = None) ->
     base = _product(written, own)
     drugs = _drugs(written, own, zero[0], base)
     radiation = list(base.radiation) if base is not None else []
-    if tables.plan is not None:
-        own_plan = load_plan(scenario_of(written, tables.plan, tables.organs, path.stem))
+    if tables.plan is not None or tables.emitter:
+        own_plan = load_plan(scenario_of(written, tables.plan, tables.organs, path.stem, tables.emitter))
         plans[own_plan.label] = own_plan
         days = tuple(d - zero[0] for d in own_plan.days)
         role = "lymphodepletion" if is_even(own_plan) else "bridging"

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from lymphorisk.scenario.schema import Conditioning, Organ, PatientTable, Plan, Table
+from lymphorisk.scenario.schema import Conditioning, EmitterTable, Organ, PatientTable, Plan, Table
 from lymphorisk.tomlfile import number
 
 
@@ -38,6 +38,7 @@ class RegimenTables(Table, frozen=True):
 
     conditioning: Conditioning
     plan: Plan | None = None
+    emitter: list[EmitterTable] = msgspec.field(default_factory=list)
     organs: dict[str, Organ] = msgspec.field(default_factory=dict)
     patient: RegimenPatient = RegimenPatient()
     labs: LabsTable | None = None

@@ -35,14 +35,14 @@ from lymphorisk.plan import Patient, Phase, steroid_of
 from lymphorisk.plan.columns import columns_of
 from lymphorisk.plan.subsets import subsets_of
 from lymphorisk.scenario.dose import organ_dose
-from lymphorisk.scenario.emitters import EmitterGiven
+from lymphorisk.scenario.emitters import EmitterGiven, emitter_given
 from lymphorisk.scenario.phases import Given, last_day_of, phase_from, phases_given
 from lymphorisk.tomlfile import Key, Written, read, read_bytes, read_file
 from lymphorisk.tomlfile import parsed as parsed_toml
 from lymphorisk.units import alc_from, checked
 
 if TYPE_CHECKING:
-    from lymphorisk.scenario.schema import Organ, PatientTable, Plan
+    from lymphorisk.scenario.schema import EmitterTable, Organ, PatientTable, Plan
 
 PHYSICAL_DOSE = rule(
     "LR092",
@@ -145,19 +145,33 @@ def _scenario(written: Written, label: str) -> Scenario:
 
     said = read(written, ScenarioFile)
     patient = patient_of(written, said.patient)
-    made = scenario_of(written, said.plan, said.organs, label)
+    made = scenario_of(written, said.plan, said.organs, label, said.emitter)
     conditioning = FrozenDict(dict(written.table.get("conditioning", {})))
     return replace(made, patient=patient, conditioning=conditioning)
 
 
-def scenario_of(written: Written, plan: Plan, organs: Mapping[str, Organ], label: str) -> Scenario:
-    """The plan of a file that was read by its schema, without its patient.
+def scenario_of(
+    written: Written,
+    plan: Plan | None,
+    organs: Mapping[str, Organ],
+    label: str,
+    emitters: Sequence[EmitterTable] = (),
+) -> Scenario:
+    """The plan and the internal emitters of a file that was read by its schema, without its patient.
 
     Raises
     ------
     ScenarioError
-        Days that do not fit the fractions, beams that overlap, no organ dose.
+        Days that do not fit the fractions, beams that overlap, no organ dose, neither a plan nor an emitter.
     """
+    emitted = tuple(emitter_given(written, table, n) for n, table in enumerate(emitters))
+    if plan is None:
+        if not emitted:
+            raise written.error((), "a scenario needs [plan] with fractions, or an [[emitter]]")
+        if organs:
+            hint = "doses of an emitter stand in gy_per_cycle of its table"
+            raise written.error(("organs",), "without [plan]", hint)
+        return Scenario(label=label, phases=(), organ_doses=(), emitters=emitted)
     given = phases_given(written, plan)
     phases: list[Phase] = []
     for one in given:
@@ -171,6 +185,7 @@ def scenario_of(written: Written, plan: Plan, organs: Mapping[str, Organ], label
         stages=plan.stages,
         lanes=plan.lanes,
         findings=tuple(_findings(given, phases)),
+        emitters=emitted,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from lymphorisk.conditioning.regimen import FRACTION_MAX_GY, KINETICS, ROLES, drug_named
+from lymphorisk.plan.emitter import marrow_method_of, nuclide_of
 from lymphorisk.plan.words import READERS, modality_of
 from lymphorisk.scenario.dose import DOSE_MAX_GY
 from lymphorisk.tomlfile import between, filled, number, word
@@ -22,6 +23,7 @@ Numbers = Annotated[list[float], filled()]
 Days = float | Numbers
 #: More fractions or days than this are a slip of units.
 COUNT_MAX = 10_000
+MBQ_PER_GBQ = 1000.0
 Count = Annotated[int, between(1, COUNT_MAX)]
 
 
@@ -48,6 +50,10 @@ def _network(of: str | int) -> str:
 
 def _cgy(value: float) -> str:
     return f"doses are in Gy: {value:g} cGy are {value / CGY_PER_GY:g} Gy" if value > 0 else ""
+
+
+def _mbq(value: float) -> str:
+    return f"activities are in GBq: {value:g} MBq are {value / MBQ_PER_GBQ:g} GBq" if value > 0 else ""
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -178,10 +184,28 @@ class Conditioning(Table, frozen=True):
     search: list[Search] = []
 
 
+class EmitterTable(Table, frozen=True):
+    """``[[emitter]]``: an internal emitter, its cycles, and the dose of each by organ or by activity."""
+
+    nuclide: Annotated[str, word(nuclide_of)]
+    marrow_method: Annotated[str, word(marrow_method_of)] | None = None
+    agent: str = ""
+    label: str = ""
+    activity_gbq: Annotated[float, between(1e-6, 1000.0, "GBq", _mbq)] | None = None
+    days: Days | None = None
+    cycles: Count | None = None
+    every_d: Annotated[float, between(0.1, 1000.0, "d")] | None = None
+    first_day: Annotated[float, between(0.0, COUNT_MAX, "d")] = 0.0
+    gy_per_cycle: dict[str, float] = {}
+    gy_per_gbq: dict[str, float] = {}
+    effective_half_life_h: float | dict[str, float] | None = None
+
+
 class ScenarioFile(Table, frozen=True):
     """A whole scenario file. `organs` are by name as typed, ``"*"`` is everything, ``Body`` the body."""
 
-    plan: Plan
+    plan: Plan | None = None
+    emitter: list[EmitterTable] = []
     organs: dict[str, Organ] = {}
     patient: PatientTable = PatientTable()
     conditioning: Conditioning | None = None
@@ -192,6 +216,7 @@ class PatientFile(Table, frozen=True):
 
     patient: PatientTable
     plan: dict[str, Any] = {}
+    emitter: list[Any] = []
     organs: dict[str, Any] = {}
     conditioning: dict[str, Any] = {}
     labs: dict[str, Any] = {}
