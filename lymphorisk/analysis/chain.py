@@ -19,7 +19,7 @@ from lymphorisk.analysis.result import Analysis, Assumption, Provenance, Risk, W
 from lymphorisk.analysis.risk import agreement_of, learned_voice, literature_voice, outcomes, voices_differ
 from lymphorisk.analysis.row import row_of
 from lymphorisk.analysis.schedules import Cost, Schedule, given_in, scaled, texts_of
-from lymphorisk.analysis.whatif import changed, imaged, imaging_asked, parse
+from lymphorisk.analysis.whatif import changed, imaged, imaging_asked, parse, rate_findings
 from lymphorisk.circulation import SurvivalForm
 from lymphorisk.circulation.threads import one_blas_thread
 from lymphorisk.dicom import Export
@@ -90,6 +90,7 @@ def analysis_of(plan: Prepared) -> Analysis:
         *blood.findings,
         *count.findings,
         *emitter_findings(plan.source.plan.phases, doses.organs),
+        *rate_findings(options.what_if),
         *voice.findings,
     ]
     return Analysis(
@@ -166,6 +167,8 @@ def replanned(text: str, plan: Prepared) -> AlcForecast:
     change = parse(text, plan.source.plan.fractions)
     if change.fractions is not None:
         plan = plan.with_fractions(change.fractions)
+    elif change.gy_per_s is not None:
+        plan = plan.at_dose_rate(change.gy_per_s)
     else:
         plan = plan.with_doses(changed(plan.doses, change, plan.source.plan.phases))
     return forecast_of(exposure_of(plan, blood_dose_of(plan)), plan.patient, plan.options, explain=False)

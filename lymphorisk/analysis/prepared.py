@@ -13,6 +13,7 @@ from lymphorisk.analysis.doses import BodyNumbers, Doses, organ_doses
 from lymphorisk.analysis.options import Options, held
 from lymphorisk.analysis.source import Source, open_source, with_fractions
 from lymphorisk.analysis.told import against_plan
+from lymphorisk.analysis.whatif import at_dose_rate
 from lymphorisk.circulation.threads import one_blas_thread
 from lymphorisk.dicom import Export
 from lymphorisk.findings import Finding
@@ -71,6 +72,22 @@ class Prepared:
         """The same course with other organ doses."""
         flow = circulation(self.source, doses, self.patient, self.options, self.network)
         return replace(self, doses=doses, flow=flow)
+
+    def at_dose_rate(self, gy_per_s: float) -> Prepared:
+        """The same course with its beams on as long as a dose rate of the target takes; doses stay. [Gy/s]
+
+        The dose of a fraction is the prescribed one, else the mean of the hottest target, else of the hottest organ.
+        """
+        phases = []
+        for i, phase in enumerate(self.source.plan.phases):
+            targets = [t.per_fraction[i].mean_gy for t in self.doses.targets]
+            hottest = max(targets or [d[i].mean_gy for d in self.doses.drawn.values()] or [0.0])
+            told = phase.prescription_gy
+            phases.append(at_dose_rate(phase, gy_per_s, hottest if told is None else told / phase.fractions))
+        course = replace(self.source, plan=replace(self.source.plan, phases=tuple(phases)))
+        options = replace(self.options, beam_on_s=None)
+        flow = circulation(course, self.doses, self.patient, options, self.network)
+        return replace(self, source=course, options=options, flow=flow)
 
     @held
     def without(self, organs: tuple[str, ...]) -> Prepared:

@@ -44,8 +44,9 @@ if TYPE_CHECKING:
     multiple=True,
     metavar="CHANGE",
     help="Spleen-5Gy, LN=0Gy, fractions=15, schedule=3x8, isoeffect=5 (the same BED), schedules=NAME, "
-    "imaging=10mGy (at every fraction); repeat.",
+    "imaging=10mGy (at every fraction), flash, dose-rate=0.1Gy/s; repeat.",
 )
+@click.option("--technique", type=click.Choice(["flash"]), help="As delivered otherwise: a what-if by name.")
 @report_option("Write the report: one HTML file, or a .pdf.")
 @INTERACTIVE
 @click.option("--curves", is_flag=True, help="Keep the DVHs in the JSON result, so that `check RESULT.json` can judge.")
@@ -82,6 +83,8 @@ def analyze(
     EXPORT is a folder a planning system exported (searched through), a zip, a scenario TOML, or a study of a server:
     dicomweb:URL/studies/UID.
     """
+    if (technique := given.pop("technique")) is not None:
+        given["what_if"] = (*given["what_if"], technique)
     if given["shap_plots"] and (report is None or report.suffix.lower() == ".pdf"):
         raise click.UsageError("--shap-plots needs --report with an HTML file to draw into")
     if interactive:

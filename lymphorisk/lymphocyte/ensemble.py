@@ -98,6 +98,14 @@ STEROID = rule(
     "learned voice knows no steroids.",
 )
 
+ION = rule(
+    "LR330",
+    "warning",
+    "Effectiveness of ions assumed",
+    "Doses of carbon and other ions must be physical. Their effectiveness on lymphocytes was not read: it is assumed "
+    "with a wide range, which the band holds. A dose that holds its biological effect already counts it twice here.",
+)
+
 #: Default number of draws: the standard error of a median nadir is then about 3 %, of a probability 2 points.
 DRAWS = 512
 #: Default horizon, a year. [d]
@@ -419,6 +427,10 @@ def _findings(
             out.append(finding(BEYOND_SHOWN, f"half of the {pool} gets more than {shown:g} Gy in a fraction", pool))
     if age_y is not None and age_y < people.value["calibration.youngest"]:
         out.append(finding(CHILD, f"the patient is {age_y:g} years old", "patient"))
+    if any(phase.modality == "ion" for phase in course.phases):
+        low, middle, high = (of["rbe.ion"] for of in (people.low, people.value, people.high))
+        what = f"physical doses count {middle:g} times ({low:g} to {high:g}) on lymphocytes"
+        out.append(finding(ION, what, "ions", "give the physical dose, not Gy(RBE)"))
     if not chemo_known:
         out.append(finding(CHEMO_UNKNOWN, "the forecast assumes no concurrent chemotherapy", hint="give --chemo"))
     return (*out, *_drug_findings(course))

@@ -44,11 +44,18 @@ from lymphorisk.units import alc_from, checked
 if TYPE_CHECKING:
     from lymphorisk.scenario.schema import EmitterTable, Organ, PatientTable, Plan
 
+ION_DOSE = rule(
+    "LR093",
+    "warning",
+    "Ion dose not said to be physical",
+    "A scenario with ions does not say rbe = 1. Its doses are taken as physical; a clinical dose in Gy(RBE) is larger "
+    "by its effectiveness, and would kill far too much here.",
+)
 PHYSICAL_DOSE = rule(
     "LR092",
     "info",
     "Dose taken as physical",
-    "A scenario with protons or ions gives no RBE; its doses are taken as physical.",
+    "A scenario with protons gives no RBE; its doses are taken as physical.",
 )
 
 EVERYWHERE = "*"
@@ -280,8 +287,14 @@ def _first_fraction(written: Written, said: PatientTable, at: tuple[Key, ...]) -
 
 
 def _findings(given: Sequence[Given], phases: Sequence[Phase]) -> list[Finding]:
-    return [
+    unsaid = [phase for one, phase in zip(given, phases, strict=True) if one.keys.rbe is None]
+    out = [
         finding(PHYSICAL_DOSE, "doses are taken as physical", phase.label, "RBE-weighted doses: rbe = 1.1 in [plan]")
-        for one, phase in zip(given, phases, strict=True)
-        if phase.modality in {"proton", "ion"} and one.keys.rbe is None
+        for phase in unsaid
+        if phase.modality == "proton"
+    ]
+    return out + [
+        finding(ION_DOSE, "doses are taken as physical", phase.label, "give the physical dose, and rbe = 1 in [plan]")
+        for phase in unsaid
+        if phase.modality == "ion"
     ]
