@@ -132,7 +132,7 @@ def commands(group: click.Group, before: tuple[str, ...] = ()) -> Iterator[tuple
 def test_every_command_that_writes_json_has_a_schema() -> None:
     writing = {name for name, c in commands(cli) if any("--json" in p.opts for p in c.params)}
     assert writing <= set(schemas.names())
-    assert set(schemas.names()) - writing == {"blood-sweep", "pack", "pool"}
+    assert set(schemas.names()) - writing == {"blood-sweep", "conditioning-update", "pack", "pool"}
 
 
 def test_every_schema_named_in_the_code_is_there() -> None:
@@ -328,6 +328,16 @@ def test_a_sweep_fits(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.slow
+def test_counts_update_a_conditioning_result_that_fits(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    regimen = ROOT / "fixtures" / "regimens" / "low_dose_tbi.toml"
+    run(["conditioning", str(regimen), "--draws", "32", "--infusion-date", "2026-03-10", "--out", "result.json"])
+    capsys.readouterr()
+    fits(printed(capsys, "update", "result.json", "--alc=-2=0.3", "--json"))
+
+
 def test_a_search_fits(capsys: pytest.CaptureFixture[str]) -> None:
     regimen = ROOT / "fixtures" / "regimens" / "flucy_after_bridging.toml"
     fits(printed(capsys, "conditioning", regimen, "--search", "--draws", 32, "--json"))
