@@ -238,12 +238,9 @@ def assumed(placed: bool = False) -> tuple[Assumption, ...]:
 def _chosen(plan: Prepared) -> Mapping[str, object]:
     """Options and what a clinic file gave, the laboratory's limit only where the patient has it from there."""
     options = plan.options
-    if plan.told["lln"] == LABORATORY:
-        return shown(options)
-    said = dict(options.clinic_file)
-    if said:
-        said["settings"] = [name for name in said["settings"] if name != "counts.lln"]
-    return shown(replace(options, lln=None, clinic_file=said))
+    used = [n for n in options.clinic_file.get("settings", ()) if n != "counts.lln" or plan.told["lln"] == LABORATORY]
+    said = {**options.clinic_file, "settings": used} if used else {}
+    return shown(replace(options, lln=options.lln if plan.told["lln"] == LABORATORY else None, clinic_file=said))
 
 
 def shown(options: Options) -> dict[str, object]:

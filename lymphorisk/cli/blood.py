@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from lymphorisk.cli.clinicfile import named
 from lymphorisk.cli.options import BLOOD, EXPORT, JSON, PATIENT, PLAN, options_of, patient_of, with_options
 from lymphorisk.cli.output import SAFETY, emit, finish, outputs_of, working
 from lymphorisk.cli.typed import Word, whole
@@ -58,9 +59,10 @@ def blood(
         from lymphorisk.analysis.bloodonly import blood_result, swept
         from lymphorisk.plain import dumps
         from lymphorisk.report import blood as written
+        from lymphorisk.report import clinic
 
         options = replace(options_of(given), blood_engine=engine, stages=stages, lanes=lanes, blood_bounds=bounds)
-        patient = patient_of(given)
+        patient, from_file = patient_of(given), named()
         if sweep is not None:
             low, high = span(sweep)
             rows = swept(export, patient, replace(options, blood_bounds=False), low, high)
@@ -69,12 +71,18 @@ def blood(
                     outputs.add(
                         plot, written.sweep_figure(rows).replace("<svg ", '<svg data-generator="lymphorisk" ', 1)
                     )
-                said = dumps(written.sweep_to_dict(rows)) if as_json else written.sweep_text(rows)
+                if as_json:
+                    said = dumps(clinic.in_json(written.sweep_to_dict(rows), from_file))
+                else:
+                    said = clinic.in_text(written.sweep_text(rows), from_file)
                 finish(outputs, **{str(plot): "figure"})
             emit(said)
             return
         result = blood_result(export, patient, options)
-    emit(dumps(written.to_dict(result)) if as_json else written.text(result))
+    if as_json:
+        emit(dumps(clinic.in_json(written.to_dict(result), from_file)))
+    else:
+        emit(clinic.in_text(written.text(result), from_file))
 
 
 def span(text: str) -> tuple[float, float]:

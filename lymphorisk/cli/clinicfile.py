@@ -16,10 +16,16 @@ if TYPE_CHECKING:
 #: Commands whose options take settings of the file.
 USING = (
     "analyze", "check", "inspect", "dvh", "blood", "compare", "update", "killmap", "cohort", "commission",
-    "conditioning", "listen", "watch", "send", "serve",
+    "conditioning", "train", "evaluate", "listen", "watch", "send", "serve",
 )  # fmt: skip
 #: Commands that judge a plan by a protocol of the clinic.
 JUDGING = ("check", "listen", "watch", "serve")
+#: The command of a group that takes its settings, as `cohort run` does.
+BY_DEFAULT = "run"
+#: Commands that read plans, and forecast no count.
+WITHOUT_COUNTS = ("inspect", "dvh", "commission")
+#: Commands that read no plan with its ROI names.
+WITHOUT_PLANS = ("update",)
 #: Digits of a hash by which a person knows a file.
 DIGITS = 12
 #: The setting behind each option.
@@ -55,7 +61,7 @@ def in_force(ctx: click.Context, given: Path | None) -> None:
     defaults = _defaults(ctx.obj.clinic, ctx.obj.said)
     if command not in JUDGING:
         defaults.pop("protocol", None)
-    ctx.default_map = {command: defaults}
+    ctx.default_map = {command: {**defaults, BY_DEFAULT: defaults}}
 
 
 def clinic_path() -> Path | None:
@@ -90,11 +96,18 @@ def told() -> dict[str, Any]:
     if file is None:
         return {}
     used = used_settings(file)
-    return {
-        "aliases": file.clinic.organs,
-        "lln": file.clinic.counts.lln,
-        "clinic_file": {"sha256": file.sha256, "settings": used} if used else {},
-    }
+    of_file = {"sha256": file.sha256, "settings": used}
+    return {"aliases": file.clinic.organs, "lln": file.clinic.counts.lln, "clinic_file": of_file}
+
+
+def named() -> dict[str, Any]:
+    """The clinic file's hash and the settings the running command takes from it; empty when it takes none."""
+    file = clinic_file()
+    return {} if file is None else _named(file, used_settings(file))
+
+
+def _named(file: ClinicFile, used: list[str]) -> dict[str, Any]:
+    return {"sha256": file.sha256, "settings": used} if used else {}
 
 
 def used_settings(file: ClinicFile) -> list[str]:
@@ -105,10 +118,20 @@ def used_settings(file: ClinicFile) -> list[str]:
         for name, setting in SETTING.items()
         if ctx.get_parameter_source(name) is click.core.ParameterSource.DEFAULT_MAP
     ]
-    typed = ctx.params.get("lln") is not None
-    own = [*(f"organs.{name}" for name in file.clinic.organs)]
-    own += ["counts.lln"] if file.clinic.counts.lln is not None and not typed else []
+    own = [f"organs.{name}" for name in file.clinic.organs if ctx.command.name not in WITHOUT_PLANS]
+    forecasts = ctx.command.name not in (*WITHOUT_COUNTS, *WITHOUT_PLANS)
+    if forecasts and file.clinic.counts.lln is not None and ctx.params.get("lln") is None:
+        own.append("counts.lln")
     return sorted([*options, *own])
+
+
+def of_exports() -> dict[str, Any]:
+    """What `Options` take of the clinic file where plans become rows of a cohort: ROI names, and the unit of counts."""
+    file = clinic_file()
+    if file is None:
+        return {}
+    used = [s for s in used_settings(file) if s not in ("counts.lln", SETTING["model"])]
+    return {"aliases": file.clinic.organs, "clinic_file": _named(file, used)}
 
 
 def by_site() -> dict[str, str]:

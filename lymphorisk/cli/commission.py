@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from lymphorisk.cli.clinicfile import named
 from lymphorisk.cli.options import EVERY_PLAN, options_of, with_options
 from lymphorisk.cli.output import SAFETY, emit, finish, outputs_of, working
 from lymphorisk.cli.reporting import report_option
@@ -29,18 +30,18 @@ def commission(folder: Path, report: Path | None, show_phi: bool, **given: Any) 
     with working("checking plans"):
         from lymphorisk.cohorts.commission import commission as checked_plans
         from lymphorisk.cohorts.run import NONE, PARTLY
+        from lymphorisk.report import clinic, formats
         from lymphorisk.report import commission as page
-        from lymphorisk.report import formats
         from lymphorisk.report.table import text_lines
 
         made = checked_plans(folder, options_of(given), show_phi=show_phi)
-        document = page.report(made)
+        document = clinic.on_page(page.report(made), named())
     with outputs:
         if report is not None:
             outputs.add(report, formats.written(report, document))
         finish(outputs, **{str(report): "report"})
     refused = [f"{f.code} {f.where}: {f.what}" for f in made.refused]
-    emit("\n".join([*text_lines(page.checklist(made.checked), ""), *refused]) + "\n")
+    emit(clinic.in_text("\n".join([*text_lines(page.checklist(made.checked), ""), *refused]) + "\n", named()))
     if not made.checked:
         return NONE
     return PARTLY if made.refused else 0

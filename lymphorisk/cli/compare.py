@@ -38,7 +38,7 @@ def compare(exports: tuple[Path, ...], report: Path | None, interactive: bool, a
         from lymphorisk.dicom import Export
         from lymphorisk.dicom.identity import check_exports
         from lymphorisk.plain import dumps
-        from lymphorisk.report import comparison, formats
+        from lymphorisk.report import clinic, comparison, formats
 
         patient, options = patient_of(given), options_of(given)
         read = [read_source(path, options) for path in exports]
@@ -49,12 +49,14 @@ def compare(exports: tuple[Path, ...], report: Path | None, interactive: bool, a
             *check_exports([source if isinstance(source, Export) else None for source in read], names),
             *noted_of(own, names, compared[0].unlike),
         )
+        from_file = own[0].provenance.options.get(clinic.KEY, {})
     with outputs:
         if report is not None:
-            made = comparison.report(compared, names, noted)
+            made = clinic.on_page(comparison.report(compared, names, noted), from_file)
             outputs.add(report, formats.written(report, made, interactive=interactive))
-        written = (
-            dumps(comparison.to_dict(compared, names, noted)) if as_json else comparison.text(compared, names, noted)
-        )
+        if as_json:
+            written = dumps(clinic.in_json(comparison.to_dict(compared, names, noted), from_file))
+        else:
+            written = clinic.in_text(comparison.text(compared, names, noted), from_file)
         finish(outputs, **{str(report): "report"})
     emit(written)

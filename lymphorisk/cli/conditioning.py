@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lymphorisk.cli.archive import DATED, SR, Archive
+from lymphorisk.cli.clinicfile import named
 from lymphorisk.cli.options import BLOOD, PATIENT, PLAN, SURVIVAL, with_options
 from lymphorisk.cli.output import SAFETY, emit, finish, outputs_of, say
 from lymphorisk.cli.reporting import report_option
@@ -143,29 +144,30 @@ def conditioning(**given: Any) -> None:
     comparison = compare([(f.regimen, f.plans) for f in files], facts, choices, inputs=read)
     found = _search(files, facts, choices) if given["searching"] else None
     from lymphorisk.analysis.saved import sealed
+    from lymphorisk.report import clinic
     from lymphorisk.report.conditioning.json_ import conditioning_json
     from lymphorisk.report.conditioning.text import conditioning_text
 
-    result = ""
+    result, from_file = "", named()
     with outputs:
         if report is not None:
             outputs.add(report, _page(report, comparison, found))
         if out is not None or given["as_json"]:
-            result = sealed(conditioning_json(comparison, found))
+            result = sealed(clinic.in_json(conditioning_json(comparison, found), from_file))
         if out is not None:
             outputs.add(out, result)
         if study is not None:
             _archive(archive, study, comparison)
-        written = result if given["as_json"] else conditioning_text(comparison, found)
+        written = result if given["as_json"] else clinic.in_text(conditioning_text(comparison, found), from_file)
         finish(outputs, **{str(report): "report", str(out): "result", **archive.names})
     emit(written)
 
 
 def _page(path: Path, comparison: Comparison, found: SearchResult | None) -> str | bytes:
-    from lymphorisk.report import formats
+    from lymphorisk.report import clinic, formats
     from lymphorisk.report.conditioning.document import report
 
-    return formats.written(path, report(comparison, found))
+    return formats.written(path, clinic.on_page(report(comparison, found), named()))
 
 
 def _study(given: dict[str, Any]) -> Export:
@@ -183,10 +185,12 @@ def _study(given: dict[str, Any]) -> Export:
 
 def _archive(archive: Archive, export: Export, comparison: Comparison) -> None:
     from lymphorisk.dicom.write_sr import ReportedNumber, ReportedText
+    from lymphorisk.report import clinic
     from lymphorisk.report.conditioning.measurements import measurements, sentences
 
     numbers = [ReportedNumber(*row) for row in measurements(comparison)]
-    archive.report(export, numbers, [ReportedText(*row) for row in sentences(comparison)], comparison.version)
+    texts = [ReportedText(*row) for row in (*sentences(comparison), *clinic.sentences(named()))]
+    archive.report(export, numbers, texts, comparison.version)
 
 
 def _list_products() -> None:

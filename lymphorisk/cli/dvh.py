@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from lymphorisk.cli.clinicfile import named
 from lymphorisk.cli.options import EXPORT, JSON, PLAN, options_of, with_options
 from lymphorisk.cli.output import SAFETY, emit, finish, outputs_of, working
 
@@ -57,6 +58,7 @@ def dvh(
         from lymphorisk.analysis.dvhs import structure_dvhs
         from lymphorisk.dvh.metrics import parse
         from lymphorisk.plain import dumps
+        from lymphorisk.report import clinic
         from lymphorisk.report import dvh as written
 
         for text in metrics:
@@ -65,6 +67,10 @@ def dvh(
     with outputs:
         if csv_file is not None:
             outputs.add(csv_file, written.to_csv(table, metrics, step_gy))
-        said = dumps(written.to_dict(table, metrics)) if as_json else written.text(table, metrics)
+        from_file = named()
+        if as_json:
+            said = dumps(clinic.in_json(written.to_dict(table, metrics), from_file))
+        else:
+            said = clinic.in_text(written.text(table, metrics), from_file)
         finish(outputs, **{str(csv_file): "curves"})
     emit(said)

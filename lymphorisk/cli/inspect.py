@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from lymphorisk.cli.clinicfile import named
 from lymphorisk.cli.options import EXPORT, JSON, PLAN, options_of, with_options
 from lymphorisk.cli.output import message, say
 
@@ -28,6 +29,7 @@ def inspect(export: Path, as_json: bool, **given: Any) -> None:
     from lymphorisk.analysis.overview import overview
     from lymphorisk.errors import InputError
     from lymphorisk.plain import dumps
+    from lymphorisk.report import clinic
 
     try:
         result = overview(export, options_of(given))
@@ -35,7 +37,7 @@ def inspect(export: Path, as_json: bool, **given: Any) -> None:
         _survey(export)
         raise
     if as_json:
-        say(dumps(result))
+        say(dumps(clinic.in_json(result, named())))
         return
 
     def line(text: str = "") -> None:
@@ -80,6 +82,8 @@ def inspect(export: Path, as_json: bool, **given: Any) -> None:
         line(f"  {f['code']} {f['severity']}: {f['what']}{where}")
         if f["hint"]:
             line(f"        {f['hint']}")
+    if from_file := clinic.said(named()):
+        line(f"\n{from_file}")
 
 
 def _survey(export: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from lymphorisk.cli.archive import DATED
+from lymphorisk.cli.clinicfile import named
 from lymphorisk.cli.options import BLOOD, EXPORT, PATIENT, PLAN, options_of, patient_of, with_options
 from lymphorisk.cli.output import SAFETY, finish, outputs_of, say, working
 from lymphorisk.report.archived import made_at
@@ -35,8 +36,9 @@ def killmap(export: Path, out: Path, phase: int, survival: str, dated: datetime 
         from lymphorisk.analysis.killmap import killmap as run
         from lymphorisk.analysis.source import read_source
         from lymphorisk.dicom import Export
-        from lymphorisk.dicom.study import encoded, study_of
+        from lymphorisk.dicom.study import encoded, made_with, study_of
         from lymphorisk.dicom.write_dose import dose_dataset
+        from lymphorisk.report import clinic
 
         options = replace(options_of(given), survival=survival)
         read = read_source(export, options)
@@ -44,18 +46,17 @@ def killmap(export: Path, out: Path, phase: int, survival: str, dated: datetime 
         assert isinstance(read, Export)
         made_on = made_at(dated)
         seed = f"kill map {made.phase} {read.inputs[0].sha256} {' '.join(made_on)}"
-        content = encoded(
-            dose_dataset(
-                made.grid,
-                replace(study_of(read, seed, made=made_on), series="Lymphocyte kill map (no dose)"),
-                plan_uid=next(iter(read.plan.uids.get("RTPLAN", ())), ""),
-                ion=made.ion,
-                units="RELATIVE",
-                comment=COMMENT,
-                bits=16,
-                position=read.plan.patient_position or "HFS",
-            )
+        ds = dose_dataset(
+            made.grid,
+            replace(study_of(read, seed, made=made_on), series="Lymphocyte kill map (no dose)"),
+            plan_uid=next(iter(read.plan.uids.get("RTPLAN", ())), ""),
+            ion=made.ion,
+            units="RELATIVE",
+            comment=COMMENT,
+            bits=16,
+            position=read.plan.patient_position or "HFS",
         )
+        content = encoded(made_with(ds, clinic.said(named())))
     with outputs:
         outputs.add(out, content)
         finish(outputs, **{str(out): "kill map"})

@@ -282,6 +282,6 @@ def options_of(given: dict[str, Any]) -> Options:
     }
     chosen = {ours: given[theirs] for theirs, ours in direct.items() if given.get(theirs) is not None}
     of_clinic = told()
-    if used := of_clinic.get("clinic_file"):
+    if (used := of_clinic.get("clinic_file")) and used["settings"]:
         message(f"clinic file {used['sha256'][:DIGITS]}: {', '.join(used['settings'])}")
     return Options(organs=overrides, what_if=tuple(given.get("what_if", ())), **of_clinic, **chosen)

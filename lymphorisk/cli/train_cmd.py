@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from lymphorisk.cli.clinicfile import of_exports
 from lymphorisk.cli.options import ALC_UNIT, with_options
 from lymphorisk.cli.output import SAFETY, emit, finish, message, outputs_of, say
 from lymphorisk.cli.reporting import report_option
@@ -78,6 +80,7 @@ def train(
     COHORT is a table of features (CSV, Parquet), the folder of a `lymphorisk cohort` with counts, or exports with
     --counts. A model that is there is never overwritten unless --force says so.
     """
+    from lymphorisk.analysis.options import Options
     from lymphorisk.cohorts.own import read_own
     from lymphorisk.cohorts.run import processors
     from lymphorisk.simulated.run import run_insilico
@@ -106,14 +109,23 @@ def train(
         else:
             assert cohort is not None
             own = read_own(
-                cohort, counts, ignore=ignore, workers=workers, progress=message, declared=declared, radiomics=radiomics
+                cohort,
+                counts,
+                ignore=ignore,
+                workers=workers,
+                progress=message,
+                declared=declared,
+                radiomics=radiomics,
+                options=Options(**of_exports()),
             )
             choices = Choices(window, aggregation, ignore, seed, early)
             done = run_training(own, folder, choices, radiomics=declared.radiomics, progress=message)
         for f in done.findings:
             message(f"{f.severity}: {f.code} {f.what}")
+        from_file = {} if insilico is not None else own.clinic_file
         notes = [f"{f.code} {f.what}" for f in done.findings]
-        written = _shown(done.evaluation, f"Predictor {out.name}", folder, (report, outputs), as_json, "train", notes)
+        page = (report, outputs)
+        written = _shown(done.evaluation, f"Predictor {out.name}", folder, page, as_json, "train", notes, from_file)
         finish(outputs, **{str(out): "model", str(report): "evaluation"})
     emit(written)
 
@@ -172,6 +184,7 @@ def evaluate(
     MODEL is a folder, or a name of `lymphorisk model list`. PLANS is the folder of a `lymphorisk cohort` with counts,
     exports or a manifest with --counts, or a table of features (CSV, Parquet). PACK is what --pack wrote elsewhere.
     """
+    from lymphorisk.analysis.options import Options
     from lymphorisk.cohorts.own import read_own
     from lymphorisk.train import evaluate_model, recalibrate, record
     from lymphorisk.train.declared import declared_for
@@ -189,7 +202,16 @@ def evaluate(
     outputs.expect(pack_page, report_kind(pack_page) if pack_page else "page")
     outputs.expect(report, report_kind(report) if report else "page")
     declared, unit = declared_for(judged, columns), given["alc_unit"]
-    own = read_own(plans, counts, ignore=ignore, count_unit=unit, workers=workers, progress=message, declared=declared)
+    own = read_own(
+        plans,
+        counts,
+        ignore=ignore,
+        count_unit=unit,
+        workers=workers,
+        progress=message,
+        declared=declared,
+        options=Options(**of_exports()),
+    )
     result = evaluate_model(judged, own, declared=declared)
     for note in (noticed := result["findings"]):
         message(note)
@@ -205,7 +227,8 @@ def evaluate(
         for note in result["findings"][len(noticed) :]:
             message(note)
         title = f"{judged.name} on {own.name}"
-        written = _shown(result, title, judged, (report, outputs), as_json, "evaluate", result["findings"])
+        page, notes = (report, outputs), result["findings"]
+        written = _shown(result, title, judged, page, as_json, "evaluate", notes, own.clinic_file)
         files = (recalibrated, recorded, report, pack, pack_page)
         named = ("recalibrated model", "judged model", "evaluation", "pack", "page of the pack")
         finish(outputs, **{str(path): name for path, name in zip(files, named, strict=True) if path})
@@ -262,22 +285,23 @@ def _shown(
     as_json: bool,
     command: str,
     notes: list[str],
+    from_file: Mapping[str, Any],
 ) -> str:
     """The evaluation as text or JSON; its page is added to the outputs."""
     from lymphorisk import predict
     from lymphorisk.plain import dumps
+    from lymphorisk.report import clinic, formats
     from lymphorisk.report import evaluation as reported
-    from lymphorisk.report import formats
 
     report, outputs = page
     if report is not None:
         judged = predict.load(folder)
         beeswarms = {o: predict.beeswarm(judged, o) for o in judged.outcomes if o in evaluation["outcomes"]}
-        made = reported.report(evaluation, title, notes, beeswarms)
+        made = clinic.on_page(reported.report(evaluation, title, notes, beeswarms), from_file)
         outputs.add(report, formats.written(report, made))
     if as_json:
-        return dumps({"schema": f"lymphorisk/{command}/1", **evaluation})
-    return reported.evaluation_text(evaluation)
+        return dumps(clinic.in_json({"schema": f"lymphorisk/{command}/1", **evaluation}, from_file))
+    return clinic.in_text(reported.evaluation_text(evaluation), from_file)
 
 
 @click.group()

@@ -7,11 +7,15 @@ from typing import Any
 
 import click
 
+from lymphorisk.cli.clinicfile import named
 from lymphorisk.cli.options import ALC_UNIT, JSON, with_options
 from lymphorisk.cli.output import SAFETY, emit, finish, outputs_of, working
 from lymphorisk.cli.reporting import report_option
 from lymphorisk.errors import ScenarioError
 from lymphorisk.units import number_from
+
+#: What stands before the settings that the saved result was made with.
+OF_RESULT = "The result: "
 
 
 @click.command()
@@ -42,16 +46,23 @@ def update(
     with working("updating"):
         from lymphorisk.analysis.saved import read_saved
         from lymphorisk.plain import dumps
-        from lymphorisk.report import formats
+        from lymphorisk.report import clinic, formats
         from lymphorisk.units import alc_from
 
         measured = [(day, alc_from(value, alc_unit)) for day, value in map(pair, counts)]
         saved = read_saved(result, (ANALYZE, CONDITIONING))
         made, laid_out = _updated(saved, measured, regimen)
+        before = saved.get(clinic.KEY) or saved["provenance"].get("options", {}).get(clinic.KEY, {})
+        from_file = named()
     with outputs:
         if report is not None:
-            outputs.add(report, formats.written(report, laid_out.report(made)))
-        written = dumps(laid_out.to_dict(made)) if as_json else laid_out.text(made)
+            page = clinic.on_page(clinic.on_page(laid_out.report(made), before, OF_RESULT), from_file)
+            outputs.add(report, formats.written(report, page))
+        if as_json:
+            whole = {**laid_out.to_dict(made), **({"result_clinic_file": before} if before else {})}
+            written = dumps(clinic.in_json(whole, from_file))
+        else:
+            written = clinic.in_text(clinic.in_text(laid_out.text(made), before, OF_RESULT), from_file)
         finish(outputs, **{str(report): "report"})
     emit(written)
 

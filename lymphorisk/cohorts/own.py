@@ -26,6 +26,7 @@ from lymphorisk.cohorts.training import FOR_TRAINING, NUMBERS, training_row
 from lymphorisk.cohorts.write import watched_until
 from lymphorisk.errors import CohortError, ScenarioError
 from lymphorisk.findings import Finding, finding, rule
+from lymphorisk.frozen import FrozenDict
 from lymphorisk.plan.facts import CONTRADICTION
 from lymphorisk.train.checks import MIXED, patient_key, raise_errors
 from lymphorisk.train.cohort import Cohort, cohort_of
@@ -71,6 +72,7 @@ def read_own(
     progress: Progress = lambda _: None,
     declared: Declared = NOTHING,
     radiomics: str | Path | None = None,
+    options: Options | None = None,
 ) -> Cohort:
     """A checked cohort.
 
@@ -94,6 +96,8 @@ def read_own(
         manifest.
     radiomics : path, optional
         Of a table of features: declared columns that a PyRadiomics file holds.
+    options : Options, optional
+        How exports are analysed: a clinic's ROI names.
 
     Raises
     ------
@@ -111,14 +115,14 @@ def read_own(
         if source.is_dir():
             raise CohortError("a folder of exports needs a table of counts", "--counts TABLE.csv")
         return read_cohort(source, ignore=ignore, declared=declared, radiomics=radiomics)
-    counts = Path(counts)
+    counts, options = Path(counts), options or Options()
     declared = declared.without(ignore)
     table = read_table(counts).without(ignore).calling(declared.heads)
     how = How(processors() if workers is None else workers, limits=LIMITS, counts=counts, count_unit=count_unit)
     if set(OUTCOMES) & set(table.columns):
-        rows, findings = _by_patient(source, table, declared, how, progress)
+        rows, findings = _by_patient(source, table, declared, how, progress, options)
     else:
-        rows, findings = _by_counts(source, declared, how, progress)
+        rows, findings = _by_counts(source, declared, how, progress, options)
     if not rows:
         said = "; ".join(f.what for f in findings[:SHOWN])
         raise CohortError(f"no export could be analysed and held against a count: {said}")
@@ -132,7 +136,8 @@ def read_own(
         for f in (f for f in findings if f.code == LEFT_OUT.code):
             progress(f"{f.code} {f.what}")
     raise_errors(findings)
-    return cohort_of(whole, tuple(findings), source.stem, declared.columns)
+    made = cohort_of(whole, tuple(findings), source.stem, declared.columns)
+    return replace(made, clinic_file=FrozenDict(options.clinic_file)) if options.clinic_file.get("settings") else made
 
 
 def _of_cohort(folder: Path, ignore: Sequence[str], declared: Declared) -> Cohort:
@@ -159,10 +164,10 @@ def _left_out(plans: int, why: str) -> Finding:
     return finding(LEFT_OUT, f"{plans} plans {why}", "cohort", "see quarantine.csv and counts.parquet of the cohort")
 
 
-def _asked(found: Sequence[FoundPlan], how: How, progress: Progress) -> dict[int, Outcome]:
+def _asked(found: Sequence[FoundPlan], how: How, progress: Progress, options: Options) -> dict[int, Outcome]:
     """The analyses; by workers where there are enough plans and Dask is there."""
     alone = len(found) < LEAST_SHARED or find_spec("distributed") is None
-    return analysed(found, Recipe(Options()), replace(how, workers=0) if alone else how, progress)
+    return analysed(found, Recipe(options), replace(how, workers=0) if alone else how, progress)
 
 
 def _row(plan: FoundPlan, patient: str, o: Outcome, measured: Mapping[str, Any]) -> dict[str, str]:
@@ -172,7 +177,7 @@ def _row(plan: FoundPlan, patient: str, o: Outcome, measured: Mapping[str, Any])
 
 
 def _by_counts(
-    source: Path, declared: Declared, how: How, progress: Progress
+    source: Path, declared: Declared, how: How, progress: Progress, options: Options
 ) -> tuple[list[dict[str, str]], list[Finding]]:
     """Rows of plans by the lowest of their counts in long form; declared columns are those of a manifest."""
     beside = read_table(source).calling(declared.heads).columns if declared.heads and source.is_file() else {}
@@ -180,7 +185,7 @@ def _by_counts(
     asked = [plan for plan in found if any(c.day > 0 for c in counts.get(plan.place, ()))]
     if uncounted := len(found) - len(asked):
         findings.append(finding(LEFT_OUT, f"{uncounted} plans have no count in the course", "counts"))
-    outcomes = _asked(asked, how, progress)
+    outcomes = _asked(asked, how, progress, options)
     who: dict[str, str] = {}
     rows = []
     for plan in asked:
@@ -200,7 +205,7 @@ def _by_counts(
 
 
 def _by_patient(
-    folder: Path, table: Table, declared: Declared, how: How, progress: Progress
+    folder: Path, table: Table, declared: Declared, how: How, progress: Progress, options: Options
 ) -> tuple[list[dict[str, str]], list[Finding]]:
     """Rows of plans by a table that holds a row a patient: facts and outcome."""
     raise_errors(check_all(table.without((EXPORT,)), declared))
@@ -210,7 +215,7 @@ def _by_patient(
     nowhere = [i + 2 for i, place in enumerate(places) if not place]
     findings = [finding(LEFT_OUT, f"row {number}: there is no export of it", EXPORT) for number in nowhere]
     found = plans_of_rows([row for row, place in zip(written, places, strict=True) if place], folder)
-    outcomes = _asked(found, how, progress)
+    outcomes = _asked(found, how, progress, options)
     plans: dict[int, list[FoundPlan]] = {}
     for plan in found:
         plans.setdefault(plan.row.number, []).append(plan)

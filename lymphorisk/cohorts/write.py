@@ -30,6 +30,12 @@ ONE_ID = rule(
 COPIES = rule("LR727", "info", "Plan in several places", "The same files lie there again: they are one row.")
 SITES = rule("LR728", "warning", "Site contradicts the dose", "The site given is not the one that dose and organs say.")
 RELATED = rule("LR729", "info", "Plans of one patient", "They are named beside each other and never summed.")
+SETTINGS = rule(
+    "LR732",
+    "info",
+    "Settings of a clinic file",
+    "Plans of the cohort were read and forecast with settings of a clinic file: its hash and their keys are named.",
+)
 PAIRS: Mapping[str, str] = {"key": "text", "other": "text", "relation": "text", "why": "text"}
 NOTICED: Mapping[str, str] = {"code": "text", "severity": "text", "where": "text", "what": "text", "hint": "text"}
 COUNTS: Mapping[str, str] = {
@@ -82,6 +88,7 @@ def write_tables(out: Path, cohort: Cohort, ledger: Ledger, recipe: Recipe, *, c
             relations.setdefault(key, set()).add(pair.relation)
     by_key = {k.key: k for k in cohort.keyed}
     noticed = [*cohort.noticed, *_noticed(cohort.keyed, pairs), *_one_id(cohort.keyed, patients)]
+    noticed += _settings(recipe)
     with Outputs(Inputs(()), force=True) as outputs, _full_disk_said():
         with _writers(outputs, out, _shapes(recipe, cohort, counted)) as writers:
             for o in ledger.outcomes(list(by_key), curves=recipe.step_gy is not None):
@@ -211,6 +218,14 @@ def _one_id(keyed: Sequence[Keyed], patients: Mapping[str, str]) -> list[Finding
     many = {who: len(plans) for who, plans in by_patient(keyed, patients).items() if len(plans) > MANY}
     hint = "give each patient an ID of its own in a manifest (patient_id)"
     return [finding(ONE_ID, f"{plans} plans share one patient ID", who, hint) for who, plans in many.items()]
+
+
+def _settings(recipe: Recipe) -> list[Finding]:
+    """What came from a clinic file."""
+    said = recipe.options.clinic_file
+    if not said.get("settings"):
+        return []
+    return [finding(SETTINGS, f"SHA-256 {said['sha256']}: {', '.join(said['settings'])}", "clinic file")]
 
 
 def _noticed(keyed: Sequence[Keyed], pairs: Sequence[Pair]) -> list[Finding]:

@@ -43,6 +43,8 @@ CM_PER_M = 100.0
 SERIES_FROM, SERIES_COUNT = 900_000_000, 1_000_000_000
 #: Series Description is a long string. [characters]
 SERIES_LENGTH = 64
+#: Short text. [characters]
+TEXT_LENGTH = 1024
 
 
 def uid(seed: str, *parts: object) -> str:
@@ -127,6 +129,21 @@ def series_number(study: Study, role: str) -> int:
         return 1
     digest = hashlib.sha256(f"{study.seed}/series number/{role}".encode()).digest()
     return SERIES_FROM + int.from_bytes(digest[:UID_BYTES], "big") % SERIES_COUNT
+
+
+def made_with(ds: Dataset, text: str) -> Dataset:
+    """A data set that says how it was made, in Contributing Equipment; without text as it is."""
+    if text:
+        purpose = item_of(CodeValue="109102", CodingSchemeDesignator="DCM", CodeMeaning="Processing Equipment")
+        ds.ContributingEquipmentSequence = [
+            item_of(
+                PurposeOfReferenceCodeSequence=[purpose],
+                Manufacturer="lymphorisk",
+                SoftwareVersions=IMPLEMENTATION_NAME,
+                ContributionDescription=text[:TEXT_LENGTH],
+            )
+        ]
+    return ds
 
 
 def dataset(role: str, study: Study, instance: str, *, unicode: bool = False) -> Dataset:

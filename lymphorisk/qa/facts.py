@@ -237,4 +237,5 @@ def facts_of_saved(saved: Mapping[str, Any]) -> PlanFacts:
         ),
         organs=weak,
         findings=tuple(Finding(f["code"], f["severity"], f["what"], f["where"], f["hint"]) for f in saved["findings"]),
+        clinic_file=dict(saved["provenance"]["options"].get("clinic_file", {})),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from lymphorisk.dicom import Export
 from lymphorisk.dvh import DVH
 from lymphorisk.errors import ScenarioError, UndecidableError
 from lymphorisk.findings import Finding
+from lymphorisk.frozen import FrozenDict
 from lymphorisk.plan import KnownPatient, Patient
 from lymphorisk.qa import check as gate
 from lymphorisk.qa.facts import facts_of_saved
@@ -104,14 +105,15 @@ def judge(
         if patient is not None or options is not None:
             raise ScenarioError("the plan is analysed already", "give patient and options to `analyze`")
         dvh_of = curves_of(plan)
-        wanted, why = _wanted(wanted, lambda: site_of(dvh_of, plan.patient.site), by_site)
+        wanted, why, _ = _wanted(wanted, lambda: site_of(dvh_of, plan.patient.site), by_site)
         made = gate.check(plan, wanted, dvh_of, strict=strict, noted=noted)
         return Judged(made, made.leaving(exit_zero), why, provenance_of(plan), plan)
     if isinstance(plan, str | Path) and is_saved(Path(plan)):
         saved = read_saved(Path(plan))
         dvh_of, highest = saved_lookup(saved)
-        wanted, why = _wanted(wanted, lambda: saved_site(saved), by_site)
+        wanted, why, of_site = _wanted(wanted, lambda: saved_site(saved), by_site)
         facts = facts_of_saved(saved)
+        facts = replace(facts, clinic_file=with_setting(facts.clinic_file, of_site, options))
         made = gate.check(facts, wanted, dvh_of, strict=strict, highest_gy=highest, noted=noted)
         return Judged(made, made.leaving(exit_zero), why, _saved_provenance(saved))
     options = options or Options()
@@ -142,7 +144,12 @@ def judge_prepared(
 ) -> Judged:
     """A plan that is prepared and analysed already; every curve of its source can be asked for."""
     curves = prepared.curves
-    wanted, why = _wanted(_chosen(protocol), lambda: site_of(curves.dvh, analysis.patient.site), by_site)
+    wanted, why, of_site = _wanted(_chosen(protocol), lambda: site_of(curves.dvh, analysis.patient.site), by_site)
+    if of_site:
+        kept = analysis.provenance
+        said = with_setting(kept.options.get("clinic_file", {}), of_site, prepared.options)
+        kept = replace(kept, options=FrozenDict({**kept.options, "clinic_file": said}))
+        analysis = replace(analysis, provenance=kept)
     made = gate.check(
         analysis,
         wanted,
@@ -153,6 +160,17 @@ def judge_prepared(
         noted=noted,
     )
     return Judged(made, made.leaving(exit_zero), why, provenance_of(analysis), analysis, read)
+
+
+def with_setting(said: Any, setting: str, options: Options | None) -> dict[str, Any]:
+    """The settings of a result and one more of the clinic file in force, where that one was used."""
+    of_file = {} if options is None else options.clinic_file
+    if not setting or not of_file:
+        return dict(said)
+    sha256 = of_file["sha256"]
+    if said and said["sha256"] != sha256:  # a saved result of another file
+        return {**said, "settings": [*said["settings"], f"{setting} of {sha256}"]}
+    return {"sha256": sha256, "settings": sorted([*(said or {}).get("settings", ()), setting])}
 
 
 def is_saved(path: Path) -> bool:
@@ -200,14 +218,15 @@ def _chosen(protocol: str | Path | Protocol) -> Protocol | None:
 
 def _wanted(
     protocol: Protocol | None, found: Callable[[], Site], by_site: Mapping[str, str] | None
-) -> tuple[Protocol, str]:
-    """The protocol, or the clinic's or the starter of the site that targets and dose say, and why it was taken."""
+) -> tuple[Protocol, str, str]:
+    """The protocol, or the clinic's or the starter of the site that targets and dose say; why; the clinic's setting."""
     if protocol is not None:
-        return protocol, ""
+        return protocol, "", ""
     site = found()
     if not site.name:
         raise UndecidableError(
             f"no protocol can be picked: {site.why}", f"name one with --protocol: {', '.join(shipped())}, or a file"
         )
     name = (by_site or {}).get(site.name, site.name)
-    return read_protocol(name), f"picked by site {site.name}: {site.why}; name another with --protocol"
+    setting = f"protocols.{site.name}" if site.name in (by_site or {}) else ""
+    return read_protocol(name), f"picked by site {site.name}: {site.why}; name another with --protocol", setting

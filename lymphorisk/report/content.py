@@ -13,7 +13,7 @@ from lymphorisk.circulation import BloodSummary
 from lymphorisk.dvh import DVH
 from lymphorisk.dvh.metrics import metric
 from lymphorisk.plan.steroid import steroid_words
-from lymphorisk.report import emitters, figures, placed, research, schedules
+from lymphorisk.report import clinic, emitters, figures, placed, research, schedules
 from lymphorisk.report.document import (
     Beside,
     Block,
@@ -648,8 +648,7 @@ def _provenance(a: Analysis) -> Section:
 
 def clinic_settings(a: Analysis) -> str:
     """Which settings came from a clinic file, and its hash."""
-    said = a.provenance.options["clinic_file"]
-    return f"From the clinic file (SHA-256 {said['sha256']}): {', '.join(said['settings'])}."
+    return clinic.said(a.provenance.options["clinic_file"])
 
 
 def options(a: Analysis) -> list[tuple[str, str]]:

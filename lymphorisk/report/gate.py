@@ -21,6 +21,7 @@ from lymphorisk.qa.check import (
 )
 from lymphorisk.qa.protocol import Line
 from lymphorisk.qa.store import protocol_hash
+from lymphorisk.report import clinic
 from lymphorisk.report.content import ProtocolRow, ProtocolTable
 from lymphorisk.report.table import Column, tabled, text_lines
 
@@ -157,6 +158,8 @@ def text(result: CheckResult, why: str = "") -> str:
             out.append(f"  {f.code} {f.severity}: {_one_line(f.what, REMARK_MAX)}{where}")
     out += ["", _one_line(f"{result.verdict} {rests_on(result)}", REMARK_MAX)]
     out += [f"  {_one_line(reason, REMARK_MAX)}" for reason in result.why]
+    if result.plan.clinic_file:
+        out += ["", clinic.said(result.plan.clinic_file)]
     out += ["", result.verdict]
     return "\n".join(out) + "\n"
 
@@ -315,6 +318,7 @@ def _suite(result: CheckResult, exit_code: int) -> tuple[dict[str, int], list[st
         "verdict": result.verdict,
         "exit_code": str(exit_code),
         "decided": f"{result.decided} of {len(result.judged)}",
+        **({"clinic_file": clinic.said(result.plan.clinic_file)} if result.plan.clinic_file else {}),
         **{f"input_{n}_{i['role']}_sha256": i["sha256"] for n, i in enumerate(about["inputs"], start=1)},
     }
     return _written_suite(result.protocol.name or "protocol", properties, cases)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from lymphorisk.absent import Absent
 from lymphorisk.qa.facts import behind_in
+from lymphorisk.report import clinic
 from lymphorisk.report.wording import short, source_label
 
 if TYPE_CHECKING:
@@ -99,4 +100,5 @@ def sentences(a: Analysis) -> tuple[tuple[str, str, str], ...]:
         if f.severity != "info":
             where = f" [{f.where}]" if f.where else ""
             out.append(("LR-FINDING", "Finding", f"{f.code} {f.severity}: {f.what}{where}"))
-    return tuple((code, meaning, short(text, SENTENCE)) for code, meaning, text in out)
+    said = tuple((code, meaning, short(text, SENTENCE)) for code, meaning, text in out)
+    return said + clinic.sentences(a.provenance.options.get(clinic.KEY, {}))

@@ -227,6 +227,7 @@ def card_of(
             "grouped_by": cohort.grouped_by,
             "groups": len(set(cohort.group.tolist())),
             "findings": [f"{f.code} {f.what}" for f in cohort.findings],
+            **({"clinic_file": dict(cohort.clinic_file)} if cohort.clinic_file else {}),
             **({} if trained_on == SIMULATED else _who(cohort)),
         },
         "outcome": {

@@ -64,6 +64,8 @@ class Cohort:
         What other voices said, by outcome and voice; NaN where they say nothing.
     external : tuple of External
         Those of the features that a clinic declared itself.
+    clinic_file : mapping of str to Any
+        Which settings of a clinic file its plans were read with, and the file's ``sha256``; empty when none.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Cohort:
     placed: bool = False
     voices: Mapping[str, Mapping[str, NDArray[np.float64]]] = field(default_factory=FrozenDict)
     external: tuple[External, ...] = ()
+    clinic_file: Mapping[str, Any] = field(default_factory=FrozenDict)
 
     def __post_init__(self) -> None:
         n = len(self.features)
