@@ -7,7 +7,7 @@ T ?=
 # What the lowest versions are tried on: files read and written, learners, tables and pages; no long models.
 LOWEST := tests/units tests/plan tests/dicom tests/outputs tests/report/test_pdf.py tests/predict/test_reference.py tests/cli/test_explain.py
 
-.PHONY: help demo test slow lowest lint types docs fixtures model calibrate bench bench-dvh bench-blood bench-anatomy bench-count bench-start demo-clinic clean
+.PHONY: help demo test slow lowest lint types docs fixtures model calibrate bench bench-dvh bench-blood bench-anatomy bench-count bench-start fuzz demo-clinic clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -39,6 +39,11 @@ test: $(VENV)/.dev ## the test suite; T= chooses a part
 
 slow: $(VENV)/.dev ## the tests that take minutes
 	$(BIN)/python -m pytest -n auto -m slow $(T)
+
+fuzz: $(VENV)/.dev ## thousands of damaged inputs; INPUTS=, SEED=, FOLDER=; writes docs/reliability
+	$(BIN)/python -m tests.fuzz.run --inputs $(or $(INPUTS),30000) --seed $(or $(SEED),1) --folder $(or $(FOLDER),.fuzz)
+	$(BIN)/python -m tests.fuzz.run --folder $(or $(FOLDER),.fuzz) --figures $(or $(FOLDER),.fuzz)
+	@$(BIN)/python -c "import atheris" 2>/dev/null && $(BIN)/python -m tests.fuzz.guided -max_total_time=600 || echo "not guided by coverage: pip install atheris"
 
 lowest: ## the declared floors together, in an environment of their own: doctor, demo and a quick part of the tests
 	rm -rf $(VENV)-lowest

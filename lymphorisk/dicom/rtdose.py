@@ -26,6 +26,12 @@ EVEN_TOLERANCE = 0.01
 COSINE_TOLERANCE = 1e-3
 #: No external beam gives this: radiosurgery reaches 160 Gy. Beyond it the scaling is wrong, most often cGy. [Gy]
 MAX_DOSE = 500.0
+#: No calculation is finer (radiosurgery takes 0.5 mm), and what is finer asks for memory and time without end. [mm]
+FINEST_MM = 0.2
+#: A grid of more voxels than this is refused before any is read: the whole body on 1 mm holds 0.1 billion.
+MAX_VOXELS = 1 << 27
+#: A grid that begins, or steps, farther than this is a broken file: a couch is two metres long. [mm]
+MAX_COORDINATE = 1e5
 #: Values below zero up to this share of the maximum are noise and rounding; deeper ones are another number format.
 NEGATIVE_NOISE = 0.01
 
@@ -169,8 +175,31 @@ def read_placement(root: Item) -> Placement:
     order = np.argsort(offsets, kind="stable")
     if np.any(np.diff(offsets[order]) < POSITION_TOLERANCE):
         raise UnsupportedGeometryError("RTDOSE: two dose planes lie at one position", "export the dose again")
+    _check_size(origin, (x, y, offsets[order]))
     frame = Frame(origin, directions, x, y, offsets[order], root.code(tags.FRAME_OF_REFERENCE_UID))
     return Placement(frame, order, tuple(found))
+
+
+def _check_size(origin: NDArray[np.float64], axes: Sequence[NDArray[np.float64]]) -> None:
+    """Refuse a grid that no plan is calculated on, before memory is asked for."""
+    voxels = int(np.prod([len(axis) for axis in axes], dtype=np.float64))
+    if voxels > MAX_VOXELS:
+        raise UnsupportedGeometryError(
+            f"RTDOSE: {voxels} voxels are more than the {MAX_VOXELS} a dose may have",
+            "export the dose on a coarser grid",
+        )
+    finest = min((float(np.diff(axis).min()) for axis in axes if len(axis) > 1), default=np.inf)
+    if finest < FINEST_MM:
+        raise UnsupportedGeometryError(
+            f"RTDOSE: grid points {finest:.3g} mm apart are finer than any calculation ({FINEST_MM:g} mm)",
+            "check Pixel Spacing and Grid Frame Offset Vector, or export the dose on a coarser grid",
+        )
+    widest = max((float(np.diff(axis).max()) for axis in axes if len(axis) > 1), default=0.0)
+    if max(float(np.abs(origin).max()), widest) > MAX_COORDINATE:
+        raise UnsupportedGeometryError(
+            f"RTDOSE: grid points {MAX_COORDINATE:g} mm away lie in no treatment room",
+            "check Image Position (Patient), Pixel Spacing and Grid Frame Offset Vector",
+        )
 
 
 def read_grid(file: DicomFile, factor: float = 1.0) -> tuple[DoseGrid, list[Finding]]:

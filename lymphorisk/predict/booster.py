@@ -11,7 +11,10 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import struct
 import tomllib
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -29,6 +32,7 @@ from lymphorisk.predict.calibration import Calibration
 from lymphorisk.predict.conformal import ConformalSets
 from lymphorisk.predict.reference import REFERENCE, hold
 from lymphorisk.predict.trees import Trees
+from lymphorisk.predict.trial import tried
 from lymphorisk.units import squashed
 
 CARD = "card.toml"
@@ -41,6 +45,24 @@ ID_LENGTH = 12
 POOR: Final = "poor"
 #: Boosters kept in memory: those of two models with their resampled ones.
 KEPT_BOOSTERS = 96
+#: Bytes the arrays of a model may unfold to: the shipped ones hold 2 MB. [bytes]
+MAX_UNPACKED = 256 << 20
+#: What numpy, its zip reader, JSON and the shapes of arrays raise over files that were written by something else.
+BROKEN = (
+    ValueError,
+    IndexError,
+    AttributeError,
+    OverflowError,
+    ArithmeticError,
+    RecursionError,
+    MemoryError,
+    EOFError,
+    OSError,
+    NotImplementedError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,10 +184,10 @@ def verified(path: Path) -> tuple[Mapping[str, Any], dict[str, bytes], str]:
     raw = (path / CARD).read_bytes()
     try:
         card = tomllib.loads(raw.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise PredictorFileError(f"{path.name}/{CARD} cannot be read: {error}") from error
     listed: dict[str, str] = card.get("sha256", {})
-    if not listed:
+    if not listed or not isinstance(listed, dict):
         raise PredictorFileError(f"{path.name}/{CARD} lists no files", "the model was not written by lymphorisk train")
     present = {p.name for p in path.iterdir() if p.is_file()} - {CARD}
     if strange := sorted(present - set(listed)):
@@ -183,6 +205,9 @@ def verified(path: Path) -> tuple[Mapping[str, Any], dict[str, bytes], str]:
 
 
 def _arrays(raw: bytes) -> dict[str, NDArray[Any]]:
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        if sum(member.file_size for member in archive.infolist()) > MAX_UNPACKED:
+            raise PredictorFileError("the arrays of the model unfold to more than a model holds")
     with np.load(io.BytesIO(raw), allow_pickle=False) as stored:
         return {key: stored[key] for key in stored.files}
 
@@ -198,6 +223,18 @@ def load(path: str | Path) -> Predictor:
     """
     path = Path(path)
     card, files, digest = verified(path)
+    tried(path, digest)
+    return read(path, card, files, digest)
+
+
+def read(path: Path, card: Mapping[str, Any], files: Mapping[str, bytes], digest: str) -> Predictor:
+    """A model from what `verified` gives of its folder, in this process.
+
+    Raises
+    ------
+    PredictorFileError
+        As `load`.
+    """
     if REFERENCE not in files:
         raise PredictorFileError(
             f"{path.name} holds no reference prediction ({REFERENCE})", "train it again with this version"
@@ -207,6 +244,11 @@ def load(path: str | Path) -> Predictor:
     except (KeyError, TypeError) as error:
         raise PredictorFileError(
             f"{path.name}/{CARD} or {CALIBRATION} lacks {error}", "the model was not written by this program"
+        ) from error
+    except BROKEN as error:
+        raise PredictorFileError(
+            f"{path.name} holds a file that cannot be read ({type(error).__name__})",
+            "the model was not written by this program, or was changed since: restore its folder",
         ) from error
 
 

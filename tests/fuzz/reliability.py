@@ -1,0 +1,121 @@
+"""The figures of docs/reliability.md: counted from outcomes, kept as JSON, printed as a page."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any
+
+from .driver import BAD, LIMIT_MB, LIMIT_S, Outcome
+from .oracle import CONFIDENCE, lower_limit, upper_limit
+from .seeds import ROOT
+
+JSON, PAGE = ROOT / "docs" / "reliability.json", ROOT / "docs" / "reliability.md"
+#: The commands that compute an answer from a plan.
+COMPUTING = ("dvh", "dvh --json", "analyze", "check", "cohort")
+MEANT = {
+    "result": "an answer, nothing new to say",
+    "finding": "an answer with findings the whole input does not have",
+    "named": "a named error with an exit code",
+    "uncaught": "an exception nobody named",
+    "hang": "more than the time limit",
+    "memory": "more than the memory limit",
+    "crash": "the process died",
+    "leak": "a file left behind, or an input touched",
+}
+
+
+def figures(found: list[Outcome]) -> dict[str, Any]:
+    """Counts by outcome, family and command, and the rate of silent errors with its interval."""
+    held = [o for o in found if o.promise and o.kind not in BAD]
+    broken = [o for o in held if o.broken]
+    by_promise = {
+        p: {"held_to": sum(o.promise == p for o in held), "silent": sum(o.promise == p for o in broken)}
+        for p in ("same", "scaled", "refused", "told")
+    }
+    kinds = Counter(o.kind for o in found)
+    return {
+        "inputs": len(found),
+        "computing": sum(o.command in COMPUTING for o in found),
+        "outcomes": {kind: kinds[kind] for kind in MEANT},
+        "families": dict(sorted(Counter(o.family for o in found).items())),
+        "commands": dict(sorted(Counter(o.command.removesuffix(" --json") for o in found).items())),
+        "oracle": {
+            "held_to": len(held),
+            "silent": len(broken),
+            "rate": len(broken) / len(held) if held else None,
+            "low": lower_limit(len(broken), len(held)),
+            "high": upper_limit(len(broken), len(held)),
+            "by_promise": by_promise,
+        },
+        "limits": {"seconds": LIMIT_S, "megabytes": LIMIT_MB},
+        "slowest_s": round(max((o.cpu_s for o in found), default=0.0), 1),
+        "largest_mb": round(max((o.grown_mb for o in found), default=0.0)),
+    }
+
+
+def write(made: dict[str, Any]) -> None:
+    """Both files."""
+    JSON.write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
+    PAGE.write_text(page(made), encoding="utf-8")
+
+
+def page(made: dict[str, Any]) -> str:
+    """The page of the figures."""
+    oracle, limits = made["oracle"], made["limits"]
+    bad = sum(made["outcomes"][kind] for kind in BAD)
+    outcomes = "\n".join(f"| {kind} | {text} | {made['outcomes'][kind]} |" for kind, text in MEANT.items())
+    promises = "\n".join(
+        f"| {text} | {oracle['by_promise'][p]['held_to']} | {oracle['by_promise'][p]['silent']} |"
+        for p, text in (
+            (
+                "same",
+                "as before: another transfer syntax, private tags, padding, order of items, names, a moved patient",
+            ),
+            ("scaled", "scaled: Dose Grid Scaling times a factor, or a named error"),
+            ("refused", "a named error: broken links, units, pixels, sealed results, hashed models"),
+            ("told", "a named error, a finding, or as before: files cut anywhere"),
+        )
+    )
+    families = ", ".join(f"{name} {n}" for name, n in made["families"].items())
+    commands = ", ".join(f"`{name}` {n}" for name, n in made["commands"].items())
+    return f"""# Reliability under damaged input
+
+What happens when files are broken, hostile or merely written otherwise. The figures are counted by `make fuzz` from
+mutated inputs; this page and `reliability.json` are written by
+`python -m tests.fuzz.run --folder DIR --figures DIR`, and a test holds one to the other.
+
+{made["inputs"]} inputs, {made["computing"]} of them through commands that compute (`dvh`, `analyze`, `check`,
+`cohort`).
+{bad} ended otherwise than with an answer or a named error.
+
+| outcome | what it is | inputs |
+|---|---|---|
+{outcomes}
+
+Limits of one input: {limits["seconds"]:g} s of processor time, and {limits["megabytes"]} MB beyond what the program
+holds before it reads. The slowest took {made["slowest_s"]} s, the largest {made["largest_mb"]} MB.
+
+## Silent errors
+
+For some mutations the right answer is known. An answer that is not that one, without a named error or a finding that
+says so, is a silent error.
+
+| what the answer must be | inputs | silent |
+|---|---|---|
+{promises}
+
+Silent: {oracle["silent"]} of {oracle["held_to"]}; {CONFIDENCE:.0%} interval (Clopper-Pearson)
+{100 * oracle["low"]:.3f} to {100 * oracle["high"]:.3f} %.
+
+## What was mutated
+
+By family: {families}. By command: {commands}.
+
+Exports are the tiny one of the tests, fixtures and, where they lie, exports of real planning systems, cut to a few
+structures and a coarse grid so that one input takes a tenth of a second. Bits, bytes, lengths, tags, VRs, numbers,
+references, nesting, encodings and sizes are changed; text files lose, double and exchange words and lines; models are
+changed with and without their hashes; masks lose bytes of their headers.
+
+Nothing here says that an answer from an undamaged file is right: that is what the other tests are for.
+"""
