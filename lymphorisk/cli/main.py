@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 import traceback
 from contextlib import suppress
@@ -48,6 +49,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 }
 #: The exit code of a call a person stopped, as shells count it.
 STOPPED = 130
+#: The exit code of a call that was told to end (SIGTERM).
+ENDED = 143
 #: A result that somebody wanted and that does not fit on the disk of stdout: as an output that cannot be written.
 EXIT_LOST = 3
 EPILOG = "Research and QA support, not a medical device."
@@ -101,9 +104,16 @@ def main(args: list[str] | None = None) -> None:
     from lymphorisk.cli.output import close_streams, open_streams
 
     open_streams()
+    with suppress(ValueError):  # not the main thread: whoever called answers to signals
+        signal.signal(signal.SIGTERM, _ended)
     code = run(sys.argv[1:] if args is None else args)
     close_streams()
     sys.exit(code)
+
+
+def _ended(*_: object) -> None:
+    """Leave through every `with` on the way, so that nothing half written is left behind."""
+    sys.exit(ENDED)
 
 
 def parted(args: list[str]) -> tuple[bool, list[str]]:

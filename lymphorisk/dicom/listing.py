@@ -16,7 +16,7 @@ from pathlib import Path
 from lymphorisk.dicom import rtdose, rtplan, rtstruct, tags
 from lymphorisk.dicom.export import PatientIdentity
 from lymphorisk.dicom.identity import read_identity
-from lymphorisk.dicom.reader import RT_ROLES, DicomFile, find, map_file, media_uid, open_file
+from lymphorisk.dicom.reader import RT_ROLES, DicomFile, find, map_file, media_uid, open_file, read_file
 from lymphorisk.errors import LymphoriskError
 
 PLANS = ("RTPLAN", "RTIONPLAN")
@@ -328,7 +328,7 @@ def digests(path: Path) -> tuple[str, ...]:
 
     A file that cannot be opened counts by its bytes: once it is mended it is another.
     """
-    whole = map_file(path)
+    whole = read_file(path)
     if path.suffix.lower() == ".zip":
         try:
             return tuple(sorted({f.sha256() for f in find(path).files}))

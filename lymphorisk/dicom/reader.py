@@ -61,7 +61,9 @@ MAX_FIRST_ELEMENT, MAX_FIRST_LENGTH = 0x0018, 128
 #: Files a search looks at before it gives up: a large study has a few thousand.
 MAX_FILES = 100_000
 #: Bytes a zip or a deflated file may unfold to: the largest exports met are below 1 GB. [bytes]
-MAX_UNPACKED = 4 << 30
+MAX_UNPACKED = 3 << 29
+#: Bytes of the files of one export that are read into memory; what lies beyond is mapped. [bytes]
+HELD = 1 << 30
 #: How much a zip member may unfold: dose grids of zeros reach a few hundred.
 MAX_RATIO = 1100
 #: Digits of a hash by which a person finds a file.
@@ -126,7 +128,7 @@ def find(path: str | os.PathLike[str]) -> Found:
             raise DicomReadError("there is no such file or folder", "check the path of the export")
         if not where.is_file():
             raise DicomReadError("the export is neither a file nor a folder", "give a folder, a zip or a DICOM file")
-        whole = map_file(where)
+        whole = read_file(where)
         opened = open_file(whole, folder="")
         if opened is None and zipfile.is_zipfile(where):
             return _collect(unzipped(where, MAX_UNPACKED))
@@ -247,8 +249,28 @@ def _inflate(packed: bytes) -> bytes:
     return data
 
 
+def read_file(path: Path, most: int = HELD) -> Buffer:
+    """A file read at once, so that nothing that is done to it afterwards is met; mapped where it is larger than `most`.
+
+    Raises
+    ------
+    DicomReadError
+        It became shorter while it was read.
+    OSError
+        It cannot be read.
+    """
+    with open(path, "rb") as stream:
+        size = os.fstat(stream.fileno()).st_size
+        if size > most:
+            return map_file(path)
+        whole = stream.read()
+    if len(whole) < size:
+        raise DicomReadError("a file became shorter while it was read", "call again when nobody writes the export")
+    return whole
+
+
 def map_file(path: Path) -> Buffer:
-    """A file as it lies on disk, read where it is looked at."""
+    """A file as it lies on disk, read where it is looked at: for files that nobody else writes."""
     with open(path, "rb") as stream:
         try:
             return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
@@ -258,7 +280,7 @@ def map_file(path: Path) -> Buffer:
 
 def _walk(top: Path) -> Iterator[tuple[str, Buffer | DicomReadError]]:
     seen: set[tuple[int, int]] = set()
-    count = 0
+    count, left = 0, HELD
     closed: list[OSError] = []
     for folder, below, names in os.walk(top, followlinks=True, onerror=closed.append):
         info = os.stat(folder)
@@ -274,10 +296,17 @@ def _walk(top: Path) -> Iterator[tuple[str, Buffer | DicomReadError]]:
                 raise DicomReadError(f"the folder holds more than {MAX_FILES} files", "give the folder of one export")
             path = Path(folder) / name
             try:
-                if stat.S_ISREG(os.stat(path).st_mode):
-                    yield os.path.relpath(folder, top), map_file(path)
+                if not stat.S_ISREG(os.stat(path).st_mode):
+                    continue
+                whole = read_file(path, left)
             except OSError as error:
                 yield folder, DicomReadError(f"a file cannot be read: {error.strerror}", "check the permissions")
+                continue
+            except DicomReadError as error:
+                yield folder, error
+                continue
+            left -= len(whole) if isinstance(whole, bytes) else 0
+            yield os.path.relpath(folder, top), whole
     for reason in closed:
         yield "", DicomReadError(f"a folder cannot be read: {reason.strerror}", "check the permissions")
 
@@ -330,7 +359,7 @@ def _dicomdir(where: Path, opened: DicomFile) -> Found:
             paths.append(path)
         else:
             missing += 1
-    found = _collect((os.path.relpath(p.parent, top), map_file(p)) for p in paths)
+    found = _collect((os.path.relpath(p.parent, top), read_file(p)) for p in paths)
     return Found(found.files, found.ignored, found.broken, missing)
 
 

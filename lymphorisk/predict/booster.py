@@ -32,7 +32,6 @@ from lymphorisk.predict.calibration import Calibration
 from lymphorisk.predict.conformal import ConformalSets
 from lymphorisk.predict.reference import REFERENCE, hold
 from lymphorisk.predict.trees import Trees
-from lymphorisk.predict.trial import tried
 from lymphorisk.units import squashed
 
 CARD = "card.toml"
@@ -223,18 +222,6 @@ def load(path: str | Path) -> Predictor:
     """
     path = Path(path)
     card, files, digest = verified(path)
-    tried(path, digest)
-    return read(path, card, files, digest)
-
-
-def read(path: Path, card: Mapping[str, Any], files: Mapping[str, bytes], digest: str) -> Predictor:
-    """A model from what `verified` gives of its folder, in this process.
-
-    Raises
-    ------
-    PredictorFileError
-        As `load`.
-    """
     if REFERENCE not in files:
         raise PredictorFileError(
             f"{path.name} holds no reference prediction ({REFERENCE})", "train it again with this version"
