@@ -171,7 +171,7 @@ def replanned(text: str, plan: Prepared) -> AlcForecast:
         plan = plan.at_dose_rate(change.gy_per_s)
     else:
         plan = plan.with_doses(changed(plan.doses, change, plan.source.plan.phases))
-    return forecast_of(exposure_of(plan, blood_dose_of(plan)), plan.patient, plan.options, explain=False)
+    return forecast_of(exposure_of(plan, blood_dose_of(plan, {})), plan.patient, plan.options, explain=False)
 
 
 def what_if(text: str, schedule: Schedule | None, plan: Prepared, count: AlcForecast) -> WhatIf:

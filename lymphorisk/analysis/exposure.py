@@ -29,14 +29,27 @@ GIVEN = "given"
 BINS = 256
 
 
-def blood_dose_of(plan: Prepared) -> BloodDose:
-    """Blood dose of a fraction and of the course by the chosen engine."""
+def blood_dose_of(plan: Prepared, survival: Mapping[str, SurvivalForm] | None = None) -> BloodDose:
+    """Blood dose of a fraction and of the course by the chosen engine.
+
+    Parameters
+    ----------
+    plan : Prepared
+    survival : mapping of str to SurvivalForm, optional
+        Models whose surviving share is solved beside the dose: all by default. A forecast needs none of them, and the
+        dose is the same without, to the engine's rounding.
+    """
     engine, options = MODELS[plan.options.blood_engine], plan.options
     more: dict[str, Any] = {"seed": options.seed} if options.blood_engine == "montecarlo" else {}
     if options.blood_engine == "exact":
         more["bounds"] = options.blood_bounds
     return engine(
-        plan.flow.network, plan.flow.phases, survival_of(options), stages=plan.stages, lanes=plan.lanes, **more
+        plan.flow.network,
+        plan.flow.phases,
+        survival_of(options) if survival is None else survival,
+        stages=plan.stages,
+        lanes=plan.lanes,
+        **more,
     )
 
 

@@ -76,13 +76,13 @@ def views_of(doses: Doses) -> tuple[View, ...]:
     bodies = doses.bodies
     if bodies is None:
         return ()
-    names = [n for n in SHOWN if n in doses.organs and _partly_placed(doses.organs[n])]
+    names = [n for n in SHOWN if n in doses.organs and partly_placed(doses.organs[n])]
     if not names:
         return ()
     strongest = max(range(len(bodies.dosed.fields)), key=lambda i: bodies.dosed.fields[i].target_gy)
     grid, field = bodies.dosed.grids[strongest], bodies.dosed.fields[strongest]
     level = float(0.5 * (field.low_mm[2] + field.high_mm[2]))
-    points = {n: np.concatenate([bodies.dosed.placed.points(o) for o in bodies.mix(n) or ()], axis=1) for n in names}
+    points = {n: organ_points(bodies, n) for n in names}
     high = _reached(grid, min(DOSES) * field.target_gy)
     out = []
     for view, axes in VIEWS.items():
@@ -94,11 +94,12 @@ def views_of(doses: Doses) -> tuple[View, ...]:
             (share, _cover(_thin(high[high[:, 3] >= share * field.target_gy, :3][None], cut), 1, axes).lines(HALF))
             for share in DOSES
         )
-        out.append(View(view, _outline(doses, bodies, axes, cut), drawn, organs))
+        out.append(View(view, outline_lines(doses, axes, cut), drawn, organs))
     return tuple(out)
 
 
-def _partly_placed(organ: OrganDose) -> bool:
+def partly_placed(organ: OrganDose) -> bool:
+    """Whether an organ, or what is undrawn of it, was placed."""
     return organ.source == "placed" or (organ.source == "derived" and organ.share < 1.0)
 
 
@@ -109,13 +110,13 @@ def _reached(grid: DoseGrid, least_gy: float) -> Real:
     return np.column_stack([grid.to_patient(local), grid.dose_zyx[k, j, i]])
 
 
-def _thin(points: Real, level_mm: float | None) -> Seen:
-    """Body and place of the points that a view shows, of points of shape (bodies, n, 3)."""
+def _thin(points: Real, level_mm: float | None, through: int = 2) -> Seen:
+    """Body and place of the points that a view shows, of points of shape (bodies, n, 3); a section's lie near it."""
     which = np.repeat(np.arange(points.shape[0]), points.shape[1])
     flat = points.reshape(-1, 3)
     if level_mm is None:
         return which, flat
-    near = np.abs(flat[:, 2] - level_mm) <= THICK_MM
+    near = np.abs(flat[:, through] - level_mm) <= THICK_MM
     return which[near], flat[near]
 
 
@@ -130,7 +131,7 @@ class _Cover:
     def lines(self, least: float) -> tuple[Line, ...]:
         """Closed lines around where the share is at least `least`. [mm]"""
         loops = zero_lines(least - BIT - self.share, self.x_mm, self.y_mm)
-        return tuple(_closed(loop) for loop in loops if len(loop) >= LEAST_POINTS)
+        return tuple(closed(loop) for loop in loops if len(loop) >= LEAST_POINTS)
 
 
 def _silhouette(organ: str, seen: Seen, count: int, axes: tuple[int, int]) -> Silhouette:
@@ -155,13 +156,45 @@ def _cover(seen: Seen, count: int, axes: tuple[int, int]) -> _Cover:
     return _Cover(low[0] + CELL_MM * np.arange(wide), low[1] + CELL_MM * np.arange(tall), filled.mean(axis=0))
 
 
-def _closed(loop: Real) -> Line:
+def closed(loop: Real) -> Line:
+    """A loop as a line that ends where it begins. [mm]"""
     return tuple((round(float(a), 1), round(float(b), 1)) for a, b in (*loop, loop[0]))
 
 
-def _outline(doses: Doses, bodies: Bodies, axes: tuple[int, int], level_mm: float | None) -> tuple[Line, ...]:
+def silhouettes(
+    doses: Doses, names: Sequence[str], axes: tuple[int, int], through: int, at_mm: float
+) -> Mapping[str, Silhouette]:
+    """Placed organs of a plan near a plane, those that lie there.
+
+    Parameters
+    ----------
+    doses : Doses
+    names : sequence of str
+    axes, through : tuple of int, int
+        Patient axes of the plane, and the one through it.
+    at_mm : float
+        Where it lies. [mm]
+    """
+    bodies = doses.bodies
+    if bodies is None:
+        return {}
+    out = {}
+    for name in names:
+        points = organ_points(bodies, name)
+        made = _silhouette(name, _thin(points, at_mm, through), points.shape[0], axes)
+        if made.possible:
+            out[name] = made
+    return out
+
+
+def organ_points(bodies: Bodies, organ: str) -> Real:
+    """Points of an organ in every body, patient coordinates, shape (bodies, n, 3). [mm]"""
+    return np.concatenate([bodies.dosed.placed.points(o) for o in bodies.mix(organ) or ()], axis=1)
+
+
+def outline_lines(doses: Doses, axes: tuple[int, int], level_mm: float | None) -> tuple[Line, ...]:
     """The patient's outline: of the sections, or the contours nearest to the section. [mm]"""
-    outline = bodies.dosed.placed.outline
+    outline = None if doses.bodies is None else doses.bodies.dosed.placed.outline
     body = doses.regions.get("Body")
     contours = [] if body is None else [c for s in structures_of(body) for c in s.contours_mm if len(c) > 2]
     if level_mm is not None and contours:
@@ -174,13 +207,14 @@ def _outline(doses: Doses, bodies: Bodies, axes: tuple[int, int], level_mm: floa
         places = [
             outline.middle_at(at, k) + outline.half_at(at, k) * way(turn) for k, way in ((0, np.cos), (1, np.sin))
         ]
-        return (_closed(np.column_stack(places)),)
+        return (closed(np.column_stack(places)),)
     k = axes[0]
     low, high = outline.middle_mm[:, k] - outline.half_mm[:, k], outline.middle_mm[:, k] + outline.half_mm[:, k]
     sides = np.concatenate([np.column_stack([low, outline.z_mm]), np.column_stack([high, outline.z_mm])[::-1]])
-    return (_closed(sides),)
+    return (closed(sides),)
 
 
 def _contours_near(contours: Sequence[Real], level_mm: float) -> tuple[Line, ...]:
+    """The contours of the plane nearest to a height. [mm]"""
     away = np.array([abs(float(c[0, 2]) - level_mm) for c in contours])
-    return tuple(_closed(c[:, :2]) for c, d in zip(contours, away, strict=True) if d <= away.min() + CELL_MM / 2)
+    return tuple(closed(c[:, :2]) for c, d in zip(contours, away, strict=True) if d <= away.min() + CELL_MM / 2)

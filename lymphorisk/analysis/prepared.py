@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from lymphorisk.analysis.blood import Circulation, circulation
 from lymphorisk.analysis.curves import Curves
 from lymphorisk.analysis.doses import BodyNumbers, Doses, organ_doses
 from lymphorisk.analysis.options import Options, held
-from lymphorisk.analysis.source import Source, open_source, with_fractions
+from lymphorisk.analysis.source import Source, open_source, with_fractions, with_phase_fractions
 from lymphorisk.analysis.told import against_plan
 from lymphorisk.analysis.whatif import at_dose_rate
 from lymphorisk.circulation.threads import one_blas_thread
@@ -99,7 +99,13 @@ class Prepared:
 
     def with_fractions(self, fractions: int) -> Prepared:
         """The same total dose in another number of fractions; the curves stay."""
-        course = with_fractions(self.source, fractions)
+        return self._refractionated(with_fractions(self.source, fractions))
+
+    def with_phase_fractions(self, fractions: Sequence[int]) -> Prepared:
+        """The same dose of each phase in another number of fractions; the curves stay."""
+        return self._refractionated(with_phase_fractions(self.source, fractions))
+
+    def _refractionated(self, course: Source) -> Prepared:
         doses = organ_doses(course, self.options, self.network, self.body, self.curves, self.patient)
         return replace(self, source=course).with_doses(doses)
 

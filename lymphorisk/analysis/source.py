@@ -164,11 +164,27 @@ def with_fractions(source: Source, wanted: int) -> Source:
             f"--fractions {wanted} for a course of {len(source.plan.phases)} phases is ambiguous",
             "analyse the phases one by one",
         )
-    phase = source.plan.phases[0]
-    note = finding(
-        WHAT_IF, f"{wanted} fractions instead of {phase.fractions}, the same total dose", f"phase {phase.label!r}"
-    )
-    other = replace(phase, fractions=wanted, days=None)
-    noted = [f for f in check_phase(other) if f.code == FRACTION_DOSE.code]
-    plan = replace(source.plan, phases=(other,))
-    return replace(source, plan=plan, findings=(*source.findings, note, *noted))
+    return with_phase_fractions(source, (wanted,))
+
+
+def with_phase_fractions(source: Source, wanted: Sequence[int]) -> Source:
+    """The same dose of each phase in another number of fractions, on weekdays, one phase after the other.
+
+    Raises
+    ------
+    ScenarioError
+        Not one number a phase.
+    """
+    phases = source.plan.phases
+    if len(wanted) != len(phases):
+        raise ScenarioError(f"{len(wanted)} numbers of fractions for {len(phases)} phases", "give one a phase")
+    others, notes = [], []
+    for phase, count in zip(phases, wanted, strict=True):
+        other = replace(phase, fractions=count, days=None)
+        others.append(other)
+        if count != phase.fractions:
+            said = f"{count} fractions instead of {phase.fractions}, the same total dose"
+            notes.append(finding(WHAT_IF, said, f"phase {phase.label!r}"))
+            notes += [f for f in check_phase(other) if f.code == FRACTION_DOSE.code]
+    plan = replace(source.plan, phases=tuple(others))
+    return replace(source, plan=plan, findings=(*source.findings, *notes))

@@ -65,6 +65,7 @@ def _where(host: str | None, port: int | None) -> dict[str, Any]:
             "port": page.port,
             "users": page.users or "",
             "cohort": page.cohort or "",
+            "protocols": page.protocols or "",
             "upload_mb": page.upload_mb,
             "unit": file.clinic.counts.unit,
             **tls,
@@ -76,8 +77,9 @@ def _user(service: Service, where: Any, add: str | None, role: Any, remove: str 
     from lymphorisk.clinic.store import Store
     from lymphorisk.web.serve import users_of
 
-    Store(service.folder, create=True).close()
-    users = users_of(service, where)
+    store = Store(service.folder, create=True)
+    users = users_of(store, where)
+    store.close()
     if add is not None:
         if role is None:
             raise click.UsageError("--add-user needs --role: view, decide or administer")

@@ -14,6 +14,7 @@ from lymphorisk.clinic.send import Sender
 from lymphorisk.clinic.service import Service
 from lymphorisk.clinic.store import INCOMING, Store
 from lymphorisk.clinic.supervise import Supervisor
+from lymphorisk.clinic.turn import turn
 from lymphorisk.clinic.watch import Watcher
 
 #: How long threads may take to end. [s]
@@ -32,14 +33,22 @@ class Running:
         A folder to watch.
     health : bool
         Whether health and metrics are answered; their port may be 0, which takes a free one.
+    yields : bool
+        Whether it is to be ended when another service asks for the store (`turn.wanted`).
     """
 
     def __init__(
-        self, service: Service, *, listen: bool = True, folder: Path | None = None, health: bool = False
+        self,
+        service: Service,
+        *,
+        listen: bool = True,
+        folder: Path | None = None,
+        health: bool = False,
+        yields: bool = False,
     ) -> None:
         self.service = service
         self.store = Store(service.folder, create=True)
-        self._lock = self.store.locked()
+        self._lock = turn(self.store, yields=yields)
         self.stop = threading.Event()
         for left in (service.folder / INCOMING).iterdir():  # of a service that was killed
             shutil.rmtree(left) if left.is_dir() else left.unlink()

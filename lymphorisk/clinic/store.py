@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import sqlite3
 import threading
@@ -66,6 +67,9 @@ CREATE TABLE IF NOT EXISTS outgoing (
 CREATE TABLE IF NOT EXISTS decisions (
   number INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL, at REAL NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL,
   line TEXT NOT NULL, reason TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS measured (
+  number INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL, at REAL NOT NULL, who TEXT NOT NULL, day REAL NOT NULL,
+  alc REAL, corrects INTEGER UNIQUE);
 CREATE TABLE IF NOT EXISTS refused (
   number INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, sender TEXT NOT NULL, reason TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS watched (
@@ -158,6 +162,33 @@ class Decision:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A count of a course as a person entered it; nothing that was entered is ever changed.
+
+    Attributes
+    ----------
+    number, key : int, str
+    at : float
+        When it was entered. [s since 1970]
+    who : str
+    day : float
+        From the first fraction. [d]
+    alc : float or None
+        The count; None withdraws the one that it corrects. [10^9/L]
+    corrects : int or None
+        Number of the count it stands in place of.
+    """
+
+    number: int
+    key: str
+    at: float
+    who: str
+    day: float
+    alc: float | None
+    corrects: int | None
+
+
 ENTRY = (
     "number, key, state, study_uid, plan_uid, missing, made_at, last_object_at, started_at, ended_at, attempts, "
     "verdict, exit_code, label, protocol, reason, hint, before, deleted_at, seen"
@@ -195,8 +226,15 @@ class Store:
                 for statement in SCHEMA.split(";"):
                     db.execute(statement)
                 db.execute(f"PRAGMA user_version = {VERSION}")
+                if not int(db.execute("PRAGMA application_id").fetchone()[0]):
+                    db.execute(f"PRAGMA application_id = {1 + secrets.randbelow(2**31 - 1)}")
         except (OSError, sqlite3.Error) as error:
             raise InputError(f"the store cannot be opened: {error}", "check the folder and its disk") from error
+
+    @property
+    def id(self) -> int:
+        """Which store this is: a number that no other has, and that its copies keep."""
+        return int(self.db.execute("PRAGMA application_id").fetchone()[0])
 
     @property
     def db(self) -> sqlite3.Connection:
@@ -227,15 +265,19 @@ class Store:
             self._local.db.close()
             del self._local.db
 
-    def locked(self) -> IO[bytes]:
-        """The lock of the one service that writes; let go when the file is closed.
+    def lock_path(self, name: str = LOCK) -> Path:
+        """The file of a lock."""
+        return self.folder / name
+
+    def locked(self, name: str = LOCK) -> IO[bytes]:
+        """The lock of the one service that writes, or another by its name; let go when the file is closed.
 
         Raises
         ------
         InputError
             Another service holds it.
         """
-        handle = open(self.folder / LOCK, "wb")  # noqa: SIM115
+        handle = open(self.lock_path(name), "a+b")  # noqa: SIM115
         try:
             import fcntl
 
@@ -536,6 +578,44 @@ class Store:
         """What was decided of an entry, in order."""
         rows = self.db.execute("SELECT * FROM decisions WHERE key = ? ORDER BY number", (key,))
         return [Decision(*row) for row in rows]
+
+    # counts of the course
+
+    def measure(self, key: str, who: str, day: float, alc: float | None, corrects: int | None = None) -> Measured:
+        """Append a count that a person entered, alone or in place of another; the audit trail is the caller's.
+
+        Raises
+        ------
+        InputError
+            No such entry or one that is not COMPLETED, a day that has a count, or nothing to correct.
+        """
+        entry = self.entry(key)
+        if entry.state != COMPLETED:
+            raise InputError(f"the entry is {entry.state}: there is no forecast to narrow")
+        with self.commit() as db:
+            now = {m.number: m for m in self.measured(entry.key)}
+            if corrects is not None and corrects not in now:
+                raise InputError("the count to be corrected is not there any more", "open the page again")
+            if alc is None and corrects is None:
+                raise InputError("no count was given")
+            if alc is not None and any(m.day == day and n != corrects for n, m in now.items()):
+                raise InputError(f"day {day:g} has a count already", "correct that one")
+            at = time.time()
+            number = db.execute(
+                "INSERT INTO measured (key, at, who, day, alc, corrects) VALUES (?, ?, ?, ?, ?, ?)",
+                (entry.key, at, who, day, alc, corrects),
+            ).lastrowid
+        return Measured(int(number or 0), entry.key, at, who, day, alc, corrects)
+
+    def measured(self, key: str, *, ever: bool = False) -> list[Measured]:
+        """The counts of an entry that hold, by day; `ever` all that were entered, in that order."""
+        rows = [
+            Measured(*row) for row in self.db.execute("SELECT * FROM measured WHERE key = ? ORDER BY number", (key,))
+        ]
+        if ever:
+            return rows
+        gone = {m.corrects for m in rows}
+        return sorted((m for m in rows if m.number not in gone and m.alc is not None), key=lambda m: m.day)
 
     # upkeep
 

@@ -39,6 +39,8 @@ from lymphorisk.qa.judge import Judged, judge_prepared
 
 UNDECIDED = "UNDECIDED"
 RESULT, CHECK, PAGE, PDF = "result.json", "check.json", "report.html", "report.pdf"
+#: What the export calls things, and what is said in its place to who may not know whose plan it is.
+NAMES = "names.json"
 #: The disk has no room: the entry waits for it, however often it is tried.
 FULL = (errno.ENOSPC, errno.EDQUOT)
 INTERNAL = "analyse this plan alone with --debug and report the traceback"
@@ -79,8 +81,8 @@ def members_of(store: Store, key: str) -> list[tuple[str, Path]]:
     return paths
 
 
-def opened(service: Service, paths: Sequence[tuple[str, Path]]) -> tuple[Export, Prepared]:
-    """The objects (role, file) of one course, read and prepared.
+def opened(service: Service, paths: Sequence[tuple[str, Path]], *, images: bool = False) -> tuple[Export, Prepared]:
+    """The objects (role, file) of one course, read and prepared; with `images` its CT can be looked at afterwards.
 
     Raises
     ------
@@ -93,6 +95,8 @@ def opened(service: Service, paths: Sequence[tuple[str, Path]]) -> tuple[Export,
         read = read_source(folder, options)
         assert isinstance(read, Export)
         prepared = prepare(read, None, options)
+        if images and read.ct is not None:
+            _ = read.ct.hu_zyx  # its files are linked here only
     other = next((f for f in prepared.source.findings if f.code == OTHER_PATIENT.code), None)
     if other is not None:
         raise InputError(other.what, other.hint)
@@ -137,6 +141,7 @@ def write(made: Answer, folder: Path, dated: datetime) -> None:
         RESULT: render(made.analysis),
         PAGE: formats.written(folder / PAGE, shown, interactive=True),
         PDF: pdf,
+        NAMES: dumps(names_of(made.read, made.analysis)),
         ANSWERS["sr"]: archived.sr_object(made.read, made.analysis, at, texts),
         ANSWERS["pdf"]: archived.pdf_object(made.read, pdf, at),
     }
@@ -163,6 +168,20 @@ def unnamed(analysis: Analysis) -> Analysis:
 
     findings = tuple(replace(f, what=clean(f.what), where=clean(f.where)) for f in analysis.findings)
     return replace(analysis, label="", phases=phases, findings=findings)
+
+
+def names_of(read: Export, analysis: Analysis) -> dict[str, str]:
+    """Names of an export that may say who the patient is, and what is said in their place.
+
+    ROIs become the organ they are, or their number; plans, phases and beams their number.
+    """
+    organs = {roi: name for name, organ in analysis.organs.items() for roi in organ.roi_names}
+    out = {s.name: organs.get(s.name, f"ROI {s.number}") for s in read.plan.structures}
+    for number, phase in enumerate(read.plan.phases, start=1):
+        out |= {beam.name: f"beam {beam.number}" for beam in phase.beams} | {phase.label: f"phase {number}"}
+    out[analysis.label] = "the plan"
+    out[read.plan.label] = "the plan"
+    return {name: word for name, word in out.items() if name.strip()}
 
 
 def work(service: Service, store: Store, key: str, token: str) -> dict[str, Any]:

@@ -45,6 +45,8 @@ SIGMAS, RUN = 3.0, 9
 #: Groups of predicted risk that the calibration is shown by.
 TENTHS = 5
 UNKNOWN = "not known"
+#: A row a plan.
+PLANS = "plans.parquet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +142,9 @@ def trends_of(folder: Path) -> Trends:
     InputError
         The folder holds no cohort.
     """
-    path = folder / "plans.parquet"
+    path = folder / PLANS
     if not path.is_file():
-        raise InputError(f"{folder.name} holds no plans.parquet", "lymphorisk cohort SOURCE... --out DIR makes it")
+        raise InputError(f"{folder.name} holds no {PLANS}", "lymphorisk cohort SOURCE... --out DIR makes it")
     rows = list(read_rows(path, [*COLUMNS, *FORECAST, *BY_COUNTS, *MEASURED]))
     for row in rows:
         row["group"] = row["site_inferred"] or row["site"] or UNKNOWN

@@ -301,15 +301,20 @@ class Drawing:
         self.line([(x, scale.start), (x, scale.end)], "axis")
         self.text(max(x - 40.0, 2.0), min(scale.start, scale.end) - 14, label, "axis-label")
 
-    def svg(self) -> str:
-        """The figure."""
+    def svg(self, beneath: str = "") -> str:
+        """The figure; `beneath` is markup that lies under all of it."""
         head = (
             f'<svg viewBox="0 0 {self.width} {self.height}" role="img" aria-labelledby="{self.key}-t {self.key}-d" '
             f'preserveAspectRatio="xMidYMid meet"><title id="{self.key}-t">{escape(self.title)}</title>'
             f'<desc id="{self.key}-d">{escape(self.description)}</desc>'
         )
         parts = {i: name for name, start, end in self.parts for i in range(start, end)}
-        return head + "".join(_written(shape, parts.get(i, "")) for i, shape in enumerate(self.shapes)) + "</svg>"
+        return (
+            head
+            + beneath
+            + "".join(_written(shape, parts.get(i, "")) for i, shape in enumerate(self.shapes))
+            + "</svg>"
+        )
 
 
 def _written(shape: Shape, part: str) -> str:

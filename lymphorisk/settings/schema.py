@@ -133,7 +133,8 @@ class PageTls(Section, frozen=True):
 class Page(Section, frozen=True):
     """``[page]``: where the web page answers, who may open it, and what it takes at once.
 
-    `users` is a file that `lymphorisk serve --add-user` writes; `cohort` a page that `cohort report` wrote.
+    `users` is a file that `lymphorisk serve --add-user` writes; `cohort` a page that `cohort report` wrote;
+    `protocols` a folder in which new protocols are made.
     """
 
     host: str = "127.0.0.1"
@@ -141,6 +142,7 @@ class Page(Section, frozen=True):
     tls: PageTls | None = None
     users: str | None = None
     cohort: str | None = None
+    protocols: str | None = None
     upload_mb: Annotated[float, between(1, 100_000, "MB")] = 4096.0
 
 
@@ -166,7 +168,13 @@ class Clinic(Section, frozen=True):
 def paths() -> tuple[tuple[str, ...], ...]:
     """Keys that name a file or folder; relative ones are from the file's own folder."""
     tls = [("receiver", "tls", part) for part in ("certificate", "key", "trusted")]
-    page = [("page", "tls", "certificate"), ("page", "tls", "key"), ("page", "users"), ("page", "cohort")]
+    page = [
+        ("page", "tls", "certificate"),
+        ("page", "tls", "key"),
+        ("page", "users"),
+        ("page", "cohort"),
+        ("page", "protocols"),
+    ]
     return (("analysis", "model"), ("audit", "folder"), ("audit", "key"), ("receiver", "store"), *tls, *page)
 
 

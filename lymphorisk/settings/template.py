@@ -68,7 +68,8 @@ TEMPLATE = """\
 # host = "127.0.0.1"                  # another address needs TLS
 # port = 8765
 # users = "users.json"                # who may sign in, written by serve --add-user; in the store otherwise
-# cohort = "cohort.html"              # a page of `cohort report`, shown as trends
+# cohort = "cohort"                   # folder that `cohort` wrote, or a page of `cohort report`, shown as trends
+# protocols = "protocols"             # folder in which the page makes new protocols; [protocols] puts one in force
 # upload_mb = 4096                    # what one upload may hold [MB]
 # [page.tls]
 # certificate = "tls/page.pem"

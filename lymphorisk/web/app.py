@@ -9,7 +9,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from lymphorisk.clinic.health import health
-from lymphorisk.web import ask, entry, login, protocols, trail, worklist
+from lymphorisk.web import ask, entry, login, protocols, trail, viewer, worklist
 from lymphorisk.web.desk import Desk
 from lymphorisk.web.guard import Asked, Guard, Page, answering, refused
 from lymphorisk.web.render import script, style
@@ -52,12 +52,17 @@ PAGES: tuple[Page, ...] = (
     Page("/entries/{key}", entry.shown),
     Page("/entries/{key}/report", entry.report),
     Page("/entries/{key}/decisions", entry.decide, "decide", "POST"),
+    Page("/entries/{key}/view", viewer.shown),
+    Page("/entries/{key}/planes/{axis}.png", viewer.picture),
+    Page("/entries/{key}/planes/{axis}", viewer.plane),
     Page("/entries/{key}/what-if", ask.what_if),
     Page("/entries/{key}/update", ask.update),
+    Page("/entries/{key}/counts", ask.keep, "decide", "POST"),
     Page("/compare", ask.compare),
     Page("/cohort", ask.cohort),
     Page("/cohort/page", ask.cohort_page),
     Page("/protocols", protocols.shown),
+    Page("/protocols", protocols.create, "administer", "POST"),
     Page("/protocols/{site}", protocols.one),
     Page("/protocols/{site}", protocols.change, "view", "POST"),
     Page("/audit", trail.shown),

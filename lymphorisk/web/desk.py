@@ -8,9 +8,10 @@ from pathlib import Path
 
 from lymphorisk.clinic.service import Service
 from lymphorisk.clinic.store import AUDIT, Store
-from lymphorisk.web.engine import Engine
+from lymphorisk.web.engine import Engine, Kept
 from lymphorisk.web.intake import Uploads
 from lymphorisk.web.sessions import Failures, Sessions
+from lymphorisk.web.trends import Trends
 from lymphorisk.web.users import Users
 
 
@@ -33,7 +34,9 @@ class Desk:
     upload_mb : float
         Most that one upload may hold. [MB]
     cohort : Path, optional
-        A page that `cohort report` wrote.
+        A folder that `cohort` wrote, or a page of `cohort report`.
+    protocols : Path, optional
+        Folder of the clinic's own protocols: where new ones are made.
     unit : str
         Of counts that are typed.
     """
@@ -47,9 +50,12 @@ class Desk:
     upload_mb: float = 4096.0
     cohort: Path | None = None
     unit: str = "10^9/L"
+    protocols: Path | None = None
     secret: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     failures: Failures = field(default_factory=Failures)
     uploads: Uploads = field(default_factory=Uploads)
+    kept: Kept = field(default_factory=Kept)
+    trends: Trends = field(default_factory=Trends)
     sessions: Sessions = field(init=False)
     engine: Engine = field(init=False)
 

@@ -15,6 +15,9 @@ from lymphorisk.clinic.child import Child, teller
 from lymphorisk.clinic.service import Service, from_json
 from lymphorisk.errors import InputError, LymphoriskError, UndecidableError
 
+#: Answers kept: of about 50 kB each.
+KEPT = 400
+
 
 class Engine:
     """The process, started with the first question."""
@@ -46,6 +49,33 @@ class Engine:
         """End the process."""
         with self._lock:
             self._process.close()
+
+
+class Kept:
+    """Answers that do not change, the last ones that were asked for."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: dict[str, dict[str, Any]] = {}
+
+    def ask(self, engine: Engine, **question: Any) -> dict[str, Any]:
+        """An answer of the engine, or the same again."""
+        asked = json.dumps(question, sort_keys=True)
+        with self._lock:
+            if asked in self._held:
+                self._held[asked] = self._held.pop(asked)
+                return self._held[asked]
+        said = engine.ask(**question)
+        with self._lock:
+            self._held[asked] = said
+            while len(self._held) > KEPT:
+                del self._held[next(iter(self._held))]
+        return said
+
+    def forget(self, key: str) -> None:
+        """Drop what is kept of an entry."""
+        with self._lock:
+            self._held = {asked: said for asked, said in self._held.items() if json.loads(asked).get("key") != key}
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -15,20 +15,22 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from lymphorisk.clinic.log import say
 from lymphorisk.clinic.store import COMPLETED, Decision, Entry, Store
 from lymphorisk.clinic.trail import record
-from lymphorisk.clinic.worker import CHECK, PAGE
+from lymphorisk.clinic.worker import CHECK, NAMES, PAGE
 from lymphorisk.dicom.export import PatientIdentity
 from lymphorisk.dicom.identity import read_identity
 from lymphorisk.dicom.reader import map_file, open_file
 from lymphorisk.errors import InputError, LymphoriskError
 from lymphorisk.qa.check import FAIL, MISSING, UNDECIDED, VARIATION
 from lymphorisk.report.interactive import policy
+from lymphorisk.report.withheld import Clean, cleaner, withheld
 from lymphorisk.web.desk import Desk
 from lymphorisk.web.guard import Asked
 from lymphorisk.web.render import page
 from lymphorisk.web.users import Role, User
 
-#: Who may see whose plan it is.
+#: Who may see whose plan it is, and what people and exports say in words of their own.
 IDENTITY: Role = "decide"
+WITHHELD = "told to the role decide"
 What = Literal["accepted", "not accepted"]
 WHATS: tuple[What, ...] = get_args(What)
 #: The gate's states that a person may accept: a value that is missing or undecided cannot be accepted.
@@ -49,6 +51,12 @@ class Line:
     note: str
     decided: Decision | None
 
+    def for_role(self, clean: Clean, *, told: bool) -> Line:
+        """The line as a role may see it: without names of the export, and without reasons, which are free text."""
+        if told:
+            return self
+        return replace(self, note=clean(self.note), decided=self.decided and replace(self.decided, reason=WITHHELD))
+
 
 def entry_of(desk: Desk, asked: Asked) -> Entry:
     """The entry an address names."""
@@ -64,6 +72,7 @@ def shown(desk: Desk, asked: Asked) -> Response:
     decisions = desk.store.decisions(entry.key)
     gate = check_of(desk, entry)
     user = asked.who.user
+    clean = cleaner(names_for(desk, entry, user))
     return page(
         "entry.html",
         asked.session,
@@ -71,9 +80,10 @@ def shown(desk: Desk, asked: Asked) -> Response:
         identity=identity_of(desk.store, entry, user),
         named=user.may(IDENTITY),
         gate=gate,
-        why=[without_label(w, entry, user) for w in gate["why"]] if gate else [],
-        lines=lines_of(gate, decisions),
+        why=[clean(w) for w in gate["why"]] if gate else [],
+        lines=[line.for_role(clean, told=user.may(IDENTITY)) for line in lines_of(gate, decisions)],
         decisions=decisions,
+        reasons=user.may(IDENTITY),
         last=next((d for d in reversed(decisions) if not d.line), None),
         whats=WHATS,
         may_decide=entry.state == COMPLETED and user.may("decide"),
@@ -85,10 +95,11 @@ def shown(desk: Desk, asked: Asked) -> Response:
 
 def report(desk: Desk, asked: Asked) -> Response:
     """The interactive report, alone in a frame that can reach nothing else."""
-    path = _report(desk, entry_of(desk, asked))
+    entry = entry_of(desk, asked)
+    path = _report(desk, entry)
     if not path.is_file():
         raise HTTPException(404, "there is no report")
-    return framed(path.read_text(encoding="utf-8"))
+    return framed(withheld(path.read_text(encoding="utf-8"), names_for(desk, entry, asked.who.user)))
 
 
 def framed(text: str) -> HTMLResponse:
@@ -190,9 +201,23 @@ def identity_of(store: Store, entry: Entry, user: User) -> PatientIdentity | Non
     return None
 
 
-def without_label(text: str, entry: Entry, user: User) -> str:
-    """A sentence without the plan's label, which may be a name, for roles that may not know whose plan it is."""
-    return text if user.may(IDENTITY) or not entry.label else text.replace(entry.label, "…")
+def names_for(desk: Desk, entry: Entry, user: User) -> Mapping[str, str]:
+    """Names of an entry's export that a role is not shown, and what it is shown instead; none where it may see all.
+
+    Raises
+    ------
+    HTTPException
+        The results are of a version that did not write them down: nothing can be said to be free of names.
+    """
+    if user.may(IDENTITY) or not desk.store.results(entry.key).is_dir():
+        return {}
+    try:
+        made = json.loads((desk.store.results(entry.key) / NAMES).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise HTTPException(
+            403, f"results of an older version name ROIs: they are shown to the role {IDENTITY}"
+        ) from None
+    return {str(name): str(word) for name, word in made.items()}
 
 
 def _report(desk: Desk, entry: Entry) -> Path:

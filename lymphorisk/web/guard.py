@@ -16,6 +16,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lymphorisk.clinic.log import warn
+from lymphorisk.cohorts.veil import veiled
 from lymphorisk.errors import LymphoriskError
 from lymphorisk.web.desk import Desk
 from lymphorisk.web.render import page
@@ -134,7 +135,9 @@ def _answered(desk: Desk, route: Page, asked: Asked) -> Response:
     except HTTPException:
         raise
     except LymphoriskError as error:
-        return page("trouble.html", asked.session, 400, what=error.message, hint=error.hint)
+        told = asked.session is None or asked.session.user.may("decide")
+        what = error.message if told else veiled(error.message)  # what is quoted may be an export's word
+        return page("trouble.html", asked.session, 400, what=what, hint=error.hint if told else veiled(error.hint))
     except Exception as error:
         warn("a page stumbled", reason=type(error).__name__, what=route.path)
         return page("trouble.html", asked.session, 500, what="The page could not be made.", hint="")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from lymphorisk.analysis.alike import noted_of
@@ -13,6 +15,7 @@ from lymphorisk.analysis.chain import forecast_of
 from lymphorisk.analysis.compare import compared
 from lymphorisk.analysis.exposure import blood_dose_of, exposure_of
 from lymphorisk.analysis.midcourse import updated
+from lymphorisk.analysis.planes import Axis, Scene, at_first, picture_of, plane_of, scene_of
 from lymphorisk.analysis.prepared import Prepared
 from lymphorisk.analysis.saved import read_saved
 from lymphorisk.clinic.service import Service
@@ -23,7 +26,7 @@ from lymphorisk.dicom.identity import check_exports
 from lymphorisk.errors import InputError
 from lymphorisk.lymphocyte import AlcForecast, Course
 from lymphorisk.lymphocyte.whatif import difference
-from lymphorisk.report import comparison, html, midcourse, whatif
+from lymphorisk.report import comparison, html, midcourse, planes, whatif
 
 #: Plans kept open.
 KEPT = 3
@@ -31,14 +34,27 @@ KEPT = 3
 DIGITS = 12
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Open:
-    """A plan that is asked about: as read, as prepared, its exposure and its own forecast."""
+    """A plan that is asked about: as read, as prepared; its exposure and its own forecast once they are needed."""
 
     read: Export
     plan: Prepared
-    course: Course
-    forecast: AlcForecast
+
+    @cached_property
+    def course(self) -> Course:
+        """What its lymphocytes meet."""
+        return exposure_of(self.plan, blood_dose_of(self.plan, {}))
+
+    @cached_property
+    def scene(self) -> Scene:
+        """What planes are cut from."""
+        return scene_of(self.plan)
+
+    @cached_property
+    def forecast(self) -> AlcForecast:
+        """As planned."""
+        return forecast_of(self.course, self.plan.patient, self.plan.options, explain=False)
 
 
 class Questions:
@@ -55,6 +71,9 @@ class Questions:
             "what_if": self.what_if,
             "update": self.update,
             "compare": self.compare,
+            "scene": self.scene,
+            "plane": self.plane,
+            "picture": self.picture,
         }
         return known[do](**given)
 
@@ -65,7 +84,7 @@ class Questions:
         times = sorted({beam.on_s for phase in phases for beam in phase.beams})
         patient = held.plan.patient
         return {
-            "fractions": phases[0].fractions if len(phases) == 1 else None,
+            "fractions": [phase.fractions for phase in phases],
             "beam_on_s": times[0] if len(times) == 1 else None,
             "alc": held.forecast.baseline_alc,
             "alc_known": patient.alc is not None,
@@ -76,7 +95,9 @@ class Questions:
         """The forecast with changes beside the plan's own."""
         held = self.opened(key)
         begun = time.perf_counter()
-        wanted = Changes(**{**changes, "organs": tuple(changes.get("organs", ()))})
+        fractions = changes.get("fractions")
+        lists = {"organs": tuple(changes.get("organs", ())), "fractions": fractions and tuple(fractions)}
+        wanted = Changes(**{**changes, **lists})
         other = forecast_with(held.plan, wanted, held.course)
         blocks = whatif.blocks(held.forecast, other, difference(held.forecast, other))
         return {"html": html.blocks(blocks), "seconds": round(time.perf_counter() - begun, 2)}
@@ -98,16 +119,41 @@ class Questions:
         noted = (*same, *noted_of(comparison.alone(made), names, made[0].unlike))
         return {"html": html.body(comparison.report(made, names, noted))}
 
+    def scene(self, key: str) -> dict[str, Any]:
+        """What planes can be cut of an entry's plan."""
+        scene = self.opened(key).scene
+        names = [s.name for s in scene.shown]
+        return {
+            "planes": {axis: len(at) for axis, at in scene.at_mm.items()},
+            "middle": {axis: scene.middle(axis) for axis in scene.at_mm},
+            "organs": [
+                {"name": s.name, "letter": mark, "colour": colour, "drawn": s.region is not None, "placed": s.placed}
+                for s, (_, mark, colour) in zip(scene.shown, planes.legend_of(names), strict=True)
+            ],
+            "first": list(at_first(scene)),
+            "ct": scene.plan.source.ct is not None,
+        }
+
+    def plane(self, key: str, axis: Axis, index: int, names: Sequence[str], image: str) -> dict[str, Any]:
+        """A plane as a figure, over the picture at an address."""
+        scene = self.opened(key).scene
+        made = plane_of(scene, axis, index, names)
+        figure = planes.plane_figure(made, [s.name for s in scene.shown], image)
+        return {"html": figure, "index": made.index, "count": made.count, "at_mm": round(made.at_mm, 1)}
+
+    def picture(self, key: str, axis: Axis, index: int, window: str) -> dict[str, Any]:
+        """The CT of a plane as a PNG in base64; empty without a CT."""
+        shades = picture_of(self.opened(key).scene, axis, index, window)
+        return {"png": "" if shades is None else base64.b64encode(planes.png(shades)).decode()}
+
     def opened(self, key: str) -> Open:
         """An entry's plan, kept open while it is one of the last that were asked about."""
         entry = self.store.entry(key)
         if entry.key in self._open:
             self._open[entry.key] = self._open.pop(entry.key)
             return self._open[entry.key]
-        read, plan = opened(self.service, members_of(self.store, entry.key))
-        course = exposure_of(plan, blood_dose_of(plan))
-        own = forecast_of(course, plan.patient, plan.options, explain=False)
-        self._open[entry.key] = Open(read, plan, course, own)
+        read, plan = opened(self.service, members_of(self.store, entry.key), images=True)
+        self._open[entry.key] = Open(read, plan)
         while len(self._open) > KEPT:
             del self._open[next(iter(self._open))]
         return self._open[entry.key]

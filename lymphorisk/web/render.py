@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import HTMLResponse
 
-from lymphorisk.report import html
+from lymphorisk.report import html, palette
 from lymphorisk.version import NOT_A_DEVICE, __version__
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def moment(at: float | None) -> str:
 def style() -> str:
     """The style sheet: that of the reports, and the page's own."""
     own = (files("lymphorisk.web") / "static" / "page.css").read_text(encoding="utf-8")
-    return f"{html.style()}\n{own}"
+    return f"{html.style()}\n{own}\n.plane.ct {{ {palette.variables(palette.DARK)} }}\n"
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import ssl
+import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from lymphorisk.clinic import log
 from lymphorisk.clinic.run import Running
 from lymphorisk.clinic.service import Service
 from lymphorisk.clinic.store import Store
+from lymphorisk.clinic.turn import wanted
 from lymphorisk.errors import InputError
 from lymphorisk.web.users import FILE, Users
 
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 TLS_HINT = "give certificate and key in [page.tls] of the clinic file, or leave the host at 127.0.0.1"
 #: Names of this machine: a page that is not secured answers to no other, whatever a name server says.
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+#: Between two looks for a receiver that starts or has ended. [s]
+LOOK_S = 0.5
 #: For requests that run when the server is told to end. [s]
 LEAVE_S = 5
 
@@ -49,6 +53,8 @@ class Where:
         Most that one upload may hold. [MB]
     unit : str
         Of counts that are typed.
+    protocols : str
+        Folder in which new protocols are made.
     """
 
     host: str = "127.0.0.1"
@@ -59,6 +65,7 @@ class Where:
     cohort: str = ""
     upload_mb: float = 4096.0
     unit: str = "10^9/L"
+    protocols: str = ""
 
     def __post_init__(self) -> None:
         if bool(self.certificate) != bool(self.key):
@@ -88,13 +95,13 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def users_of(service: Service, where: Where) -> Users:
-    """The users of a page."""
-    return Users(Path(where.users) if where.users else service.folder / FILE)
+def users_of(store: Store, where: Where) -> Users:
+    """The users of a page, who are those of its store alone."""
+    return Users(Path(where.users) if where.users else store.folder / FILE, store.id)
 
 
 def serve(service: Service, where: Where, said: Callable[[str], None]) -> None:
-    """Answer until told to end; plans are analysed here unless a receiver works on the store already.
+    """Answer until told to end; plans are analysed here while no receiver works on the store.
 
     Raises
     ------
@@ -106,18 +113,18 @@ def serve(service: Service, where: Where, said: Callable[[str], None]) -> None:
     with ExitStack() as stack:
         store = Store(service.folder, create=True)
         stack.callback(store.close)
-        users = users_of(service, where)
+        users = users_of(store, where)
         if not users.all():
             said("nobody can sign in yet: lymphorisk serve --add-user NAME --role ROLE")
         at = stack.enter_context(bound(where))
-        if alone(store):
-            stack.enter_context(Running(service, listen=False))
-        else:
+        if not alone(store):
             said("a receiver works on this store: it analyses what is handed in")
+        stack.enter_context(Hands(service))
         port = int(at.getsockname()[1])
         cohort = Path(where.cohort) if where.cohort else None
         names = () if where.secure else LOOPBACK
-        desk = Desk(service, store, users, where.secure, names, port, where.upload_mb, cohort, where.unit)
+        own = Path(where.protocols) if where.protocols else None
+        desk = Desk(service, store, users, where.secure, names, port, where.upload_mb, cohort, where.unit, own)
         stack.callback(desk.close)
         server = made(desk, where)
         host = f"[{where.host}]" if ":" in where.host else where.host
@@ -127,6 +134,50 @@ def serve(service: Service, where: Where, said: Callable[[str], None]) -> None:
             signal.signal(one, lambda *_: None)  # the server ends itself and raises them again
         server.run([at])
         log.say("ended")
+
+
+class Hands:
+    """The worker of a page: works while no receiver does, gives way to one that starts, and takes over when it ends."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.working = False
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="hands", daemon=True)
+
+    def __enter__(self) -> Hands:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        store = Store(self.service.folder)
+        try:
+            while not self._stop.is_set():
+                if not wanted(store):
+                    self._work(store)
+                self._stop.wait(LOOK_S)
+        finally:
+            store.close()
+
+    def _work(self, store: Store) -> None:
+        """Work until another asks for the store, or the page ends; nothing while another works."""
+        try:
+            running = Running(self.service, listen=False, yields=True)
+        except InputError:
+            return
+        try:
+            self.working = True
+            log.say("the page works on the store")
+            while not self._stop.is_set() and not wanted(store):
+                self._stop.wait(LOOK_S)
+        finally:
+            running.end()
+            self.working = False
+            log.say("the page gives way")
 
 
 def alone(store: Store) -> bool:

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from lymphorisk.errors import InputError
 from lymphorisk.qa import audit
 from lymphorisk.web.desk import Desk
+from lymphorisk.web.entry import IDENTITY, WITHHELD
 from lymphorisk.web.guard import Asked
 from lymphorisk.web.render import page
 
@@ -37,7 +38,8 @@ def shown(desk: Desk, asked: Asked) -> Response:
     before = asked.request.query_params.get("before", "")
     lines, state, trouble = walked(desk)
     last = int(before) - 1 if before.isdecimal() else len(lines)
-    part = [_record(n, line) for n, line in enumerate(lines[:last], start=1)][-SHOWN:][::-1]
+    told = asked.who.user.may(IDENTITY)
+    part = [_record(n, line, told=told) for n, line in enumerate(lines[:last], start=1)][-SHOWN:][::-1]
     return page(
         "trail.html",
         asked.session,
@@ -61,12 +63,15 @@ def walked(desk: Desk) -> tuple[list[str], audit.TrailState | None, str]:
     return path.read_bytes().decode("utf-8", "replace").removesuffix("\n").split("\n"), state, ""
 
 
-def _record(number: int, line: str) -> Record:
+def _record(number: int, line: str, *, told: bool) -> Record:
+    """A line as a role may see it: a reason is free text, and told to those who may know whose plan it is."""
     try:
         record: dict[str, Any] = json.loads(line)
         entry, digest = dict(record["entry"]), str(record["hash"])
     except (ValueError, KeyError, TypeError):
         return Record(number, "", "", "", "", "not an audit record", "")
+    if not told and entry.get("reason"):
+        entry["reason"] = f"(why is {WITHHELD})"
     parts = [str(entry[name]) for name in ("verdict", "what", "line", "rule", "reason", "change") if entry.get(name)]
     return Record(
         number,

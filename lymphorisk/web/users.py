@@ -49,10 +49,12 @@ class Users:
     ----------
     path : Path
         It need not be there yet.
+    store : int
+        The store that they are users of, `Store.id`: a file of another store's users opens nothing here. 0 is any.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, store: int = 0) -> None:
+        self.path, self.store = path, store
         self._lock = threading.Lock()
         self._seen: tuple[int, int] | None = None
         self._users: Mapping[str, User] = {}
@@ -63,7 +65,7 @@ class Users:
         Raises
         ------
         InputError
-            The file is none of this program.
+            The file is none of this program, or of another store.
         """
         with self._lock:
             try:
@@ -73,7 +75,7 @@ class Users:
                 return self._users
             now = (stat.st_mtime_ns, stat.st_ino)
             if now != self._seen:
-                self._users = _read(self.path)
+                self._users = _read(self.path, self.store)
                 self._seen = now
             return self._users
 
@@ -121,7 +123,8 @@ class Users:
         return user
 
     def _write(self, users: Mapping[str, User]) -> None:
-        text = json.dumps({"version": VERSION, "users": [asdict(users[name]) for name in sorted(users)]}, indent=1)
+        rows = [asdict(users[name]) for name in sorted(users)]
+        text = json.dumps({"version": VERSION, "store": self.store, "users": rows}, indent=1)
         staged = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         handle = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with open(handle, "w", encoding="utf-8") as out:
@@ -131,7 +134,7 @@ class Users:
         os.replace(staged, self.path)
 
 
-def _read(path: Path) -> dict[str, User]:
+def _read(path: Path, store: int) -> dict[str, User]:
     if path.stat().st_mode & 0o077:
         raise InputError(f"{path.name} can be read by others", f"chmod 600 {path.name}")
     try:
@@ -141,6 +144,8 @@ def _read(path: Path) -> dict[str, User]:
         users = None
     if users is None or not all(u.role in ROLES for u in users):
         raise InputError(f"{path.name} is no file of users", "remove it, and add them with serve --add-user")
+    if store and table.get("store") not in (None, 0, store):
+        raise InputError(f"{path.name} holds the users of another store", "give each clinic's page a file of its own")
     return {u.name: u for u in users}
 
 

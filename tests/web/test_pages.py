@@ -174,7 +174,9 @@ def test_a_decision_stands_in_store_trail_and_pages(desk: Desk) -> None:
     assert last["verdict"] == entry.verdict
     view = client(desk, "view")
     for path in (f"/entries/{entry.key}", "/audit"):
-        assert "replan asked for" in view.get(path).text
+        assert "replan asked for" in at.get(path).text
+        assert "replan asked for" not in view.get(path).text
+        assert "told to the role decide" in view.get(path).text
     assert "not accepted by decide" in view.get("/").text
     assert desk.store.entry(entry.key).verdict == entry.verdict
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from pathlib import Path
 
 import pytest
@@ -10,18 +11,22 @@ import pytest
 pytest.importorskip("starlette")
 
 from lymphorisk.cli.main import run
-from lymphorisk.clinic.service import Service
+from lymphorisk.clinic.run import Running
+from lymphorisk.clinic.store import COMPLETED, Store
+from lymphorisk.clinic.turn import turn
 from lymphorisk.errors import InputError
 from lymphorisk.web.desk import Desk
-from lymphorisk.web.serve import Where, alone, bound, made, users_of
-from tests.web.conftest import PASSWORD
+from lymphorisk.web.intake import take
+from lymphorisk.web.serve import LOOK_S, Hands, Where, alone, bound, made, users_of
+from tests.clinic.orthanc import until
+from tests.web.conftest import BRAIN, PASSWORD
 
 
 def test_users_come_and_go_by_the_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store = tmp_path / "store"
-    users = users_of(Service(str(store)), Where())
+    users = users_of(Store(store, create=True), Where())
     monkeypatch.setattr("sys.stdin", io.StringIO(PASSWORD + "\nmore\n"))
     assert run(["serve", "--out", str(store), "--add-user", "ann", "--role", "decide"]) == 0
     assert users.all()["ann"].role == "decide"
@@ -63,6 +68,38 @@ def test_a_port_that_is_taken_is_named() -> None:
 
 def test_beside_a_receiver_it_starts_no_worker(empty: Desk) -> None:
     assert alone(empty.store)
-    with empty.store.locked():
+    with turn(empty.store):
         assert not alone(empty.store)
+        with Hands(empty.service) as hands:
+            time.sleep(3 * LOOK_S)
+            assert not hands.working
     assert alone(empty.store)
+
+
+def test_a_page_gives_way_to_a_receiver_and_takes_over_again(empty: Desk) -> None:
+    """Either may start first; at no time do both work."""
+    with Hands(empty.service) as hands:
+        until(lambda: hands.working, 60)
+        with Running(empty.service, listen=False):  # waits until the page has let go
+            assert not hands.working
+            time.sleep(3 * LOOK_S)
+            assert not hands.working
+            with pytest.raises(InputError, match="another service"):
+                turn(empty.store)
+        until(lambda: hands.working, 60)
+    assert not hands.working
+    assert alone(empty.store)
+
+
+def test_what_the_page_had_in_hand_goes_on_with_the_receiver(empty: Desk) -> None:
+    """A plan handed in while the page works alone is answered once, whoever works then."""
+    with Hands(empty.service) as hands:
+        until(lambda: hands.working, 60)
+        files = [io.BytesIO(path.read_bytes()) for path in sorted(BRAIN.glob("*.dcm"))]
+        take(empty.service, empty.store, files, "ann", 100.0)
+        until(lambda: empty.store.entries(), 60)
+        with Running(empty.service, listen=False):
+            until(lambda: empty.store.entries(COMPLETED), 300)
+            assert not hands.working
+    (entry,) = empty.store.entries()
+    assert entry.attempts <= 2

@@ -1,6 +1,6 @@
 "use strict";
-// Dropped files, progress, and sliders that ask as they move. Every page works without it.
-const EVERY_MS = 1000, LIST_MS = 4000, REST_MS = 250;
+// Dropped files, progress, planes, and sliders that ask as they move. Every page works without it.
+const EVERY_MS = 1000, LIST_MS = 4000, REST_MS = 250, SLICE_MS = 80;
 
 const drop = document.getElementById("drop");
 if (drop) {
@@ -52,6 +52,28 @@ if (watched) {
     else setTimeout(look, LIST_MS);
   };
   setTimeout(look, LIST_MS);
+}
+
+const viewer = document.getElementById("viewer");
+if (viewer) {
+  const waiting = {}, asked = {};
+  const show = async axis => {
+    const query = new URLSearchParams(new FormData(viewer)), place = document.getElementById(`plane-${axis}`);
+    const mine = asked[axis] = (asked[axis] || 0) + 1;
+    history.replaceState(null, "", `?${query}`);
+    place.setAttribute("aria-busy", "true");
+    const answer = await fetch(`${viewer.dataset.planes}${axis}?${query}`);
+    if (mine !== asked[axis]) return;
+    if (answer.ok) place.innerHTML = await answer.text();
+    place.removeAttribute("aria-busy");
+  };
+  viewer.addEventListener("input", event => {
+    const axes = event.target.dataset.axis ? [event.target.dataset.axis] : ["axial", "coronal", "sagittal"];
+    for (const axis of axes) {
+      clearTimeout(waiting[axis]);
+      waiting[axis] = setTimeout(show, SLICE_MS, axis);
+    }
+  });
 }
 
 const knobs = document.getElementById("knobs");

@@ -1,0 +1,97 @@
+"""A finished page without what an export calls things: names of ROIs, beams and plans may say who a patient is."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from html import escape
+
+from lymphorisk.report.html import typeset
+
+#: Names of fewer letters say nothing of anybody, and would stand for numbers and words of the page.
+LEAST = 3
+#: Beyond so many letters messages shorten a name.
+KEPT = 40
+TAG = re.compile(r"(<[^>]*>)")
+#: Parts of a tag that a reader meets.
+SAID = re.compile(r'((?:aria-label|title|data-head|value)=")([^"]*)(")')
+#: Words in the data of an interactive page.
+TOLD = re.compile(r'("(?:name|title)":)("(?:[^"\\]|\\.)*")')
+Clean = Callable[[str], str]
+
+
+def cleaner(names: Mapping[str, str]) -> Clean:
+    """A function that puts others for names, wherever they stand as words of their own.
+
+    Parameters
+    ----------
+    names : mapping of str to str
+        What an export says, and what is said in its place.
+
+    Examples
+    --------
+    >>> cleaner({"Heart_Smith": "Heart", "Smith": "ROI 2"})("'Heart_Smith' is empty; Smith, Smithy")
+    "'Heart' is empty; ROI 2, Smithy"
+    """
+    words = {name: word for name, word in names.items() if _telling(name) and name != word}
+    if not words:
+        return lambda text: text
+    longest = sorted(words, key=len, reverse=True)
+
+    def pattern(name: str) -> str:
+        cut = re.escape(name[:KEPT]) + (r"\S*" if len(name) > KEPT else "")
+        return rf"(?<!\w){cut}(?!\w)"
+
+    found = re.compile("|".join(f"({pattern(name)})" for name in longest))
+
+    def clean(text: str) -> str:
+        return found.sub(lambda hit: words[longest[(hit.lastindex or 1) - 1]], text)
+
+    return clean
+
+
+def _telling(name: str) -> bool:
+    return len(name.strip()) >= LEAST and not (name.strip().isdecimal() and len(name.strip()) == LEAST)
+
+
+def withheld(page: str, names: Mapping[str, str]) -> str:
+    """A page, or a part of one, without the names an export uses.
+
+    Parameters
+    ----------
+    page : str
+        HTML as this room or the page's writes it.
+    names : mapping of str to str
+        As for `cleaner`.
+
+    Examples
+    --------
+    >>> withheld('<p title="Smith" class="Smith">of &lt;Smith&gt;</p>', {"Smith": "ROI 1", "<Smith>": "ROI 2"})
+    '<p title="ROI 1" class="Smith">of ROI 2</p>'
+    """
+    written = {
+        escape(form, quote=quote): escape(word)
+        for name, word in names.items()
+        if _telling(name)
+        for form in (name, typeset(name))
+        for quote in (True, False)
+    }
+    clean, plain = cleaner(written), cleaner(names)
+    out: list[str] = []
+    inside = ""
+    for part in TAG.split(page):
+        if part.startswith("<"):
+            name = part.strip("</>").split(" ")[0].lower()
+            if name in ("script", "style"):
+                inside = "" if part.startswith("</") else ("data" if "json" in part else name)
+            out.append(SAID.sub(lambda hit: f"{hit[1]}{clean(hit[2])}{hit[3]}", part))
+        elif inside == "data":
+            out.append(TOLD.sub(lambda hit: hit[1] + _again(plain(json.loads(hit[2]))), part))
+        else:
+            out.append(part if inside else clean(part))
+    return "".join(out)
+
+
+def _again(text: str) -> str:
+    return json.dumps(text).replace("<", "\\u003c")
