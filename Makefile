@@ -94,8 +94,8 @@ bench: bench-dvh bench-blood bench-start ## all benchmarks, ratios against peers
 	$(BIN)/python benchmarks/bench_conditioning.py
 	$(BIN)/python -m pytest benchmarks/bench_lymphocyte.py benchmarks/bench_predict.py
 
-demo-clinic: $(VENV)/.dev ## Orthanc and a receiver on this machine, a plan sent, where to look
-	$(BIN)/python -m benchmarks.soak_clinic --demo
+demo-clinic: $(VENV)/.dev ## Orthanc, a receiver and the page on this machine, a plan sent, where to look and a login
+	$(BIN)/python -m benchmarks.demo_clinic
 
 clean: ## remove what was made
 	rm -rf $(VENV) $(VENV)-lowest build dist $(REPORT)
