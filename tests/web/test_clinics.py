@@ -38,16 +38,20 @@ def test_nobody_of_one_clinic_reaches_what_is_another_s(desk: Desk, other: Desk,
     key = desk.store.entries()[0].key
     at = own.client(other, role)
     assert own.client(desk, role).get(f"/entries/{key}").status_code == 200
+    nowhere = "7" * len(key)
     for page in PAGES:
         if page.role is None or page.path == "/logout":
             continue
-        path = page.path.format(key=key, site="brain", upload="x", axis="axial")
-        answer = at.request(page.method, path, data={"token": own.token(other, at)} if page.method == "POST" else None)
-        assert key not in answer.text, page.path
-        assert key[:12] not in answer.text.replace(path, ""), page.path
-        assert own.LABEL not in answer.text
-        if "{key}" in page.path:
-            assert answer.status_code in (403, 404), (page.path, answer.status_code)
+        said = []
+        for asked in (key, nowhere):
+            path = page.path.format(key=asked, site="brain", upload="x", axis="axial")
+            data = {"token": own.token(other, at)} if page.method == "POST" else None
+            answer = at.request(page.method, path, data=data)
+            said.append((answer.status_code, answer.text.replace(asked[:16], "the key asked for")))
+            assert own.LABEL not in answer.text
+            if "{key}" in page.path:
+                assert answer.status_code in (403, 404), (page.path, answer.status_code)
+        assert said[0] == said[1], f"{page.path} tells that the key is somewhere"
     for short in (key[:1], key[:12]):
         assert at.get(f"/entries/{short}").status_code == 404
     assert at.get("/compare", params={"first": key, "second": key}).status_code == 400
