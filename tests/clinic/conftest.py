@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import time
 import uuid
 from collections.abc import Callable
@@ -27,6 +28,20 @@ def store(tmp_path: Path) -> Store:
 def service(store: Store) -> Service:
     """A service over it, small and quick."""
     return Service(str(store.folder), port=0, free_mb=0, options={"draws": 16, "horizon_d": 60})
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of ``ours`` and ``theirs``, who trust each other, and of a stranger."""
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl here")
+    folder = tmp_path_factory.mktemp("tls")
+    new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+    for name in ("ours", "theirs", "stranger"):
+        subject = ["-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"]
+        files = ["-keyout", str(folder / f"{name}.key"), "-out", str(folder / f"{name}.pem")]
+        subprocess.run([*new, *subject, *files], check=True, capture_output=True)
+    return folder
 
 
 @pytest.fixture(autouse=True)

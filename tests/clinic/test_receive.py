@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import socket
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -133,31 +131,6 @@ def test_a_title_that_is_long_or_strange_is_refused(listening: Listening, store:
         with socket.create_connection((to.host, to.port), timeout=5) as line:
             line.sendall(bytes(request))
         echo(to, "AFTER")
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two that trust each other, and a stranger."""
-    if shutil.which("openssl") is None:
-        pytest.skip("no openssl here")
-    folder = tmp_path_factory.mktemp("tls")
-    for name in ("ours", "theirs", "stranger"):
-        subject = ["-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"]
-        new = [
-            "openssl",
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-            "-days",
-            "2",
-        ]
-        files = ["-keyout", str(folder / f"{name}.key"), "-out", str(folder / f"{name}.pem")]
-        subprocess.run([*new, *subject, *files], check=True, capture_output=True)
-    return folder
 
 
 def test_tls_asks_for_a_certificate_of_those_that_are_trusted(

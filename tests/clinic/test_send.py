@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from lymphorisk.clinic import log
 from lymphorisk.clinic import send as sending
 from lymphorisk.clinic.courses import courses
 from lymphorisk.clinic.receive import Receiver
@@ -56,6 +59,34 @@ def test_an_answer_waits_longer_each_time_and_is_sent_once(sender: Sender, monke
     assert not sender.step()
     assert len(arrived) == 1
     assert sender.store.outgoing()[0].state == COMPLETED
+
+
+def test_an_archive_that_is_away_for_an_hour_gets_the_answer_once(
+    sender: Sender, service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [time.time()]
+    monkeypatch.setattr(sending, "time", SimpleNamespace(time=lambda: now[0]))
+    begun, attempts = now[0], 0
+    while now[0] - begun < 3600.0:
+        attempts += sender.step()
+        now[0] = max(now[0], sender.store.outgoing()[0].next_at)
+    assert attempts == 16  # at 0, 10, 30, 70, 150, 310 s, then every five minutes
+    assert sender.store.outgoing()[0].state == SCHEDULED
+    there = Store(tmp_path / "archive", create=True)
+    log.begin(tmp_path / "log", screen=False)
+    receiver = Receiver(replace(service, store=str(there.folder), aet=PACS.aet), there)
+    receiver.begin()
+    try:
+        sender.by_name[PACS.name] = replace(PACS, port=receiver.port)
+        assert sender.step()
+        assert sender.store.outgoing()[0].state == COMPLETED
+        now[0] += 86400.0
+        assert not sender.step()
+    finally:
+        receiver.end()
+        log.begin(None, screen=False)
+    lines = [json.loads(line) for line in (tmp_path / "log" / log.FILE).read_text().splitlines()]
+    assert [line["event"] for line in lines if line["event"].startswith("object")] == ["object received"]
 
 
 def test_what_is_refused_for_good_is_named_and_not_tried_again(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
