@@ -49,10 +49,8 @@ METRICS: Mapping[str, Metric] = {
         Metric("days_below_0_2_beyond_day_30", "days below 0.2 beyond day 30", "d"),
         Metric("alc_day_30", "host ALC on day 30", "10^9/L"),
         Metric("alc_day_90", "host ALC on day 90", "10^9/L"),
-        Metric("day_back", "day from which the host's ALC stays above the recovery count", "d"),
         Metric("fludarabine_auc", "fludarabine exposure (AUC of F-ara-A)", "mg h/L"),
         Metric("blood_gy_after_infusion", "mean blood dose of fractions from day 0 on", "Gy"),
-        Metric("emitter_mgy_h_at_infusion", "dose rate of blood by internal emitters at infusion", "mGy/h"),
         Metric("fraction_to_apheresis_d", "last fraction before leukapheresis to leukapheresis", "d"),
         Metric("fraction_to_lymphodepletion_d", "last bridging fraction to lymphodepletion", "d"),
         Metric("fraction_to_infusion_d", "last fraction to infusion", "d"),
@@ -60,6 +58,8 @@ METRICS: Mapping[str, Metric] = {
         Metric("lymphodepletion_to_infusion_d", "last lymphodepleting dose to infusion", "d"),
         Metric("days_outside_window", "infusion outside the product's window", "d"),
         Metric("wbc", "white count in the week before infusion", "10^9/L"),
+        Metric("day_back", "day from which the host's ALC stays above the recovery count", "d"),
+        Metric("emitter_mgy_h_at_infusion", "dose rate of blood by internal emitters at infusion", "mGy/h"),
     )
 }
 

@@ -126,7 +126,8 @@ def test_a_dose_by_size_needs_the_size() -> None:
 @pytest.mark.parametrize(
     ("drug", "amount", "unit"),
     [
-        ("melphalan", 140.0, "mg/m2"),
+        ("vincristine", 2.0, "mg"),
+        ("melphalan", -140.0, "mg/m2"),
         ("fludarabine", 30.0, "g/m2"),
         ("fludarabine", -1.0, "mg/m2"),
         ("fludarabine", 30000.0, "mg/m2"),

@@ -120,7 +120,7 @@ def test_a_scenario_may_carry_its_conditioning(tmp_path: Path) -> None:
         (HEAD + DRUG.replace("day = [-5, -4, -3]", ""), "needs day"),
         (HEAD + DRUG.replace("[-5, -4, -3]", "[-3, -4]"), "must rise"),
         (HEAD + DRUG.replace("[-5, -4, -3]", '"monday"'), "not a number"),
-        (HEAD + DRUG.replace("fludarabine", "busulfan"), "drug 'busulfan' is unknown"),
+        (HEAD + DRUG.replace("fludarabine", "vincristine"), "drug 'vincristine' is unknown"),
         (HEAD + DRUG.replace("30", "300"), "ten times a published dose"),
         (HEAD + DRUG + TBI + 'gy_per_fraction = 2\n', "give days, or fractions"),
         (HEAD + DRUG + TBI + 'gy_per_fraction = 2\nfractions = 2\n', "first_day or last"),

@@ -53,7 +53,7 @@ HEADS = {
     "<0.5 after": "days_below_0_5_after",
 }
 #: Units an archive reads, by the unit of a metric.
-ARCHIVED = {"10^9/L": "10*9/L", "d": "d", "mg h/L": "mg.h/L", "Gy": "Gy", "1": "1"}
+ARCHIVED = {"10^9/L": "10*9/L", "d": "d", "mg h/L": "mg.h/L", "Gy": "Gy", "mGy/h": "mGy/h", "1": "1"}
 
 
 def number(i: int, metric: str) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lymphorisk.conditioning.criteria import METRICS
 from lymphorisk.regimen.chain import Comparison
 from lymphorisk.report.conditioning.text import all_findings, notes, ordered, patient_line, regimen_title
-from lymphorisk.report.conditioning.words import spread
+from lymphorisk.report.conditioning.words import name_of, spread
 from lymphorisk.report.wording import short
 
 #: Digits kept: more would promise what no count can show.
@@ -27,7 +27,7 @@ def measurements(comparison: Comparison) -> tuple[tuple[str, str, float, str, st
             unit = METRICS[name].unit
             number = float(f"{middle[0]:.{SIGNIFICANT}g}")
             meaning = short(f"{METRICS[name].label}, median", MEANING)
-            out.append((codes[name], meaning, number, UCUM.get(unit, unit), note, short(f.regimen.name)))
+            out.append((codes[name], meaning, number, UCUM.get(unit, unit), note, short(name_of(f.regimen))))
     return tuple(out)
 
 
