@@ -19,7 +19,7 @@ ORDER: tuple[frozenset[str], ...] = (
     frozenset({"cohorts"}),
     frozenset({"qa", "simulated"}),
     frozenset({"calibration"}),
-    frozenset({"regimen", "train"}),
+    frozenset({"objective", "regimen", "train"}),
     frozenset({"analysis"}),
     frozenset({"masks", "settings"}),
     frozenset({"dicom", "predict", "organs", "scenario"}),

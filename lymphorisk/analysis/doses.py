@@ -453,6 +453,7 @@ def _marrow_of(
         volume_cm3=bone.volume_cm3,
         coverage=parts[0].coverage,
     )
+    found.regions[BONE_CT] = region
     found.findings.append(finding(BONE_BY_CT, how, "CT"))
     return share
 

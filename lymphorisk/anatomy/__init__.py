@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from lymphorisk.lazy import loader
 
 if TYPE_CHECKING:
-    from lymphorisk.anatomy.dosed import DosedBody, Field, dosed_body, field_of, nearest
+    from lymphorisk.anatomy.dosed import DosedBody, Field, dosed_body, field_of, nearest, within
     from lymphorisk.anatomy.fit import Fit, Residual
     from lymphorisk.anatomy.landmarks import Drawn, drawn_organs
     from lymphorisk.anatomy.outline import Outline, outline_of, outline_of_dose, outline_of_mask
@@ -47,6 +47,7 @@ __all__ = [
     "place",
     "prior_of",
     "reference_body",
+    "within",
 ]
 
 __getattr__ = loader(
@@ -69,6 +70,7 @@ __getattr__ = loader(
         "drawn_organs": "landmarks",
         "field_of": "dosed",
         "nearest": "dosed",
+        "within": "dosed",
         "outline_of": "outline",
         "outline_of_dose": "outline",
         "outline_of_mask": "outline",

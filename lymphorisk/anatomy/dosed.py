@@ -123,12 +123,11 @@ def dose_at(grid: DoseGrid, where: Field, points_mm: Real, factor: Real) -> Real
     from scipy.ndimage import map_coordinates
 
     local = grid.to_local(points_mm)
-    inside = np.ones(points_mm.shape[:-1], dtype=bool)
-    index = []
-    for n, axis in ((2, grid.z_mm), (1, grid.y_mm), (0, grid.x_mm)):
-        low, high = reach(axis)
-        inside &= (local[..., n] >= low) & (local[..., n] <= high)
-        index.append(np.interp(local[..., n], axis, np.arange(len(axis))))
+    inside = within(grid, points_mm)
+    index = [
+        np.interp(local[..., n], axis, np.arange(len(axis)))
+        for n, axis in ((2, grid.z_mm), (1, grid.y_mm), (0, grid.x_mm))
+    ]
     dose = np.where(inside, map_coordinates(grid.dose_zyx, index, order=1, mode="nearest"), 0.0)
     if not inside.all():
         outside = where.share(points_mm[~inside]) * where.target_gy
@@ -136,16 +135,23 @@ def dose_at(grid: DoseGrid, where: Field, points_mm: Real, factor: Real) -> Real
     return np.asarray(np.maximum(dose, 0.0), dtype=np.float64)
 
 
-def nearest(grid: DoseGrid, points_mm: Real) -> NDArray[np.intp]:
-    """Flat indices of the grid points nearest to points of shape (n, 3); points outside the grid are left out."""
+def within(grid: DoseGrid, points_mm: Real) -> NDArray[np.bool_]:
+    """Which points of shape (..., 3) lie in the cells of the grid."""
     local = grid.to_local(points_mm)
-    inside = np.ones(len(points_mm), dtype=bool)
-    at = []
+    inside = np.ones(points_mm.shape[:-1], dtype=bool)
     for n, axis in ((2, grid.z_mm), (1, grid.y_mm), (0, grid.x_mm)):
         low, high = reach(axis)
-        inside &= (local[:, n] >= low) & (local[:, n] <= high)
-        at.append(np.rint(np.interp(local[:, n], axis, np.arange(len(axis)))).astype(np.intp))
-    k, j, i = (a[inside] for a in at)
+        inside &= (local[..., n] >= low) & (local[..., n] <= high)
+    return inside
+
+
+def nearest(grid: DoseGrid, points_mm: Real) -> NDArray[np.intp]:
+    """Flat indices of the grid points nearest to points of shape (n, 3); points outside the grid are left out."""
+    local = grid.to_local(points_mm[within(grid, points_mm)])
+    k, j, i = (
+        np.rint(np.interp(local[:, n], axis, np.arange(len(axis)))).astype(np.intp)
+        for n, axis in ((2, grid.z_mm), (1, grid.y_mm), (0, grid.x_mm))
+    )
     return np.asarray((k * len(grid.y_mm) + j) * len(grid.x_mm) + i, dtype=np.intp)
 
 

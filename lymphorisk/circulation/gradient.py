@@ -4,21 +4,22 @@ With x(t) the forward state of the transform and y(t) the expectation of exp(s D
 
     d E[exp(sD)] / d dose_kb = s / T_b  integral over beam b of  x_k(t) y_k(t) dt,
 
-and the integral of the product of two Poisson series is one convolution: nothing is approximated but the ends of the
-series.
+and the integral is the reverse of the Poisson series that moves x: as long as the series itself, and nothing is
+approximated but its end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.circulation.chain import Chain, Transits, chain, one_step, pass_gap, poisson_weights
-from lymphorisk.circulation.flow import Nodes, exponential_sum
+from lymphorisk.circulation.flow import exponential_sum
 from lymphorisk.circulation.lanes import PhaseBlood, adapted
 from lymphorisk.circulation.network import Network
 from lymphorisk.circulation.survival_form import SurvivalForm
@@ -28,8 +29,10 @@ from lymphorisk.plan.frame import read_only
 
 Real = NDArray[np.float64]
 
-#: Jumps of the chain in one piece of a beam: keeps the convolution short and its rounding small.
+#: Jumps of the chain in one piece of a beam: their powers are kept at once.
 PIECE_JUMPS = 200.0
+#: Numbers kept between the way forward and back (a quarter of a gigabyte); beyond, pieces are gone through again.
+MOST_KEPT = 2**25
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,9 +92,7 @@ def kill_gradient(
     """
     used = adapted(network, phase, lanes)
     c = chain(network, used, stages)
-    top = float(c.dose_gy.max(axis=1).sum())
-    nodes = exponential_sum(form, np.array([top]), np.ones(1))
-    value, slope = _differentiate(c, nodes)
+    (killed,), (slope,) = kill_slopes(c, [form])
     back = np.argsort(phase.order)
     out: dict[str, LaneGradient] = {}
     for name in used.lanes:
@@ -99,26 +100,46 @@ def kill_gradient(
         out[name] = LaneGradient(
             share=read_only(c.share[here].copy()),
             dose_gy=read_only(c.dose_gy[back][:, here]),
-            per_gy=read_only(-slope[back][:, here]),
+            per_gy=read_only(slope[back][:, here]),
         )
-    return KillGradient(1.0 - value, FrozenDict(out))
+    return KillGradient(float(killed), FrozenDict(out))
 
 
-def _differentiate(c: Chain, nodes: Nodes) -> tuple[float, Real]:
-    """Surviving share, and its derivative by beam (in treatment order) and lane, shape (b, l)."""
-    transits = Transits(c.network, c.stages)
-    value, slope = 0.0, np.zeros(c.dose_gy.shape)
-    for s, weight in zip(nodes.s, nodes.weight, strict=True):
-        argument = np.array([s if s.imag else s.real])
-        steps = [
-            one_step(c, (dose / on)[:, None] * argument[None, :]) if on > 0 else None
-            for dose, on in zip(c.dose_gy, c.on_s, strict=True)
-        ]
-        before = _forward(c, transits, argument, steps)
-        total, part = _backward(c, transits, argument, steps, before)
-        value += weight * float(np.real(total))
-        slope += weight * np.real(part)
-    return value, slope
+@one_blas_thread
+def kill_slopes(c: Chain, forms: Sequence[SurvivalForm], transits: Transits | None = None) -> tuple[Real, Real]:
+    """Killed share of blood lymphocytes in one fraction by each survival form, and its derivative by dose.
+
+    Parameters
+    ----------
+    c : Chain
+        The fraction.
+    forms : sequence of SurvivalForm
+    transits : Transits, optional
+        Transit matrices to share between calls on one network.
+
+    Returns
+    -------
+    killed, slope : ndarray, shape (f,), ndarray, shape (f, b, l)
+        By form; for one gray more from a beam, in the order of treatment, to all of a lane [1/Gy].
+    """
+    top = float(c.dose_gy.max(axis=1).sum())
+    nodes = [exponential_sum(form, np.array([top]), np.ones(1)) for form in forms]
+    s = np.concatenate([n.s for n in nodes])
+    value, slope = _differentiate(c, s if np.any(s.imag) else s.real, transits or Transits(c.network, c.stages))
+    ends = np.cumsum([0, *(len(n.s) for n in nodes)])
+    of = [slice(a, b) for a, b in pairwise(ends.tolist())]
+    killed = [1.0 - float(np.real(n.weight @ value[i])) for n, i in zip(nodes, of, strict=True)]
+    slopes = [-np.real(np.tensordot(n.weight, slope[i], axes=1)) for n, i in zip(nodes, of, strict=True)]
+    return np.array(killed), np.stack(slopes)
+
+
+def _differentiate(c: Chain, s: NDArray[Any], transits: Transits) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The transform at every s, shape (q,), and its derivative by beam (in treatment order) and lane, (q, b, l)."""
+    steps = [
+        one_step(c, (dose / on)[:, None] * s[None, :]) if on > 0 else None
+        for dose, on in zip(c.dose_gy, c.on_s, strict=True)
+    ]
+    return _backward(c, transits, s, steps, _forward(c, transits, s, steps))
 
 
 def _pieces(rate: float, on: float) -> tuple[int, float]:
@@ -127,52 +148,60 @@ def _pieces(rate: float, on: float) -> tuple[int, float]:
 
 
 def _forward(c: Chain, transits: Transits, s: NDArray[Any], steps: list[Any]) -> list[list[NDArray[Any]]]:
-    """State, shape (m l,), at the start of each piece of each beam."""
-    x = c.start[:, :, None].astype(np.result_type(s, np.float64))
-    shape = x.shape
+    """By beam and piece the powers of the step on the states, one s below the other; or where the piece starts.
+
+    Powers, shape (count, q m l), are kept as long as there are few; else the state, shape (q m l,).
+    """
+    x = np.repeat(c.start[:, :, None], len(s), axis=2).astype(np.result_type(s, np.float64))
+    m, lanes, q = x.shape
+    kept = 0
     out: list[list[NDArray[Any]]] = []
     for b, step in enumerate(steps):
         x = pass_gap(c, transits, x, float(c.gap_s[b]))
+        y = np.ascontiguousarray(x.transpose(2, 0, 1)).reshape(-1)
         if step is None:
-            out.append([x.reshape(-1).copy()])
-            x = x * np.exp(c.dose_gy[b] * s[0])[None, :, None]
+            out.append([y])
+            x = x * np.exp(c.dose_gy[b][:, None] * s[None, :])[None]
             continue
         pieces, length = _pieces(step.rate, float(c.on_s[b]))
         _, weight, _, _ = poisson_weights(step.rate * length, step.growth)
-        starts = []
-        y = x.reshape(-1)
+        met = []
         for _ in range(pieces):
-            starts.append(y)
-            y = weight @ _powers(step.matrix, y, len(weight))
-        out.append(starts)
-        x = y.reshape(shape)
+            powers = _powers(step.matrix, y, len(weight))
+            kept += powers.size
+            met.append(powers if kept <= MOST_KEPT else y)
+            y = weight @ powers
+        out.append(met)
+        x = y.reshape(q, m, lanes).transpose(1, 2, 0)
     return out
 
 
 def _backward(
     c: Chain, transits: Transits, s: NDArray[Any], steps: list[Any], before: list[list[NDArray[Any]]]
-) -> tuple[complex, NDArray[Any]]:
-    """The transform, and its derivative by beam and lane."""
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The transforms, and their derivatives by beam and lane."""
     m, lanes = c.start.shape
-    y = np.ones(m * lanes, dtype=np.result_type(s, np.float64))
-    slope = np.zeros(c.dose_gy.shape, dtype=y.dtype)
+    q = len(s)
+    y = np.ones(q * m * lanes, dtype=np.result_type(s, np.float64))
+    slope = np.zeros((q, *c.dose_gy.shape), dtype=y.dtype)
     for b in reversed(range(len(steps))):
         step = steps[b]
         if step is None:
-            factor = np.tile(np.exp(c.dose_gy[b] * s[0]), m)
-            slope[b] = s[0] * (before[b][0] * factor * y).reshape(m, lanes).sum(axis=0)
+            factor = np.repeat(np.exp(s[:, None] * c.dose_gy[b])[:, None, :], m, axis=1).reshape(-1)
             y = y * factor
+            slope[:, b] = s[:, None] * (before[b][0] * y).reshape(q, m, lanes).sum(axis=1)
         else:
             _, length = _pieces(step.rate, float(c.on_s[b]))
             _, weight, _, _ = poisson_weights(step.rate * length, step.growth)
-            for start in reversed(before[b]):
-                forward = _powers(step.matrix, start, len(weight))
-                backward = _powers(step.matrix.T.tocsr(), y, len(weight))
-                held = _overlap(forward, backward, weight) / step.rate
-                slope[b] += s[0] / c.on_s[b] * held.reshape(m, lanes).sum(axis=0)
-                y = weight @ backward
-        y = _gap_back(c, transits, y, float(c.gap_s[b]))
-    return complex(c.start.reshape(-1) @ y), slope
+            transposed = step.matrix.T.tocsr()
+            for met in reversed(before[b]):
+                powers = met if met.ndim > 1 else _powers(step.matrix, met, len(weight))
+                held, y = _reversed(powers, transposed, y, weight)
+                visits = held.reshape(q, m, lanes).sum(axis=1) / step.rate
+                slope[:, b] += (s / c.on_s[b])[:, None] * visits
+        columns = y.reshape(q, m * lanes)
+        y = np.concatenate([_gap_back(c, transits, column, float(c.gap_s[b])) for column in columns])
+    return y.reshape(q, m * lanes) @ c.start.reshape(-1), slope
 
 
 def _powers(matrix: Any, x: NDArray[Any], count: int) -> NDArray[Any]:
@@ -184,17 +213,19 @@ def _powers(matrix: Any, x: NDArray[Any], count: int) -> NDArray[Any]:
     return out
 
 
-def _overlap(forward: NDArray[Any], backward: NDArray[Any], weight: Real) -> NDArray[Any]:
-    """Rate times the integral of x(t) y(t): sum over i, j of p(i + j + 1) X_i Y_j, by one FFT convolution."""
-    from scipy import fft
+def _reversed(
+    powers: NDArray[Any], transposed: Any, y: NDArray[Any], weight: Real
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Rate times the integral of x(t) y(t) over a piece, and y at its start, by the series in reverse.
 
-    count = len(weight)
-    size = fft.next_fast_len(2 * count)
-    product = fft.ifft(fft.fft(forward, size, axis=0) * fft.fft(backward, size, axis=0), axis=0)
-    inner = product[: count - 1]
-    if not (np.iscomplexobj(forward) or np.iscomplexobj(backward)):
-        inner = np.real(inner)
-    return np.asarray(weight[1:] @ inner)
+    ``a_n = w_n y``, ``a_i = w_i y + M^T a_{i+1}``; the integral is the sum of ``X_i a_{i+1}``.
+    """
+    a = weight[-1] * y
+    held = np.zeros_like(a)
+    for i in range(len(weight) - 2, -1, -1):
+        held += powers[i] * a
+        a = weight[i] * y + transposed @ a
+    return held, a
 
 
 def _gap_back(c: Chain, transits: Transits, y: NDArray[Any], seconds: float) -> NDArray[Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -192,7 +193,12 @@ def unexplained(phase: PhaseExposure, draws: Draws) -> tuple[NDArray[np.float64]
     """
     if phase.low_rate is not None:
         return (np.zeros(draws.size),) * len(SUBSETS)
-    reached = -np.expm1(-phase.blood.mean_gy / draws.values["unexplained.reference_dose"])
+    return unexplained_at(phase.blood.mean_gy, draws)
+
+
+def unexplained_at(blood_gy: complex, draws: Draws) -> tuple[NDArray[Any], ...]:
+    """The same for a mean blood dose of one fraction [Gy], whose imaginary part may carry a derivative."""
+    reached = -np.expm1(-blood_gy / draws.values["unexplained.reference_dose"])
     lost = -np.log1p(-np.minimum(draws.values["unexplained.loss_per_fraction"] * reached, KILL_MAX))
     return lost, lost * draws.values["unexplained.on_resistant"]
 

@@ -144,10 +144,11 @@ def blood_count(
     # An event meets the alive of each subset and those on their way back with the same share.
     share = np.stack([s.kill for s in subsets for _ in range(modes.met.shape[2] // len(subsets))], axis=-1)
     n, classes = len(share), len(CLASSES)
-    state = np.zeros((n, system.share.shape[1], classes * len(subsets)))
+    state = np.zeros((n, system.share.shape[1], classes * len(subsets)), dtype=np.result_type(share, np.float64))
     for i, own in enumerate(modes.each):
         state[:, -1, i * classes : (i + 1) * classes] = own.right[:, 0]
-    out = np.empty((n, len(days)))
+    # a complex kill carries a derivative in its imaginary part
+    out = np.empty((n, len(days)), dtype=np.result_type(share, np.float64))
     now, done = 0.0, 0
     for time, kind in _merge(calendar, lossy):
         upto = int(np.searchsorted(days, time, side="left"))
