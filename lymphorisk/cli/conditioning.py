@@ -286,7 +286,7 @@ def _search(files: list[RegimenFile], facts: PatientFacts, choices: Any) -> Sear
     from lymphorisk.regimen import search
 
     free = [f for f in files if f.knobs]
-    if not free and len(files) == 1:
+    if not free and len(files) == 1 and choices.asked:
         from lymphorisk.regimen.free import default_knobs
 
         free = [replace(files[0], knobs=default_knobs(files[0].regimen))]
