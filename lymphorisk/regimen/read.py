@@ -38,6 +38,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from math import floor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,9 +58,11 @@ from lymphorisk.units import checked
 
 if TYPE_CHECKING:
     from lymphorisk.regimen.schema import RegimenTables
-    from lymphorisk.scenario.schema import Conditioning, Radiation
+    from lymphorisk.scenario.schema import Conditioning, Drug, Radiation
 
 OWN_PATIENT = ("egfr_ml_min", "creatinine_mg_dl", "bsa_m2", "wbc")
+#: Of a step: a last day that was worked out in decimals still is a day of the drug.
+CLOSE = 1e-9
 UNITS = {"mg_per_m2": "mg/m2", "mg_per_kg": "mg/kg", "mg": "mg"}
 
 LoadPlan = Callable[[Path | Scenario], PlanExposure]
@@ -203,12 +206,27 @@ def _drugs(written: Written, own: Conditioning, zero: float, base: Regimen | Non
             raise written.error(at, f": drug {entry.name!r} needs exactly one of {', '.join(UNITS)}")
         ((key, amount),) = amounts
         with written.at((*at, key)):
-            out += [
-                DrugDose(entry.name, amount, UNITS[key], day - zero) for day in _days(written, entry.day, (*at, "day"))
-            ]
+            out += [DrugDose(entry.name, amount, UNITS[key], day - zero) for day in _drug_days(written, entry, at)]
     if not out and base is not None:
         return base.drugs
     return tuple(sorted(out, key=lambda d: (d.day, d.drug)))
+
+
+def _drug_days(written: Written, entry: Drug, at: tuple[Key, ...]) -> tuple[float, ...]:
+    """Days of a drug as listed, or every `every_d` from the first to the last, both included."""
+    if entry.day is not None:
+        if entry.first_day is not None or entry.last_day is not None or entry.every_d is not None:
+            raise written.error((*at, "day"), "stands beside first_day, last_day or every_d", "give one of both")
+        return _days(written, entry.day, (*at, "day"))
+    if entry.first_day is None or entry.last_day is None:
+        raise written.error(
+            at, f": drug {entry.name!r} has no day", "day = -5, day = [-5, -4], or first_day and last_day"
+        )
+    if entry.last_day < entry.first_day:
+        raise written.error((*at, "last_day"), f"= {entry.last_day:g} is before first_day = {entry.first_day:g}")
+    every = entry.every_d or 1.0
+    count = floor((entry.last_day - entry.first_day) / every + CLOSE) + 1
+    return tuple(entry.first_day + n * every for n in range(count))
 
 
 @dataclass(frozen=True, slots=True)

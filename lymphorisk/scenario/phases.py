@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lymphorisk.tomlfile import Key, Written
 
 #: Keys that only a phase can say when there are several.
-OF_ONE_PHASE = ("fractions", "days", "times_h")
+OF_ONE_PHASE = ("fractions", "days", "times_h", "cycles", "cycle_days")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def phase_from(given: Given, last_day: float | None) -> Phase:
     """A phase from its table."""
     keys = given.keys
     modality: Modality = modality_of(keys.modality) if keys.modality else "photon"
-    days = _days(given, last_day)
+    days = _cycled(given, _days(given, last_day))
     rbe = keys.rbe
     if rbe is not None and rbe <= 0:
         raise given.error("rbe", f"= {rbe:g} is not above 0")
@@ -142,6 +142,22 @@ def _days(given: Given, last_day: float | None) -> tuple[float, ...]:
             "days count from the start of the whole course",
         )
     return days
+
+
+def _cycled(given: Given, days: tuple[float, ...]) -> tuple[float, ...]:
+    """The days again in every cycle, `cycle_days` apart."""
+    cycles, apart = given.keys.cycles, given.keys.cycle_days
+    if cycles is None and apart is None:
+        return days
+    if cycles is None or apart is None:
+        raise given.error(
+            "cycles" if apart is None else "cycle_days",
+            "stands alone",
+            "cycles = 4 and cycle_days = 21 give the fractions again every 21 days",
+        )
+    if days[-1] - days[0] >= apart:
+        raise given.error("cycle_days", f"= {apart:g}: a cycle of {days[-1] - days[0]:g} d has not ended by then")
+    return tuple(day + cycle * apart for cycle in range(cycles) for day in days)
 
 
 def _scheduled(given: Given, fractions: int, last_day: float | None) -> tuple[float, ...]:

@@ -77,6 +77,8 @@ class Fractionation(Table, frozen=True):
     schedule: Schedule | None = None
     days: Numbers | None = None
     times_h: Numbers | None = None
+    cycles: Count | None = None
+    cycle_days: Annotated[float, between(0.1, COUNT_MAX, "d")] | None = None
     first_weekday: Annotated[int, number("first_weekday")] | None = None
     beam_on_s: Annotated[list[Annotated[float, number("beam_on_s")]], filled()] | None = None
     beam_start_s: Numbers | None = None
@@ -129,10 +131,13 @@ class PatientTable(Table, frozen=True):
 
 
 class Drug(Table, frozen=True):
-    """``[[conditioning.drug]]``: a drug, its dose in one unit, and its days."""
+    """``[[conditioning.drug]]``: a drug, its dose in one unit, and its days: listed, or from the first to the last."""
 
     name: Annotated[str, word(drug_named)]
-    day: Days
+    day: Days | None = None
+    first_day: float | None = None
+    last_day: float | None = None
+    every_d: Annotated[float, between(0.1, COUNT_MAX, "d")] | None = None
     mg_per_m2: float | None = None
     mg_per_kg: float | None = None
     mg: float | None = None

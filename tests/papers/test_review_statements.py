@@ -248,3 +248,44 @@ def test_s063_a_brachytherapy_export_is_refused_and_says_what_to_do() -> None:
     for hint in (NOT_A_BEAM, BRACHY_HINT):
         assert "scenario" in hint
         assert "beam_on_s" in hint
+
+
+def test_s101_a_block_is_given_again_in_every_cycle() -> None:
+    """0.5 Gy twice a day on two days, four times; the count comes back in part between the blocks."""
+    made = scenario("half_gray_bid_four_cycles")
+    (phase,) = made.phases
+    block = (0.0, 0.25, 1.0, 1.25)
+    assert phase.days == tuple(day + 21 * cycle for cycle in range(4) for day in block)
+    count = made.forecast.median
+    assert all(count[21 * cycle + 20] > count[21 * cycle + 4] for cycle in range(4))
+    assert count[67] < count[4]
+
+
+def test_s089_a_drug_is_given_every_day_from_the_first_to_the_last(tmp_path: Path) -> None:
+    from lymphorisk.errors import ScenarioError
+    from lymphorisk.regimen import read_regimen
+    from lymphorisk.regimen.plan import plan_exposure
+
+    path = ROOT / "fixtures" / "regimens" / "metronomic_cyclophosphamide.toml"
+    read = read_regimen(path, plan_exposure).regimen
+    assert [(d.day, d.amount, d.unit) for d in read.drugs] == [(float(day), 50.0, "mg") for day in range(-28, 0)]
+    text = path.read_text(encoding="utf-8")
+    other = tmp_path / "other.toml"
+    other.write_text(text.replace("last_day = -1", "last_day = -1\nevery_d = 7"), encoding="utf-8")
+    assert [d.day for d in read_regimen(other, plan_exposure).regimen.drugs] == [-28.0, -21.0, -14.0, -7.0]
+    for broken, says in (("last_day = -1\nday = -3", "stands beside"), ("last_day = -30", "is before"), ("", "no day")):
+        other.write_text(text.replace("last_day = -1", broken), encoding="utf-8")
+        with pytest.raises(ScenarioError, match=says):
+            read_regimen(other, plan_exposure)
+
+
+@pytest.mark.parametrize(
+    ("more", "says"), [("cycles = 2", "stands alone"), ("cycles = 2\ncycle_days = 1", "has not ended")]
+)
+def test_s101_cycles_that_cannot_be_are_refused(tmp_path: Path, more: str, says: str) -> None:
+    from lymphorisk.errors import ScenarioError
+
+    path = tmp_path / "plan.toml"
+    path.write_text(f'[plan]\nfractions = 3\nschedule = "daily"\n{more}\n[organs]\nBody = {{ mean_gy = 1 }}\n')
+    with pytest.raises(ScenarioError, match=says):
+        read_scenario(path)
