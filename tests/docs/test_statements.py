@@ -86,11 +86,12 @@ def faults(line: str) -> Iterator[str]:
     while rest:
         word = rest.pop(0)
         if word.startswith("-"):
-            option = options.get(word)
+            name, joined, value = word.partition("=")
+            option = options.get(name)
             if option is None:
-                yield f"no option {word}"
+                yield f"no option {name}"
             elif isinstance(option, click.Option) and not option.is_flag:
-                value = rest.pop(0)
+                value = value if joined else rest.pop(0)
                 if isinstance(option.type, click.Choice):
                     if value not in option.type.choices:
                         yield f"{word} takes no {value}"
