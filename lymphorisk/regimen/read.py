@@ -205,8 +205,9 @@ def _drugs(written: Written, own: Conditioning, zero: float, base: Regimen | Non
         if len(amounts) != 1:
             raise written.error(at, f": drug {entry.name!r} needs exactly one of {', '.join(UNITS)}")
         ((key, amount),) = amounts
+        days = _drug_days(written, entry, at)
         with written.at((*at, key)):
-            out += [DrugDose(entry.name, amount, UNITS[key], day - zero) for day in _drug_days(written, entry, at)]
+            out += [DrugDose(entry.name, amount, UNITS[key], day - zero) for day in days]
     if not out and base is not None:
         return base.drugs
     return tuple(sorted(out, key=lambda d: (d.day, d.drug)))
@@ -219,9 +220,7 @@ def _drug_days(written: Written, entry: Drug, at: tuple[Key, ...]) -> tuple[floa
             raise written.error((*at, "day"), "stands beside first_day, last_day or every_d", "give one of both")
         return _days(written, entry.day, (*at, "day"))
     if entry.first_day is None or entry.last_day is None:
-        raise written.error(
-            at, f": drug {entry.name!r} has no day", "day = -5, day = [-5, -4], or first_day and last_day"
-        )
+        raise written.error(at, "needs day", "day = -5, day = [-5, -4], or first_day and last_day")
     if entry.last_day < entry.first_day:
         raise written.error((*at, "last_day"), f"= {entry.last_day:g} is before first_day = {entry.first_day:g}")
     every = entry.every_d or 1.0

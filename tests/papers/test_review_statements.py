@@ -273,7 +273,11 @@ def test_s089_a_drug_is_given_every_day_from_the_first_to_the_last(tmp_path: Pat
     other = tmp_path / "other.toml"
     other.write_text(text.replace("last_day = -1", "last_day = -1\nevery_d = 7"), encoding="utf-8")
     assert [d.day for d in read_regimen(other, plan_exposure).regimen.drugs] == [-28.0, -21.0, -14.0, -7.0]
-    for broken, says in (("last_day = -1\nday = -3", "stands beside"), ("last_day = -30", "is before"), ("", "no day")):
+    for broken, says in (
+        ("last_day = -1\nday = -3", "stands beside"),
+        ("last_day = -30", "is before"),
+        ("", "needs day"),
+    ):
         other.write_text(text.replace("last_day = -1", broken), encoding="utf-8")
         with pytest.raises(ScenarioError, match=says):
             read_regimen(other, plan_exposure)
