@@ -227,7 +227,7 @@ def soak(arguments: argparse.Namespace) -> int:
     gate, health = free_port(), free_port()
     with tempfile.TemporaryDirectory() as top:
         pacs = Orthanc(Path(top) / "pacs", gate)
-        told = ("--draws", str(arguments.draws), "--quiet", "10", "--health", str(health))
+        told = ("--draws", str(arguments.draws), "--quiet", "60", "--health", str(health))
         listen = Process(Path(top) / "store", gate, (*told, "--send", f"PACS@127.0.0.1:{pacs.port}"))
         to = Destination("LYMPHORISK", "127.0.0.1", gate)
         rows: list[dict[str, Any]] = []
@@ -279,12 +279,14 @@ def wrong(sent: dict[str, str], entries: list[Entry], found: dict[str, Counter[s
     for study, kind in sent.items():
         mine = [e for e in entries if e.study_uid == study]
         answered = sum(e.state == "COMPLETED" for e in mine)
-        if len(mine) != 1:
-            out.append(f"{kind}: {len(mine)} entries")
-        elif kind in WHOLE and (mine[0].state != "COMPLETED" or mine[0].missing):
-            out.append(f"{kind}: {mine[0].state}, {mine[0].reason}, {mine[0].missing}")
-        elif kind not in WHOLE and not (mine[0].ended_at and (mine[0].missing or mine[0].reason)):
-            out.append(f"{kind}: {mine[0].state}, not named")
+        whole = [e for e in mine if not e.missing]
+        parts = [e for e in mine if e.missing]  # what came before a pause of the sender, named
+        if kind in WHOLE and [e.state for e in whole] != ["COMPLETED"]:
+            out.append(f"{kind}: {[(e.state, e.reason) for e in mine]}")
+        elif kind not in WHOLE and not parts and not any(e.reason for e in whole):
+            out.append(f"{kind}: not named")
+        elif any(e.ended_at is None for e in mine):
+            out.append(f"{kind}: not ended")
         if found.get(study, Counter()) != Counter({"SR": answered, "DOC": answered}):
             out.append(f"{kind}: {answered} entries answered, in the archive are {dict(found.get(study, {}))}")
     return out
