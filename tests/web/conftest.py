@@ -20,6 +20,7 @@ from lymphorisk.clinic.courses import courses
 from lymphorisk.clinic.objects import look
 from lymphorisk.clinic.service import Service
 from lymphorisk.clinic.store import INCOMING, Store
+from lymphorisk.clinic.trail import record_all
 from lymphorisk.clinic.worker import work
 from lymphorisk.web.app import application
 from lymphorisk.web.desk import Desk
@@ -119,6 +120,7 @@ def analysed(folder: Path, objects: list[pydicom.Dataset]) -> Path:
     assert entry is not None
     said = work(service_of(folder), store, entry.key, "token")
     assert said["state"] == "COMPLETED"
+    assert record_all(service_of(folder), store) == ""
     store.close()
     return folder
 
