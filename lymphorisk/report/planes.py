@@ -6,6 +6,7 @@ dotted: no colour is needed to tell them apart.
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
@@ -37,6 +38,8 @@ SIDES: Mapping[Axis, tuple[str, str, str, str]] = {
     "coronal": ("R", "L", "H", "F"),
     "sagittal": ("A", "P", "H", "F"),
 }
+#: Letters stand at least this far from one another, where their lines let them. [px]
+APART = 21.0
 LIKELY, POSSIBLE = "7 4", "2 3"
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -96,11 +99,15 @@ def plane_figure(plane: Plane, names: Sequence[str], image: str = "") -> str:
         for kind, loops, dash in _looks(cut):
             for line in loops:
                 d.line([at(p) for p in line], f"{kind} {colour}", dash)
+    taken: list[tuple[float, float]] = []
     for cut in plane.cuts:
         first = next(loops for _, loops, _ in _looks(cut) if loops)
         seen = [p for line in first for p in line if left < p[0] < right and low < p[1] < high]
         if seen:
-            letter(d, *at(min(seen)), letters[cut.name], colour_of(names, cut.name))
+            places = [at(p) for p in sorted(seen)]
+            free = (p for p in places if all(math.dist(p, q) > APART for q in taken))
+            taken.append(next(free, places[0]))
+            letter(d, *taken[-1], letters[cut.name], colour_of(names, cut.name))
     one, other, top, bottom = SIDES[plane.axis]
     middle = SIDE + 0.5 * tall
     for x, y, word in ((10.0, middle, one), (d.width - 10.0, middle, other)):

@@ -150,13 +150,13 @@ def test_a_walk(server: str, browser: Any) -> None:
         slider.press("ArrowRight")
         planes.get_by_text(f"{axis}, {before + 2} of").wait_for()
         assert planes.locator("svg").inner_html() != drawn
-    letters = page.locator("#plane-axial svg .letter-text")
+    letters = page.locator("#viewer svg .letter-text")
     shown = letters.count()
-    ticked = page.get_by_role("checkbox", name="Brainstem")
+    ticked = page.get_by_role("checkbox", name="GTV")
     assert not ticked.is_checked()
     ticked.check()
-    page.wait_for_function("n => document.querySelectorAll('#plane-axial svg .letter-text').length > n", arg=shown)
-    assert "organ=Brainstem" in page.url
+    page.wait_for_function("n => document.querySelectorAll('#viewer svg .letter-text').length > n", arg=shown)
+    assert "organ=GTV" in page.url
 
     page.get_by_role("link", name="What if").click()
     fractions = page.get_by_label("Fractions, the same total dose")

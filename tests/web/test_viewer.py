@@ -95,6 +95,15 @@ def test_placed_organs_are_dashed_and_drawn_ones_are_not(scene: Scene) -> None:
     assert drawn >= 4
 
 
+def test_letters_do_not_hide_one_another(scene: Scene) -> None:
+    """Structures that touch at the left have their letters apart: target and brain do in the target's middle."""
+    plane = plane_of(scene, "axial", scene.middle("axial"), ["PTV", "Brain"])
+    figure = plane_figure(plane, [s.name for s in scene.shown])
+    places = [(float(x), float(y)) for x, y in re.findall(r'class="letter c\d" cx="([\d.]+)" cy="([\d.]+)"', figure)]
+    assert len(places) == 2
+    assert np.hypot(*np.subtract(*places)) > 20.0
+
+
 def test_every_plane_of_an_axis_can_be_drawn(scene: Scene) -> None:
     for axis in AXES:
         count = len(scene.at_mm[axis])
