@@ -6,6 +6,7 @@
       InputError                             3   a file cannot be used
         DicomReadError                           not DICOM, truncated, unreadable
         LinkError                                RTPLAN, RTSTRUCT and RTDOSE do not belong together
+          ReplanError                            plans that replace each other are not added
         UnsupportedDoseError                     RELATIVE or ERROR dose, foreign frame, unknown unit
         UnsupportedGeometryError                 a geometry that would be computed wrongly
         ScenarioError                            a scenario, patient or regimen TOML does not say what it must
@@ -34,6 +35,7 @@ __all__ = [
     "NotConvergedError",
     "ParameterError",
     "PredictorFileError",
+    "ReplanError",
     "ScenarioError",
     "StructureError",
     "UndecidableError",
@@ -73,6 +75,10 @@ class DicomReadError(InputError):
 
 class LinkError(InputError):
     """Plan, structures and dose do not belong together, or one is missing."""
+
+
+class ReplanError(LinkError):
+    """Plans that look as if one replaced the other were to be added."""
 
 
 class UnsupportedDoseError(InputError):

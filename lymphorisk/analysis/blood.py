@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lymphorisk.analysis.delivered import working_days
 from lymphorisk.analysis.doses import Doses
 from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.result import BeamSummary, PhaseSummary
@@ -18,7 +19,7 @@ from lymphorisk.dvh.voxels import voxel_volumes
 from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.parameters import Parameter, load
 from lymphorisk.parameters.network import network_key, network_table
-from lymphorisk.plan import Beam, Patient, Phase, weekdays
+from lymphorisk.plan import Beam, Patient, Phase
 from lymphorisk.plan.treatment import TimeSource
 from lymphorisk.plan.words import is_particle
 from lymphorisk.units import SECONDS_PER_MINUTE
@@ -107,7 +108,7 @@ def circulation(source: Source, doses: Doses, patient: Patient, options: Options
                 fractions=phase.fractions,
                 modality=phase.modality,
                 rbe_in_dose=phase.rbe_in_dose,
-                prescription_gy=phase.prescription_gy,
+                prescription_gy=phase.given_prescription_gy,
                 days=tuple(days[i]),
                 schedule="given" if dated[i] else "weekdays, assumed",
                 beams=beams,
@@ -119,13 +120,14 @@ def circulation(source: Source, doses: Doses, patient: Patient, options: Options
 
 def fraction_days(source: Source, options: Options) -> tuple[list[list[float]], list[bool]]:
     """Fraction times of every phase from the start of the course [d], and whether they were given."""
-    total = weekdays(source.plan.fractions, options.first_weekday)
+    phases = source.plan.phases
+    total = [] if all(p.days is not None for p in phases) else working_days(source.plan.fractions, options)
     out, given, done = [], [], 0
-    for phase in source.plan.phases:
+    for phase in phases:
         if phase.days is not None:
             out.append([float(d) for d in phase.days])
         else:
-            out.append(total[done : done + phase.fractions].tolist())
+            out.append(total[done : done + phase.fractions])
         given.append(phase.days is not None)
         done += phase.fractions
     return out, given
@@ -226,7 +228,7 @@ def beam_lanes(source: Source, doses: Doses, i: int) -> dict[str, LaneDose]:
     grid = phase.beams[0].dose
     assert grid is not None
     stack = np.stack([b.dose.dose_zyx.reshape(-1) for b in phase.beams if b.dose is not None]).astype(np.float64)
-    stack /= phase.fractions * phase.rbe_in_dose
+    stack /= phase.of_fractions * phase.rbe_in_dose
     out = {}
     for name, region in doses.regions.items():
         volume = voxel_volumes(region, grid).reshape(-1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from lymphorisk.analysis.exposure import blood_dose_of
 from lymphorisk.analysis.options import Options, held
 from lymphorisk.analysis.prepared import prepare
 from lymphorisk.analysis.result import PhaseSummary
+from lymphorisk.analysis.source import Readable
 from lymphorisk.circulation import BloodDose, BloodSummary
 from lymphorisk.findings import Finding
 from lymphorisk.plan import KnownPatient, Patient
@@ -44,7 +44,7 @@ class SweepPoint:
 
 
 @held
-def blood_result(source: str | Path, patient: Patient | KnownPatient, options: Options) -> BloodResult:
+def blood_result(source: Readable, patient: Patient | KnownPatient, options: Options) -> BloodResult:
     """Blood dose of one source."""
     plan = prepare(source, patient, options)
     blood = blood_dose_of(plan)
@@ -59,7 +59,7 @@ def blood_result(source: str | Path, patient: Patient | KnownPatient, options: O
 
 @held
 def swept(
-    source: str | Path, patient: Patient | KnownPatient, options: Options, low_s: float, high_s: float
+    source: Readable, patient: Patient | KnownPatient, options: Options, low_s: float, high_s: float
 ) -> list[SweepPoint]:
     """Blood dose of the first phase against the beam-on time of a whole fraction, gaps between beams kept. [s]"""
     plan = prepare(source, patient, options)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lymphorisk import parameters
@@ -14,35 +13,34 @@ from lymphorisk.analysis.edic import edic_of
 from lymphorisk.analysis.emitters import NOT_LEARNED, emitter_findings, emitters_of
 from lymphorisk.analysis.exposure import bath_of, blood_dose_of, exposure_of
 from lymphorisk.analysis.options import Options, held
+from lymphorisk.analysis.pause import course_with, other_days
 from lymphorisk.analysis.prepared import LABORATORY, Prepared, prepare
 from lymphorisk.analysis.result import Analysis, Assumption, Provenance, Risk, WhatIf
 from lymphorisk.analysis.risk import agreement_of, learned_voice, literature_voice, outcomes, voices_differ
 from lymphorisk.analysis.row import row_of
 from lymphorisk.analysis.schedules import Cost, Schedule, given_in, scaled, texts_of
+from lymphorisk.analysis.source import Readable
 from lymphorisk.analysis.whatif import changed, imaged, imaging_asked, parse, rate_findings
 from lymphorisk.circulation import SurvivalForm
 from lymphorisk.circulation.threads import one_blas_thread
-from lymphorisk.dicom import Export
 from lymphorisk.findings import Finding
 from lymphorisk.lymphocyte import AlcForecast, Course, Population, forecast, population
 from lymphorisk.lymphocyte.whatif import difference
 from lymphorisk.plan import Patient
-from lymphorisk.scenario import Scenario
 from lymphorisk.version import __version__
 
 if TYPE_CHECKING:
     from lymphorisk.analysis.picture import View
 
 
-def analyze(
-    source: str | Path | Export | Scenario, patient: Patient | None = None, options: Options | None = None
-) -> Analysis:
+def analyze(source: Readable, patient: Patient | None = None, options: Options | None = None) -> Analysis:
     """Analyse one course: organ doses, blood dose, lymphocyte count, risk and its reasons.
 
     Parameters
     ----------
     source : path, Export or Scenario
-        A folder or zip a planning system exported, a scenario TOML, or either already read.
+        A folder or zip a planning system exported, a scenario TOML, or either already read; several paths hold the
+        plans of one course (`Options.deliver`).
     patient : Patient, optional
         What is known of the patient; it wins over what the files say.
     options : Options, optional
@@ -162,8 +160,17 @@ def forecast_of(
     )
 
 
-def replanned(text: str, plan: Prepared) -> AlcForecast:
-    """The forecast after one change of the plan, with its blood dose solved again."""
+def replanned(text: str, plan: Prepared, course: Course | None = None) -> AlcForecast:
+    """The forecast after one change of the plan, with its blood dose solved again where the change touches it.
+
+    Parameters
+    ----------
+    course : Course, optional
+        The plan's own exposure, when it is known: other days leave the dose of a fraction as it is.
+    """
+    if (days := other_days(text)) is not None:
+        known = course or exposure_of(plan, blood_dose_of(plan))
+        return forecast_of(course_with(known, days, plan.options.weekday), plan.patient, plan.options, explain=False)
     change = parse(text, plan.source.plan.fractions)
     if change.fractions is not None:
         plan = plan.with_fractions(change.fractions)
@@ -249,6 +256,11 @@ def shown(options: Options) -> dict[str, object]:
     plain["model"] = None if options.model is None else options.model.name
     plain["segmentation"] = len(options.segmentation)  # a file's name may be the patient's
     plain["labels"] = options.labels is not None
-    unsaid = ("dose_is", "undrawn", "segmentation", "labels", "aliases", "lln", "clinic_file")
+    unsaid = (
+        "dose_is", "undrawn", "segmentation", "labels", "aliases", "lln", "clinic_file", "deliver", "missed",
+        "delivered_so_far", "first_fraction",
+    )  # fmt: skip
+    if not options.missed:
+        plain.pop("make_up")
     plain.pop("pictures")  # they change no number
     return {name: value for name, value in plain.items() if name not in unsaid or value}

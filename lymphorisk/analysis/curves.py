@@ -22,7 +22,7 @@ from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.frozen import FrozenDict
 from lymphorisk.organs import Matching, load, match, organ_name
 from lymphorisk.organs.segments import Segment, with_segments
-from lymphorisk.plan import DoseGrid, Mask, Patient, Structure
+from lymphorisk.plan import DoseGrid, Mask, Patient, Phase, Structure
 from lymphorisk.plan.dose_sum import sum_doses
 from lymphorisk.scenario import EVERYWHERE
 
@@ -104,7 +104,7 @@ class Curves:
 
     @cached_property
     def phase_doses(self) -> tuple[DoseGrid, ...]:
-        """The dose of each phase, as exported.
+        """The dose of each phase, as exported: of all its planned fractions, given or not.
 
         Raises
         ------
@@ -120,8 +120,10 @@ class Curves:
 
     @cached_property
     def course_dose(self) -> DoseGrid:
-        """The dose of the whole course, as exported."""
-        return sum_doses(self.phase_doses)
+        """The dose of the whole course, as exported, of the fractions that are given."""
+        return sum_doses(
+            [_times(dose, p.share) for dose, p in zip(self.phase_doses, self.source.plan.phases, strict=True)]
+        )
 
     @cached_property
     def physical_dose(self) -> DoseGrid:
@@ -129,7 +131,7 @@ class Curves:
         phases = self.source.plan.phases
         return sum_doses(
             [
-                replace(dose, dose_zyx=(dose.dose_zyx / phase.rbe_in_dose).astype(np.float32))
+                _times(replace(dose, dose_zyx=(dose.dose_zyx / phase.rbe_in_dose).astype(np.float32)), phase.share)
                 for dose, phase in zip(self.phase_doses, phases, strict=True)
             ]
         )
@@ -144,7 +146,7 @@ class Curves:
         return tuple(c.curve for c in self._of(regions, self.course_dose, end_caps))
 
     def of_phases(self, regions: Sequence[Region]) -> tuple[tuple[Curve, ...], ...]:
-        """By phase, the curves of its dose."""
+        """By phase, the curves of its dose, of all its planned fractions."""
         return tuple(tuple(c.curve for c in self._of(regions, dose)) for dose in self.phase_doses)
 
     def of_physical(self, regions: Sequence[Region]) -> tuple[Curve, ...]:
@@ -175,8 +177,10 @@ class Curves:
 
     @cached_property
     def given(self) -> Mapping[str, tuple[DoseDistribution, ...]]:
-        """A scenario's doses by organ and phase; a phase that does not list an organ gives it that of everything, or of
-        the body."""
+        """A scenario's doses by organ and phase, of all its planned fractions.
+
+        A phase that does not list an organ gives it that of everything, or of the body.
+        """
         phases = self.source.given or ()
         names = dict.fromkeys(name for phase in phases for name in phase if name not in {EVERYWHERE, *self.undrawn})
         rest = [phase.get(EVERYWHERE, phase.get("Body", uniform(0.0))) for phase in phases]
@@ -258,7 +262,9 @@ class Curves:
         if self.source.given is not None:
             given = self.given.get(_organ_called(name))
             return (
-                Absent.not_contoured("the scenario does not list it") if given is None else as_dvh(name, summed(given))
+                Absent.not_contoured("the scenario does not list it")
+                if given is None
+                else as_dvh(name, summed(as_given(given, self.source.plan.phases)))
             )
         rejected = self.matching.rejected
         try:
@@ -283,6 +289,15 @@ class Curves:
             except StructureError:
                 continue
         return self.findings(regions)
+
+
+def as_given(by_phase: Sequence[DoseDistribution], phases: Sequence[Phase]) -> list[DoseDistribution]:
+    """The doses of phases as planned, each by the share of it that is given."""
+    return [d if p.share == 1.0 else d.scaled(p.share) for d, p in zip(by_phase, phases, strict=True)]
+
+
+def _times(dose: DoseGrid, share: float) -> DoseGrid:
+    return dose if share == 1.0 else replace(dose, dose_zyx=(dose.dose_zyx * np.float64(share)).astype(np.float32))
 
 
 def _organ_called(name: str) -> str:

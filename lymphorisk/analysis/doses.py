@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 
 from lymphorisk.absent import Absent
-from lymphorisk.analysis.curves import Curve, Curves
+from lymphorisk.analysis.curves import Curve, Curves, as_given
 from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.placed import (
     BONE_CT,
@@ -309,13 +309,14 @@ def _physical(
 
 
 def _per_fraction(distribution: DoseDistribution, phase: Phase) -> DoseDistribution:
-    return distribution.scaled(1.0 / (phase.fractions * phase.rbe_in_dose))
+    return distribution.scaled(1.0 / (phase.of_fractions * phase.rbe_in_dose))
 
 
 def _given(source: Source, curves: Curves) -> _Found:
     phases = source.plan.phases
     organs = {}
-    for name, parts in curves.given.items():
+    for name, planned in curves.given.items():
+        parts = as_given(planned, phases)
         organs[name] = OrganDose(
             tg263=name,
             source="scenario",
@@ -323,7 +324,7 @@ def _given(source: Source, curves: Curves) -> _Found:
             how="given",
             course=(course := summed(parts)),
             physical=_physical(course, parts, phases),
-            per_fraction=tuple(_per_fraction(d, p) for d, p in zip(parts, phases, strict=True)),
+            per_fraction=tuple(_per_fraction(d, p) for d, p in zip(planned, phases, strict=True)),
         )
     return _Found(organs, (), (), [], {})
 
@@ -438,7 +439,8 @@ def _marrow_of(
     if len(parts) < len(phases):
         return 0.0
     share = min(bone.volume_cm3 / ML_PER_L / body.bone_volume_l, 1.0) if bodies is None else 1.0
-    whole = [_whole(dvh) for dvh in parts]
+    planned = [_whole(dvh) for dvh in parts]
+    whole = as_given(planned, phases)
     total = summed(whole)
     stands = f"{100 * share:.0f} % of the marrow" if bodies is None else "the marrow of the scan, level by level"
     how = f"CT numbers from {body.bone_threshold_hu:g} HU, {bone.volume_cm3:.0f} cm3: {stands}"
@@ -449,7 +451,7 @@ def _marrow_of(
         how,
         total,
         _physical(total, whole, phases),
-        tuple(_per_fraction(d, p) for d, p in zip(whole, phases, strict=True)),
+        tuple(_per_fraction(d, p) for d, p in zip(planned, phases, strict=True)),
         volume_cm3=bone.volume_cm3,
         coverage=parts[0].coverage,
     )

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from lymphorisk.absent import Absent
 from lymphorisk.analysis.curves import Curve, Curves
 from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.scale import scale_findings
 from lymphorisk.analysis.segmented import disagreements
-from lymphorisk.analysis.source import Source, open_source, plan_key
+from lymphorisk.analysis.source import Readable, Source, open_source, plan_key
 from lymphorisk.dvh import DVH, Region
 from lymphorisk.dvh.compare import matching_end_caps
 from lymphorisk.dvh.curve import END_CAPS, CapsOf, EndCaps
@@ -75,7 +74,7 @@ class DvhTable:
 
 
 def structure_dvhs(
-    source: str | Path,
+    source: Readable,
     options: Options,
     names: Sequence[str] = (),
     engine: str = "exact",
@@ -135,7 +134,7 @@ def dvh_table(
         label=source.plan.label,
         fractions=source.plan.fractions if source.fractions_known else None,
         uids=source.plan.uids,
-        prescription_gy=course_prescription(p.prescription_gy for p in source.plan.phases),
+        prescription_gy=course_prescription(p.given_prescription_gy for p in source.plan.phases),
         highest_gy=float(curves.course_dose.dose_zyx.max()),
         undecidable_coverage=load("body")["undecidable_coverage"].number,
         engine=engine,

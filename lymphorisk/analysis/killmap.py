@@ -92,7 +92,7 @@ def killmap(
     total = sum(people[f"pool.{pool}"] for pool in POOLS)
     shares = {pool: people[f"pool.{pool}"] / total for pool in POOLS}
     per_voxel = kill_map(
-        (grid.dose_zyx / (part.fractions * part.rbe_in_dose)).astype(np.float64),
+        (grid.dose_zyx / (part.of_fractions * part.rbe_in_dose)).astype(np.float64),
         blood=_of_blood(gradient.compartments, places),
         gradient=gradient,
         blood_share=shares["blood"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import wraps
 from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar, get_args
@@ -13,6 +14,8 @@ from lymphorisk.circulation.survival_form import SurvivalForm, form_of
 from lymphorisk.dvh.curve import END_CAPS, EndCaps
 from lymphorisk.errors import ScenarioError
 from lymphorisk.lymphocyte.survival import survival_named
+from lymphorisk.plan.calendar import MAKE_UP, MakeUp
+from lymphorisk.plan.delivery import delivery_of, when_of
 from lymphorisk.plan.words import LINK_BY, DoseIs, LinkBy
 from lymphorisk.units import checked, quantity
 
@@ -25,7 +28,10 @@ NETWORKS = (None, "28", "32")
 FLAGS = ("blood_bounds", "sum_doses", "shap_plots", "pictures")
 NEEDED = ("first_weekday", "draws", "seed", "horizon_d")
 #: Fields of the table of quantities; the command line has the same ranges.
-NUMBERS = (*NEEDED, "stages", "lanes", "blood_volume_l", "cardiac_output_l_min", "fractions", "beam_on_s", "lln")
+NUMBERS = (
+    *NEEDED, "stages", "lanes", "blood_volume_l", "cardiac_output_l_min", "fractions", "beam_on_s", "lln",
+    "delivered_so_far",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +96,16 @@ class Options:
         A clinic's own ROI names by TG-263 name, beside those the program knows; unlike `organs` they need not be there.
     lln : float or None
         The laboratory's lower limit of normal, where neither the patient's facts nor the files give one. [10^9/L]
+    deliver : tuple of str
+        Which fractions of the course each plan gives: ``A=1-10``, ``B=11-28``; `plan.delivery.delivery_of`.
+    missed : tuple of str
+        Days without treatment: ``2026-05-04``, ``day 14`` (from the first fraction) or ``fraction 11``.
+    make_up : str
+        A missed fraction is given ``later``, as a second one of the next treatment day (``bid``) or at the ``weekend``.
+    delivered_so_far : int or None
+        Only so many fractions are given; None is all.
+    first_fraction : str or None
+        Date of the first fraction, as ISO 8601 says it: what dates count from; it says the weekday, too.
     clinic_file : mapping of str to Any
         Which of these settings a clinic file gave, and its ``sha256``: kept in the provenance, changes no number.
     """
@@ -126,6 +142,11 @@ class Options:
     aliases: Mapping[str, Sequence[str]] = field(default_factory=dict)
     lln: float | None = None
     clinic_file: Mapping[str, Any] = field(default_factory=dict)
+    deliver: tuple[str, ...] = ()
+    missed: tuple[str, ...] = ()
+    make_up: MakeUp = "later"
+    delivered_so_far: int | None = None
+    first_fraction: str | None = None
 
     def __post_init__(self) -> None:
         allowed = {
@@ -133,6 +154,7 @@ class Options:
             "end_caps": END_CAPS,
             "network": NETWORKS,
             "link_by": LINK_BY,
+            "make_up": MAKE_UP,
         }
         for name, values in allowed.items():
             if getattr(self, name) not in values:
@@ -152,6 +174,16 @@ class Options:
             if not isinstance(getattr(self, name), bool):
                 raise ScenarioError(f"{name} = {getattr(self, name)!r} is not True or False")
         _texts(self)
+
+    @property
+    def first_day(self) -> date | None:
+        """Date of the first fraction."""
+        return None if self.first_fraction is None else date.fromisoformat(self.first_fraction)
+
+    @property
+    def weekday(self) -> int:
+        """Weekday of the first fraction: its date's, where that is known."""
+        return self.first_weekday if self.first_day is None else self.first_day.weekday()
 
     @property
     def survival_model(self) -> str | SurvivalForm:
@@ -206,9 +238,41 @@ def _texts(options: Options) -> None:
     elif model is not None and not isinstance(model, Path):
         raise ScenarioError(f"model = {model!r} is not the path of a folder")
     _paths(options)
+    _course(options)
     plan: object = options.plan
     if plan is not None and not isinstance(plan, str):
         raise ScenarioError(f"plan = {plan!r} is not a plan's label or UID")
+
+
+def _course(options: Options) -> None:
+    """The fields that say which fractions are given, and when."""
+    for name, read in (("deliver", delivery_of), ("missed", when_of)):
+        given: object = getattr(options, name)
+        if isinstance(given, str) or not isinstance(given, tuple | list) or not all(isinstance(t, str) for t in given):
+            raise ScenarioError(f"{name} = {given!r} is not a list of texts", f"{name}=({EXAMPLES[name]!r},)")
+        for text in given:
+            read(text)
+        object.__setattr__(options, name, tuple(given))
+    if options.deliver and (options.plan is not None or options.sum_doses):
+        raise ScenarioError("plans to deliver stand beside one plan, or beside their sum", "leave --plan and --sum out")
+    first: object = options.first_fraction
+    if isinstance(first, date):
+        first = first.isoformat()[: len("2026-03-02")]
+    if first is not None:
+        try:
+            day = date.fromisoformat(str(first))
+        except ValueError:
+            raise ScenarioError(f"first_fraction = {first!r} is no date", "write 2026-03-02") from None
+        object.__setattr__(options, "first_fraction", day.isoformat())
+        if options.first_weekday not in (0, day.weekday()):
+            raise ScenarioError(
+                f"the first fraction is on {day}, and its weekday {options.first_weekday} is another",
+                "leave the weekday out: the date says it",
+            )
+
+
+#: One of each, for a message.
+EXAMPLES = {"deliver": "A=1-10", "missed": "2026-05-04"}
 
 
 def _paths(options: Options) -> None:

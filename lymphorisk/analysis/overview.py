@@ -70,7 +70,7 @@ def _phase(phase: Phase, known: bool) -> dict[str, Any]:
         "fractions": phase.fractions if known else None,
         "modality": phase.modality,
         "rbe_in_dose": phase.rbe_in_dose,
-        "prescription_gy": phase.prescription_gy,
+        "prescription_gy": phase.given_prescription_gy,
         "dose": shape,
         "beams": [
             {"number": b.number, "name": b.name, "on_s": b.on_s, "meterset": b.meterset, "own_dose": b.dose is not None}

@@ -198,11 +198,11 @@ def bodies_of(regions: Mapping[str, Region], phases: Sequence[Phase], patient: P
             peripheral,
             modality=phase.modality,
             monitor_units=_monitor_units(phase),
-            fractions=phase.fractions,
+            fractions=phase.of_fractions,
         )
         for grid, phase in zip(grids, phases, strict=True)
     ]
-    per_fraction = tuple(1.0 / (p.fractions * p.rbe_in_dose) for p in phases)
+    per_fraction = tuple(1.0 / (p.of_fractions * p.rbe_in_dose) for p in phases)
     return Bodies(
         dosed_body(placed, grids, fields, seed=seed),
         drawn,

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 
 from lymphorisk import parameters
 from lymphorisk.analysis.blood import Circulation, circulation
 from lymphorisk.analysis.curves import Curves
 from lymphorisk.analysis.doses import BodyNumbers, Doses, organ_doses
 from lymphorisk.analysis.options import Options, held
-from lymphorisk.analysis.source import Source, open_source, with_fractions, with_phase_fractions
+from lymphorisk.analysis.source import Readable, Source, open_source, with_fractions, with_phase_fractions
 from lymphorisk.analysis.told import against_plan
 from lymphorisk.analysis.whatif import at_dose_rate
 from lymphorisk.circulation.threads import one_blas_thread
-from lymphorisk.dicom import Export
 from lymphorisk.findings import Finding
 from lymphorisk.plan import KnownPatient, Patient, known_patient
-from lymphorisk.scenario import Scenario
 
 #: Where a patient's lower limit of normal came from, when it is the laboratory's for everybody.
 LABORATORY = "laboratory"
@@ -111,7 +108,7 @@ class Prepared:
 
 
 def prepare(
-    source: str | Path | Export | Scenario,
+    source: Readable,
     patient: Patient | KnownPatient | None = None,
     options: Options | None = None,
 ) -> Prepared:

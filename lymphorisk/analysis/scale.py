@@ -267,7 +267,7 @@ def _name_witnesses(names: Sequence[str]) -> list[Witness]:
 
 def _limits(witness: Witness, phase: Phase) -> tuple[float, float]:
     low, high = _range("median.point_range" if witness.of_point else "median.range")
-    if witness.dose_gy >= _number("median.hypofraction_dose") * phase.fractions:
+    if witness.dose_gy >= _number("median.hypofraction_dose") * phase.of_fractions:
         high = _number("median.hypofraction_high")
     return min(low, _lowest_physical(phase, low)), high
 
@@ -332,7 +332,7 @@ def _without_target(
 
 def _usual_maximum(witness: Witness, phase: Phase) -> float:
     """Highest dose in multiples of the prescription that needs no target to be believed."""
-    if witness.dose_gy >= _number("median.hypofraction_dose") * phase.fractions:
+    if witness.dose_gy >= _number("median.hypofraction_dose") * phase.of_fractions:
         return _range("maximum.range")[1]
     return _number("maximum.usual")
 

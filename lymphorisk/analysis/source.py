@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lymphorisk.analysis.emitted import emitted_phase
 from lymphorisk.analysis.named import named_doses
+from lymphorisk.analysis.delivered import as_given
 from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.segmented import segmented
 from lymphorisk.dicom import Export, read_export
@@ -19,7 +20,8 @@ from lymphorisk.errors import InputError, ScenarioError
 from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.organs.segments import Segment
 from lymphorisk.plan import CTVolume, Patient, TreatmentPlan
-from lymphorisk.scenario import Scenario, read_scenario
+from lymphorisk.plan.delivery import delivery_of
+from lymphorisk.scenario import Scenario, read_scenario, together
 
 WHAT_IF = rule(
     "LR250",
@@ -78,10 +80,20 @@ def plan_key(inputs: Sequence[tuple[str, str, str]]) -> str:
     return hashlib.sha256(hashes.encode()).hexdigest()[:KEY_DIGITS]
 
 
-def open_source(source: str | Path | Export | Scenario, options: Options, *, need_fractions: bool = True) -> Source:
+#: What can be read: a path, several paths of one course, or what is read already.
+Readable = str | Path | Sequence[str | Path] | Export | Scenario
+
+
+def open_source(source: Readable, options: Options, *, need_fractions: bool = True) -> Source:
     """The source behind a path (folder, zip, DICOMDIR, study of a server, scenario TOML) or an object already read."""
     read = read_source(source, options, need_fractions=need_fractions)
     made = _from_scenario(read, options) if isinstance(read, Scenario) else _from_export(read, options)
+    plan, places, found = as_given(made.plan, options, by_rhythm=made.given is None)
+    if plan is not made.plan:
+        given = None if made.given is None else tuple(made.given[i] for i in places)
+        # the planning system's curves are those of all fractions of its own plan
+        own = made.tps_dvhs if all(p.share == 1.0 for p in plan.phases) else ()
+        made = replace(made, plan=plan, given=given, findings=(*made.findings, *found), tps_dvhs=own)
     return made if options.fractions is None else with_fractions(made, options.fractions)
 
 
@@ -89,17 +101,42 @@ def open_source(source: str | Path | Export | Scenario, options: Options, *, nee
 READERS: Mapping[str, Callable[[Path], Export | Scenario]] = {".toml": read_scenario}
 
 
-def read_source(
-    source: str | Path | Export | Scenario, options: Options, *, need_fractions: bool = True
-) -> Export | Scenario:
-    """Read a path once: by its ending one of `READERS`, else an export; what is read already stays as it is."""
-    if not isinstance(source, str | Path):
+def read_source(source: Readable, options: Options, *, need_fractions: bool = True) -> Export | Scenario:
+    """Read a path once: by its ending one of `READERS`, else an export; what is read already stays as it is.
+
+    Several paths hold the plans of one course: exports, or scenarios.
+    """
+    if isinstance(source, Export | Scenario):
         return source
+    if not isinstance(source, str | Path):
+        return _read_together(source, options, need_fractions)
     path = source if is_address(source) else Path(source)
     if isinstance(path, Path) and not path.exists():
         raise InputError(f"{path.name!r} does not exist", "give a folder, a zip or a scenario TOML")
     if isinstance(path, Path) and (reader := READERS.get(path.suffix.lower())):
         return reader(path)
+    return _exported(path, options, need_fractions)
+
+
+def _read_together(paths: Sequence[str | Path], options: Options, need_fractions: bool) -> Export | Scenario:
+    if not paths:
+        raise InputError("there is nothing to read", "give a folder, a zip or a scenario TOML")
+    if len(paths) == 1:
+        return read_source(paths[0], options, need_fractions=need_fractions)
+    endings = {Path(p).suffix.lower() for p in paths if not is_address(p)}
+    if endings & set(READERS):
+        read = [read_source(p, options) for p in paths]
+        scenarios = [r for r in read if isinstance(r, Scenario)]
+        if len(scenarios) < len(read):
+            raise InputError("scenarios and exports are not of one course", "give exports, or scenarios")
+        return together(scenarios)
+    for path in paths:
+        if not is_address(path) and not Path(path).exists():
+            raise InputError(f"{Path(path).name!r} does not exist", "give a folder or a zip")
+    return _exported(tuple(paths), options, need_fractions)
+
+
+def _exported(path: str | Path | tuple[str | Path, ...], options: Options, need_fractions: bool) -> Export:
     return read_export(
         path,
         link_by=options.link_by,
@@ -107,6 +144,7 @@ def read_source(
         plan=options.plan,
         fractions=options.fractions,
         dose_is=options.dose_is,
+        deliver=tuple(delivery_of(text).plan for text in options.deliver),
         need_fractions=need_fractions,
     )
 

@@ -230,7 +230,7 @@ class DosedBody:
 
 def dosed_body(placed: Placed, grids: Sequence[DoseGrid], fields: Sequence[Field], *, seed: int = 1) -> DosedBody:
     """Placed bodies in dose grids; the peripheral factor of each body is drawn once, common to all phases."""
-    rng = np.random.default_rng([seed, len(grids)])
+    rng = np.random.default_rng([seed, 1])  # however many phases there are
     half = rng.standard_normal((placed.count + 1) // 2)
     z = np.stack([half, -half], axis=-1).reshape(-1)[: placed.count]
     factor = np.stack([np.exp(f.edge_ln + f.edge_sd * z) for f in fields])

@@ -12,12 +12,13 @@ import click
 from lymphorisk.cli.archive import ARCHIVE, AUDIT, Archive
 from lymphorisk.cli.options import (
     BLOOD,
-    EXPORT,
+    EXPORTS,
     FORECAST,
     JSON,
     PATIENT,
     PLAN,
     SHOW_PHI,
+    course_of,
     options_of,
     patient_of,
     with_options,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@EXPORT
+@EXPORTS
 @with_options(PATIENT, PLAN, BLOOD, FORECAST)
 @click.option(
     "--what-if",
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     multiple=True,
     metavar="CHANGE",
     help="Spleen-5Gy, LN=0Gy, fractions=15, schedule=3x8, isoeffect=5 (the same BED), schedules=NAME, "
-    "imaging=10mGy (at every fraction), flash, dose-rate=0.1Gy/s; repeat.",
+    "imaging=10mGy (at every fraction), break=14@10 (days after a fraction), stop=12, flash, dose-rate=0.1Gy/s; repeat.",
 )
 @click.option("--technique", type=click.Choice(["flash"]), help="As delivered otherwise: a what-if by name.")
 @report_option("Write the report: one HTML file, or a .pdf.")
@@ -62,7 +63,7 @@ if TYPE_CHECKING:
 @JSON
 @SHOW_PHI
 def analyze(
-    export: Path,
+    exports: tuple[Path, ...],
     report: Path | None,
     interactive: bool,
     out: Path | None,
@@ -81,15 +82,16 @@ def analyze(
     """Organ doses, blood dose, lymphocyte forecast and risk of a plan, with reasons.
 
     EXPORT is a folder a planning system exported (searched through), a zip, a scenario TOML, or a study of a server:
-    dicomweb:URL/studies/UID.
+    dicomweb:URL/studies/UID. Several of them hold the plans of one course: see --deliver.
     """
     if (technique := given.pop("technique")) is not None:
         given["what_if"] = (*given["what_if"], technique)
+    export = course_of(exports, given)
     if given["shap_plots"] and (report is None or report.suffix.lower() == ".pdf"):
         raise click.UsageError("--shap-plots needs --report with an HTML file to draw into")
     if interactive:
         page_wanted(report, "--interactive")
-    outputs = outputs_of(given, export)
+    outputs = outputs_of(given, *exports)
     outputs.expect(report, report_kind(report) if report else "page")
     outputs.expect(out, "analyze")
     outputs.expect(trajectory, "trajectory")

@@ -8,13 +8,13 @@ from typing import Any
 import click
 
 from lymphorisk.cli.clinicfile import named
-from lymphorisk.cli.options import BLOOD, EXPORT, JSON, PATIENT, PLAN, options_of, patient_of, with_options
+from lymphorisk.cli.options import BLOOD, EXPORTS, JSON, PATIENT, PLAN, course_of, options_of, patient_of, with_options
 from lymphorisk.cli.output import SAFETY, emit, finish, outputs_of, working
 from lymphorisk.cli.typed import Word, whole
 
 
 @click.command()
-@EXPORT
+@EXPORTS
 @click.option(
     "--engine",
     type=Word("lymphorisk.circulation.models:engine_named"),
@@ -35,7 +35,7 @@ from lymphorisk.cli.typed import Word, whole
 @with_options(PATIENT, PLAN, BLOOD, SAFETY)
 @JSON
 def blood(
-    export: Path,
+    exports: tuple[Path, ...],
     engine: str,
     stages: int | None,
     lanes: int | None,
@@ -51,7 +51,8 @@ def blood(
     """
     if plot is not None and sweep is None:
         raise click.UsageError("--plot draws a sweep: give --sweep beam-on=LOW:HIGH")
-    outputs = outputs_of(given, export)
+    export = course_of(exports, given)
+    outputs = outputs_of(given, *exports)
     outputs.expect(plot, "figure")
     with working("solving"):
         from dataclasses import replace

@@ -8,12 +8,12 @@ from typing import Any
 import click
 
 from lymphorisk.cli.clinicfile import named
-from lymphorisk.cli.options import EXPORT, JSON, PLAN, options_of, with_options
+from lymphorisk.cli.options import EXPORTS, JSON, PLAN, course_of, options_of, with_options
 from lymphorisk.cli.output import SAFETY, emit, finish, outputs_of, working
 
 
 @click.command()
-@EXPORT
+@EXPORTS
 @click.option(
     "--structure", "structures", multiple=True, metavar="NAME", help="ROI, TG-263 name, or Lungs-GTV; repeat."
 )
@@ -36,7 +36,7 @@ from lymphorisk.cli.output import SAFETY, emit, finish, outputs_of, working
 @with_options(PLAN, SAFETY)
 @JSON
 def dvh(
-    export: Path,
+    exports: tuple[Path, ...],
     structures: tuple[str, ...],
     metrics: tuple[str, ...],
     alpha_beta: float | None,
@@ -52,7 +52,8 @@ def dvh(
     Metrics: D95%[Gy], D0.03cc[Gy], V20Gy[%], V20Gy[cc], CV20Gy[cc], DC0.1cc[Gy], Mean[Gy], Min[Gy], Max[Gy],
     EUD(a=8)[Gy]; Mean[EQD2] with --alpha-beta. Structures join as Lungs-GTV, PTV&Lungs, Kidney_L+Kidney_R.
     """
-    outputs = outputs_of(given, export)
+    export = course_of(exports, given)
+    outputs = outputs_of(given, *exports)
     outputs.expect(csv_file, "dvh-csv")
     with working("computing DVHs"):
         from lymphorisk.analysis.dvhs import structure_dvhs

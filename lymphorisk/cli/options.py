@@ -77,7 +77,7 @@ PATIENT = (
         "--first-fraction",
         type=click.DateTime(["%Y-%m-%d"]),
         metavar="DATE",
-        help="Day of the first fraction, where steroids are given by dates.",
+        help="Day of the first fraction: what dates count from, and its weekday.",
     ),
 )
 #: Which plan of an export, and masks beside it: of one plan, never of many.
@@ -134,9 +134,32 @@ HOW_LINKED = (
         help="What the dose is, where its labels say EQD2, BED, biological or EFFECTIVE.",
     ),
 )
+#: Which fractions of a course are given, and when.
+COURSE = (
+    click.option(
+        "--deliver",
+        multiple=True,
+        metavar="PLAN=FRACTIONS",
+        help='Fractions of the course that a plan gives: "A=1-10", then "B=11-28"; "Boost=26-30 from 2026-06-15 bid"; '
+        "repeat.",
+    ),
+    click.option(
+        "--missed", multiple=True, metavar="DAY", help="No treatment: 2026-05-04, day 14, or fraction 11; repeat."
+    ),
+    click.option(
+        "--compensate",
+        type=click.Choice(["later", "bid", "weekend"]),
+        default="later",
+        show_default=True,
+        help="When a missed fraction is given.",
+    ),
+    click.option(
+        "--delivered-so-far", type=whole("delivered_so_far"), metavar="N", help="Only the first N fractions are given."
+    ),
+)
 #: What may be said of many plans alike.
 EVERY_PLAN = (*HOW_READ, *HOW_LINKED)
-PLAN = (*HOW_READ, WHICH_PLAN, *HOW_LINKED, *HANDED_IN)
+PLAN = (*HOW_READ, WHICH_PLAN, *COURSE, *HOW_LINKED, *HANDED_IN)
 BLOOD = (
     click.option("--network", type=click.Choice(["28", "32"]), help="Blood compartments."),
     click.option("--blood-volume", type=Number("blood_volume_l"), help="Blood volume in L."),
@@ -165,8 +188,22 @@ FORECAST = (
     ),
 )
 EXPORT = click.argument("export", type=ExportPath())
+#: Several sources are the plans of one course.
+EXPORTS = click.argument("exports", nargs=-1, required=True, type=ExportPath(), metavar="EXPORT...")
 JSON = click.option("--json", "as_json", is_flag=True, help="Versioned JSON on stdout.")
 SHOW_PHI = click.option("--show-phi", is_flag=True, help="Add the patient's name and ID to the output.")
+
+
+def course_of(exports: tuple[Path, ...], given: dict[str, Any]) -> Path | tuple[Path, ...]:
+    """What is read as one course: a source, or several whose plans are delivered or summed."""
+    if len(exports) == 1:
+        return exports[0]
+    if not given.get("deliver") and not given.get("sum_doses"):
+        raise click.UsageError(
+            'several exports are one course when it is said which fractions each plan gives: --deliver "A=1-10" '
+            '--deliver "B=11-28"'
+        )
+    return exports
 
 
 def with_options(*groups: tuple[Callable[[Command], Command], ...]) -> Callable[[Command], Command]:
@@ -279,8 +316,14 @@ def options_of(given: dict[str, Any]) -> Options:
         "horizon": "horizon_d",
         "model": "model",
         "shap_plots": "shap_plots",
+        "deliver": "deliver",
+        "missed": "missed",
+        "compensate": "make_up",
+        "delivered_so_far": "delivered_so_far",
     }
     chosen = {ours: given[theirs] for theirs, ours in direct.items() if given.get(theirs) is not None}
+    if (first := given.get("first_fraction")) is not None:
+        chosen["first_fraction"] = first.date().isoformat()
     of_clinic = told()
     if (used := of_clinic.get("clinic_file")) and used["settings"]:
         message(f"clinic file {used['sha256'][:DIGITS]}: {', '.join(used['settings'])}")

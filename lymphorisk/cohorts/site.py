@@ -80,7 +80,7 @@ def _level(plan: Prepared, body: DoseDistribution | None) -> float | None:
         target = plan.curves.dvh(kind)
         if isinstance(target, DVH) and target.mean_gy > 0.0:
             return number("full") * target.mean_gy
-    told = course_prescription(phase.prescription_gy for phase in plan.source.plan.phases)
+    told = course_prescription(phase.given_prescription_gy for phase in plan.source.plan.phases)
     if told is not None:
         return number("full") * told
     return None if body is None else number("full") * float(body.dose_gy[-1])

@@ -20,6 +20,7 @@ from lymphorisk.dicom.link import Candidates, Linked, link
 from lymphorisk.dicom.patient import read_patient, read_study
 from lymphorisk.dicom.quantity import DOSE_AS_SAID, HINT, check_texts
 from lymphorisk.dicom.reader import RT_ROLES, UNKNOWN, DicomFile, Found, find
+from lymphorisk.dicom.replans import refuse_replans
 from lymphorisk.dicom.slices import with_slices
 from lymphorisk.dicom.summation import WHOLE, DosePart, PhaseLink
 from lymphorisk.dicom.witnesses import witnesses_of
@@ -34,7 +35,7 @@ BeamTimes = Mapping[int, float] | Sequence[float]
 
 
 def read_export(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     *,
     link_by: LinkBy = "uid",
     sum_doses: bool = False,
@@ -45,13 +46,15 @@ def read_export(
     need_fractions: bool = True,
     segmentation: Sequence[str | os.PathLike[str]] = (),
     labels: str | os.PathLike[str] | None = None,
+    deliver: Sequence[str] = (),
 ) -> Export:
     """Read what a planning system exported and join what belongs together.
 
     Parameters
     ----------
     path : path
-        A folder (searched through), a zip, a DICOMDIR, one file, or ``dicomweb:URL/studies/UID``.
+        A folder (searched through), a zip, a DICOMDIR, one file, or ``dicomweb:URL/studies/UID``; or several of them
+        that hold one course.
     link_by : str
         ``uid`` (default), ``frame`` (frame of reference, where UIDs are broken) or ``folder``.
     sum_doses : bool
@@ -71,6 +74,8 @@ def read_export(
         DICOM SEG, RTSTRUCT or NIfTI files, or folders of them, for organs nobody drew; read with the analysis.
     labels : path, optional
         What their labels are.
+    deliver : sequence of str
+        Plans that make one course, by label or UID; which fractions each gives is the analysis' to know.
 
     Raises
     ------
@@ -100,6 +105,7 @@ def read_export(
             fractions=fractions,
             dose_is=dose_is,
             need_fractions=need_fractions,
+            deliver=deliver,
         )
     except InputError:
         unknown = [error for error in found.broken if error.message.startswith(UNKNOWN)]
@@ -109,7 +115,7 @@ def read_export(
     used = _used(linked, found_of)
     with ThreadPoolExecutor(1) as hasher:
         hashes = [hasher.submit(f.sha256) for f in used]
-        export = _assemble(found, linked, used, hashes, found_of["CT"], beam_on_s, dose_is)
+        export = _assemble(found, linked, used, hashes, found_of["CT"], beam_on_s, dose_is, as_told=bool(deliver))
     paths = (segmentation,) if isinstance(segmentation, str | os.PathLike) else tuple(segmentation)
     return replace(export, segmentation=tuple(Path(p) for p in paths), labels=None if labels is None else Path(labels))
 
@@ -149,6 +155,8 @@ def _assemble(
     ct_files: tuple[DicomFile, ...],
     beam_on_s: BeamTimes | None,
     dose_is: DoseIs | None,
+    *,
+    as_told: bool = False,
 ) -> Export:
     structure_file = next(f for f in used if f.role == "RTSTRUCT")
     structure_set = rtstruct.read_structures(structure_file)
@@ -164,6 +172,8 @@ def _assemble(
         findings += [*checks.check_phase(phase), *checks.check_time(phase)]
     findings += checks.check_extent(structures, phases)
     plans = list(dict.fromkeys(p.plan for p in linked.phases if p.plan is not None))
+    if not as_told:
+        refuse_replans(plans, phases)
     for plan in plans:
         findings += [*plan.findings, *checks.check_approval(plan.approval, plan.label)]
     dvhs, dvh_findings = _tps_dvhs(linked, structures)
@@ -247,6 +257,7 @@ def _phase(linked: PhaseLink, beam_on_s: BeamTimes | None, dose_is: DoseIs | Non
         rbe_in_dose=_rbe(linked.parts, modality, dose_is, findings),
         prescription_gy=prescription,
         witnesses=witnesses_of(linked),
+        plan=None if plan is None else plan.name,
     )
 
 

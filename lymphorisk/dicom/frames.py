@@ -26,11 +26,26 @@ BEAM_GRIDS = rule(
     "Doses of beams are compared voxel by voxel. Grids that differ are interpolated onto one, or not used.",
 )
 
+SEVERAL_SETS = rule(
+    "LR050",
+    "warning",
+    "plans on several structure sets",
+    "The plans of a course were made on different structure sets in one frame of reference. Organs and targets are "
+    "those of the plan that is named first; what was drawn anew since is not seen.",
+)
+
 
 def structures_for(
-    phases: Sequence[PhaseLink], structures: Sequence[StructureSetHeader], link_by: LinkBy, found: list[Finding]
+    phases: Sequence[PhaseLink],
+    structures: Sequence[StructureSetHeader],
+    link_by: LinkBy,
+    found: list[Finding],
+    *,
+    as_told: bool = False,
 ) -> str:
     """UID of the structure set that belongs to the phases.
+
+    Plans that a course is said to be made of may be drawn on several in one frame of reference: the first plan's holds.
 
     Raises
     ------
@@ -41,10 +56,20 @@ def structures_for(
     named = {p.plan.structure_uid for p in phases if p.plan is not None and p.plan.structure_uid}
     present = sorted(named & set(known))
     if len(present) > 1:
-        raise LinkError(
-            f"the phases were planned on {len(present)} different structure sets",
-            "analyse the plans one by one (--plan)",
-        )
+        first = next(p.plan.structure_uid for p in phases if p.plan is not None and p.plan.structure_uid in present)
+        frames = frozenset.intersection(*(known[uid].frames for uid in present))
+        if not as_told or not frames:
+            where = "" if frames else ", in different frames of reference"
+            raise LinkError(
+                f"the phases were planned on {len(present)} different structure sets{where}",
+                "say which fractions each plan gives (--deliver), or analyse the plans one by one (--plan)"
+                if frames
+                else "bring doses and structures into one frame (deformation or rigid registration in the planning "
+                "system), or analyse the plans one by one (--plan)",
+            )
+        what = f"{len(present)} structure sets: the organs are those of the first plan's"
+        found.append(finding(SEVERAL_SETS, what, "RTSTRUCT", "look whether organs were drawn anew"))
+        present = [first]
     if present and (named <= set(known) or link_by != "uid"):
         chosen = known[present[0]]
     else:

@@ -20,6 +20,7 @@ from lymphorisk.dicom.rtstruct import StructureSetHeader
 from lymphorisk.dicom.summation import WHOLE, DosePart, PhaseLink, fractions_of, phases_from
 from lymphorisk.errors import LinkError, UnsupportedDoseError
 from lymphorisk.findings import Finding, finding
+from lymphorisk.plan.delivery import plan_named
 from lymphorisk.plan.words import LINK_BY, DoseIs, LinkBy
 
 #: Choices listed in a message; more would hide it.
@@ -59,8 +60,11 @@ def link(
     fractions: int | None = None,
     dose_is: DoseIs | None = None,
     need_fractions: bool = True,
+    deliver: Sequence[str] = (),
 ) -> Linked:
     """Join plans, doses and structures; a DVH needs no number of fractions.
+
+    The plans that `deliver` names make one course, and no others are in it.
 
     Raises
     ------
@@ -74,7 +78,7 @@ def link(
     found: list[Finding] = []
     _require(have)
     doses = _usable(have.doses, found, dose_is)
-    plans = _selected(have.plans, plan)
+    plans = _delivered(have.plans, deliver) if deliver else _selected(have.plans, plan)
     if not plans:
         phases: tuple[PhaseLink, ...] = (_without_plan(doses, fractions, need_fractions),)
         if fractions is None:
@@ -84,8 +88,8 @@ def link(
         else:
             found.append(finding(checks.FRACTIONS_GIVEN, f"{fractions} fractions as given", "RTPLAN"))
     else:
-        phases = _with_plans(plans, have, doses, link_by, sum_doses, fractions, found)
-    structure_uid = structures_for(phases, have.structures, link_by, found)
+        phases = _with_plans(plans, have, doses, link_by, sum_doses, fractions, found, as_told=bool(deliver))
+    structure_uid = structures_for(phases, have.structures, link_by, found, as_told=bool(deliver))
     _note_unused(have, phases, structure_uid, found)
     return Linked(phases, structure_uid, tuple(found))
 
@@ -140,6 +144,14 @@ def _selected(plans: Sequence[PlanFile], wanted: str | None) -> tuple[PlanFile, 
     return chosen
 
 
+def _delivered(plans: Sequence[PlanFile], wanted: Sequence[str]) -> tuple[PlanFile, ...]:
+    """The plans that make a course, in the order they are named."""
+    if not plans:
+        raise LinkError("there is no RTPLAN to deliver", "export the plan files too")
+    names = [p.name for p in plans]
+    return tuple(dict.fromkeys(plans[names.index(plan_named(text, names))] for text in wanted))
+
+
 def _without_plan(doses: Sequence[DoseHeader], fractions: int | None, need_fractions: bool) -> PhaseLink:
     whole = [d for d in doses if d.summation in WHOLE]
     if len(whole) != 1:
@@ -162,6 +174,8 @@ def _with_plans(
     sum_doses: bool,
     fractions: int | None,
     found: list[Finding],
+    *,
+    as_told: bool = False,
 ) -> tuple[PhaseLink, ...]:
     known = {p.sop_uid for p in have.plans}
     own: dict[str, list[DoseHeader]] = {p.sop_uid: [] for p in plans}
@@ -173,16 +187,23 @@ def _with_plans(
             for uid in dose.plan_uids & set(own):
                 own[uid].append(dose)
     dosed = [p for p in plans if own[p.sop_uid]]
+    if as_told:
+        if without := [p for p in plans if not own[p.sop_uid]]:
+            raise LinkError(
+                f"the plan {choices(without)} has no dose of its own here", "export the dose of each plan by itself"
+            )
+        return tuple(phase for p in plans for phase in phases_from(p, own[p.sop_uid], None, sum_doses, found))
     if not dosed and shared:
         return (_shared_phase(plans, have, shared, found),)
     if not dosed:
         dosed = [_adopt(plans, have, doses, own, link_by, found)]
+    dosed.sort(key=lambda p: (p.made, -p.fractions, p.label, p.sop_uid))
     if len(dosed) > 1 and not sum_doses:
         raise LinkError(
             f"the export holds {len(dosed)} plans with a dose: {choices(dosed)}",
-            "choose one with --plan LABEL_OR_UID, or join them as phases of one course with --sum",
+            "choose one with --plan LABEL_OR_UID, join phases of one course with --sum, or say which fractions each "
+            f'gives: --deliver "{dosed[0].label}=1-10" --deliver "{dosed[1].label}=11-..."',
         )
-    dosed.sort(key=lambda p: (p.made, -p.fractions, p.label, p.sop_uid))
     if len(dosed) > 1:
         what = f"{len(dosed)} plans joined as phases, in the order they were made: {choices(dosed)}"
         found.append(finding(checks.SUMMED, what, "RTPLAN"))

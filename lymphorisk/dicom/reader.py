@@ -14,8 +14,8 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lymphorisk.dicom import tags, web
@@ -104,19 +104,21 @@ class Found:
         return tuple(sorted((f for f in self.files if f.role in roles), key=lambda f: f.sop_uid))
 
 
-def find(path: str | os.PathLike[str]) -> Found:
+def find(path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> Found:
     """All DICOM files of an export.
 
     Parameters
     ----------
-    path : path
-        A folder (searched through), a zip, a DICOMDIR, one DICOM file, or the address of a study.
+    path : path, or sequence of path
+        A folder (searched through), a zip, a DICOMDIR, one DICOM file, or the address of a study; or several of them.
 
     Raises
     ------
     DicomReadError
         There is nothing there, or nothing that can be read.
     """
+    if not isinstance(path, str | os.PathLike):
+        return _together(path)
     if web.is_address(path):
         with web.opened(path) as folder:
             return find(folder)
@@ -139,6 +141,27 @@ def find(path: str | os.PathLike[str]) -> Found:
     if opened is None:
         raise DicomReadError("the file is not DICOM", "give the folder, zip or DICOM file the planning system exported")
     return Found((opened,) if opened.role else (), 0, ())
+
+
+def _together(paths: Sequence[str | os.PathLike[str]]) -> Found:
+    """What several exports hold; a file that lies in two of them counts once. Folders begin with the export's name."""
+    if len(paths) == 1:
+        return find(paths[0])
+    files: dict[tuple[str, str], DicomFile] = {}
+    found = [find(path) for path in paths]
+    for path, one in zip(paths, found, strict=True):
+        name = Path(path).stem if Path(path).suffix else Path(path).name
+        for file in one.files:
+            key = (file.role, file.sop_uid)
+            own = replace(file, folder=name if file.folder in ("", ".") else f"{name}/{file.folder}")
+            files[key] = _whole_of(files[key], own)[0] if key in files else own
+    return Found(
+        tuple(files.values()),
+        sum(f.ignored for f in found),
+        tuple(e for f in found for e in f.broken),
+        sum(f.missing for f in found),
+        tuple(e for f in found for e in f.copies),
+    )
 
 
 def open_file(whole: Buffer, folder: str) -> DicomFile | None:

@@ -10,7 +10,7 @@ from lymphorisk.dicom.reader import DicomFile
 from lymphorisk.dicom.tree import Item
 from lymphorisk.errors import DicomReadError
 from lymphorisk.findings import Finding, finding
-from lymphorisk.plan import Beam, Phase
+from lymphorisk.plan import Beam, Phase, PlanName
 from lymphorisk.plan.words import Modality
 from lymphorisk.units import SECONDS_PER_MINUTE
 
@@ -22,6 +22,8 @@ MODALITIES: Mapping[str, Modality] = {
     "ION": "ion",
     "NEUTRON": "ion",
 }
+#: Relations of a plan to another in whose place it stands (RT Plan Relationship).
+REPLACES = frozenset(("ALTERNATIVE", "PREDECESSOR"))
 NOT_TREATMENT = frozenset(("SETUP", "OPEN_PORTFILM", "TRMT_PORTFILM"))
 MAX_LABEL = 64
 #: The longest courses in use have below a hundred fractions; more than this is a broken number.
@@ -75,6 +77,12 @@ class PlanFile:
     findings: tuple[Finding, ...]
     levels_gy: tuple[float, ...] = ()
     to_points: bool = False
+    replaces: frozenset[str] = frozenset()
+
+    @property
+    def name(self) -> PlanName:
+        """How the plan is told from others."""
+        return PlanName(self.label, self.sop_uid, self.folder)
 
     @property
     def fractions(self) -> int:
@@ -165,6 +173,11 @@ def read_plan(file: DicomFile) -> PlanFile:
         findings=tuple(found),
         levels_gy=tuple(volumes or points),
         to_points=not volumes,
+        replaces=frozenset(
+            other.code(tags.REFERENCED_SOP_INSTANCE_UID)
+            for other in root.items(tags.REFERENCED_RT_PLAN_SEQUENCE)
+            if other.code(tags.RT_PLAN_RELATIONSHIP) in REPLACES
+        ),
     )
 
 

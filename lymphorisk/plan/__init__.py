@@ -12,7 +12,7 @@ from lymphorisk.plan.patient import Patient
 from lymphorisk.plan.schedule import every_day, weekdays
 from lymphorisk.plan.steroid import Steroid, steroid_of
 from lymphorisk.plan.structures import Structure
-from lymphorisk.plan.treatment import Beam, Phase, TreatmentPlan, Witness
+from lymphorisk.plan.treatment import Beam, Phase, PlanName, TreatmentPlan, Witness
 from lymphorisk.plan.words import MODALITIES, SITES
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Mask",
     "Patient",
     "Phase",
+    "PlanName",
     "Steroid",
     "Structure",
     "TreatmentPlan",

@@ -97,6 +97,15 @@ class Witness:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanName:
+    """How a plan is told from others: its label, its SOP Instance UID, and the folder or file it lies in."""
+
+    label: str
+    uid: str = ""
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Phase:
     """A part of a course with one dose distribution and one number of fractions.
 
@@ -124,6 +133,11 @@ class Phase:
         What the plan says its targets get, best first.
     emitter : Emitter or None
         The internal emitter whose cycles are the fractions of this phase; None of a beam.
+    planned : int or None
+        Fractions that `dose`, the beams' doses, `prescription_gy` and `witnesses` are of, where only `fractions` of
+        them are given; None means all.
+    plan : PlanName or None
+        The plan this phase is of, where several may make a course.
     """
 
     label: str
@@ -137,12 +151,16 @@ class Phase:
     beam_start_s: tuple[float, ...] | None = None
     witnesses: tuple[Witness, ...] = ()
     emitter: Emitter | None = None
+    planned: int | None = None
+    plan: PlanName | None = None
 
     def __post_init__(self) -> None:
         if (self.emitter is not None) != (self.modality == "emitter"):
             raise ScenarioError(f"phase {self.label!r}: an internal emitter says which, and only it does")
         if self.fractions < 1:
             raise ScenarioError(f"phase {self.label!r} has {self.fractions} fractions")
+        if self.planned is not None and self.planned < self.fractions:
+            raise ScenarioError(f"phase {self.label!r}: {self.fractions} of {self.planned} fractions are given")
         if self.modality not in MODALITIES:
             raise ScenarioError(f"modality {self.modality!r} is not one of {', '.join(MODALITIES)}")
         own = [b.dose.frame for b in self.beams if b.dose is not None]
@@ -153,6 +171,21 @@ class Phase:
             )
         if self.days is not None and len(self.days) != self.fractions:
             raise ScenarioError(f"phase {self.label!r}: {len(self.days)} days for {self.fractions} fractions")
+
+    @property
+    def of_fractions(self) -> int:
+        """Fractions that the phase's doses are of."""
+        return self.fractions if self.planned is None else self.planned
+
+    @property
+    def share(self) -> float:
+        """Share of the phase's doses that is given."""
+        return self.fractions / self.of_fractions
+
+    @property
+    def given_prescription_gy(self) -> float | None:
+        """Prescribed dose of the fractions that are given; None when none is stated. [Gy]"""
+        return None if self.prescription_gy is None else self.prescription_gy * self.share
 
 
 def course_prescription(phases: Iterable[float | None]) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lymphorisk.scenario.dose import from_cumulative
 from lymphorisk.scenario.emitters import EmitterGiven
 from lymphorisk.scenario.read import EVERYWHERE, Scenario, patient_from, read_patient, read_scenario, scenario_from
+from lymphorisk.scenario.together import together
 
 __all__ = [
     "EVERYWHERE",
@@ -15,4 +16,5 @@ __all__ = [
     "read_patient",
     "read_scenario",
     "scenario_from",
+    "together",
 ]

@@ -94,6 +94,7 @@ TABLE = (
     ),
     Quantity("beam_on_s", "s", 0.0, 28800.0, (1.0, 1800.0), (Slip("milliseconds", 1e-3),)),
     Quantity("fractions", "", 1, 120, (1, 60), (), whole=True),
+    Quantity("delivered_so_far", "", 1, 120, (1, 60), (), whole=True),
     Quantity("prescription_gy", "Gy", 0.1, 120.0, (1.0, 90.0), (Slip("cGy", 0.01),)),
     Quantity(
         "creatinine_mg_dl", "mg/dL", 0.1, 15.0, (0.2, 12.0), (Slip("umol/L", 1 / 88.4), Slip("mmol/L", 1000 / 88.4)),

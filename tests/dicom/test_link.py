@@ -191,7 +191,7 @@ def test_two_plans_joined_are_two_phases_with_their_own_doses(export_of, tiny):
 
 
 def test_phases_follow_the_time_their_plans_were_made(export_of, tiny, edit_file):
-    folder = two_plans(export_of, tiny, fractions=3)
+    folder = two_plans(export_of, tiny, fractions=3, dose=tiny.grid(factor=0.5), prescription_gy=21.0)
     edit_file(folder / "RP_boost.dcm", lambda ds: setattr(ds, "RTPlanTime", "080000"))
     assert [p.label for p in read_export(folder, sum_doses=True).plan.phases] == ["Boost", "P1"]
 
@@ -452,7 +452,7 @@ def spanning(uids):
 
 
 def test_a_sum_dose_of_two_plans(export_of, tiny):
-    folder = two_plans(export_of, tiny, fractions=3)
+    folder = two_plans(export_of, tiny, fractions=3, dose=tiny.grid(factor=0.5), prescription_gy=21.0)
     uids = [pydicom.dcmread(folder / f"RP{end}.dcm").SOPInstanceUID for end in ("", "_boost")]
     another_dose(folder, "sum.dcm", spanning(uids), 1)
     with pytest.raises(LinkError, match="2 plans"):

@@ -79,7 +79,7 @@ def test_beams_with_a_dose_get_a_file(export_of, tiny):
 
 
 def test_two_phases_become_two_plans_on_one_structure_set(export_of, tiny):
-    first, second = tiny.plan().phases[0], tiny.plan(label="Boost", fractions=3).phases[0]
+    first, second = tiny.plan().phases[0], tiny.plan(label="Boost", fractions=3, prescription_gy=21.0).phases[0]
     plan = TreatmentPlan("course", (first, second), tiny.structures())
     export = read_export(export_of(plan), sum_doses=True)
     assert sorted((p.label, p.fractions) for p in export.plan.phases) == [("Boost", 3), ("P1", 5)]

@@ -1,0 +1,132 @@
+"""Plans that replace each other: they are never added by guess."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lymphorisk.dicom.rtplan import PlanFile
+from lymphorisk.errors import ReplanError, UnsupportedDoseError
+from lymphorisk.parameters import load
+from lymphorisk.plan import DoseGrid, Phase
+from lymphorisk.plan.dose_sum import on_one_frame
+
+#: What a plan is called that replaces another, and the end of a label that counts versions.
+WORDS = re.compile(r"re-?plan|adapt|offline|umplan|verworfen|discard|superseded", re.IGNORECASE)
+VERSION = re.compile(
+    r"(?:[\s_.:-]+(?:revision|rev|version|ver|v|r|rp|ad|art|new|neu|copy|kopie|mod|final)\d*|:\d+"
+    r"|(?<=[a-z0-9])(?:rev|ver|v|r)\d+)$",
+    re.IGNORECASE,
+)
+#: What a part of a course is called.
+PARTS = re.compile(r"boost|phase|\bph\s?\d|serie|sib|cone|\bcd\d?\b|teil|etappe", re.IGNORECASE)
+
+
+def refuse_replans(plans: Sequence[PlanFile], phases: Sequence[Phase]) -> None:
+    """Refuse a sum of plans of which one looks like the other's replan.
+
+    Parameters
+    ----------
+    plans : sequence of PlanFile
+        That are to be added.
+    phases : sequence of Phase
+        Theirs, with doses; `Phase.plan` says whose.
+
+    Raises
+    ------
+    ReplanError
+        Naming the plans, the signs, and how to say what is meant.
+    """
+    of = {p.sop_uid: [ph for ph in phases if ph.plan is not None and ph.plan.uid == p.sop_uid] for p in plans}
+    for a, b in combinations(plans, 2):
+        if why := _why(a, b, of[a.sop_uid], of[b.sop_uid]):
+            raise ReplanError(
+                f"plans {a.label!r} and {b.label!r} look like a plan and its replan ({why}): their doses are not added",
+                _meant(a, b, of[a.sop_uid], of[b.sop_uid]),
+            )
+
+
+def _why(a: PlanFile, b: PlanFile, own: Sequence[Phase], other: Sequence[Phase]) -> str:
+    """The signs that one plan replaces the other; empty when there are none."""
+    if b.sop_uid in a.replaces or a.sop_uid in b.replaces:
+        return "one names the other as the plan it replaces"
+    same = load("dose")["replan.same"].number
+    one_dose = _alike(_fraction_gy(own), _fraction_gy(other), same)
+    one_prescription = _alike(_total_gy(own), _total_gy(other), same)
+    one_number = sum(p.fractions for p in own) == sum(p.fractions for p in other)
+    called = any(WORDS.search(p.label) for p in (a, b)) or (one_dose and _one_root(a.label, b.label))
+    if not (called or one_dose or one_prescription):
+        return ""
+    shared = _overlap(own, other)
+    if shared < load("dose")["replan.touch"].number:
+        return ""
+    volume = f"volumes that overlap by {100 * shared:.0f} %"
+    if called:
+        return f"their labels, and {volume}"
+    if shared < load("dose")["replan.overlap"].number:
+        return f"the same prescription and fractions, and {volume}" if one_prescription and one_number else ""
+    if one_prescription:
+        return f"the same prescription, and {volume}"
+    return "" if any(PARTS.search(p.label) for p in (a, b)) else f"the same dose of a fraction, and {volume}"
+
+
+def _meant(a: PlanFile, b: PlanFile, own: Sequence[Phase], other: Sequence[Phase]) -> str:
+    n, m = (sum(p.fractions for p in phases) for phases in (own, other))
+    first, second = (p.label or p.sop_uid[-12:] for p in (a, b))
+    done = n - m if m < n else max(n // 2, 1)
+    rest = f'--deliver "{second}={done + 1}-{n}"' if done < n else f'--deliver "{second}=..."'
+    return (
+        f'say which fractions each gives, such as --deliver "{first}=1-{done}" {rest}; both in full: '
+        f'--deliver "{first}=1-{n}" --deliver "{second}={n + 1}-{n + m}"; one alone: --plan'
+    )
+
+
+def _one_root(a: str, b: str) -> bool:
+    """Whether two labels differ only in the number of a version."""
+    roots = [VERSION.sub("", label.strip()).casefold() for label in (a, b)]
+    return roots[0] == roots[1] != ""
+
+
+def _alike(a: float | None, b: float | None, within: float) -> bool:
+    return a is not None and b is not None and abs(a - b) <= within * max(a, b)
+
+
+def _total_gy(phases: Sequence[Phase]) -> float | None:
+    """What a plan prescribes, else what its targets should get, else its highest dose. [Gy]"""
+    total = 0.0
+    for phase in phases:
+        said = phase.prescription_gy or (phase.witnesses[0].dose_gy if phase.witnesses else None)
+        if said is None:
+            said = None if phase.dose is None else float(phase.dose.dose_zyx.max())
+        if said is None:
+            return None
+        total += said
+    return total
+
+
+def _fraction_gy(phases: Sequence[Phase]) -> float | None:
+    total = _total_gy(phases)
+    return None if total is None else total / sum(p.fractions for p in phases)
+
+
+def _overlap(own: Sequence[Phase], other: Sequence[Phase]) -> float:
+    """Dice overlap of the volumes that two plans treat; 0 where their grids do not meet."""
+    grids = [p.dose for phases in (own, other) for p in phases if p.dose is not None]
+    try:
+        together = on_one_frame(grids, grids[0].frame)
+    except UnsupportedDoseError:  # grids that do not meet
+        return 0.0
+    mine = len([p for p in own if p.dose is not None])
+    level = load("dose")["replan.level"].number
+    hot = [_hot(part, level) for part in (together[:mine], together[mine:])]
+    size = sum(int(h.sum()) for h in hot)
+    return 2.0 * int((hot[0] & hot[1]).sum()) / size if size else 0.0
+
+
+def _hot(parts: Sequence[DoseGrid], level: float) -> NDArray[np.bool_]:
+    total = np.sum([p.dose_zyx for p in parts], axis=0)
+    return np.asarray(total >= level * total.max())

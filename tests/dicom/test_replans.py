@@ -1,0 +1,160 @@
+"""Plans that replace each other are never added by guess; what is meant is said."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom.dataset import Dataset
+
+from lymphorisk.dicom import read_export, write_export
+from lymphorisk.errors import LinkError, ReplanError
+from lymphorisk.plan import TreatmentPlan
+
+
+def hot(tiny, low: int, high: int, top: float = 50.0):
+    """A dose that is high in some columns of the grid only, and falls off beside them."""
+    grid = tiny.grid()
+    away = np.maximum(np.maximum(low - np.arange(11), np.arange(11) - (high - 1)), 0)
+    return replace(grid, dose_zyx=np.broadcast_to(top * 0.6**away, grid.dose_zyx.shape).astype(np.float32))
+
+
+@pytest.fixture
+def two(tmp_path, tiny):
+    """Write two plans on one structure set."""
+
+    def make(first: dict, second: dict, name: str = "two"):
+        phases = []
+        for label, given in (("A", first), ("B", second)):
+            phases.append(
+                tiny.plan(**({"label": label, "dose": hot(tiny, 2, 8), "prescription_gy": 50.0} | given)).phases[0]
+            )
+        write_export(tmp_path / name, TreatmentPlan("x", tuple(phases), tiny.structures()), seed="two")
+        return tmp_path / name
+
+    return make
+
+
+REPLANS = {
+    "the same plan again": ({"fractions": 25}, {"fractions": 25}),
+    "the same prescription in other fractions": ({"fractions": 25}, {"fractions": 10}),
+    "a replan of the fractions that are left": ({"fractions": 25}, {"fractions": 15, "prescription_gy": 30.0}),
+    "called a replan": (
+        {"label": "Lung", "fractions": 25},
+        {"label": "Lung adapt", "fractions": 15, "prescription_gy": 33.0},
+    ),
+    "a version": (
+        {"label": "Lung", "fractions": 25},
+        {"label": "Lung:1", "fractions": 15, "prescription_gy": 30.0},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REPLANS)
+def test_a_sum_of_a_plan_and_its_replan_is_refused_with_the_way_to_say_it(two, case) -> None:
+    first, second = REPLANS[case]
+    folder = two(first, second)
+    with pytest.raises(ReplanError, match="look like a plan and its replan") as error:
+        read_export(folder, sum_doses=True)
+    assert "--deliver" in error.value.hint
+    names = [phase.get("label", label) for phase, label in ((first, "A"), (second, "B"))]
+    export = read_export(folder, deliver=names)
+    assert [p.label for p in export.plan.phases] == names
+
+
+def test_a_replan_on_a_smaller_target_is_known_by_prescription_and_fractions(two, tiny) -> None:
+    folder = two({"fractions": 25}, {"fractions": 25, "dose": hot(tiny, 2, 5)})
+    with pytest.raises(ReplanError, match="same prescription and fractions"):
+        read_export(folder, sum_doses=True)
+
+
+PHASES = {
+    "a boost in larger fractions": {"label": "Boost", "fractions": 3, "prescription_gy": 15.0},
+    "a boost of the same fraction dose, called so": {"label": "Boost", "fractions": 8, "prescription_gy": 16.0},
+}
+
+
+@pytest.mark.parametrize("case", PHASES)
+def test_phases_of_a_course_are_added(two, case) -> None:
+    folder = two({"fractions": 25}, PHASES[case])
+    assert len(read_export(folder, sum_doses=True).plan.phases) == 2
+
+
+def test_a_boost_of_a_part_of_the_volume_is_added(two, tiny) -> None:
+    folder = two({"fractions": 25}, {"fractions": 8, "prescription_gy": 16.0, "dose": hot(tiny, 2, 4, 16.0)})
+    assert len(read_export(folder, sum_doses=True).plan.phases) == 2
+
+
+def test_two_targets_of_one_prescription_are_added(two, tiny) -> None:
+    folder = two({"fractions": 5, "dose": hot(tiny, 0, 5)}, {"fractions": 5, "dose": hot(tiny, 6, 11)})
+    assert len(read_export(folder, sum_doses=True).plan.phases) == 2
+
+
+def test_a_plan_that_names_the_one_it_replaces_is_its_replan(two, tiny, edit_file) -> None:
+    folder = two({"fractions": 25}, {"label": "Boost", "fractions": 3, "prescription_gy": 15.0})
+    labels = {pydicom.dcmread(f).RTPlanLabel: f for f in folder.glob("RP*.dcm")}
+    other = pydicom.dcmread(labels["A"])
+
+    def name(ds):
+        item = Dataset()
+        item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = other.SOPClassUID, other.SOPInstanceUID
+        item.RTPlanRelationship = "PREDECESSOR"
+        ds.ReferencedRTPlanSequence = [item]
+
+    edit_file(labels["Boost"], name)
+    with pytest.raises(ReplanError, match="names the other"):
+        read_export(folder, sum_doses=True)
+
+
+def test_several_plans_say_how_a_course_is_told(two) -> None:
+    with pytest.raises(LinkError) as error:
+        read_export(two({"fractions": 25}, {"fractions": 25}))
+    assert "--deliver" in error.value.hint
+
+
+def test_a_delivered_plan_without_its_dose_is_named(two) -> None:
+    folder = two({"fractions": 25}, {"fractions": 25})
+    labels = {pydicom.dcmread(f).RTPlanLabel: f for f in folder.glob("RP*.dcm")}
+    uid = pydicom.dcmread(labels["B"]).SOPInstanceUID
+    for f in folder.glob("RD*.dcm"):
+        if pydicom.dcmread(f).ReferencedRTPlanSequence[0].ReferencedSOPInstanceUID == uid:
+            f.unlink()
+    with pytest.raises(LinkError, match="no dose of its own"):
+        read_export(folder, deliver=("A", "B"))
+
+
+def test_plans_in_two_folders_are_one_export(two, tmp_path) -> None:
+    folder = two({"fractions": 25}, {"fractions": 25})
+    labels = {pydicom.dcmread(f).RTPlanLabel: f for f in folder.glob("RP*.dcm")}
+    uid = pydicom.dcmread(labels["B"]).SOPInstanceUID
+    other = tmp_path / "replan"
+    other.mkdir()
+    for f in folder.glob("RD*.dcm"):
+        if pydicom.dcmread(f).ReferencedRTPlanSequence[0].ReferencedSOPInstanceUID == uid:
+            f.rename(other / f.name)
+    labels["B"].rename(other / "RP.dcm")
+    export = read_export((folder, other), deliver=("A", "replan"))
+    assert [p.label for p in export.plan.phases] == ["A", "B"]
+    assert {p.plan.place for p in export.plan.phases if p.plan} == {"two", "replan"}
+
+
+def test_structure_sets_of_one_frame_are_named_and_the_first_is_used(two, edit_file) -> None:
+    folder = two({"fractions": 25}, {"fractions": 25})
+    other = pydicom.dcmread(folder / "RS.dcm")
+    other.SOPInstanceUID += ".9"
+    other.file_meta.MediaStorageSOPInstanceUID = other.SOPInstanceUID
+    other.save_as(folder / "RS9.dcm")
+    labels = {pydicom.dcmread(f).RTPlanLabel: f for f in folder.glob("RP*.dcm")}
+
+    def drawn(ds):
+        ds.ReferencedStructureSetSequence[0].ReferencedSOPInstanceUID = other.SOPInstanceUID
+
+    edit_file(labels["B"], drawn)
+    with pytest.raises(LinkError, match="2 different structure sets"):
+        read_export(folder, sum_doses=True)
+    for order in (("A", "B"), ("B", "A")):
+        export = read_export(folder, deliver=order)
+        assert "LR050" in {f.code for f in export.findings}
+        assert export.plan.uids["RTSTRUCT"][0].endswith(".9") == (order[0] == "B")
