@@ -23,6 +23,7 @@ from lymphorisk.analysis.source import Readable
 from lymphorisk.analysis.whatif import changed, imaged, imaging_asked, parse, rate_findings
 from lymphorisk.circulation import SurvivalForm
 from lymphorisk.circulation.threads import one_blas_thread
+from lymphorisk.errors import ScenarioError
 from lymphorisk.findings import Finding
 from lymphorisk.lymphocyte import AlcForecast, Course, Population, forecast, population
 from lymphorisk.lymphocyte.whatif import difference
@@ -169,6 +170,10 @@ def replanned(text: str, plan: Prepared, course: Course | None = None) -> AlcFor
         The plan's own exposure, when it is known: other days leave the dose of a fraction as it is.
     """
     if (days := other_days(text)) is not None:
+        if emitters_of(plan.source.plan.phases):
+            raise ScenarioError(
+                f"what-if {text!r} of a course with an internal emitter is ambiguous", "change its days"
+            )
         known = course or exposure_of(plan, blood_dose_of(plan))
         return forecast_of(course_with(known, days, plan.options.weekday), plan.patient, plan.options, explain=False)
     change = parse(text, plan.source.plan.fractions)

@@ -63,16 +63,21 @@ def as_given(
     calendar = Calendar(
         options.first_day, options.weekday, tuple(when_of(text) for text in options.missed), options.make_up
     )
+    beams = [i for i, p in enumerate(plan.phases) if p.emitter is None]
+    within = [Given(p, i) for i, p in enumerate(plan.phases) if p.emitter is not None]
+    if within and options.delivered_so_far is not None:
+        raise ScenarioError("a course so far with an internal emitter is ambiguous", "write the cycles that were given")
     found: list[Finding] = []
     given: Sequence[Given]
     if options.deliver:
         deliveries = [delivery_of(text) for text in options.deliver]
-        given = delivered(plan.phases, deliveries, calendar)
+        given = delivered([plan.phases[i] for i in beams], deliveries, calendar)
         said = ", ".join(f"{d.plan} {ranges(d.fractions)}" for d in deliveries)
         found.append(finding(DELIVERED, f"fractions of the course: {said}", "course"))
         found += _unlike_grids([g.phase for g in given])
     else:
-        given = [Given(p, i) for i, p in enumerate(_dated(plan.phases, options, calendar, by_rhythm=by_rhythm))]
+        dated = _dated([plan.phases[i] for i in beams], options, calendar, by_rhythm=by_rhythm)
+        given = [Given(p, i) for i, p in enumerate(dated)]
     if options.missed:
         what = f"{', '.join(options.missed)}: given {HOW[options.make_up]}"
         found.append(finding(MISSED, what, "course"))
@@ -83,6 +88,7 @@ def as_given(
             replace(g, place=before[g.place])
             for g in first_fractions([g.phase for g in given], options.delivered_so_far)
         ]
+    given = [*(replace(g, place=beams[g.place]) for g in given), *within]
     phases = tuple(g.phase for g in given)
     if (short := _short(phases, plan.phases)) or options.delivered_so_far is not None:
         total = sum(p.fractions for p in phases)

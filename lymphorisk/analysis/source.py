@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lymphorisk.analysis.delivered import as_given
 from lymphorisk.analysis.emitted import emitted_phase
 from lymphorisk.analysis.named import named_doses
-from lymphorisk.analysis.delivered import as_given
 from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.segmented import segmented
 from lymphorisk.dicom import Export, read_export
