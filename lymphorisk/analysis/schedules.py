@@ -169,11 +169,11 @@ def own_schedule(phases: Sequence[Phase]) -> Schedule:
     (phase,) = phases
     if phase.emitter is not None:
         raise ScenarioError("other schedules are of beams, not of an internal emitter")
-    if phase.prescription_gy is None:
+    if phase.given_prescription_gy is None:
         raise ScenarioError(
             "another schedule needs the prescribed dose of the plan", "in a scenario: prescription_gy in [plan]"
         )
-    return Schedule(phase.prescription_gy, phase.fractions)
+    return Schedule(phase.given_prescription_gy, phase.fractions)
 
 
 def isoeffective(own: Schedule, fractions: int) -> Schedule:
