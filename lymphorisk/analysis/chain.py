@@ -20,6 +20,7 @@ from lymphorisk.analysis.risk import agreement_of, learned_voice, literature_voi
 from lymphorisk.analysis.row import row_of
 from lymphorisk.analysis.schedules import Cost, Schedule, given_in, scaled, texts_of
 from lymphorisk.analysis.source import Readable
+from lymphorisk.analysis.therapy import therapy_calendar
 from lymphorisk.analysis.whatif import changed, imaged, imaging_asked, parse, rate_findings
 from lymphorisk.circulation import SurvivalForm
 from lymphorisk.circulation.threads import one_blas_thread
@@ -109,6 +110,7 @@ def analysis_of(plan: Prepared) -> Analysis:
         explanation=voice.explanation,
         attribution=count.organ_share,
         what_ifs=what_ifs,
+        therapies=therapy_calendar(options, exposure, count),
         findings=distinct(findings),
         assumptions=assumed(placed=doses.bodies is not None),
         provenance=Provenance(
@@ -263,7 +265,7 @@ def shown(options: Options) -> dict[str, object]:
     plain["labels"] = options.labels is not None
     unsaid = (
         "dose_is", "undrawn", "segmentation", "labels", "aliases", "lln", "clinic_file", "deliver", "missed",
-        "delivered_so_far", "first_fraction",
+        "delivered_so_far", "first_fraction", "therapy",
     )  # fmt: skip
     if not options.missed:
         plain.pop("make_up")

@@ -14,20 +14,20 @@ from lymphorisk.plan.delivery import delivery_of, when_of
 from lymphorisk.plan.schedule import WORKING_DAYS
 
 DELIVERED = rule(
-    "LR255",
+    "LR260",
     "info",
     "course of several plans",
     "Which plan gives which fractions was said (--deliver, or the scenario); each fraction has the dose of its plan.",
 )
 PARTIAL = rule(
-    "LR256",
+    "LR261",
     "warning",
     "part of the course",
     "Only some of the planned fractions are in the course: its dose and its forecast are those of these fractions "
     "alone, as if treatment had ended there.",
 )
 MISSED = rule(
-    "LR257",
+    "LR262",
     "info",
     "missed days",
     "Days without treatment were said, and how they are made up for; the dose of a fraction stays as planned.",

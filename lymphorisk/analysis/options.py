@@ -16,6 +16,7 @@ from lymphorisk.errors import ScenarioError
 from lymphorisk.lymphocyte.survival import survival_named
 from lymphorisk.plan.calendar import MAKE_UP, MakeUp
 from lymphorisk.plan.delivery import delivery_of, when_of
+from lymphorisk.plan.therapy import therapies_of, therapy_of
 from lymphorisk.plan.words import LINK_BY, DoseIs, LinkBy
 from lymphorisk.units import checked, quantity
 
@@ -106,6 +107,8 @@ class Options:
         Only so many fractions are given; None is all.
     first_fraction : str or None
         Date of the first fraction, as ISO 8601 says it: what dates count from; it says the weekday, too.
+    therapy : tuple of str
+        Drugs or cells beside the course and their days: ``durvalumab=2026-06-01,2026-06-15``; `plan.therapy`.
     clinic_file : mapping of str to Any
         Which of these settings a clinic file gave, and its ``sha256``: kept in the provenance, changes no number.
     """
@@ -147,6 +150,7 @@ class Options:
     make_up: MakeUp = "later"
     delivered_so_far: int | None = None
     first_fraction: str | None = None
+    therapy: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         allowed = {
@@ -246,13 +250,14 @@ def _texts(options: Options) -> None:
 
 def _course(options: Options) -> None:
     """The fields that say which fractions are given, and when."""
-    for name, read in (("deliver", delivery_of), ("missed", when_of)):
+    for name, read in (("deliver", delivery_of), ("missed", when_of), ("therapy", therapy_of)):
         given: object = getattr(options, name)
         if isinstance(given, str) or not isinstance(given, tuple | list) or not all(isinstance(t, str) for t in given):
             raise ScenarioError(f"{name} = {given!r} is not a list of texts", f"{name}=({EXAMPLES[name]!r},)")
         for text in given:
             read(text)
         object.__setattr__(options, name, tuple(given))
+    therapies_of(options.therapy)
     if options.deliver and (options.plan is not None or options.sum_doses):
         raise ScenarioError("plans to deliver stand beside one plan, or beside their sum", "leave --plan and --sum out")
     first: object = options.first_fraction
@@ -272,7 +277,7 @@ def _course(options: Options) -> None:
 
 
 #: One of each, for a message.
-EXAMPLES = {"deliver": "A=1-10", "missed": "2026-05-04"}
+EXAMPLES = {"deliver": "A=1-10", "missed": "2026-05-04", "therapy": "durvalumab=2026-06-01"}
 
 
 def _paths(options: Options) -> None:

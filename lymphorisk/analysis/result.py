@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lymphorisk.analysis.beside import Beside
     from lymphorisk.analysis.picture import View
     from lymphorisk.analysis.schedules import Cost
+    from lymphorisk.analysis.therapy import TherapyCalendar
     from lymphorisk.circulation import BloodDose
     from lymphorisk.dvh import DVH, DoseDistribution
     from lymphorisk.findings import Finding
@@ -222,6 +223,8 @@ class Analysis:
     anatomy : tuple of View
         Placed organs over the patient's outline and dose, from three sides, when pictures are asked for; not part of
         the JSON result.
+    therapies : TherapyCalendar or None
+        Days of drugs or cells beside the course, when they were given.
     beside : Beside or None
         Research output: subsets, the neutrophil to lymphocyte ratio, published associations with outcome.
     bath : float or None
@@ -252,6 +255,7 @@ class Analysis:
     explanation_figures: Mapping[str, str] = field(default_factory=dict)
     anatomy: tuple[View, ...] = ()
     beside: Beside | None = None
+    therapies: TherapyCalendar | None = None
     bath: float | None = None
 
     @property

@@ -45,7 +45,8 @@ if TYPE_CHECKING:
     multiple=True,
     metavar="CHANGE",
     help="Spleen-5Gy, LN=0Gy, fractions=15, schedule=3x8, isoeffect=5 (the same BED), schedules=NAME, "
-    "imaging=10mGy (at every fraction), break=14@10 (days after a fraction), stop=12, flash, dose-rate=0.1Gy/s; repeat.",
+    "imaging=10mGy (at every fraction), break=14@10 (days after a fraction), stop=12, flash, dose-rate=0.1Gy/s; "
+    "repeat.",
 )
 @click.option("--technique", type=click.Choice(["flash"]), help="As delivered otherwise: a what-if by name.")
 @report_option("Write the report: one HTML file, or a .pdf.")

@@ -167,6 +167,12 @@ BLOOD = (
 )
 FORECAST = (
     click.option(
+        "--therapy",
+        multiple=True,
+        metavar="NAME=DAYS",
+        help='A drug or cells: "durvalumab=2026-06-01,2026-06-15", "cells=day 40": the count and dose then; repeat.',
+    ),
+    click.option(
         "--first-weekday",
         type=whole("first_weekday"),
         default=0,
@@ -318,6 +324,7 @@ def options_of(given: dict[str, Any]) -> Options:
         "shap_plots": "shap_plots",
         "deliver": "deliver",
         "missed": "missed",
+        "therapy": "therapy",
         "compensate": "make_up",
         "delivered_so_far": "delivered_so_far",
     }

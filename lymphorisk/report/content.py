@@ -13,7 +13,7 @@ from lymphorisk.circulation import BloodSummary
 from lymphorisk.dvh import DVH
 from lymphorisk.dvh.metrics import metric
 from lymphorisk.plan.steroid import steroid_words
-from lymphorisk.report import clinic, emitters, figures, placed, research, schedules
+from lymphorisk.report import clinic, emitters, figures, placed, research, schedules, therapy
 from lymphorisk.report.document import (
     Beside,
     Block,
@@ -114,6 +114,7 @@ def report(
         _voices(a),
         _why(a),
         *schedules.sections(a),
+        *therapy.section(a.therapies),
         *research.sections(a),
         _organs(a),
         _blood(a),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lymphorisk.absent import Absent
 from lymphorisk.organs.compartments import by_organ
-from lymphorisk.report import emitters, research, schedules
+from lymphorisk.report import emitters, research, schedules, therapy
 from lymphorisk.report.content import (
     EDIC_NAMES,
     ORGAN_COLUMNS,
@@ -65,11 +65,19 @@ def render(analysis: Analysis, identity: tuple[str, str] | None = None) -> str:
         _blood(analysis),
         _reasons(analysis),
         _research(analysis),
+        _therapies(analysis),
         _what_ifs(analysis),
         _findings(analysis),
         _foot(analysis),
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+
+
+def _therapies(a: Analysis) -> list[str]:
+    if a.therapies is None:
+        return []
+    said = [line for text in therapy.sentences(a.therapies) for line in _wrapped(text)]
+    return [therapy.TITLE.upper(), *text_lines(therapy.table(a.therapies)), *said]
 
 
 def _what_ifs(a: Analysis) -> list[str]:

@@ -90,7 +90,7 @@ def test_the_course_so_far_is_the_course_that_stops() -> None:
     so_far = analyze(plan("A"), WHO, replace(FAST, delivered_so_far=12))
     same(so_far, given("A=1-12"))
     assert so_far.organs["Spleen"].course.mean_gy == pytest.approx(6.0, rel=1e-12)
-    assert "LR256" in {f.code for f in so_far.findings}
+    assert "LR261" in {f.code for f in so_far.findings}
     stopped = analyze(plan("A"), WHO, replace(FAST, what_if=("stop=12",))).what_ifs[0]
     whole = analyze(plan("A"), WHO, FAST)
     gain = (
