@@ -80,7 +80,7 @@ class Prepared:
             targets = [t.per_fraction[i].mean_gy for t in self.doses.targets]
             hottest = max(targets or [d[i].mean_gy for d in self.doses.drawn.values()] or [0.0])
             told = phase.prescription_gy
-            phases.append(at_dose_rate(phase, gy_per_s, hottest if told is None else told / phase.fractions))
+            phases.append(at_dose_rate(phase, gy_per_s, hottest if told is None else told / phase.of_fractions))
         course = replace(self.source, plan=replace(self.source.plan, phases=tuple(phases)))
         options = replace(self.options, beam_on_s=None)
         flow = circulation(course, self.doses, self.patient, options, self.network)

@@ -211,9 +211,13 @@ def with_phase_fractions(source: Source, wanted: Sequence[int]) -> Source:
     Raises
     ------
     ScenarioError
-        Not one number a phase.
+        Not one number a phase; a phase of which only a part is given.
     """
     phases = source.plan.phases
+    if any(phase.planned is not None for phase in phases):
+        raise ScenarioError(
+            "another number of fractions for a course that is given in part is ambiguous", "ask it of the whole course"
+        )
     if len(wanted) != len(phases):
         raise ScenarioError(f"{len(wanted)} numbers of fractions for {len(phases)} phases", "give one a phase")
     others, notes = [], []

@@ -117,7 +117,7 @@ class Held:
             raise UndecidableError("a phase without a dose grid has no voxels", "give an export, or a dose grid")
         self.grid: DoseGrid = grid
         self.dose: Real = grid.dose_zyx.reshape(-1).astype(np.float64)
-        self.per_fraction = 1.0 / (self.part.fractions * self.part.rbe_in_dose)
+        self.per_fraction = 1.0 / (self.part.of_fractions * self.part.rbe_in_dose)
         self._known: dict[str, Cells] = {}
 
     @property

@@ -17,6 +17,9 @@ MOST = 300
 RANGE = re.compile(r"(?P<first>\d{1,4})(?:\s*[-\u2013]\s*(?P<last>\d{1,4}))?")
 RHYTHMS = ("weekdays", "daily", "bid", "alternate")
 WHEN = re.compile(r"(?:(?P<kind>day|fraction)[ =]?)?\s*(?P<number>\d{1,4})", re.IGNORECASE)
+#: Letters of what was typed, and of a UID, that a message shows.
+SHOWN = 80
+UID_END = 12
 #: Letters of a UID or a folder that tell a plan.
 SHORTEST = 4
 
@@ -95,7 +98,7 @@ def delivery_of(text: str) -> Delivery:
     """
     plan, sign, rest = text.rpartition("=")
     if not sign or not plan.strip() or not rest.strip():
-        raise ScenarioError(f"{text[:80]!r} says no fractions of a plan", HOW)
+        raise ScenarioError(f"{text[:SHOWN]!r} says no fractions of a plan", HOW)
     words = rest.strip()
     ranges, _, more = words.partition(" from ")
     tail = (more or ranges).split()
@@ -107,7 +110,7 @@ def delivery_of(text: str) -> Delivery:
     else:
         start, ranges = None, " ".join(tail)
     if start is not None and start.fraction is not None:
-        raise ScenarioError(f"{text[:80]!r}: a plan starts on a day or a date", FULL)
+        raise ScenarioError(f"{text[:SHOWN]!r}: a plan starts on a day or a date", FULL)
     return Delivery(plan.strip(), _fractions(ranges, text), start, rhythm_of(rhythm))
 
 
@@ -126,7 +129,7 @@ def when_of(text: str) -> When:
         found = WHEN.fullmatch(said)
     if found is None or found["kind"] is None:
         raise ScenarioError(
-            f"{said[:40]!r} is no day", "write 2026-05-04, day 14 (from the first fraction) or fraction 11"
+            f"{said[:SHOWN]!r} is no day", "write 2026-05-04, day 14 (from the first fraction) or fraction 11"
         )
     number = int(found["number"])
     if found["kind"].lower() == "day":
@@ -156,18 +159,18 @@ def _fractions(text: str, whole: str) -> tuple[int, ...]:
     for part in text.split(","):
         found = RANGE.fullmatch(part.strip())
         if found is None:
-            raise ScenarioError(f"{whole[:80]!r}: {part.strip()[:40]!r} is no range of fractions", HOW)
+            raise ScenarioError(f"{whole[:SHOWN]!r}: {part.strip()[:SHOWN]!r} is no range of fractions", HOW)
         first = int(found["first"])
         last = int(found["last"] or first)
         if first < 1 or last > MOST:
-            raise ScenarioError(f"{whole[:80]!r}: fractions are numbered from 1 to {MOST}", HOW)
+            raise ScenarioError(f"{whole[:SHOWN]!r}: fractions are numbered from 1 to {MOST}", HOW)
         if last < first:
-            raise ScenarioError(f"{whole[:80]!r}: {first}-{last} runs backwards", f"write {last}-{first}")
+            raise ScenarioError(f"{whole[:SHOWN]!r}: {first}-{last} runs backwards", f"write {last}-{first}")
         numbers += range(first, last + 1)
     if len(set(numbers)) < len(numbers):
         twice = next(n for n in numbers if numbers.count(n) > 1)
         raise ScenarioError(
-            f"{whole[:80]!r}: fraction {twice} stands there twice", "a plan gives a fraction once; two a day are bid"
+            f"{whole[:SHOWN]!r}: fraction {twice} stands there twice", "a plan gives a fraction once; two a day are bid"
         )
     return tuple(sorted(numbers))
 
@@ -180,7 +183,9 @@ def plan_named(wanted: str, plans: Sequence[PlanName]) -> PlanName:
     LinkError
         None is, or several are.
     """
-    listed = "; ".join(f"{p.label or '(no label)'!r} [...{p.uid[-12:]}]" if p.uid else repr(p.label) for p in plans)
+    listed = "; ".join(
+        f"{p.label or '(no label)'!r} [...{p.uid[-UID_END:]}]" if p.uid else repr(p.label) for p in plans
+    )
     asked = wanted.strip().strip("[].").casefold()
     by_label = [p for p in plans if p.label.casefold() == wanted.strip().casefold()]
     found = by_label or [p for p in plans if asked and asked in {p.uid, p.place.casefold()}]
@@ -188,10 +193,10 @@ def plan_named(wanted: str, plans: Sequence[PlanName]) -> PlanName:
         found = [p for p in plans if p.uid.startswith(asked) or p.uid.endswith(asked)]
         found = found or [p for p in plans if p.place.casefold().startswith(asked)]
     if not found:
-        raise LinkError(f"no plan is labelled {wanted[:80]!r}", f"there are: {listed}")
+        raise LinkError(f"no plan is labelled {wanted[:SHOWN]!r}", f"there are: {listed}")
     if len(found) > 1:
         raise LinkError(
-            f"several plans are labelled {wanted[:80]!r}: {listed}",
-            "write the end of the plan's UID for its label, such as " + f'"{found[0].uid[-12:] or "UID"}=1-10"',
+            f"several plans are labelled {wanted[:SHOWN]!r}: {listed}",
+            "write the end of the plan's UID for its label, such as " + f'"{found[0].uid[-UID_END:] or "UID"}=1-10"',
         )
     return found[0]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from lymphorisk.errors import ScenarioError
-from lymphorisk.plan.delivery import When, when_of
+from lymphorisk.plan.delivery import SHOWN, When, when_of
 
 HOW = 'write "durvalumab=2026-06-01,2026-06-15" or "cells=day 40": a name, and dates or days from the first fraction'
 
@@ -48,10 +48,10 @@ def therapy_of(text: str) -> Therapy:
     """
     name, sign, days = text.partition("=")
     if not sign or not name.strip() or not days.strip():
-        raise ScenarioError(f"{text[:80]!r} is no therapy with its days", HOW)
+        raise ScenarioError(f"{text[:SHOWN]!r} is no therapy with its days", HOW)
     given = tuple(when_of(part) for part in days.split(","))
     if any(w.fraction is not None for w in given):
-        raise ScenarioError(f"{text[:80]!r}: a therapy is given on a day or a date", HOW)
+        raise ScenarioError(f"{text[:SHOWN]!r}: a therapy is given on a day or a date", HOW)
     return Therapy(name.strip(), given)
 
 
