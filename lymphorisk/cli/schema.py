@@ -17,8 +17,9 @@ def schema(name: str | None) -> None:
     from lymphorisk import schemas
 
     if name is None:
+        width = 2 + max(map(len, schemas.names()))
         for known in schemas.names():
-            say(f"{known:<14}{schemas.schema(known)['title']}")
+            say(f"{known:<{width}}{schemas.schema(known)['title']}")
         return
     if name not in schemas.names():
         raise click.BadParameter(f"no result {name[:30]!r}; use one of {', '.join(schemas.names())}", param_hint="NAME")

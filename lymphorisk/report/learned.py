@@ -37,6 +37,9 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "took less dose in organs that are not drawn than was assumed",
     ),
     "rbe.proton": ("loses more to the protons than most", "loses less to the protons than most"),
+    "rbe.ion": ("loses more to the ions than most", "loses less to the ions than most"),
+    "rbe.alpha": ("loses more to the alpha particles than most", "loses less to the alpha particles than most"),
+    "marrow.": ("took more dose in the marrow than was stated", "took less dose in the marrow than was stated"),
     "pool.": ("", ""),
     "traffic.": ("", ""),
 }
