@@ -56,7 +56,7 @@ def test_an_entry_becomes_results_of_its_study_and_is_written_down(
     ]  # fmt: skip
     folder = store.results(key)
     assert {p.name for p in folder.iterdir()} == {
-        "result.json", "check.json", "report.html", "report.pdf", "sr.dcm", "report.dcm",
+        "result.json", "check.json", "report.html", "report.pdf", "sr.dcm", "report.dcm", "names.json",
     }  # fmt: skip
     plan = pydicom.dcmread(rtplans / "pancreas" / "RP.dcm")
     for name in ("sr.dcm", "report.dcm"):

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lymphorisk import tomlfile
 from lymphorisk.conditioning.regimen import DRUGS, STANDINGS, DrugDose, Evidence, RadiationCourse, Regimen
 from lymphorisk.errors import ScenarioError
 from lymphorisk.plan import Patient
@@ -16,6 +17,7 @@ from lymphorisk.regimen import Choices, PatientFacts, PlanExposure, product, sea
 from lymphorisk.regimen.checks import label_criteria
 from lymphorisk.regimen.knobs import Knob, Schedule, label_limit, read_knobs, schedules
 from lymphorisk.regimen.products import products
+from lymphorisk.regimen.schema import RegimenTables
 from lymphorisk.regimen.search import Found, SearchResult, frontier
 from lymphorisk.report.conditioning.figures import frontier_figure
 from lymphorisk.report.conditioning.search import frontier_table, listed_table, search_lines
@@ -25,6 +27,12 @@ FACTS = PatientFacts(Patient(alc=0.8, weight_kg=80.0, height_cm=172.0), egfr_ml_
 FAST = Choices(draws=32)
 CY = Knob("cyclophosphamide", "mg_per_m2", (0.0, 300.0, 500.0), 500.0)
 DELAY = Knob("infusion", "delay_d", (0.0, 1.0, 2.0), 0.0)
+
+
+def knobs_of(search: str, regimen: Regimen) -> tuple[Knob, ...]:
+    """The knobs of one search table of a file."""
+    written = tomlfile.parsed(f"[[conditioning.search]]\n{search}\n".encode(), "regimen.toml")
+    return read_knobs(written, tomlfile.read(written, RegimenTables).conditioning.search, regimen)
 
 
 def test_every_setting_once_and_the_given_one_first() -> None:
@@ -42,9 +50,7 @@ def test_a_dose_of_zero_leaves_the_drug_out() -> None:
 
 def test_a_field_left_out_is_one_schedule_however_many_days_it_could_have() -> None:
     tbi = Regimen("x", product("axi_cel").drugs, (RadiationCourse("tbi", (-1.0,), 2.0, role="lymphodepletion"),))
-    knobs = read_knobs(
-        {"search": [{"radiation": "tbi", "gy_per_fraction": [0, 1, 2], "fractions": [1, 2], "last_day": [-3, -1]}]}, tbi
-    )
+    knobs = knobs_of('radiation = "tbi"\ngy_per_fraction = [0, 1, 2]\nfractions = [1, 2]\nlast_day = [-3, -1]', tbi)
     found = schedules(tbi, knobs)
     assert len(found) == 1 + 2 * 2 * 2
     two = next(s for s in found if dict(s.settings) == {"tbi Gy/fx": 1.0, "tbi fx": 2.0, "tbi last day": -3.0})
@@ -53,7 +59,7 @@ def test_a_field_left_out_is_one_schedule_however_many_days_it_could_have() -> N
 
 def test_a_plans_field_moves_and_scales_as_a_whole(bridging: PlanExposure) -> None:
     regimen = Regimen("x", radiation=(RadiationCourse("b", tuple(d - 30.0 for d in bridging.days), None, "p"),))
-    knobs = read_knobs({"search": [{"radiation": "b", "dose_factor": [0, 0.5, 1], "last_day": [-19, -14]}]}, regimen)
+    knobs = knobs_of('radiation = "b"\ndose_factor = [0, 0.5, 1]\nlast_day = [-19, -14]', regimen)
     found = search(regimen, {"p": bridging}, knobs, FACTS, FAST)
     assert len(found.found) == 5
     later = {dict(f.schedule.settings)["b x dose"]: f for f in found.found if f.schedule.regimen.radiation}
