@@ -190,7 +190,7 @@ def test_the_gate_reads_a_scenario_as_the_analysis_does() -> None:
     plan = prepare(scenario_from({"plan": {"phase": [one, two]}}), options=FAST)
     curve = plan.curves.dvh("Spleen")
     assert isinstance(curve, DVH)
-    assert curve.mean_gy == plan.doses.organs["Spleen"].course.mean_gy == 8.0
+    assert curve.mean_gy == plan.doses.organs["Spleen"].course.mean_gy == 9.0
     assert isinstance(plan.curves.dvh("Liver"), Absent)
 
 
