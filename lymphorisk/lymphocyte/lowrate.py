@@ -69,7 +69,7 @@ def steps_for(half_lives_h: Sequence[float], steps: int = STEPS) -> Steps:
     given = -np.expm1(-rate[:, None] * t).mean(axis=0)
     start = np.interp(np.arange(steps) / steps, given, t)
     if len(distinct) == 1:
-        start = -np.log1p(-np.arange(steps) / steps) / rate[0]
+        start = np.log1p(-(np.arange(steps) / steps)) / -rate[0]
     return Steps(np.asarray(start), _acting(start, rate))
 
 
