@@ -76,7 +76,9 @@ def analysis_of(plan: Prepared) -> Analysis:
     learned = voice.prediction
     literature = literature_voice(plan, blood, edic)
 
-    what_ifs = tuple(what_if(text, s, plan, count) for text, s in texts_of(options.what_if, plan.source.plan.phases))
+    what_ifs = tuple(
+        what_if(text, s, plan, count, exposure) for text, s in texts_of(options.what_if, plan.source.plan.phases)
+    )
     mechanistic = {f"g{g}": count.grade_probability[g] for g in ("2", "3", "4")}
     risk = Risk(
         mechanistic,
@@ -188,15 +190,15 @@ def replanned(text: str, plan: Prepared, course: Course | None = None) -> AlcFor
     return forecast_of(exposure_of(plan, blood_dose_of(plan, {})), plan.patient, plan.options, explain=False)
 
 
-def what_if(text: str, schedule: Schedule | None, plan: Prepared, count: AlcForecast) -> WhatIf:
+def what_if(text: str, schedule: Schedule | None, plan: Prepared, count: AlcForecast, exposure: Course) -> WhatIf:
     """A change of the plan against it, on the same draws; of another schedule with what it costs."""
     if (gray := imaging_asked(text)) is not None:
-        course = imaged(exposure_of(plan, blood_dose_of(plan)), gray)
+        course = imaged(exposure, gray)
         return WhatIf(text, difference(count, forecast_of(course, plan.patient, plan.options, explain=False)))
     if schedule is None:
-        return WhatIf(text, difference(count, replanned(text, plan)))
+        return WhatIf(text, difference(count, replanned(text, plan, exposure)))
     other, factor = given_in(plan, schedule)
-    course = scaled(exposure_of(other, blood_dose_of(other)), factor)
+    course = scaled(exposure if other is plan else exposure_of(other, blood_dose_of(other, {})), factor)
     made = forecast_of(course, plan.patient, plan.options, explain=False)
     return WhatIf(text, difference(count, made), Cost(schedule, made))
 

@@ -9,7 +9,7 @@ from lymphorisk.analysis.options import Options
 from lymphorisk.errors import ScenarioError
 from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.plan import DoseGrid, Phase, TreatmentPlan, weekdays
-from lymphorisk.plan.course import Calendar, Given, delivered, first_fractions, ranges, with_missed
+from lymphorisk.plan.course import Calendar, Given, delivered, first_fractions, fraction_times, told, with_missed
 from lymphorisk.plan.delivery import delivery_of, when_of
 from lymphorisk.plan.schedule import WORKING_DAYS
 
@@ -17,7 +17,7 @@ DELIVERED = rule(
     "LR260",
     "info",
     "course of several plans",
-    "Which plan gives which fractions was said (--deliver, or the scenario); each fraction has the dose of its plan.",
+    "Which plan gives which fractions was said (--deliver); each fraction has the dose of its plan.",
 )
 PARTIAL = rule(
     "LR261",
@@ -72,8 +72,7 @@ def as_given(
     if options.deliver:
         deliveries = [delivery_of(text) for text in options.deliver]
         given = delivered([plan.phases[i] for i in beams], deliveries, calendar)
-        said = ", ".join(f"{d.plan} {ranges(d.fractions)}" for d in deliveries)
-        found.append(finding(DELIVERED, f"fractions of the course: {said}", "course"))
+        found.append(finding(DELIVERED, f"fractions of the course: {told(deliveries)}", "course"))
         found += _unlike_grids([g.phase for g in given])
     else:
         dated = _dated([plan.phases[i] for i in beams], options, calendar, by_rhythm=by_rhythm)
@@ -136,14 +135,25 @@ def _dated(phases: Sequence[Phase], options: Options, calendar: Calendar, *, by_
 
 
 def _short(given: Sequence[Phase], planned: Sequence[Phase]) -> str:
-    """Plans of which fewer fractions are given than they have, as words; empty when none is."""
+    """Plans of which fewer fractions are given than they have, as words; empty when none is.
+
+    What a plan does not give, another may: a plan that was made for as many fractions as the whole course has, or that
+    is followed by at least as many as it lacks, was replaced or replaces one, and is not short.
+    """
+    times = fraction_times(given)
     has: dict[str, int] = {}
     for p in planned:
         has[_label(p)] = has.get(_label(p), 0) + p.fractions
     gets: dict[str, int] = {}
     for p in given:
         gets[_label(p)] = gets.get(_label(p), 0) + p.fractions
-    less = [f"{gets[name]} of {has[name]} fractions of {name!r}" for name in gets if gets[name] < has[name]]
+    first = {name: min(d for p in given if _label(p) == name for d in p.days or ()) for name in gets}
+    after = {name: sum(t >= day for t in times) for name, day in first.items()}
+    less = [
+        f"{gets[name]} of {has[name]} fractions of {name!r}"
+        for name in gets
+        if gets[name] < has[name] and len(times) != has[name] and after[name] < has[name]
+    ]
     return "; ".join(less)
 
 

@@ -166,7 +166,7 @@ def scene_of(plan: Prepared) -> Scene:
         step = max(STEP_MM, span / PLANES)
         even = low[through] + ROOM_MM + step * np.arange(int(span / step) + 1)
         at[axis] = drawn if 1 < len(drawn) <= PLANES else even
-    prescribed = [phase.prescription_gy for phase in plan.source.plan.phases]
+    prescribed = [phase.given_prescription_gy for phase in plan.source.plan.phases]
     whole = sum(p for p in prescribed if p) if all(prescribed) else float(dose.dose_zyx.max())
     return Scene(plan, low, high, at, tuple(round(whole * share, 2) for share in SHARES), _shown(plan))
 

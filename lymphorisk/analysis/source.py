@@ -193,10 +193,6 @@ def with_fractions(source: Source, wanted: int) -> Source:
     """
     if wanted == source.plan.fractions:
         return source
-    if any(phase.emitter is not None for phase in source.plan.phases):
-        raise ScenarioError(
-            f"{wanted} fractions for a course with an internal emitter is ambiguous", "change the days of its cycles"
-        )
     if len(source.plan.phases) > 1:
         raise ScenarioError(
             f"--fractions {wanted} for a course of {len(source.plan.phases)} phases is ambiguous",
@@ -211,9 +207,14 @@ def with_phase_fractions(source: Source, wanted: Sequence[int]) -> Source:
     Raises
     ------
     ScenarioError
-        Not one number a phase; a phase of which only a part is given.
+        Not one number a phase; a phase of which only a part is given; an internal emitter.
     """
     phases = source.plan.phases
+    if any(phase.emitter is not None for phase in phases):
+        raise ScenarioError(
+            "another number of fractions for a course with an internal emitter is ambiguous",
+            "change the days of its cycles",
+        )
     if any(phase.planned is not None for phase in phases):
         raise ScenarioError(
             "another number of fractions for a course that is given in part is ambiguous", "ask it of the whole course"

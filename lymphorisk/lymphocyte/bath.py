@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from lymphorisk.circulation.survival_form import SurvivalForm
+from lymphorisk.dvh.curve import in_order
 from lymphorisk.lymphocyte.course import Course
 
 
 def bath_share(course: Course, form: SurvivalForm, pools: Mapping[str, float], edge_gy: float) -> float | None:
-    """Share of the kill in organs that lies in parts with less than a dose over the phase.
+    """Share of the kill in organs that lies in parts with less than a dose over the course.
 
-    ``sum_p w_p n sum_(n d_j < edge) v_j (1 - S(d_j))`` over the same sum without the condition, with the pools' weights
-    w_p, n fractions and the parts v_j of a pool that get d_j in a fraction. Blood, which moves, and internal emitters
-    are left out; what a fraction left of the cells is not followed.
+    ``sum_p w_p sum_j v_j sum_i n_i (1 - S(d_ij))`` over the parts j of a pool that get less than the edge in all phases
+    together, over the same sum of all parts; w_p weighs the pools, phase i gives n_i fractions of d_ij. Phases are
+    paired in order of dose, as `dvh.curve.summed` pairs them, so that a course may be split as one likes. Blood, which
+    moves, and internal emitters are left out; what a fraction left of the cells is not followed.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def bath_share(course: Course, form: SurvivalForm, pools: Mapping[str, float], e
     pools : mapping of str to float
         Weight of each pool but blood.
     edge_gy : float
-        Dose of a whole phase below which a part belongs to the bath. [Gy]
+        Dose of the course below which a part belongs to the bath. [Gy]
 
     Returns
     -------
@@ -43,11 +43,12 @@ def bath_share(course: Course, form: SurvivalForm, pools: Mapping[str, float], e
     >>> round(bath_share(Course((met,)), linear_quadratic(0.5), {"spleen": 1.0}, 5.0), 3)
     0.184
     """
+    phases = [p for p in course.phases if p.low_rate is None]
     low, whole = 0.0, 0.0
-    for phase in (p for p in course.phases if p.low_rate is None):
-        for pool, weight in pools.items():
-            met = phase.distribution(pool)
-            killed = met.share * (1.0 - form(met.dose_gy)) * weight * phase.fractions
-            whole += float(killed.sum())
-            low += float(killed[np.asarray(met.dose_gy) * phase.fractions < edge_gy].sum())
+    for pool, weight in pools.items() if phases else ():
+        share, doses = in_order([phase.distribution(pool) for phase in phases])
+        by_phase = [(phase.fractions, dose) for phase, dose in zip(phases, doses, strict=True)]
+        killed = weight * share * sum(n * (1.0 - form(dose)) for n, dose in by_phase)
+        whole += float(killed.sum())
+        low += float(killed[sum(n * dose for n, dose in by_phase) < edge_gy].sum())
     return low / whole if whole > 0.0 else None

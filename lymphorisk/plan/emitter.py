@@ -120,11 +120,6 @@ class Emitter:
         """Nuclide and agent."""
         return f"{self.nuclide} {self.agent}".strip()
 
-    @property
-    def half_lives_given(self) -> bool:
-        """Whether any effective half-life was given; the physical one is an upper limit."""
-        return bool(self.half_life_h)
-
     def half_life(self, organ: str) -> float:
         """Effective half-life in an organ. [h]
 
@@ -135,21 +130,6 @@ class Emitter:
         (60.0, 160.0)
         """
         return self.half_life_h.get(organ, self.half_life_h.get(EVERY_ORGAN, self.physical_half_life_h))
-
-
-def half_life_from(left: float, after_h: float) -> float:
-    """The half-life with which a share is left after a time. [h]
-
-    Examples
-    --------
-    >>> round(half_life_from(0.1, 70.0), 1)
-    21.1
-    """
-    from math import log2
-
-    if not 0.0 < left < 1.0 or not after_h > 0.0:
-        raise ScenarioError(f"a share of {left:g} after {after_h:g} h gives no half-life")
-    return after_h / -log2(left)
 
 
 def decayed(half_life_h: float, days: float) -> float:

@@ -444,9 +444,8 @@ def bath(a: Analysis) -> str:
     if a.bath is None:
         return ""
     edge = parameters.load("apart")["bath.dose"].number
-    of = "the course" if len(a.phases) == 1 else "a phase"
     share = percent(a.bath)
-    return f"Low-dose bath: {share} of what fractions kill in organs lies where {of} gives less than {edge:g} Gy."
+    return f"Low-dose bath: {share} of what fractions kill in organs lies where the course gives less than {edge:g} Gy."
 
 
 def organs(rows: Sequence[OrganDose], columns: Sequence[Column[OrganDose]] = ORGAN_COLUMNS) -> Table:

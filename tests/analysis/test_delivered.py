@@ -40,6 +40,7 @@ def given(*texts: str, plans: tuple[Scenario, ...] = (), **options: object) -> A
 def same(a: Analysis, b: Analysis, rel: float = 1e-12) -> None:
     np.testing.assert_allclose(a.forecast.counts, b.forecast.counts, rtol=rel)
     np.testing.assert_allclose(a.blood.course.mean_gy, b.blood.course.mean_gy, rtol=rel)
+    assert a.bath == pytest.approx(b.bath, rel=1e-9)
     for name, organ in a.organs.items():
         np.testing.assert_allclose(organ.course.mean_gy, b.organs[name].course.mean_gy, rtol=rel)
 
@@ -58,6 +59,27 @@ def test_a_plan_half_as_long_of_one_fraction_dose_is_the_whole() -> None:
         {"plan": {"label": "B", "fractions": 14}, "organs": {"Spleen": {"mean_gy": 7.0}, "Body": {"mean_gy": 2.8}}}
     )
     same(given("A=1-14", "B=15-28", plans=(plan("A"), half)), whole)
+
+
+def half_as_long(label: str) -> Scenario:
+    return scenario_from({"plan": {"label": label, "fractions": 14}, "organs": {"Body": {"mean_gy": 2.8}}})
+
+
+@pytest.mark.parametrize(
+    ("texts", "b", "short"),
+    [
+        (("A=1-28",), plan("B"), ""),
+        (("A=1-10", "B=11-28"), plan("B"), ""),
+        (("A=1-14", "B=15-28"), half_as_long("B"), ""),
+        (("A=1-28", "B=29-42"), half_as_long("B"), ""),
+        (("A=1-12",), plan("B"), "12 of 28 fractions of 'A'"),
+        (("A=1-10", "B=11-20"), plan("B"), "10 of 28 fractions of 'A'; 10 of 28 fractions of 'B'"),
+        (("A=1-28", "B=29-31"), half_as_long("B"), "3 of 14 fractions of 'B'"),
+    ],
+)
+def test_a_plan_that_another_replaces_is_not_part_of_a_course(texts: tuple[str, ...], b: Scenario, short: str) -> None:
+    found = [f.what for f in given(*texts, plans=(plan("A"), b)).findings if f.code == "LR261"]
+    assert found == ([short] if short else [])
 
 
 def test_equal_fractions_may_be_exchanged_between_plans() -> None:

@@ -21,7 +21,7 @@ from lymphorisk.lymphocyte.population import draw
 from lymphorisk.lymphocyte.realisation import PATIENT_DIMENSIONS, marrow_parameter, pool_log_kill
 from lymphorisk.parameters import load
 from lymphorisk.plan import Patient
-from lymphorisk.plan.emitter import half_life_from
+from lymphorisk.plan.emitter import decayed
 from lymphorisk.scenario import EmitterGiven, Scenario
 from tests.lymphocyte.courses import people
 
@@ -224,7 +224,7 @@ def test_blood_takes_the_dose_of_the_marrow() -> None:
 
 def test_ninety_per_cent_within_seventy_hours() -> None:
     """S023: 90 % of the activity of 177Lu-PSMA is gone within 70 h."""
-    assert half_life_from(0.1, 70.0) == pytest.approx(21.1, abs=0.1)
+    assert decayed(21.1, 70.0 / 24.0) == pytest.approx(0.1, abs=0.001)
 
 
 def test_an_alpha_emitter_is_declared_unvalidated() -> None:
