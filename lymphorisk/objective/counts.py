@@ -21,6 +21,7 @@ from lymphorisk.lymphocyte.realisation import (
     PATIENT_DIMENSIONS,
     Realisation,
     by_compartment,
+    effectiveness_parameter,
     realise,
     survival_terms,
     unexplained_at,
@@ -133,14 +134,14 @@ def typical(plan: Prepared, aim: str, day: float | None) -> Typical:
     )
     course = Course(phases, who.chemo or "none", who.drugs or (), steroids_met(who))
     terms = [tuple(tuple(map(float, t[0])) for t in each) for each in survival_terms(draws, people)]
-    forms = tuple(_forms(terms, float(draws.values["rbe.proton"][0]), s.modality == "proton") for s in phases)
+    forms = tuple(_forms(terms, effectiveness_parameter(phase), draws) for phase in phases)
     horizon = max(options.horizon_d, course.last_fraction_d + 1)
     return Typical(draws, realise(course, draws, people, who.age_y), forms, used, day or 0.0, horizon)
 
 
-def _forms(terms: Any, rbe: float, proton: bool) -> tuple[SurvivalForm, ...]:
-    """Survival by the dose of a fraction; a proton's relative effectiveness multiplies the dose."""
-    f = rbe if proton else 1.0
+def _forms(terms: Any, quality: str | None, draws: Draws) -> tuple[SurvivalForm, ...]:
+    """Survival by the dose of a fraction; the relative effectiveness of protons or ions multiplies the dose."""
+    f = 1.0 if quality is None else float(draws.values[quality][0])
     return tuple(SurvivalForm(w, tuple(f * x for x in a), tuple(f * f * x for x in b)) for w, a, b in terms)
 
 

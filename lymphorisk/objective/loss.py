@@ -29,6 +29,7 @@ from lymphorisk.dicom import Export
 from lymphorisk.errors import ScenarioError, UnsupportedDoseError
 from lymphorisk.lymphocyte import POOLS
 from lymphorisk.lymphocyte.killmap import kill_slope
+from lymphorisk.lymphocyte.realisation import KILL_MAX
 from lymphorisk.objective.counts import Typical, from_kills, typical
 from lymphorisk.objective.held import BloodMap, Held, held_of
 from lymphorisk.organs import organ_name
@@ -47,8 +48,6 @@ Doses: TypeAlias = ArrayLike | Sequence[ArrayLike]
 #: Pools beside blood, in the order of `POOLS`.
 OWN = tuple(pool for pool in POOLS if pool != "blood")
 BLOOD = POOLS.index("blood")
-#: No fraction leaves nothing alive: as in the forecast.
-KILL_MAX = 1.0 - 1e-12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -190,7 +189,7 @@ class LymphocyteLoss:
         beam_on_s : sequence of float
             Beam-on time of each beam of a fraction; the default for the modality without. [s]
         modality, rbe_in_dose : str, float
-            ``photon`` or ``proton``; the RBE inside `dose_gy`.
+            The kind of beam, and the RBE inside `dose_gy`; doses of ions must be physical.
 
         Raises
         ------

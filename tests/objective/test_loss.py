@@ -18,6 +18,7 @@ from lymphorisk.lymphocyte.ensemble import daily
 from lymphorisk.lymphocyte.population import draw
 from lymphorisk.lymphocyte.realisation import PATIENT_DIMENSIONS, realise
 from lymphorisk.objective import LymphocyteLoss
+from lymphorisk.plan.words import Modality
 
 Plans = Callable[[str], Prepared]
 Losses = Callable[[str], LymphocyteLoss]
@@ -65,6 +66,18 @@ def test_the_share_lost_on_a_day(plan_of: Plans) -> None:
     plan = plan_of("pancreas")
     loss = LymphocyteLoss(plan, aim="lost", day=40.5)
     assert loss.value(loss.dose) == pytest.approx(1.0 - counts_of(plan, np.array([40.5]))[0], rel=AGREES)
+
+
+@pytest.mark.parametrize("modality", ["electron", "proton", "ion"])
+def test_beams_of_another_kind_cost_what_analyze_says(modality: Modality) -> None:
+    dose = np.full((6, 8, 8), 12.0)
+    spleen = np.zeros(dose.shape, bool)
+    spleen[1:4, 2:5, 2:5] = True
+    loss = LymphocyteLoss.from_arrays(
+        dose, (8.0, 8.0, 8.0), (0.0, 0.0, 0.0), {"Spleen": spleen}, fractions=6, modality=modality
+    )
+    counts = counts_of(loss.plan, daily(loss.typical.horizon_d))
+    assert np.exp(-loss.value(dose)) == pytest.approx(counts.min(), rel=AGREES)
 
 
 @pytest.mark.parametrize("name", KINDS)
