@@ -83,10 +83,19 @@ def test_a_plan_that_another_replaces_is_not_part_of_a_course(texts: tuple[str, 
 
 
 def test_equal_fractions_may_be_exchanged_between_plans() -> None:
-    texts = [("1-9", "10-18", "19-27")]
+    """Plans of 28, 14 and 9 fractions of one dose each."""
+    of = [
+        scenario_from(
+            {
+                "plan": {"label": name, "fractions": n},
+                "organs": {"Spleen": {"mean_gy": 0.5 * n}, "Body": {"mean_gy": 0.2 * n}},
+            }
+        )
+        for name, n in (("A", 28), ("B", 14), ("C", 9))
+    ]
     results = []
-    for a, b, c in permutations(texts[0]):
-        results.append(given(f"A={a}", f"B={b}", f"C={c}", plans=(plan("A"), plan("B"), plan("C"))))
+    for a, b, c in permutations(("1-9", "10-18", "19-27")):
+        results.append(given(f"A={a}", f"B={b}", f"C={c}", plans=tuple(of)))
     for other in results[1:]:
         same(results[0], other)
 

@@ -490,8 +490,9 @@ def test_brachytherapy_is_refused(export_of):
         del group.ReferencedBeamSequence
         group.NumberOfBeams, group.NumberOfBrachyApplicationSetups = 0, 1
 
-    with pytest.raises(UnsupportedDoseError, match="brachytherapy"):
+    with pytest.raises(UnsupportedDoseError, match="brachytherapy") as error:
         read_export(export_of(RP=change))
+    assert "beam_on_s" in error.value.hint
 
 
 def test_arrays_cannot_be_changed(export_of):

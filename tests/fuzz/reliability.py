@@ -81,8 +81,8 @@ def page(made: dict[str, Any]) -> str:
     commands = ", ".join(f"`{name}` {n}" for name, n in made["commands"].items())
     return f"""# Reliability under damaged input
 
-What happens when files are broken, hostile or merely written otherwise. The figures are counted by `make fuzz` from
-mutated inputs; this page and `reliability.json` are written by
+What happens when files are broken, hostile or merely written otherwise. The figures are of one run over mutated
+inputs (`make fuzz` runs 30,000); this page and `reliability.json` are written by
 `python -m tests.fuzz.run --folder DIR --figures DIR`, and a test holds one to the other.
 
 {made["inputs"]} inputs, {made["computing"]} of them through commands that compute (`dvh`, `analyze`, `check`,

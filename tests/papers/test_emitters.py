@@ -163,12 +163,18 @@ def test_damage_of_blood_lymphocytes_is_linear_in_a_low_dose() -> None:
     assert per_gray == pytest.approx([per_gray[0]] * 3, rel=1e-9)
 
 
-@pytest.mark.parametrize("row", ["E30", "E32", "E33"])
+@pytest.mark.parametrize(
+    "row",
+    [
+        "E30",
+        pytest.param("E32", marks=pytest.mark.xfail(strict=True, reason="E32: 2.5 Gy, the band ends at 1.92")),
+        "E33",
+    ],
+)
 def test_the_band_of_a_marrow_dose_by_blood_holds_what_imaging_found(row: str) -> None:
     p = load("lymphocyte")[marrow_parameter("blood-based")]
     low, high = number("E31") * p.low, number("E31") * p.high
-    allowed = 1.05 if row == "E30" else 1.35  # E32 is the highest of three ways of imaging
-    assert low < number(row) <= allowed * high
+    assert low < number(row) <= high
 
 
 def test_the_band_of_a_marrow_dose_by_imaging_holds_the_other_ways_of_imaging() -> None:

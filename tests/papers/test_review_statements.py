@@ -240,7 +240,7 @@ def test_s094_brachytherapy_after_external_fields_adds_its_own_loss() -> None:
     assert both.blood.fraction[1].mean_gy > 0.0
 
 
-def test_s063_a_brachytherapy_export_is_refused_and_says_what_to_do() -> None:
+def test_s063_the_hints_of_a_refused_brachytherapy_export_say_what_to_do() -> None:
     """Dose of a source says nothing of the order of its dwells: the scenario takes organ doses and the dwell time."""
     from lymphorisk.dicom.rtdose import NOT_A_BEAM
     from lymphorisk.dicom.summation import BRACHY_HINT
