@@ -15,15 +15,23 @@ from lymphorisk.parameters import load
 from lymphorisk.plan import DoseGrid, Phase
 from lymphorisk.plan.dose_sum import on_one_frame
 
-#: What a plan is called that replaces another, and the end of a label that counts versions.
-WORDS = re.compile(r"re-?plan|adapt|offline|umplan|verworfen|discard|superseded", re.IGNORECASE)
+#: What a plan is called that replaces another, and the end of a label that counts versions. Labels join words by "_".
+WORDS = re.compile(
+    r"(?<![a-z])re[\s_-]?plan|adapt|(?<![a-z])art\d*(?![a-z])|offline|umplan|neuplan|verworfen|discard|superseded",
+    re.IGNORECASE,
+)
 VERSION = re.compile(
-    r"(?:[\s_.:-]+(?:revision|rev|version|ver|v|r|rp|ad|art|new|neu|copy|kopie|mod|final)\d*|:\d+"
+    r"(?:[\s_.:-]+(?:(?:revision|rev|version|ver|v|rp|ad|art|new|neu|copy|kopie|mod|final)\d*|r\d+)|:\d+"
     r"|(?<=[a-z0-9])(?:rev|ver|v|r)\d+)$",
     re.IGNORECASE,
 )
 #: What a part of a course is called.
-PARTS = re.compile(r"boost|phase|\bph\s?\d|serie|sib|cone|\bcd\d?\b|teil|etappe", re.IGNORECASE)
+PARTS = re.compile(
+    r"boost|(?<![a-z])bst(?![a-z])|tumou?rbe(?:tt|d)|phase|(?<![a-z])ph(?=[\s_.-]?\d)|serie|(?<![a-z])sib(?![a-z])"
+    r"|(?<![a-z])cone|(?<![a-z])cd(?![a-z])|(?<![a-z])teil|etappe",
+    re.IGNORECASE,
+)
+NUMBER = re.compile(r"\d+")
 
 
 def refuse_replans(plans: Sequence[PlanFile], phases: Sequence[Phase]) -> None:
@@ -54,11 +62,16 @@ def _why(a: PlanFile, b: PlanFile, own: Sequence[Phase], other: Sequence[Phase])
     """The signs that one plan replaces the other; empty when there are none."""
     if b.sop_uid in a.replaces or a.sop_uid in b.replaces:
         return "one names the other as the plan it replaces"
+    if b.sop_uid in a.beside or a.sop_uid in b.beside:
+        return ""
+    other_part = _part(a.label) != _part(b.label)
+    derived = b.sop_uid in a.derived or a.sop_uid in b.derived
     same = load("dose")["replan.same"].number
     one_dose = _alike(_fraction_gy(own), _fraction_gy(other), same)
     one_prescription = _alike(_total_gy(own), _total_gy(other), same)
     one_number = sum(p.fractions for p in own) == sum(p.fractions for p in other)
-    called = any(WORDS.search(p.label) for p in (a, b)) or (one_dose and _one_root(a.label, b.label))
+    worded = derived or any(WORDS.search(p.label) for p in (a, b))
+    called = (worded and not other_part) or (one_dose and _one_root(a.label, b.label))
     if not (called or one_dose or one_prescription):
         return ""
     shared = _overlap(own, other)
@@ -66,12 +79,12 @@ def _why(a: PlanFile, b: PlanFile, own: Sequence[Phase], other: Sequence[Phase])
         return ""
     volume = f"volumes that overlap by {100 * shared:.0f} %"
     if called:
-        return f"their labels, and {volume}"
+        return f"{'one was made from the other' if derived else 'their labels'}, and {volume}"
     if shared < load("dose")["replan.overlap"].number:
         return f"the same prescription and fractions, and {volume}" if one_prescription and one_number else ""
     if one_prescription:
         return f"the same prescription, and {volume}"
-    return "" if any(PARTS.search(p.label) for p in (a, b)) else f"the same dose of a fraction, and {volume}"
+    return "" if other_part else f"the same dose of a fraction, and {volume}"
 
 
 def _meant(a: PlanFile, b: PlanFile, own: Sequence[Phase], other: Sequence[Phase]) -> str:
@@ -83,6 +96,21 @@ def _meant(a: PlanFile, b: PlanFile, own: Sequence[Phase], other: Sequence[Phase
         f'say which fractions each gives, such as --deliver "{first}=1-{done}" {rest}; both in full: '
         f'--deliver "{first}=1-{n}" --deliver "{second}={n + 1}-{n + m}"; one alone: --plan'
     )
+
+
+def _part(label: str) -> str:
+    """The part of a course that a label names, with its number; empty when it names none.
+
+    Examples
+    --------
+    >>> [_part(label) for label in ("PROST_CD2", "Boost", "Serie 1b", "possible")]
+    ['cd2', 'boost', 'serie1', '']
+    """
+    found = PARTS.search(label)
+    if found is None:
+        return ""
+    number = NUMBER.search(label, found.end())
+    return found[0].casefold() + (number[0] if number else "")
 
 
 def _one_root(a: str, b: str) -> bool:

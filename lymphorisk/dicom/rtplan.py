@@ -22,8 +22,12 @@ MODALITIES: Mapping[str, Modality] = {
     "ION": "ion",
     "NEUTRON": "ion",
 }
-#: Relations of a plan to another in whose place it stands (RT Plan Relationship).
-REPLACES = frozenset(("ALTERNATIVE", "PREDECESSOR"))
+#: RT Plan Relationship: the other is a choice beside this plan; it was used to make this one; both are given.
+ALTERNATIVE, DERIVED, BESIDE = (
+    frozenset(("ALTERNATIVE",)),
+    frozenset(("PREDECESSOR",)),
+    frozenset(("PRIOR", "CONCURRENT")),
+)
 NOT_TREATMENT = frozenset(("SETUP", "OPEN_PORTFILM", "TRMT_PORTFILM"))
 MAX_LABEL = 64
 #: The longest courses in use have below a hundred fractions; more than this is a broken number.
@@ -78,6 +82,8 @@ class PlanFile:
     levels_gy: tuple[float, ...] = ()
     to_points: bool = False
     replaces: frozenset[str] = frozenset()
+    derived: frozenset[str] = frozenset()
+    beside: frozenset[str] = frozenset()
 
     @property
     def name(self) -> PlanName:
@@ -173,11 +179,18 @@ def read_plan(file: DicomFile) -> PlanFile:
         findings=tuple(found),
         levels_gy=tuple(volumes or points),
         to_points=not volumes,
-        replaces=frozenset(
-            other.code(tags.REFERENCED_SOP_INSTANCE_UID)
-            for other in root.items(tags.REFERENCED_RT_PLAN_SEQUENCE)
-            if other.code(tags.RT_PLAN_RELATIONSHIP) in REPLACES
-        ),
+        replaces=_related(root, ALTERNATIVE),
+        derived=_related(root, DERIVED),
+        beside=_related(root, BESIDE),
+    )
+
+
+def _related(root: Item, relations: frozenset[str]) -> frozenset[str]:
+    """SOP Instance UIDs of the plans to which a plan says it stands in one of these relations."""
+    return frozenset(
+        other.code(tags.REFERENCED_SOP_INSTANCE_UID)
+        for other in root.items(tags.REFERENCED_RT_PLAN_SEQUENCE)
+        if other.code(tags.RT_PLAN_RELATIONSHIP) in relations
     )
 
 

@@ -99,7 +99,7 @@ def holds(folder: Path, entry: Mapping[str, Any]) -> bool:
     if not path.exists():
         return False
     wanted = json.loads(json.dumps(entry))
-    for line in reversed(path.read_text(encoding="utf-8", errors="replace").splitlines()):
+    for line in reversed(path.read_text(encoding="utf-8", errors="replace").split("\n")):
         try:
             if json.loads(line)["entry"] == wanted:
                 return True

@@ -170,7 +170,7 @@ def with_setting(said: Any, setting: str, options: Options | None) -> dict[str, 
     sha256 = of_file["sha256"]
     if said and said["sha256"] != sha256:  # a saved result of another file
         return {**said, "settings": [*said["settings"], f"{setting} of {sha256}"]}
-    return {"sha256": sha256, "settings": sorted([*(said or {}).get("settings", ()), setting])}
+    return {"sha256": sha256, "settings": sorted({*(said or {}).get("settings", ()), setting})}
 
 
 def is_saved(path: Path) -> bool:

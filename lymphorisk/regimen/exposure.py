@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -27,9 +27,9 @@ class Residue:
     blood_gy: float
     half_life_h: float
 
-    def rate_mgy_h(self, shift_d: float, at_d: float = 0.0) -> float:
-        """Dose rate of blood on a day, the plan's calendar moved by `shift_d`. [mGy/h]"""
-        since = [at_d - (day + shift_d) for day in self.days]
+    def rate_mgy_h(self, at_d: float = 0.0) -> float:
+        """Dose rate of blood on a day. [mGy/h]"""
+        since = [at_d - day for day in self.days]
         return sum(rate_mgy_h(self.blood_gy, self.half_life_h, s) for s in since if s >= 0.0)
 
 
@@ -97,12 +97,22 @@ def largest_gy(plan: PlanExposure) -> float:
 def rate_at_infusion(courses: Sequence[RadiationCourse], plans: Mapping[str, PlanExposure]) -> float | None:
     """Dose rate of blood by all internal emitters on day 0 [mGy/h]; None without any."""
     rates = [
-        course.dose_factor * residue.rate_mgy_h(course.days[0] - plans[course.plan].days[0])
+        course.dose_factor * _moved(residue, plans[course.plan], course).rate_mgy_h()
         for course in courses
         if course.plan
         for residue in plans[course.plan].emitters
     ]
     return sum(rates) if rates else None
+
+
+def _moved(residue: Residue, plan: PlanExposure, course: RadiationCourse) -> Residue:
+    """An emitter with its cycles on the days of the regimen: each moves as the first of its dose does. [d]"""
+    pairs = list(zip(plan.days, course.days, strict=True))
+    days = []
+    for start in residue.days:
+        planned, given = next(pair for pair in pairs if pair[0] >= start)
+        days.append(start + given - planned)
+    return replace(residue, days=tuple(days))
 
 
 def fraction_kills(course: RadiationCourse, plan: PlanExposure | None, draws: HostDraws) -> tuple[FractionKill, ...]:

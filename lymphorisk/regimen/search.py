@@ -10,7 +10,7 @@ import numpy as np
 from lymphorisk.conditioning.criteria import Judgement, joint_probability, judge_all
 from lymphorisk.conditioning.regimen import Regimen
 from lymphorisk.regimen.chain import metrics_only, setup
-from lymphorisk.regimen.checks import label_criteria, window_findings
+from lymphorisk.regimen.checks import emitter_criteria, label_criteria, window_findings
 from lymphorisk.regimen.exposure import PlanExposure
 from lymphorisk.regimen.knobs import Knob, Schedule, schedules
 from lymphorisk.regimen.metrics import without_unmodelled
@@ -96,7 +96,11 @@ def search(
     for i, schedule in enumerate(every):
         found = metrics_only(schedule.regimen, plans, on)
         metrics = without_unmodelled(found, schedule.regimen)
-        criteria = (*(chosen.asked or on.criteria), *label_criteria(schedule.regimen))
+        criteria = (
+            *(chosen.asked or on.criteria),
+            *label_criteria(schedule.regimen),
+            *emitter_criteria(schedule.regimen, plans),
+        )
         joint = None if schedule.regimen.unmodelled else joint_probability(criteria, metrics)
         in_window = not window_findings(schedule.regimen)
         judged.append(

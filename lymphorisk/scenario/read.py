@@ -213,6 +213,11 @@ def _organ_doses(
                 "organs", ": the phase has organ doses, and so has the course", "give [organs] once, or in every phase"
             )
         out.append(FrozenDict(own or shared))
+    if any(out) and not all(out):
+        empty = next(one for one, doses in zip(given, out, strict=True) if not doses)
+        raise empty.error(
+            "organs", ": the phase has no organ doses, and others have", "give [organs] once, or in every phase"
+        )
     if not any(out):
         hint = 'add [organs.NAME], or [organs."*"] for everything'
         raise given[0].written.error((), "the scenario gives no organ dose", hint)

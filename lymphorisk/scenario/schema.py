@@ -135,8 +135,8 @@ class Drug(Table, frozen=True):
 
     name: Annotated[str, word(drug_named)]
     day: Days | None = None
-    first_day: float | None = None
-    last_day: float | None = None
+    first_day: Annotated[float, between(-COUNT_MAX, COUNT_MAX, "d")] | None = None
+    last_day: Annotated[float, between(-COUNT_MAX, COUNT_MAX, "d")] | None = None
     every_d: Annotated[float, between(0.1, COUNT_MAX, "d")] | None = None
     mg_per_m2: float | None = None
     mg_per_kg: float | None = None

@@ -17,7 +17,7 @@ def together(scenarios: Sequence[Scenario]) -> Scenario:
     Raises
     ------
     ScenarioError
-        They speak of different patients, or of different blood models; or one has conditioning.
+        They speak of different patients, or of different blood models; two have one label; one has conditioning.
     """
     first = scenarios[0]
     patients = [s.patient for s in scenarios if s.patient != Patient()]
@@ -27,6 +27,9 @@ def together(scenarios: Sequence[Scenario]) -> Scenario:
     ):
         if any(value != values[0] for value in values):
             raise ScenarioError(f"the scenarios of a course have different {what}", "one course is of one patient")
+    labels = [s.label for s in scenarios]
+    if twice := next((label for label in labels if labels.count(label) > 1), None):
+        raise ScenarioError(f"two scenarios of a course are called {twice!r}", "give each its own label in [plan]")
     if any(s.conditioning for s in scenarios):
         raise ScenarioError("a scenario with conditioning is not a plan of a course", "give it to `conditioning`")
     return replace(
@@ -35,6 +38,7 @@ def together(scenarios: Sequence[Scenario]) -> Scenario:
         phases=tuple(replace(p, plan=p.plan or PlanName(s.label)) for s in scenarios for p in s.phases),
         organ_doses=tuple(doses for s in scenarios for doses in s.organ_doses),
         patient=patients[0] if patients else first.patient,
+        emitters=tuple(e for s in scenarios for e in s.emitters),
         findings=tuple(dict.fromkeys(f for s in scenarios for f in s.findings)),
         sha256=hashlib.sha256("".join(s.sha256 for s in scenarios).encode()).hexdigest(),
     )

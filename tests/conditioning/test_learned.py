@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -206,6 +207,29 @@ def test_what_an_emitter_leaves_at_the_infusion_is_a_criterion() -> None:
     assert states == {2.0: "NOT MET", 60.0: "MET"}
 
 
+def test_cycles_that_a_regimen_moves_leave_what_they_leave_on_their_new_days() -> None:
+    plan = emitting(days=(0.0, 112.0), half_life_h={"Blood": 50.0})
+    days = tuple(d - 90.0 if d < 112.0 else d - 115.0 for d in plan.days)
+    (made,) = compare(
+        [(Regimen("x", (), (RadiationCourse("177Lu", days, plan=plan.label),)), {plan.label: plan})],
+        FACTS,
+        Choices(draws=8),
+    ).forecasts
+    (j,) = [j for j in made.judgements if j.criterion.metric == "emitter_mgy_h_at_infusion"]
+    wanted = sum(1000.0 * 0.2 * np.log(2.0) / 50.0 * decayed(50.0, gap) for gap in (90.0, 3.0))
+    assert j.value == pytest.approx(wanted, rel=0.02)
+
+
+@pytest.mark.parametrize(("gap", "meets"), [(2.0, False), (90.0, True)])
+def test_a_search_asks_what_an_emitter_leaves_as_a_comparison_does(gap: float, meets: bool) -> None:
+    plan = emitting(half_life_h={"Blood": 50.0})
+    course = RadiationCourse("177Lu", tuple(d - gap for d in plan.days), plan=plan.label)
+    regimen = replace(TREATED, radiation=(course,))
+    asked = Choices(draws=8, depth=10.0)
+    found = search(regimen, {plan.label: plan}, default_knobs(TREATED)[:1], FACTS, asked)
+    assert any(f.meets for f in found.found) == meets
+
+
 def test_without_an_emitter_there_is_no_such_criterion() -> None:
     (made,) = compare([(TREATED, {})], FACTS, Choices(draws=8)).forecasts
     assert all(j.criterion.metric != "emitter_mgy_h_at_infusion" for j in made.judgements)
@@ -215,6 +239,6 @@ def test_without_an_emitter_there_is_no_such_criterion() -> None:
 def test_a_residue_counts_every_cycle_before_the_day() -> None:
     one = Residue((0.0,), 0.1, 24.0)
     two = Residue((0.0, 1.0), 0.1, 24.0)
-    assert one.rate_mgy_h(-1.0) == pytest.approx(0.5 * one.rate_mgy_h(0.0))
-    assert two.rate_mgy_h(-2.0) == pytest.approx(one.rate_mgy_h(-2.0) + one.rate_mgy_h(-1.0))
-    assert two.rate_mgy_h(5.0) == 0.0
+    assert one.rate_mgy_h(1.0) == pytest.approx(0.5 * one.rate_mgy_h(0.0))
+    assert two.rate_mgy_h(2.0) == pytest.approx(one.rate_mgy_h(2.0) + one.rate_mgy_h(1.0))
+    assert two.rate_mgy_h(-5.0) == 0.0

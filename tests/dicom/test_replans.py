@@ -52,6 +52,19 @@ REPLANS = {
 }
 
 
+LEFT = {"fractions": 15, "prescription_gy": 33.0}
+REPLANS |= {
+    "one series, its rest": (
+        {"label": "Serie1", "fractions": 30},
+        {"label": "Serie1b", "fractions": 15, "prescription_gy": 25.0},
+    ),
+    **{
+        f"called {word}": ({"label": "Lung", "fractions": 25}, {"label": word} | LEFT)
+        for word in ("Re Plan", "re_plan", "Neuplanung", "Lung_ART2", "Lung_adapt")
+    },
+}
+
+
 @pytest.mark.parametrize("case", REPLANS)
 def test_a_sum_of_a_plan_and_its_replan_is_refused_with_the_way_to_say_it(two, case) -> None:
     first, second = REPLANS[case]
@@ -74,11 +87,19 @@ PHASES = {
     "a boost in larger fractions": {"label": "Boost", "fractions": 3, "prescription_gy": 15.0},
     "a boost of the same fraction dose, called so": {"label": "Boost", "fractions": 8, "prescription_gy": 16.0},
 }
+PHASES |= {
+    f"{b} after {a}": {"label": b, "fractions": 8, "prescription_gy": 16.0, "first": a}
+    for a, b in (
+        ("PROST_CD1", "PROST_CD2"), ("LUNG_PH1", "LUNG_PH2"), ("Mamma", "Breast_BST"), ("Mamma", "Tumorbett"),
+        ("Adapt50", "Boost16"), ("Serie1", "Serie2"),
+    )
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", PHASES)
 def test_phases_of_a_course_are_added(two, case) -> None:
-    folder = two({"fractions": 25}, PHASES[case])
+    given = dict(PHASES[case])
+    folder = two({"fractions": 25, "label": given.pop("first", "A")}, given)
     assert len(read_export(folder, sum_doses=True).plan.phases) == 2
 
 
@@ -92,20 +113,44 @@ def test_two_targets_of_one_prescription_are_added(two, tiny) -> None:
     assert len(read_export(folder, sum_doses=True).plan.phases) == 2
 
 
-def test_a_plan_that_names_the_one_it_replaces_is_its_replan(two, tiny, edit_file) -> None:
-    folder = two({"fractions": 25}, {"label": "Boost", "fractions": 3, "prescription_gy": 15.0})
+RELATED = {
+    "ALTERNATIVE": ({"label": "Boost", "fractions": 3, "prescription_gy": 15.0}, "names the other"),
+    "PREDECESSOR": ({"label": "B", "fractions": 15, "prescription_gy": 33.0}, "made from the other"),
+}
+ADDED = {
+    "PREDECESSOR": {"label": "Boost", "fractions": 8, "prescription_gy": 16.0},
+    "PRIOR": {"label": "B", "fractions": 25},
+    "CONCURRENT": {"label": "B", "fractions": 25},
+}
+
+
+def related(folder, edit_file, second: str, relation: str) -> None:
     labels = {pydicom.dcmread(f).RTPlanLabel: f for f in folder.glob("RP*.dcm")}
     other = pydicom.dcmread(labels["A"])
 
     def name(ds):
         item = Dataset()
         item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = other.SOPClassUID, other.SOPInstanceUID
-        item.RTPlanRelationship = "PREDECESSOR"
+        item.RTPlanRelationship = relation
         ds.ReferencedRTPlanSequence = [item]
 
-    edit_file(labels["Boost"], name)
-    with pytest.raises(ReplanError, match="names the other"):
+    edit_file(labels[second], name)
+
+
+@pytest.mark.parametrize("relation", RELATED)
+def test_a_plan_that_names_the_one_it_replaces_is_its_replan(two, edit_file, relation) -> None:
+    second, why = RELATED[relation]
+    folder = two({"fractions": 25}, second)
+    related(folder, edit_file, second["label"], relation)
+    with pytest.raises(ReplanError, match=why):
         read_export(folder, sum_doses=True)
+
+
+@pytest.mark.parametrize("relation", ADDED)
+def test_plans_that_say_both_are_given_are_added(two, edit_file, relation) -> None:
+    folder = two({"fractions": 25}, ADDED[relation])
+    related(folder, edit_file, ADDED[relation]["label"], relation)
+    assert len(read_export(folder, sum_doses=True).plan.phases) == 2
 
 
 def test_several_plans_say_how_a_course_is_told(two) -> None:

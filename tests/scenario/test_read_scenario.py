@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lymphorisk.errors import LymphoriskError, ScenarioError
-from lymphorisk.scenario import from_cumulative, patient_from, read_patient, read_scenario, scenario_from
+from lymphorisk.scenario import from_cumulative, patient_from, read_patient, read_scenario, scenario_from, together
 
 EXAMPLE = """
 [plan]
@@ -324,3 +324,26 @@ def test_organs_under_any_of_their_names() -> None:
         given("Splean")
     with pytest.raises(AmbiguousOrganError, match="twice"):
         given("Milz", "Spleen")
+
+
+def test_a_phase_without_organ_doses_beside_one_that_has_them_is_refused() -> None:
+    one = {"fractions": 5, "organs": {"Spleen": {"mean_gy": 5.0}, "Body": {"mean_gy": 1.0}}}
+    with pytest.raises(ScenarioError, match="no organ doses, and others have"):
+        scenario_from({"plan": {"phase": [one, {"fractions": 5}]}})
+
+
+def test_scenarios_of_a_course_keep_their_emitters_and_have_labels_of_their_own() -> None:
+    beams = {"plan": {"label": "x", "fractions": 5}, "organs": {"Body": {"mean_gy": 1.0}}}
+    lutetium = {
+        "emitter": [
+            {
+                "nuclide": "177Lu",
+                "marrow_method": "imaging",
+                "gy_per_cycle": {"BoneMarrow": 0.4, "Blood": 0.2},
+                "days": [0],
+            }
+        ]
+    }
+    assert len(together([scenario_from(beams), scenario_from(lutetium)]).emitters) == 1
+    with pytest.raises(ScenarioError, match="are called 'x'"):
+        together([scenario_from(beams), scenario_from(beams)])
