@@ -3,7 +3,6 @@
 ``python -m benchmarks.soak_clinic --plans 500 --senders 3 --minutes 60 --out soak`` writes ``soak/soak.json`` and
 ``soak/soak.svg`` (memory, queue and time to an answer). Among the plans are truncated, foreign, repeated and unrelated
 objects and connections that break off; every study is looked for in the store and in the archive at the end.
-``--demo`` starts Orthanc and a receiver on this machine, pushes a fixture and waits for Ctrl-C.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ from lymphorisk.clinic.receive import NOT_UNDERSTOOD
 from lymphorisk.clinic.send import NotSentError, send
 from lymphorisk.clinic.service import Destination
 from lymphorisk.clinic.store import Entry, Store
-from tests.clinic.orthanc import Orthanc, Process, free_port, running, until
+from tests.clinic.orthanc import Orthanc, Process, free_port, running
 
 RTPLANS = Path(__file__).parents[1] / "fixtures" / "rtplans"
 CASES = ("breast_tangents", "lung", "pancreas", "brain")
@@ -377,29 +376,6 @@ def draw(said: dict[str, Any], path: Path) -> None:
     figure.savefig(path, metadata={"Date": None})
 
 
-def demo() -> int:
-    """Orthanc and a receiver on this machine, and a plan on its way."""
-    gate = free_port()
-    with tempfile.TemporaryDirectory() as top:
-        pacs = Orthanc(Path(top) / "pacs", gate)
-        listen = Process(Path(top) / "store", gate, ("--quiet", "5", "--send", f"PACS@127.0.0.1:{pacs.port}"))
-        with running(pacs, listen):
-            begun = time.monotonic()
-            pacs.forward([pacs.store(p) for p in sorted((RTPLANS / "breast_tangents").glob("*.dcm"))])
-            until(lambda: len(pacs.answers()) == 2, 120)
-            print(f"a plan went to Orthanc, and its answers came back after {time.monotonic() - begun:.1f} s")
-            print(f"Orthanc: http://127.0.0.1:{pacs.http}/app/explorer.html (series SR and DOC of the study)")
-            print(f"store: {listen.out} (lymphorisk worklist {listen.out})")
-            print(f"send it another: lymphorisk send fixtures/rtplans/lung LYMPHORISK@127.0.0.1:{gate}")
-            print("Ctrl-C ends")
-            try:
-                while sys.stdin.isatty():
-                    time.sleep(1)
-            except KeyboardInterrupt:
-                pass
-    return 0
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--plans", type=int, default=500)
@@ -407,6 +383,4 @@ if __name__ == "__main__":
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--draws", type=int, default=512)
     parser.add_argument("--out", default="soak")
-    parser.add_argument("--demo", action="store_true")
-    given = parser.parse_args()
-    sys.exit(demo() if given.demo else soak(given))
+    sys.exit(soak(parser.parse_args()))

@@ -34,8 +34,8 @@ def _of(name: str, tls: Tls, now: float, *, server: bool) -> Iterator[Line]:
         yield False, f"{name}: {error}", "PEM files of certificate, key and who is trusted"
         return
     yield _line(f"{name}: certificate", own, now)
-    lines = [_line(f"{name}: certificate of who is trusted", span, now) for span in trusted]
-    yield min([line for line in lines if line[0]] or lines, key=lambda line: not line[2])  # one that holds is enough
+    longest = max(trusted, key=lambda span: (span[0] <= now, span[1]))  # one that holds is enough
+    yield _line(f"{name}: certificate of who is trusted", longest, now)
 
 
 def _line(what: str, span: tuple[float, float], now: float) -> Line:

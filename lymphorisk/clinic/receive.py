@@ -271,7 +271,7 @@ class Receiver:
                 offered.setdefault(str(context.abstract_syntax), str(context.transfer_syntax[0]))
         request = event.assoc.requestor
         for uid, syntax in offered.items():
-            reason = f"{TAKEN[uid]} in {syntax_name(syntax)}"
+            reason = f"{TAKEN.get(uid, 'verification')} in {syntax_name(syntax)}"
             self._refused(_plain(str(request.ae_title).strip()), str(request.address), reason)
 
     def _closed(self, event: Any) -> None:

@@ -16,6 +16,7 @@ from lymphorisk.clinic.store import INCOMING, Store
 from lymphorisk.clinic.supervise import Supervisor
 from lymphorisk.clinic.turn import turn
 from lymphorisk.clinic.watch import Watcher
+from lymphorisk.errors import InputError
 
 #: How long threads may take to end. [s]
 END_S = 5.0
@@ -48,7 +49,11 @@ class Running:
     ) -> None:
         self.service = service
         self.store = Store(service.folder, create=True)
-        self._lock = turn(self.store, yields=yields)
+        try:
+            self._lock = turn(self.store, yields=yields)
+        except InputError:
+            self.store.close()
+            raise
         self.stop = threading.Event()
         for left in (service.folder / INCOMING).iterdir():  # of a service that was killed
             shutil.rmtree(left) if left.is_dir() else left.unlink()

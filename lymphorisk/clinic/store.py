@@ -225,7 +225,8 @@ class Store:
                     raise InputError(f"the store is of version {version}, not {VERSION}", "use the program it is of")
                 for statement in SCHEMA.split(";"):
                     db.execute(statement)
-                db.execute(f"PRAGMA user_version = {VERSION}")
+                if version != VERSION:
+                    db.execute(f"PRAGMA user_version = {VERSION}")
                 if not int(db.execute("PRAGMA application_id").fetchone()[0]):
                     db.execute(f"PRAGMA application_id = {1 + secrets.randbelow(2**31 - 1)}")
         except (OSError, sqlite3.Error) as error:
@@ -304,9 +305,9 @@ class Store:
         at = time.time() if now is None else now
         place, size = self.object_path(held.sha256), staged.stat().st_size
         place.parent.mkdir(mode=0o700, exist_ok=True)
-        os.replace(staged, place)
-        _synced(place.parent)
         with self.commit() as db:
+            os.replace(staged, place)  # within: what is expired meanwhile is not this file
+            _synced(place.parent)
             known = db.execute("SELECT sha256 FROM objects WHERE sop_uid = ?", (held.sop_uid,)).fetchone()
             new = known is None or known[0] != held.sha256
             if new:
@@ -679,7 +680,7 @@ class Store:
         Raises
         ------
         OSError
-            One cannot be deleted; nothing is written down.
+            One cannot be deleted; nothing is written down, though others may be gone: it is tried again.
         """
         with self.commit() as db:
             alone = [

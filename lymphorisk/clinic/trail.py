@@ -15,7 +15,11 @@ from lymphorisk.qa import audit
 def record_all(service: Service, store: Store) -> str:
     """Append what the store has for the trail and is not in it; why it could not be, empty when it was."""
     for number, said in store.unrecorded():
-        if not audit.holds(_folder(service, store), said) and (trouble := record(service, store, said)):
+        try:
+            there = audit.holds(_folder(service, store), said)
+        except OSError as error:
+            return f"the trail cannot be read: {error.strerror}"
+        if not there and (trouble := record(service, store, said)):
             return trouble
         store.recorded(number)
     return ""

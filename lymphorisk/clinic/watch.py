@@ -59,6 +59,7 @@ class Watcher:
             before = self._changed.get(place)
             if before is None or before[:2] != (stat.st_size, stat.st_mtime_ns):
                 self._changed[place] = (stat.st_size, stat.st_mtime_ns, time.monotonic())
+                self._failed.pop(place, None)
             elif time.monotonic() - before[2] >= self.still_s:
                 try:
                     self._take(path)

@@ -13,6 +13,7 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -96,7 +97,8 @@ def opened(service: Service, paths: Sequence[tuple[str, Path]], *, images: bool 
         assert isinstance(read, Export)
         prepared = prepare(read, None, options)
         if images and read.ct is not None:
-            _ = read.ct.hu_zyx  # its files are linked here only
+            with suppress(InputError):  # a CT that cannot be read is said by who asks for it
+                _ = read.ct.hu_zyx  # its files are linked here only
     other = next((f for f in prepared.source.findings if f.code == OTHER_PATIENT.code), None)
     if other is not None:
         raise InputError(other.what, other.hint)

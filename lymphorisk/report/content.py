@@ -416,8 +416,12 @@ def highest_gy(o: OrganDose) -> float:
     return o.dvh.max_gy if isinstance(o.dvh, DVH) else float(o.course.dose_gy[-1])
 
 
+#: ROIs of one organ that a table names; no name is cut where another begins.
+ROIS_SHOWN = 6
+
+
 def _from(o: OrganDose) -> Cell:
-    named = short(", ".join(o.roi_names), 120) or STANDS_IN.get(o.source, NONE)
+    named = ", ".join(short(name) for name in o.roi_names[:ROIS_SHOWN]) or STANDS_IN.get(o.source, NONE)
     return Cell(named, hint=short(o.how, TEXT_MAX))
 
 

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from html import escape
 
 from lymphorisk.report.html import typeset
+from lymphorisk.report.wording import short
 
-#: Names of fewer letters say nothing of anybody, and would stand for numbers and words of the page.
+#: ASCII names of fewer letters say nothing of anybody, and would stand for numbers and words of the page.
 LEAST = 3
 #: Beyond so many letters messages shorten a name.
 KEPT = 40
@@ -34,14 +35,14 @@ def cleaner(names: Mapping[str, str]) -> Clean:
     >>> cleaner({"Heart_Smith": "Heart", "Smith": "ROI 2"})("'Heart_Smith' is empty; Smith, Smithy")
     "'Heart' is empty; ROI 2, Smithy"
     """
-    words = {name: word for name, word in names.items() if _telling(name) and name != word}
+    words = {form: word for name, word in names.items() if _telling(name) and name != word for form in _forms(name)}
     if not words:
         return lambda text: text
     longest = sorted(words, key=len, reverse=True)
 
     def pattern(name: str) -> str:
         cut = re.escape(name[:KEPT]) + (r"\S*" if len(name) > KEPT else "")
-        return rf"(?<!\w){cut}(?!\w)"
+        return rf"(?<!\w){cut}(?!\w)" if name.isascii() else cut
 
     found = re.compile("|".join(f"({pattern(name)})" for name in longest))
 
@@ -52,7 +53,16 @@ def cleaner(names: Mapping[str, str]) -> Clean:
 
 
 def _telling(name: str) -> bool:
-    return len(name.strip()) >= LEAST and not (name.strip().isdecimal() and len(name.strip()) == LEAST)
+    """Whether a name may say who somebody is: in other scripts two letters, or one, are a whole name."""
+    bare = name.strip()
+    if not bare.isascii():
+        return any(c.isalpha() for c in bare)
+    return len(bare) >= LEAST and not (bare.isdecimal() and len(bare) == LEAST)
+
+
+def _forms(name: str) -> tuple[str, ...]:
+    """A name as it is exported, and as the page prints it."""
+    return tuple(dict.fromkeys((name, short(name))))
 
 
 def withheld(page: str, names: Mapping[str, str]) -> str:
@@ -74,7 +84,7 @@ def withheld(page: str, names: Mapping[str, str]) -> str:
         escape(form, quote=quote): escape(word)
         for name, word in names.items()
         if _telling(name)
-        for form in (name, typeset(name))
+        for form in {*_forms(name), *map(typeset, _forms(name))}
         for quote in (True, False)
     }
     clean, plain = cleaner(written), cleaner(names)

@@ -18,7 +18,7 @@ from lymphorisk.errors import InputError
 from lymphorisk.report.withheld import withheld
 from lymphorisk.units import alc_from, checked, number_from, quantity
 from lymphorisk.web.desk import Desk
-from lymphorisk.web.entry import entry_of, framed, names_for
+from lymphorisk.web.entry import IDENTITY, entry_of, framed, names_for
 from lymphorisk.web.guard import Asked
 from lymphorisk.web.render import page
 from lymphorisk.web.users import Role
@@ -118,6 +118,8 @@ def update(desk: Desk, asked: Asked) -> Response:
     rows = [(d.strip(), c.strip()) for d, c in zip(days, counts, strict=False)][:COUNTS]
     tried = [(number_from(day, "the day"), alc_from(count, unit)) for day, count in rows if day or count]
     ever, kept = desk.store.measured(entry.key, ever=True), desk.store.measured(entry.key)
+    if twice := {m.day for m in kept} & {day for day, _ in tried}:
+        raise InputError(f"day {min(twice):g} has a kept count already", "correct that one, or try another day")
     given = [*((m.day, m.alc) for m in kept), *tried]
     said = desk.engine.ask(do="update", key=entry.key, counts=sorted(given)) if given else None
     return page(
@@ -138,6 +140,11 @@ def update(desk: Desk, asked: Asked) -> Response:
 
 def keep(desk: Desk, asked: Asked) -> Response:
     """Keep a count, alone or in place of another: into the audit trail first, and only then into the store."""
+    with desk.keeping:
+        return _kept(desk, asked)
+
+
+def _kept(desk: Desk, asked: Asked) -> Response:
     entry, form = _answered(desk, asked), asked.form
     now = {m.number: m for m in desk.store.measured(entry.key)}
     number = form.get("corrects", "").strip()
@@ -199,6 +206,8 @@ def _told(desk: Desk, asked: Asked, said: Mapping[str, Any], *entries: Entry) ->
     """A part that the report's room made of escaped parts, without names that the role is not shown."""
     names: dict[str, str] = {}
     for entry in entries:
+        if entry.deleted_at is not None and not asked.who.user.may(IDENTITY):
+            raise HTTPException(403, f"its results are deleted, and what it names with them: ask the role {IDENTITY}")
         names |= names_for(desk, entry, asked.who.user)
     return Markup(withheld(said["html"], names))
 

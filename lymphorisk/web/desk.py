@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,6 +56,7 @@ class Desk:
     failures: Failures = field(default_factory=Failures)
     uploads: Uploads = field(default_factory=Uploads)
     kept: Kept = field(default_factory=Kept)
+    keeping: threading.Lock = field(default_factory=threading.Lock)
     trends: Trends = field(default_factory=Trends)
     sessions: Sessions = field(init=False)
     engine: Engine = field(init=False)

@@ -213,7 +213,7 @@ def names_for(desk: Desk, entry: Entry, user: User) -> Mapping[str, str]:
         return {}
     try:
         made = json.loads((desk.store.results(entry.key) / NAMES).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except FileNotFoundError:
         raise HTTPException(
             403, f"results of an older version name ROIs: they are shown to the role {IDENTITY}"
         ) from None

@@ -84,8 +84,16 @@ def create(desk: Desk, asked: Asked) -> Response:
     text = _text(source)
     after = protocol_hash(toml_protocol.loads(text))
     said = f"{path.name}: new, a copy of {source.site}, {after[:DIGITS]}"
-    _recorded(desk, asked, {"site": path.name, "change": said, "before": "", "after": after})
-    _created(path, text)
+    staged = path.with_name(f".{path.name}.{os.getpid()}")
+    staged.unlink(missing_ok=True)
+    _created(staged, text)  # what cannot be written is not recorded
+    try:
+        _recorded(desk, asked, {"site": path.name, "change": said, "before": "", "after": after})
+        os.link(staged, path)  # never over another
+    except OSError as error:
+        raise InputError(f"{path.name} cannot be written: {error.strerror}", "check the folder and its disk") from error
+    finally:
+        staged.unlink(missing_ok=True)
     say("protocol created", what=path.name)
     return RedirectResponse(f"/protocols/{path.name}", 303)
 
@@ -186,7 +194,11 @@ def _created(path: Path, text: str) -> None:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o640)
     except OSError as error:
         raise InputError(f"{path.name} cannot be written: {error.strerror}", "check the folder and its disk") from error
-    with open(handle, "w", encoding="utf-8", newline="\n") as out:
-        out.write(text)
-        out.flush()
-        os.fsync(out.fileno())
+    try:
+        with open(handle, "w", encoding="utf-8", newline="\n") as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise InputError(f"{path.name} cannot be written: {error.strerror}", "check the folder and its disk") from error

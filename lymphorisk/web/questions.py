@@ -149,10 +149,15 @@ class Questions:
     def opened(self, key: str) -> Open:
         """An entry's plan, kept open while it is one of the last that were asked about."""
         entry = self.store.entry(key)
+        try:
+            paths = members_of(self.store, entry.key)
+        except InputError:
+            self._open.pop(entry.key, None)
+            raise
         if entry.key in self._open:
             self._open[entry.key] = self._open.pop(entry.key)
             return self._open[entry.key]
-        read, plan = opened(self.service, members_of(self.store, entry.key), images=True)
+        read, plan = opened(self.service, paths, images=True)
         self._open[entry.key] = Open(read, plan)
         while len(self._open) > KEPT:
             del self._open[next(iter(self._open))]

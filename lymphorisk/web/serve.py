@@ -142,6 +142,7 @@ class Hands:
     def __init__(self, service: Service) -> None:
         self.service = service
         self.working = False
+        self._reason = ""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="hands", daemon=True)
 
@@ -157,27 +158,36 @@ class Hands:
         store = Store(self.service.folder)
         try:
             while not self._stop.is_set():
-                if not wanted(store):
-                    self._work(store)
+                try:
+                    if alone(store) and not wanted(store):
+                        self._work(store)
+                except Exception as error:
+                    self._told(error)
                 self._stop.wait(LOOK_S)
         finally:
             store.close()
 
     def _work(self, store: Store) -> None:
         """Work until another asks for the store, or the page ends; nothing while another works."""
-        try:
-            running = Running(self.service, listen=False, yields=True)
-        except InputError:
-            return
+        running = Running(self.service, listen=False, yields=True)
+        self._reason = ""
         try:
             self.working = True
             log.say("the page works on the store")
             while not self._stop.is_set() and not wanted(store):
                 self._stop.wait(LOOK_S)
         finally:
-            running.end()
             self.working = False
-            log.say("the page gives way")
+            running.end()
+            if not self._stop.is_set():
+                log.say("the page gives way")
+
+    def _told(self, error: Exception) -> None:
+        """Say once why the page does not work on the store."""
+        reason = error.message if isinstance(error, InputError) else type(error).__name__
+        if reason != self._reason:
+            log.warn("the page does not work on the store", reason=reason)
+        self._reason = reason
 
 
 def alone(store: Store) -> bool:

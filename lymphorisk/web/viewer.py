@@ -12,6 +12,8 @@ from starlette.responses import Response
 
 from lymphorisk.analysis.planes import AXES, WINDOWS, Axis
 from lymphorisk.clinic.store import COMPLETED, Entry
+from lymphorisk.clinic.worker import members_of
+from lymphorisk.errors import InputError
 from lymphorisk.web.desk import Desk
 from lymphorisk.web.entry import entry_of
 from lymphorisk.web.guard import Asked
@@ -65,6 +67,11 @@ def _entry(desk: Desk, asked: Asked) -> Entry:
     entry = entry_of(desk, asked)
     if entry.state != COMPLETED:
         raise HTTPException(404, f"the entry is {entry.state}: there is nothing to see")
+    try:
+        members_of(desk.store, entry.key)
+    except InputError:  # deleted by retention: neither is a picture of it kept
+        desk.kept.forget(entry.key)
+        raise
     return entry
 
 

@@ -62,9 +62,15 @@ if (viewer) {
     const mine = asked[axis] = (asked[axis] || 0) + 1;
     history.replaceState(null, "", `?${query}`);
     place.setAttribute("aria-busy", "true");
-    const answer = await fetch(`${viewer.dataset.planes}${axis}?${query}`);
+    let shown = "";
+    try {
+      const answer = await fetch(`${viewer.dataset.planes}${axis}?${query}`);
+      if (answer.redirected) return location.reload();
+      if (answer.ok) shown = await answer.text();
+    } catch { /* the server is away: said below */ }
     if (mine !== asked[axis]) return;
-    if (answer.ok) place.innerHTML = await answer.text();
+    if (shown) place.innerHTML = shown;
+    else place.textContent = "This plane could not be had; move the slider again, or open the page again.";
     place.removeAttribute("aria-busy");
   };
   viewer.addEventListener("input", event => {
