@@ -148,6 +148,11 @@ def test_one_trusted_certificate_that_holds_is_enough(service: Service, tmp_path
     for trusted, good in ((both, True), (Path(old.trusted), False)):
         lines = list(certified(replace(service, tls=replace(ours, trusted=str(trusted))), time.time()))
         assert [line[0] for line in lines] == [True, good]
+    for name, begins_d, ends_d in (("later", 3.0, 400.0), ("shorter", -1.0, 5.0)):
+        one = certificate(tmp_path, name, begins_d, ends_d)
+        both.write_text(Path(one.trusted).read_text() + Path(new.trusted).read_text())
+        lines = list(certified(replace(service, tls=replace(ours, trusted=str(both))), time.time()))
+        assert lines[1] == (True, "receiver: certificate of who is trusted ends in 300 days", ""), name
 
 
 @pytest.mark.parametrize(

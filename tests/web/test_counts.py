@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -124,3 +126,40 @@ def test_the_store_takes_no_second_correction_of_one_count(desk: Desk) -> None:
         with pytest.raises(InputError):
             desk.store.measure(key, "ben", *wrong)
     assert [m.alc for m in desk.store.measured(key)] == [0.8]
+
+
+def test_a_day_that_has_a_kept_count_is_not_tried_again(desk: Desk, asked: Questions) -> None:
+    entry, at = desk.store.entries()[0], client(desk, "decide")
+    form = {"token": token(desk, at), "unit": "10^9/L"}
+    at.post(f"/entries/{entry.key}/counts", data={**form, "day": "10", "count": "0.9"})
+    place = f"/entries/{entry.key}/update"
+    twice = at.get(place, params={"day": "10", "count": "0.5", "unit": "10^9/L"})
+    assert twice.status_code == 400
+    assert "day 10 has a kept count already" in twice.text
+    assert at.get(place, params={"day": "10.5", "count": "0.5", "unit": "10^9/L"}).status_code == 200
+
+
+def test_two_counts_of_one_day_entered_at_once_become_one(desk: Desk) -> None:
+    entry = desk.store.entries()[0]
+    begun = threading.Barrier(4)
+
+    def enter(count: str) -> int:
+        at = client(desk, "decide")
+        form = {"token": token(desk, at), "unit": "10^9/L", "day": "12", "count": count}
+        begun.wait()
+        return at.post(f"/entries/{entry.key}/counts", data=form).status_code
+
+    with ThreadPoolExecutor(4) as hands:
+        codes = sorted(hands.map(enter, ("0.5", "0.6", "0.7", "0.8")))
+    assert codes == [303, 400, 400, 400]
+    assert len(desk.store.measured(entry.key)) == 1
+    lines = (desk.store.folder / AUDIT / audit.FILE).read_text().splitlines()
+    assert sum(json.loads(line)["entry"]["command"] == "count" for line in lines) == 1
+
+
+def test_what_is_deleted_is_not_told_to_a_role_that_its_names_are_withheld_from(desk: Desk, asked: Questions) -> None:
+    entry = desk.store.entries()[0]
+    desk.store.forget_results(entry.key)
+    for role, code in (("view", 403), ("decide", 200)):
+        answer = client(desk, role).get(f"/entries/{entry.key}/what-if", params={"fractions": "10", "alc": "1.1"})
+        assert answer.status_code == code, role

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -279,3 +280,26 @@ def test_the_trends_are_those_of_a_cohort_s_folder(desk: Desk, tmp_path: Path) -
     assert at.get("/cohort/page").text == answer.text
     desk.cohort = tmp_path
     assert at.get("/cohort/page").status_code == 400, "a folder that is no cohort is named"
+
+
+def test_a_protocol_that_cannot_be_written_is_not_recorded(desk: Desk, tmp_path: Path) -> None:
+    at = client(desk, "administer")
+    trail = desk.store.folder / AUDIT / audit.FILE
+    desk.protocols = tmp_path / "not there"
+    before = trail.read_bytes() if trail.exists() else b""
+    answer = at.post("/protocols", data={"name": "ours", "source": "lung", "token": token(desk, at)})
+    assert answer.status_code == 400
+    assert "cannot be written" in answer.text
+    assert (trail.read_bytes() if trail.exists() else b"") == before
+
+
+def test_a_protocol_that_is_not_in_the_trail_is_not_made(desk: Desk, tmp_path: Path) -> None:
+    desk.protocols = tmp_path / "protocols"
+    desk.protocols.mkdir()
+    trail = desk.store.folder / AUDIT
+    shutil.rmtree(trail, ignore_errors=True)
+    trail.write_text("in the way")
+    at = client(desk, "administer")
+    answer = at.post("/protocols", data={"name": "ours", "source": "lung", "token": token(desk, at)})
+    assert answer.status_code >= 400
+    assert list(desk.protocols.iterdir()) == []

@@ -15,7 +15,7 @@ pytest.importorskip("starlette")
 from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.planes import AXES, PLACES, Axis, Scene, at_first, picture_of, plane_of, scene_of
 from lymphorisk.analysis.prepared import prepare
-from lymphorisk.errors import UndecidableError
+from lymphorisk.errors import InputError, UndecidableError
 from lymphorisk.phantom.contours import area
 from lymphorisk.plan import Structure
 from lymphorisk.report.planes import plane_figure
@@ -232,3 +232,21 @@ def test_older_results_are_not_shown_to_the_role_view(desk: Desk) -> None:
     for path in ("", "/report"):
         assert client(desk, "view").get(f"/entries/{entry.key}{path}").status_code == 403
         assert client(desk, "decide").get(f"/entries/{entry.key}{path}").status_code == 200
+
+
+def test_planes_go_with_the_files_that_they_were_drawn_from(desk: Desk) -> None:
+    asked = engine_of(desk)
+    entry, at = desk.store.entries()[0], client(desk, "view")
+    places = (f"/entries/{entry.key}/view", f"/entries/{entry.key}/planes/axial")
+    for place in places:
+        assert at.get(place).status_code == 200
+    opened = asked.opened(entry.key)
+    assert asked.opened(entry.key) is opened, "kept open"
+    assert desk.store.forget_objects(entry.key) > 0
+    with pytest.raises(InputError, match="deleted"):
+        asked.opened(entry.key)
+    for place in places:
+        gone = at.get(place)
+        assert gone.status_code == 400
+        assert "deleted" in gone.text
+        assert "<svg" not in gone.text
