@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from lymphorisk.errors import InputError, ScenarioError
 from lymphorisk.units import checked, nearest, number_from
+from lymphorisk.units import quantity as table_of
 
 if TYPE_CHECKING:
     import msgspec
@@ -61,7 +62,10 @@ def number(quantity: str) -> Any:
     """What a field's type is annotated with: unit and range are those of a quantity."""
     import msgspec
 
-    return msgspec.Meta(extra={"quantity": quantity})
+    known = table_of(quantity)
+    span = {} if known.zero else {"minimum": known.low, "maximum": known.high}
+    shown = {**({"description": known.unit} if known.unit else {}), **span}
+    return msgspec.Meta(extra={"quantity": quantity}, extra_json_schema=shown)
 
 
 def between(low: float, high: float, unit: str = "", slip: Callable[[float], str] | None = None) -> Any:
@@ -71,7 +75,8 @@ def between(low: float, high: float, unit: str = "", slip: Callable[[float], str
     """
     import msgspec
 
-    return msgspec.Meta(extra={"low": low, "high": high, "unit": unit, "slip": slip})
+    shown = {**({"description": unit} if unit else {}), "minimum": low, "maximum": high}
+    return msgspec.Meta(extra={"low": low, "high": high, "unit": unit, "slip": slip}, extra_json_schema=shown)
 
 
 def word(reader: Callable[[Any], Any], *, kept: bool = False) -> Any:
@@ -235,6 +240,33 @@ def read(written: Written, schema: type[T], path: tuple[Key, ...] = ()) -> T:
         return msgspec.convert(table, schema)
     except msgspec.ValidationError as error:
         raise written.error(path, f": {error}") from None
+
+
+def json_schema(schema: type[msgspec.Struct]) -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of the files that a schema reads: keys, kinds, ranges, what holds without them.
+
+    Words are text in any spelling that their reader knows; what keys say together is not in it.
+
+    Examples
+    --------
+    >>> import msgspec
+    >>> class Counts(msgspec.Struct):
+    ...     lln: float = 1.0
+    >>> json_schema(Counts)["properties"]
+    {'lln': {'type': 'number', 'default': 1.0}}
+    """
+    import msgspec
+
+    made = msgspec.json.schema(schema)
+    parts: dict[str, Any] = made.pop("$defs", {})
+    for part in parts.values():
+        if "properties" in part:
+            part["additionalProperties"] = False
+        if "description" in part:
+            part["description"] = " ".join(part["description"].split())
+    whole = parts.pop(made["$ref"].rpartition("/")[2])
+    defined = {"$defs": parts} if parts else {}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **whole, **defined}
 
 
 @cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,6 +60,7 @@ def doctor(service: bool, out: Path | None) -> int:
         say(f"{'ok  ' if found else '-   '}  {name} {found or 'not installed'}, for {use}")
 
     clinic(line)
+    schemas(line)
 
     from lymphorisk import parameters
 
@@ -112,6 +113,9 @@ def clinic(line: Callable[..., None]) -> None:
     table = plain(file.clinic)
     for key in file.said:
         say(f"        {key} = {_shown(table, key)}")
+    for key, value in sorted(_leaves(table).items()):
+        if not any(key == said or key.startswith(f"{said}.") for said in file.said):
+            say(f"        {key} = {value if value not in (None, '') else '-'}  (not in the file)")
     for what, hint in troubles(file):
         line(False, what, hint)
 
@@ -130,6 +134,23 @@ def _service(line: Callable[..., None], out: Path | None) -> None:
         raise click.UsageError("no store: give --out DIR, or receiver.store in the clinic file")
     for ok, what, hint in examined(from_clinic(clinic, store)):
         line(ok, what, hint)
+
+
+def schemas(line: Callable[..., None]) -> None:
+    """The kinds of files that people write, each with its schema."""
+    from lymphorisk.cli.schema import FILES, of_file
+
+    made = [name for name in FILES if of_file(name)["properties"]]
+    line(made == list(FILES), f"schemas of files: {', '.join(made)} (`lymphorisk schema NAME`)")
+
+
+def _leaves(table: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    """Settings by key; a list, and a table without keys, are one."""
+    out: dict[str, Any] = {}
+    for key, value in table.items():
+        inner = isinstance(value, Mapping) and value
+        out |= _leaves(value, f"{before}{key}.") if inner else {f"{before}{key}": None if value in ({}, []) else value}
+    return out
 
 
 def _shown(table: Any, key: str) -> str:

@@ -121,7 +121,10 @@ def test_doctor_shows_settings_and_what_they_name_that_is_not_there(
     )
     code, out, _ = said(capsys, "doctor")
     assert code == 70
-    assert "counts.lln = 1.0" in out
+    assert "counts.lln = 1.0\n" in out
+    assert "receiver.port = 11112  (not in the file)" in out
+    assert "receiver.health = 0  (not in the file)" in out
+    assert out.count("protocols.lung") == 2
     assert "FAIL  protocols.lung: no protocol 'no such'" in out
     assert "FAIL  audit.folder names 'none here'" in out
 
