@@ -72,8 +72,8 @@ def append(folder: Path, entry: Mapping[str, Any], key: bytes = b"") -> str:
         with path.open("a+b") as trail:
             _lock(trail)
             trail.seek(0)
-            text = trail.read().decode("utf-8", "replace")
-            state = _verified(text, key) if text or not new else TrailState(0, GENESIS)
+            data = trail.read()
+            state = _state(path, data, key) if data or not new else TrailState(0, GENESIS)
             if state.broken_line is not None:
                 raise InputError(
                     f"the audit trail is broken at line {state.broken_line}: {state.reason}",
@@ -99,7 +99,10 @@ def holds(folder: Path, entry: Mapping[str, Any]) -> bool:
     if not path.exists():
         return False
     wanted = json.loads(json.dumps(entry))
+    texts = [json.dumps(value, ensure_ascii=False) for value in wanted.values() if isinstance(value, str)]
     for line in reversed(path.read_text(encoding="utf-8", errors="replace").split("\n")):
+        if not all(text in line for text in texts):
+            continue
         try:
             if json.loads(line)["entry"] == wanted:
                 return True
@@ -145,13 +148,41 @@ class TrailState:
     sealed: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Walked:
+    """The beginning of a trail that was verified: its length, its hash, and what it says of itself. [bytes]"""
+
+    size: int
+    sha256: bytes
+    state: TrailState
+
+
+#: By file and key: what this process has walked. The same bytes are not walked again; `verify` walks the whole chain.
+_WALKED: dict[tuple[str, bytes], _Walked] = {}
+
+
+def _state(path: Path, data: bytes, key: bytes) -> TrailState:
+    """What a trail says of itself; bytes that were verified before are compared, and the lines after them walked."""
+    place = (str(path.absolute()), key)
+    walked = _WALKED.get(place)
+    if walked is not None and hashlib.sha256(data[: walked.size]).digest() != walked.sha256:
+        walked = None
+    new = data[walked.size :] if walked is not None else data
+    if walked is not None and not new:
+        return walked.state
+    state = _verified(new.decode("utf-8", "replace"), key, None if walked is None else walked.state)
+    if state.broken_line is None:
+        _WALKED[place] = _Walked(len(data), hashlib.sha256(data).digest(), state)
+    return state
+
+
 def trouble(folder: Path, key: bytes = b"") -> str:
     """Why nothing can be appended to the trail of a folder; empty when it can. A trail not begun is no trouble."""
     path = folder / FILE
     if not path.exists():
         return ""
     try:
-        state = _verified(path.read_bytes().decode("utf-8", "replace"), key)
+        state = _state(path, path.read_bytes(), key)
     except OSError as error:
         return f"the audit trail cannot be read: {error.strerror}"
     if state.broken_line is None:
@@ -204,12 +235,13 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return out
 
 
-def _verified(text: str, key: bytes = b"") -> TrailState:
-    last = GENESIS
-    count = sealed = 0
+def _verified(text: str, key: bytes = b"", before: TrailState | None = None) -> TrailState:
+    """The state after the lines of `text`, which stand behind those that made the state `before`."""
+    begun = before or TrailState(0, GENESIS)
+    last, count, sealed = begun.last, begun.entries, begun.sealed
     if not text:
         return TrailState(0, last, 1, "the trail is empty: a trail is made with its first line")
-    for number, line in enumerate(_lines(text), start=1):
+    for number, line in enumerate(_lines(text), start=count + 1):
         try:
             record = json.loads(line, object_pairs_hook=_once)
             previous, entry, digest = record["previous"], record["entry"], record["hash"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import json
 from pathlib import Path
 
 import pytest
@@ -138,3 +139,55 @@ def test_a_full_disk_leaves_no_half_line(tmp_path: Path, monkeypatch: pytest.Mon
     assert (path.read_bytes() if path.exists() else None) == before
     audit.append(tmp_path, {"n": 1})
     assert audit.verify(tmp_path).broken_line is None
+
+
+def test_a_process_that_walked_a_trail_sees_what_others_do_to_it(tmp_path: Path) -> None:
+    for number in range(3):
+        audit.append(tmp_path, {"number": number})
+    path = tmp_path / audit.FILE
+    whole = path.read_bytes()
+    for wrong, line in (
+        (whole.replace(b'"number": 0', b'"number": 7'), 1),
+        (whole + b"{}\n", 4),
+        (whole[:-1], 3),
+        (whole[: whole.index(b"\n") + 1] + whole, 2),
+    ):
+        path.write_bytes(wrong)
+        assert f"broken at line {line}" in audit.trouble(tmp_path) or "cut off" in audit.trouble(tmp_path)
+        with pytest.raises(InputError, match="broken"):
+            audit.append(tmp_path, {"number": 4})
+        assert path.read_bytes() == wrong
+    path.write_bytes(whole)
+    assert audit.trouble(tmp_path) == ""
+    audit.append(tmp_path, {"number": 3})
+    assert audit.verify(tmp_path).entries == 4
+    assert audit.trouble(tmp_path, b"a key that seals it") != "", (
+        "what was walked without a key was not walked with one"
+    )
+
+
+def test_lines_that_were_walked_are_not_walked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(5):
+        audit.append(tmp_path, {"number": number})
+    walked: list[str] = []
+    real = audit._verified
+
+    def counted(text: str, *rest: object) -> audit.TrailState:
+        walked.extend(audit._lines(text))
+        return real(text, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(audit, "_verified", counted)
+    audit.append(tmp_path, {"number": 5})
+    audit.append(tmp_path, {"number": 6})
+    assert [json.loads(line)["entry"]["number"] for line in walked] == [4, 5]
+    assert audit.verify(tmp_path).entries == 7
+    assert len(walked) == 9, "to verify is to walk the whole chain"
+
+
+def test_what_a_trail_holds_is_found_whatever_its_texts(tmp_path: Path) -> None:
+    said = {"who": 'Müller "\u2028"', "count": 3, "files": ["a"], "none": None}
+    audit.append(tmp_path, said)
+    audit.append(tmp_path, {**said, "count": 4})
+    assert audit.holds(tmp_path, said)
+    assert not audit.holds(tmp_path, {**said, "count": 5})
+    assert not audit.holds(tmp_path, {**said, "who": "M"})
