@@ -28,6 +28,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "update": ("update", "update", "The forecast given the first counts of a course."),
     "blood": ("blood", "blood", "Dose to circulating blood, one fraction and the course; EDIC."),
     "killmap": ("killmap", "killmap", "Where a gray costs lymphocytes, as an RTDOSE."),
+    "objective": (
+        "objective",
+        "objective",
+        "What a gray costs lymphocytes, by organ; structures and goals to plan with.",
+    ),
     "conditioning": ("conditioning", "conditioning", "Depth and duration around a CAR-T infusion, regimens compared."),
     "listen": ("listen", "listen", "A DICOM receiver: plans are gated as they come, answers sent on."),
     "watch": ("listen", "watch", "The same for a folder."),

@@ -31,10 +31,19 @@ class PatientIdentity:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageSeries:
+    """Images that structures were drawn on: their study (class and UID), series, and class and UID of each."""
+
+    study: tuple[str, str] = field(repr=False)
+    series_uid: str = field(repr=False)
+    images: tuple[tuple[str, str], ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class StudyFacts:
     """Attributes of patient and study as the plan states them; for DICOM objects that join the study, for nothing else.
 
-    Dates and times are DICOM text, empty where the plan does not state them.
+    Dates and times are DICOM text, empty where the plan does not state them; `drawn_on` what its structures refer to.
     """
 
     date: str = field(default="", repr=False)
@@ -45,6 +54,7 @@ class StudyFacts:
     referring_physician: str = field(default="", repr=False)
     birth_date: str = field(default="", repr=False)
     sex: str = field(default="", repr=False)
+    drawn_on: tuple[ImageSeries, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from datetime import date
 
 from lymphorisk.dicom import checks, tags
-from lymphorisk.dicom.export import StudyFacts
+from lymphorisk.dicom.export import ImageSeries, StudyFacts
 from lymphorisk.dicom.reader import DicomFile
+from lymphorisk.dicom.rtstruct import drawn_on
 from lymphorisk.dicom.tree import Item
 from lymphorisk.errors import DicomReadError, ScenarioError
 from lymphorisk.findings import Finding, finding
@@ -132,7 +133,16 @@ def read_study(files: Sequence[DicomFile]) -> StudyFacts:
         referring_physician=first(tags.REFERRING_PHYSICIAN_NAME, LONG),
         birth_date=code(tags.PATIENT_BIRTH_DATE, DATE),
         sex=next((s for f in files if (s := f.root.code(tags.PATIENT_SEX)) in SEXES), ""),
+        drawn_on=next((images for f in files if f.role == "RTSTRUCT" and (images := _drawn_on(f))), ()),
     )
+
+
+def _drawn_on(file: DicomFile) -> tuple[ImageSeries, ...]:
+    """What the structures refer to; a sequence that cannot be read refers to nothing."""
+    try:
+        return drawn_on(file.root)
+    except DicomReadError:
+        return ()
 
 
 def _plain(text: str, longest: int) -> str:

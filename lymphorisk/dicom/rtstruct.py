@@ -6,6 +6,7 @@ instead of one object for each of half a million coordinates.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from lymphorisk.dicom import checks, tags
 from lymphorisk.dicom.decimals import parse
+from lymphorisk.dicom.export import ImageSeries
 from lymphorisk.dicom.reader import DicomFile
 from lymphorisk.dicom.tree import BLANKS, Item
 from lymphorisk.dvh.outlines import outlines_of
@@ -30,8 +32,28 @@ MAX_KIND = 16
 #: LO holds 64 characters; some systems write more. What is longer than this is no name.
 MAX_NAME = 128
 POINTS_OF_A_PLANE = 3
+UID = re.compile(r"(?=.{1,64}$)(0|[1-9]\d*)(\.(0|[1-9]\d*))+")
 
 Array = NDArray[np.float64]
+
+
+def drawn_on(root: Item) -> tuple[ImageSeries, ...]:
+    """The same series with their study and images; what is no UID is left out."""
+    out = []
+    for frame in root.items(tags.REFERENCED_FRAME_OF_REFERENCE_SEQUENCE):
+        for study in frame.items(tags.RT_REFERENCED_STUDY_SEQUENCE):
+            for series in study.items(tags.RT_REFERENCED_SERIES_SEQUENCE):
+                images = tuple(filter(None, map(_reference, series.items(tags.CONTOUR_IMAGE_SEQUENCE))))
+                of, uid = _reference(study), series.code(tags.SERIES_INSTANCE_UID)
+                if of and images and UID.fullmatch(uid):
+                    out.append(ImageSeries(of, uid, images))
+    return tuple(out)
+
+
+def _reference(item: Item) -> tuple[str, str] | None:
+    """SOP class and instance that an item refers to."""
+    found = item.code(tags.REFERENCED_SOP_CLASS_UID), item.code(tags.REFERENCED_SOP_INSTANCE_UID)
+    return found if all(UID.fullmatch(uid) for uid in found) else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

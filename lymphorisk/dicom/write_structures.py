@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from lymphorisk.dicom.study import FIXED_DATE, FIXED_TIME, Study, dataset, item_of, save, uid
+from lymphorisk.dicom.export import ImageSeries
+from lymphorisk.dicom.study import Study, dataset, item_of, save, uid
 from lymphorisk.plan import Structure
 
 if TYPE_CHECKING:
@@ -33,17 +34,8 @@ def structures_dataset(structures: Sequence[Structure], study: Study, *, decimal
     ds = dataset("RTSTRUCT", study, study.structure_uid, unicode=not all(s.name.isascii() for s in structures))
     ds.FrameOfReferenceUID, ds.PositionReferenceIndicator = study.frame_uid, ""
     ds.StructureSetLabel = "LYMPHORISK"
-    ds.StructureSetDate, ds.StructureSetTime = FIXED_DATE, FIXED_TIME
-    image = item_of(ReferencedSOPClassUID=CT_CLASS, ReferencedSOPInstanceUID=uid(study.seed, "CT", 1))
-    series = item_of(SeriesInstanceUID=uid(study.seed, "CT series"), ContourImageSequence=[image])
-    whole = item_of(
-        ReferencedSOPClassUID=STUDY_CLASS,
-        ReferencedSOPInstanceUID=study.study_uid,
-        RTReferencedSeriesSequence=[series],
-    )
-    ds.ReferencedFrameOfReferenceSequence = [
-        item_of(FrameOfReferenceUID=study.frame_uid, RTReferencedStudySequence=[whole])
-    ]
+    ds.StructureSetDate, ds.StructureSetTime = study.made
+    ds.ReferencedFrameOfReferenceSequence = [_frame(study)]
     ds.StructureSetROISequence = [
         item_of(
             ROINumber=s.number,
@@ -65,6 +57,25 @@ def structures_dataset(structures: Sequence[Structure], study: Study, *, decimal
     ]
     ds.ApprovalStatus = "UNAPPROVED"
     return ds
+
+
+def _frame(study: Study) -> Dataset:
+    """The frame of reference and its images: those the plan's structures refer to, invented ones without facts."""
+    invented = ImageSeries(
+        (STUDY_CLASS, study.study_uid), uid(study.seed, "CT series"), ((CT_CLASS, uid(study.seed, "CT", 1)),)
+    )
+    studies: dict[tuple[str, str], list[Dataset]] = {}
+    for series in (invented,) if study.facts is None else study.facts.drawn_on:
+        images = [item_of(ReferencedSOPClassUID=c, ReferencedSOPInstanceUID=i) for c, i in series.images]
+        made = item_of(SeriesInstanceUID=series.series_uid, ContourImageSequence=images)
+        studies.setdefault(series.study, []).append(made)
+    frame = item_of(FrameOfReferenceUID=study.frame_uid)
+    if studies:
+        frame.RTReferencedStudySequence = [
+            item_of(ReferencedSOPClassUID=c, ReferencedSOPInstanceUID=i, RTReferencedSeriesSequence=series)
+            for (c, i), series in studies.items()
+        ]
+    return frame
 
 
 def _roi_contours(structure: Structure, decimals: int) -> Dataset:

@@ -34,7 +34,7 @@ from lymphorisk.objective.counts import Typical, from_kills, typical
 from lymphorisk.objective.held import BloodMap, Held, held_of
 from lymphorisk.organs import organ_name
 from lymphorisk.organs.segments import Segment
-from lymphorisk.plan import Beam, DoseGrid, Mask, Patient, Phase, TreatmentPlan
+from lymphorisk.plan import Beam, DoseGrid, KnownPatient, Mask, Patient, Phase, TreatmentPlan
 from lymphorisk.plan.frame import borders
 from lymphorisk.plan.words import Modality
 
@@ -140,7 +140,7 @@ class LymphocyteLoss:
     def __init__(
         self,
         source: str | Path | Export | TreatmentPlan | Prepared,
-        patient: Patient | None = None,
+        patient: Patient | KnownPatient | None = None,
         options: Options | None = None,
         *,
         aim: str = "nadir",
@@ -388,7 +388,9 @@ def _phase(h: Held, transits: Transits) -> Part:
 
 
 def _prepared(
-    source: str | Path | Export | TreatmentPlan | Prepared, patient: Patient | None, options: Options | None
+    source: str | Path | Export | TreatmentPlan | Prepared,
+    patient: Patient | KnownPatient | None,
+    options: Options | None,
 ) -> Prepared:
     if isinstance(source, Prepared):
         return source

@@ -23,8 +23,9 @@ DICM_AT, DICM = 128, b"DICM"
 IMPLEMENTATION = b"LYMPHORISK"
 #: SOP classes by kind of object.
 PDF_CLASS, SR_CLASS = b"1.2.840.10008.5.1.4.1.1.104.1", b"1.2.840.10008.5.1.4.1.1.88.33"
-DOSE_CLASS = b"1.2.840.10008.5.1.4.1.1.481.2"
+DOSE_CLASS, STRUCTURES_CLASS = b"1.2.840.10008.5.1.4.1.1.481.2", b"1.2.840.10008.5.1.4.1.1.481.3"
 KILL_MAP = b"kill map, NO DOSE"
+AVOIDANCE = b"Where a gray costs most lymphocytes"
 CARD = "card.toml"
 
 
@@ -81,6 +82,7 @@ KINDS: Mapping[str, Kind] = {
     "dicom-pdf": Kind("an Encapsulated PDF of lymphorisk", _dicom(PDF_CLASS)),
     "sr": Kind("a structured report of lymphorisk", _dicom(SR_CLASS)),
     "kill map": Kind("a kill map of lymphorisk", _dicom(DOSE_CLASS, KILL_MAP)),
+    "avoidance": Kind("avoidance structures of lymphorisk", _dicom(STRUCTURES_CLASS, AVOIDANCE)),
     "pack": Kind("a validation pack of lymphorisk", _json("pack")),
     "protocol": Kind("a file nobody edited", lambda data: False),
     "clinic-file": Kind("a clinic file nobody edited", lambda data: False),

@@ -44,7 +44,7 @@ def contours_of(
     volume = shape.level(x[None, None, :], y[None, :, None], wanted[:, None, None])
     for z, level in zip(wanted, np.broadcast_to(volume, (len(wanted), len(y), len(x))), strict=True):
         for loop in zero_lines(level, x, y):
-            slim = _simplified(loop)
+            slim = simplified(loop)
             if len(slim) >= 3 and abs(area(slim)) >= SMALLEST_MM2:
                 out.append(np.round(np.column_stack([slim, np.full(len(slim), z)]), DECIMALS))
     return tuple(out)
@@ -113,8 +113,8 @@ def zero_lines(
     return loops
 
 
-def _simplified(loop: NDArray[np.float64], tolerance: float = STRAIGHT_MM) -> NDArray[np.float64]:
-    """The loop without points the rest stays within `tolerance` of (Douglas and Peucker, two halves)."""
+def simplified(loop: NDArray[np.float64], tolerance: float = STRAIGHT_MM) -> NDArray[np.float64]:
+    """The loop without points the rest stays within `tolerance` of (Douglas and Peucker, two halves). [mm]"""
     n = len(loop)
     if n < EDGES:
         return loop

@@ -407,6 +407,8 @@ def test_nothing_in_an_export_folder_changes_by_any_command(
         ("dvh", export, "--csv"),
         ("blood", export, "--sweep", "beam-on=1:2", "--plot"),
         ("killmap", export, "--out"),
+        ("objective", export, "--structures"),
+        ("objective", export, "--goals"),
         ("conditioning", "--product", "axi-cel", export, "--first-day", "-21", "--report"),
         ("conditioning", "--product", "axi-cel", export, "--first-day", "-21", "--out"),
         ("evaluate", place, export, "--html"),

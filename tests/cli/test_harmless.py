@@ -167,6 +167,7 @@ def test_nothing_in_an_export_changes_by_reading_it(place: Path, tmp_path: Path)
         ("check", "export", "--protocol", "brain", *QUICK, "--audit", tmp_path),
         ("compare", "export", "export", *QUICK, "--report", tmp_path / "c.html"),
         ("killmap", "export", "--out", tmp_path / "k.dcm"),
+        ("objective", "export", "--structures", tmp_path / "o.dcm", "--goals", tmp_path / "o.toml"),
         ("conditioning", "--product", "axi-cel", "export", "--first-day", "-21", "--report", tmp_path / "co.html"),
         ("update", tmp_path / "r.json", "--alc", "7=1.0"),
     )
