@@ -12,7 +12,7 @@ from lymphorisk.cli.clinicfile import of_exports
 from lymphorisk.cli.options import ALC_UNIT, with_options
 from lymphorisk.cli.output import SAFETY, emit, finish, message, outputs_of, say
 from lymphorisk.cli.reporting import report_option
-from lymphorisk.errors import InputError, ScenarioError, UndecidableError
+from lymphorisk.errors import UndecidableError
 from lymphorisk.outputs import Outputs
 from lymphorisk.outputs.kinds import report_kind
 
@@ -368,21 +368,20 @@ def verify(name: str) -> None:
 )
 def use(name: str, patient: Path) -> None:
     """Ask a predictor about one row of features, with its reasons; outside its domain it gives neither."""
-    import tomllib
-
     import numpy as np
 
-    from lymphorisk import predict
+    from lymphorisk import predict, tomlfile
     from lymphorisk.features import NAMES, FeatureVector
 
-    try:
-        values = tomllib.loads(patient.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{patient.name} cannot be read as TOML") from error
+    written = tomlfile.read_file(patient)
+    values = written.table
     p = predict.load(_folder(name))
     names = (*NAMES, *(e.name for e in p.external))
-    if unknown := sorted(set(values) - set(names)):
-        raise ScenarioError(f"unknown feature {unknown[0]!r}", "`lymphorisk train --schema` lists them")
+    for key, value in values.items():
+        if key not in names:
+            raise written.error((key,), "is no feature", "`lymphorisk train --schema` lists them")
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise written.error((key,), "is not a number", "give the value as `lymphorisk train --schema` says")
     row = FeatureVector(np.array([float(values.get(n, np.nan)) for n in names]), names)
     said = predict.predict(p, row)
     if (why_not := said.declined) is not None:

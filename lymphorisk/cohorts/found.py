@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from lymphorisk import tomlfile
 from lymphorisk.cohorts.manifest import Row, read_manifest
 from lymphorisk.dicom.export import PatientIdentity
 from lymphorisk.dicom.identity import facts_of
 from lymphorisk.dicom.listing import ListedExport, PlanHead, list_exports, list_one
 from lymphorisk.dicom.web import Fetched, fetched, is_address, read_address
-from lymphorisk.errors import InputError, LymphoriskError
+from lymphorisk.errors import InputError, LymphoriskError, ScenarioError
 
 SCENARIO = ".toml"
 MANIFESTS = (".csv", ".tsv", ".txt", ".parquet", ".pq")
@@ -177,8 +177,8 @@ def _scenarios(top: Path) -> list[Path]:
 
 def _says_organs(path: Path) -> bool:
     try:
-        return "organs" in tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError):
+        return "organs" in tomlfile.read_file(path).table
+    except ScenarioError:
         return True
 
 

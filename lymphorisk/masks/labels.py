@@ -9,11 +9,12 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from lymphorisk import tomlfile
 from lymphorisk.errors import InputError
 from lymphorisk.organs import organ_name
 
@@ -57,14 +58,13 @@ def read_labels(path: Path) -> Labels:
     MissingOrganError
         A name that no organ has.
     """
+    raw = tomlfile.read_bytes(path)
     try:
-        raw = path.read_bytes()
-        text = raw.decode("utf-8-sig")
-        pairs = list(_pairs(path.suffix.lower(), text))
-    except OSError as error:
-        raise InputError(f"labels {path.name!r} cannot be read: {error.strerror}", "check the path") from error
-    except ValueError as error:
+        pairs = list(_pairs(path, raw))
+    except (ValueError, csv.Error) as error:
         raise InputError(f"labels {path.name!r}: {error}", HINT) from error
+    except RecursionError:
+        raise InputError(f"labels {path.name!r}: brackets nested too deeply", HINT) from None
     organs: dict[str, str] = {}
     for label, organ in pairs:
         if label in organs:
@@ -75,7 +75,13 @@ def read_labels(path: Path) -> Labels:
     return Labels(organs, hashlib.sha256(raw).hexdigest())
 
 
-def _pairs(kind: str, text: str) -> Iterable[tuple[str, str]]:
+def _pairs(path: Path, raw: bytes) -> Iterable[tuple[str, str]]:
+    kind = path.suffix.lower()
+    if kind == ".toml":
+        return _listed(tomlfile.parsed(raw, path.name).table)
+    text = raw.decode("utf-8-sig")
+    if kind == ".json":
+        return _listed(json.loads(text))
     if kind == ".csv":
         rows = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines()) if any(map(str.strip, row))]
         if rows and rows[0][0].casefold() in HEADINGS:
@@ -83,9 +89,10 @@ def _pairs(kind: str, text: str) -> Iterable[tuple[str, str]]:
         if short := [row for row in rows if len(row) != 2]:
             raise ValueError(f"the line {','.join(short[0])!r} is not label, organ")
         return [(_key(label), organ) for label, organ in rows]
-    if kind not in (".toml", ".json"):
-        raise ValueError(f"{kind or 'no ending'} is none of .toml, .json, .csv")
-    table = tomllib.loads(text) if kind == ".toml" else json.loads(text)
+    raise ValueError(f"{kind or 'no ending'} is none of .toml, .json, .csv")
+
+
+def _listed(table: Any) -> Iterable[tuple[str, str]]:
     table = table.get("labels", table) if isinstance(table, dict) else table
     if not isinstance(table, dict) or not all(isinstance(organ, str) for organ in table.values()):
         raise ValueError("it is not a table of labels and names of organs")

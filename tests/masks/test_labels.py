@@ -62,7 +62,11 @@ def test_a_clinics_list_in_three_ways(kind: str, tmp_path: Path) -> None:
     ("name", "text", "why"),
     [
         ("a.toml", "[labels]\n7 = 3\n", "names of organs"),
-        ("a.toml", "not toml at all [", "labels"),
+        ("a.toml", "not toml at all [", "a.toml is not TOML"),
+        ("a.toml", "a = " + "[" * 100_000, "nested too deeply"),
+        ("a.toml", "a." * 5_000 + "a = 1", "a hundred parts"),
+        ("a.json", "[" * 200_000, "nested too deeply"),
+        ("a.csv", "7," + "x" * 200_000, "field larger"),
         ("a.csv", "7,Spleen,more\n", "not label, organ"),
         ("a.csv", "", "lists nothing"),
         ("a.csv", "7,Spleen\n07,Liver\n", "twice"),

@@ -71,6 +71,16 @@ def test_from_file_to_model_to_card(tmp_path: Path, cohort_file, capsys: pytest.
     said = capsys.readouterr()
     assert said.out == ""
     assert "baseline ALC is missing" in said.err
+    for text, why in (
+        ("alc = 'one'", "line 1: alc is not a number"),
+        ("alc = [1.0]", "line 1: alc is not a number"),
+        ("\nalk = 1.0", "line 2: alk is no feature"),
+        ("alc = ", "is not TOML"),
+        ("a = " + "[" * 100_000, "nested too deeply"),
+    ):
+        row.write_text(text)
+        assert run(["model", "use", str(tmp_path / "ours"), "--patient", str(row)]) == 3
+        assert why in capsys.readouterr().err
 
 
 def test_the_training_file_is_no_external_validation(tmp_path: Path, cohort_file, capsys) -> None:
