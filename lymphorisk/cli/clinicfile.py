@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 #: Commands whose options take settings of the file.
 USING = (
-    "analyze", "check", "inspect", "dvh", "blood", "compare", "update", "killmap", "cohort", "commission",
-    "conditioning", "train", "evaluate", "listen", "watch", "send", "serve",
+    "analyze", "check", "inspect", "dvh", "blood", "compare", "update", "killmap", "objective", "cohort",
+    "commission", "conditioning", "train", "evaluate", "listen", "watch", "send", "serve",
 )  # fmt: skip
 #: Commands that judge a plan by a protocol of the clinic.
 JUDGING = ("check", "listen", "watch", "serve")

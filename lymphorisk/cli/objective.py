@@ -75,14 +75,15 @@ def objective(
         from lymphorisk.report import clinic
         from lymphorisk.report import objective as written
 
-        options, from_file = replace(options_of(given), survival=survival), named()
+        options = replace(options_of(given), survival=survival)
         read = read_source(export, options)
         if not isinstance(read, Export):
             raise ScenarioError("a scenario has no voxels to take a derivative by", "give an export")
         one_of(phase - 1, len(read.plan.phases))
         if goals is not None:
             one_distribution(len(read.plan.phases))
-        loss = LymphocyteLoss(read, patient_of(given), options)
+        patient, from_file = patient_of(given), named()
+        loss = LymphocyteLoss(read, patient, options)
         said = written.Said(
             loss.value(loss.dose),
             loss.weights(),
