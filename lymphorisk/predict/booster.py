@@ -18,6 +18,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from math import prod
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,8 +31,9 @@ from lymphorisk.frozen import FrozenDict
 from lymphorisk.predict.applicability import TrainingRange
 from lymphorisk.predict.calibration import Calibration
 from lymphorisk.predict.conformal import ConformalSets
-from lymphorisk.predict.reference import REFERENCE, hold
+from lymphorisk.predict.reference import REFERENCE, hold, stored_rows
 from lymphorisk.predict.trees import Trees
+from lymphorisk.predict.trial import CHANGED, tried
 from lymphorisk.units import squashed
 
 CARD = "card.toml"
@@ -44,9 +46,12 @@ ID_LENGTH = 12
 POOR: Final = "poor"
 #: Boosters kept in memory: those of two models with their resampled ones.
 KEPT_BOOSTERS = 96
+#: Of the arrays' format, as numpy writes plain ones.
+NPY_VERSION = (1, 0)
 #: Bytes the arrays of a model may unfold to: the shipped ones hold 2 MB. [bytes]
 MAX_UNPACKED = 256 << 20
-#: What numpy, its zip reader, JSON and the shapes of arrays raise over files that were written by something else.
+#: What numpy, its zip reader, JSON and the shapes of arrays raise over files that were written by something else; a
+#: full memory or a disk that fails are no fault of the model.
 BROKEN = (
     ValueError,
     IndexError,
@@ -54,9 +59,7 @@ BROKEN = (
     OverflowError,
     ArithmeticError,
     RecursionError,
-    MemoryError,
     EOFError,
-    OSError,
     NotImplementedError,
     struct.error,
     zipfile.BadZipFile,
@@ -205,23 +208,43 @@ def verified(path: Path) -> tuple[Mapping[str, Any], dict[str, bytes], str]:
 
 def _arrays(raw: bytes) -> dict[str, NDArray[Any]]:
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-        if sum(member.file_size for member in archive.infolist()) > MAX_UNPACKED:
+        members = archive.infolist()
+        if sum(member.file_size for member in members) > MAX_UNPACKED:
             raise PredictorFileError("the arrays of the model unfold to more than a model holds")
+        for member in members:
+            with archive.open(member) as stream:
+                if np.lib.format.read_magic(stream) != NPY_VERSION:
+                    raise ValueError("an array of another version")
+                shape, _, kind = np.lib.format.read_array_header_1_0(stream)
+            if prod(shape) * kind.itemsize > member.file_size:
+                raise ValueError("an array larger than its file")
     with np.load(io.BytesIO(raw), allow_pickle=False) as stored:
         return {key: stored[key] for key in stored.files}
 
 
 def load(path: str | Path) -> Predictor:
-    """Read a model folder.
+    """Read a model folder; one that is not shipped is opened in a process of its own first.
 
     Raises
     ------
     PredictorFileError
-        Missing, altered or foreign files, a feature schema other than this program's, or a prediction other than
-        the stored one.
+        Missing, altered or foreign files, a feature schema other than this program's, a prediction other than the
+        stored one, or a model that ends the process that opens it.
     """
     path = Path(path)
+    read = verified(path)
+    tried(path, read[-1])
+    return _read(path, *read)
+
+
+def opened(path: Path) -> tuple[Predictor, NDArray[np.float64]]:
+    """Read a model folder here, whatever it does to the process; and its stored prediction's rows, shape (m, n)."""
     card, files, digest = verified(path)
+    predictor = _read(path, card, files, digest)
+    return predictor, stored_rows(files[REFERENCE])
+
+
+def _read(path: Path, card: Mapping[str, Any], files: Mapping[str, bytes], digest: str) -> Predictor:
     if REFERENCE not in files:
         raise PredictorFileError(
             f"{path.name} holds no reference prediction ({REFERENCE})", "train it again with this version"
@@ -234,8 +257,7 @@ def load(path: str | Path) -> Predictor:
         ) from error
     except BROKEN as error:
         raise PredictorFileError(
-            f"{path.name} holds a file that cannot be read ({type(error).__name__})",
-            "the model was not written by this program, or was changed since: restore its folder",
+            f"{path.name} holds a file that cannot be read ({type(error).__name__})", CHANGED
         ) from error
 
 
@@ -254,6 +276,9 @@ def _predictor(path: Path, card: Mapping[str, Any], files: Mapping[str, bytes], 
             raise PredictorFileError(f"model {path.name} asks for an unknown feature {name!r}") from error
     settings = json.loads(files[CALIBRATION])
     background = _arrays(files[BACKGROUND])
+    for name, axes in (("low", 1), ("high", 1), ("flag", 1), ("patients", 2), ("background", 2)):
+        if background[name].ndim != axes or background[name].shape[-1] != len(features) or not background[name].size:
+            raise ValueError("an array for another number of features")
     spread: dict[str, list[bytes]] = {}
     if SPREAD in files:
         for key, raw in sorted(_arrays(files[SPREAD]).items()):

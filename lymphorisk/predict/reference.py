@@ -38,6 +38,12 @@ def reference_bytes(boosters: Mapping[str, Trees], rows: NDArray[np.float64]) ->
     return (json.dumps(data, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
 
 
+def stored_rows(stored: bytes) -> NDArray[np.float64]:
+    """The rows of a reference file, NaN where missing; shape (rows, n)."""
+    rows = json.loads(stored)["rows"]
+    return np.array([[np.nan if v is None else float(v) for v in row] for row in rows], dtype=np.float64)
+
+
 def hold(model: str, boosters: Mapping[str, Trees], stored: bytes) -> None:
     """Compare a model with its stored prediction.
 
@@ -48,7 +54,7 @@ def hold(model: str, boosters: Mapping[str, Trees], stored: bytes) -> None:
     """
     try:
         data = json.loads(stored)
-        rows = np.array([[np.nan if v is None else float(v) for v in row] for row in data["rows"]], dtype=np.float64)
+        rows = stored_rows(stored)
         expected = {name: np.asarray(values, dtype=np.float64) for name, values in data["raw"].items()}
     except (KeyError, TypeError, ValueError) as error:
         raise PredictorFileError(f"{model}/{REFERENCE} cannot be read: {error}") from error

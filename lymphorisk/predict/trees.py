@@ -67,6 +67,7 @@ def _call(name: str, *arguments: Any) -> None:
     if getattr(library, name)(*arguments) != 0:
         # the time and the place in XGBoost's source come first, a stack trace last
         said = library.XGBGetLastError().decode("utf-8", "replace").strip().splitlines()[0].partition(": ")[2]
+        said = said.strip() or "it says no more"
         raise PredictorFileError(f"XGBoost {xgboost_version()} refuses the model: {said}")
 
 
@@ -137,14 +138,20 @@ class Trees:
         _call("XGBoosterBoostedRounds", self._booster.handle, ctypes.byref(count))
         return count.value
 
-    @cached_property
-    def additive(self) -> bool:
-        """Whether no tree reads more than one feature: the model is then a sum of functions of one feature each."""
+    @property
+    def as_json(self) -> dict[str, Any]:
+        """The model as the library writes it, read."""
         length, text = ctypes.c_uint64(), ctypes.c_void_p()
         into = map(ctypes.byref, (length, text))
         _call("XGBoosterSaveModelToBuffer", self._booster.handle, b'{"format": "json"}', *into)
         assert text.value is not None
-        trees = json.loads(ctypes.string_at(text.value, length.value))["learner"]["gradient_booster"]["model"]["trees"]
+        model: dict[str, Any] = json.loads(ctypes.string_at(text.value, length.value))
+        return model
+
+    @cached_property
+    def additive(self) -> bool:
+        """Whether no tree reads more than one feature: the model is then a sum of functions of one feature each."""
+        trees = self.as_json["learner"]["gradient_booster"]["model"]["trees"]
         return all(
             len({f for f, left in zip(t["split_indices"], t["left_children"], strict=True) if left != -1}) <= 1
             for t in trees
