@@ -44,9 +44,10 @@ def found(given: Path | None) -> Path | None:
     return find(given, os.environ, Path.cwd(), user_folder())
 
 
-def user_folder() -> Path:
-    """The user's configuration folder of this program."""
-    return Path(click.get_app_dir("lymphorisk"))
+def user_folder() -> Path | None:
+    """The user's configuration folder of this program; none for a user without a home."""
+    folder = Path(click.get_app_dir("lymphorisk"))
+    return folder if folder.is_absolute() else None
 
 
 def in_force(ctx: click.Context, given: Path | None) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from lymphorisk.cli.output import SAFETY, finish, message, outputs_of
+from lymphorisk.errors import InputError
 
 
 @click.command()
@@ -20,17 +21,28 @@ def init(out: Path | None, user: bool, force: bool) -> None:
 
     As written it changes nothing: every line is commented out. `lymphorisk doctor` shows what is in force.
     """
-    from lymphorisk.cli.clinicfile import user_folder
     from lymphorisk.settings import TEMPLATE
     from lymphorisk.settings.file import FILE
 
     if user and out is not None:
         raise click.UsageError("--user and --out are both given")
-    if user:
-        user_folder().mkdir(parents=True, exist_ok=True)
-    path = user_folder() / FILE if user else out or Path(FILE)
+    path = _of_user() / FILE if user else out or Path(FILE)
     with outputs_of({"force": force}) as outputs:
         outputs.expect(path, "clinic-file")
         outputs.add(path, TEMPLATE)
         finish(outputs, **{str(path): "clinic file"})
     message("remove the # before what you change; `lymphorisk doctor` checks it")
+
+
+def _of_user() -> Path:
+    """The user's configuration folder, made where there is none yet."""
+    from lymphorisk.cli.clinicfile import user_folder
+
+    folder = user_folder()
+    if folder is None:
+        raise InputError("this user has no home folder", "give --out FILE, and name it by LYMPHORISK_CONFIG")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be made: {error.strerror}", "give --out FILE") from error
+    return folder

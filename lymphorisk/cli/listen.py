@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lymphorisk.cli.output import emit, message
-from lymphorisk.cli.typed import Number
+from lymphorisk.cli.typed import Number, Word
 from lymphorisk.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,14 +21,27 @@ if TYPE_CHECKING:
 
 #: Between two looks for a signal to end. [s]
 LOOK_S = 0.5
+TITLE, DESTINATION = Word("lymphorisk.settings.schema:ae_title"), Word("lymphorisk.clinic.service:destination")
 SHARED = (
     click.option(
         "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder of the store: plans, results, queue."
     ),
-    click.option("--aet", help="This service's AE title.  [default: LYMPHORISK]"),
-    click.option("--quiet", "quiet_s", type=float, help="Seconds without a new object after which a course is taken."),
+    click.option("--aet", type=TITLE, help="This service's AE title.  [default: LYMPHORISK]"),
+    click.option(
+        "--quiet",
+        "quiet_s",
+        type=click.FloatRange(min=0),
+        help="Seconds without a new object after which a course is taken.",
+    ),
     click.option("--protocol", metavar="NAME|FILE|auto", help="As for `check`.  [default: auto]"),
-    click.option("--send", "send_to", multiple=True, metavar="AET@HOST:PORT|URL", help="Where SR and PDF go; repeat."),
+    click.option(
+        "--send",
+        "send_to",
+        multiple=True,
+        type=DESTINATION,
+        metavar="AET@HOST:PORT|URL",
+        help="Where SR and PDF go; repeat.",
+    ),
     click.option("--health", type=click.IntRange(0, 65535), help="Port of /healthz and /metrics; 0 for none."),
     click.option(
         "--missing", type=click.Choice(["placed", "diluted", "refuse"]), help="What an organ without contours gets."
@@ -83,17 +96,16 @@ def watch(folder: Path, **given: Any) -> None:
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.argument("to", metavar="AET@HOST:PORT|URL")
-@click.option("--aet", help="This sender's AE title.  [default: LYMPHORISK]")
-def send(files: tuple[Path, ...], to: str, aet: str | None) -> None:
+@click.argument("to", metavar="AET@HOST:PORT|URL", type=DESTINATION)
+@click.option("--aet", type=TITLE, help="This sender's AE title.  [default: LYMPHORISK]")
+def send(files: tuple[Path, ...], to: Destination, aet: str | None) -> None:
     """Send DICOM files, or all of a folder, to an archive: C-STORE, or STOW to the address of a DICOMweb service."""
     from lymphorisk.clinic.send import send as sent
-    from lymphorisk.clinic.service import destination
     from lymphorisk.clinic.watch import files as within
 
     clinic = _clinic()
     paths = [p for given in files for p in (within(given) if given.is_dir() else (given,))]
-    place = _secured(destination(to), clinic)
+    place = _secured(to, clinic)
     count = sent(paths, place, aet or (clinic.receiver.aet if clinic else "LYMPHORISK"))
     emit(f"{count} sent to {place.name}\n")
 
@@ -115,7 +127,7 @@ def _secured(to: Destination, clinic: Clinic | None) -> Destination:
 def service_of(given: dict[str, Any]) -> Service:
     """The service of a call: options before the clinic file."""
     from lymphorisk.cli.clinicfile import by_site, told
-    from lymphorisk.clinic.service import destination, from_clinic
+    from lymphorisk.clinic.service import from_clinic
 
     clinic = _clinic()
     typed = {name: value for name, value in given.items() if value not in (None, ()) and name not in ("out", "send_to")}
@@ -132,7 +144,7 @@ def service_of(given: dict[str, Any]) -> Service:
         if name in typed:
             typed[name] = str(Path(typed[name]).absolute())
     if given["send_to"]:
-        typed["destinations"] = tuple(_secured(destination(text), clinic) for text in given["send_to"])
+        typed["destinations"] = tuple(_secured(to, clinic) for to in given["send_to"])
     return from_clinic(clinic, str(Path(store).absolute()), options=options, by_site=by_site(), **typed)
 
 

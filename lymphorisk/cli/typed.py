@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lymphorisk.errors import ScenarioError
+from lymphorisk.errors import InputError, ScenarioError
 from lymphorisk.units import checked, number_from, quantity
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Word(AnyType):
         read: Callable[[str], Any] = getattr(importlib.import_module(module), function)
         try:
             return read(str(value))
-        except ScenarioError as error:
+        except InputError as error:
             self.fail(_told(error), param, ctx)
 
 
@@ -99,5 +99,5 @@ def _number(of: FloatType, value: Any, param: click.Parameter | None, ctx: click
         of.fail(_told(error), param, ctx)
 
 
-def _told(error: ScenarioError) -> str:
+def _told(error: InputError) -> str:
     return f"{error.message}; {error.hint}" if error.hint else error.message

@@ -40,7 +40,7 @@ class ClinicFile:
     said: tuple[str, ...]
 
 
-def find(given: Path | None, environment: Mapping[str, str], working: Path, user: Path) -> Path | None:
+def find(given: Path | None, environment: Mapping[str, str], working: Path, user: Path | None) -> Path | None:
     """The clinic file in force: as given, of the environment, of the working folder, of the user's folder; or none.
 
     Raises
@@ -58,7 +58,7 @@ def find(given: Path | None, environment: Mapping[str, str], working: Path, user
                 f"{by} names {named.name!r}, which is no file", f"`lymphorisk init` writes one; {NONE}: none"
             )
         return named
-    return next((p for p in (working / FILE, user / FILE) if p.is_file()), None)
+    return next((p / FILE for p in (working, user) if p is not None and (p / FILE).is_file()), None)
 
 
 def read_clinic(path: Path) -> ClinicFile:
@@ -134,7 +134,12 @@ def _lengthen(table: dict[str, Any], key: tuple[str, ...], folder: Path) -> None
     for part in key[:-1]:
         table = table.get(part) or {}
     if table.get(key[-1]):
-        table[key[-1]] = str(folder / Path(table[key[-1]]).expanduser())
+        try:
+            table[key[-1]] = str(folder / Path(table[key[-1]]).expanduser())
+        except RuntimeError as error:
+            raise InputError(
+                f"{'.'.join(key)} = {table[key[-1]]!r}: this user has no home folder", "write the whole path"
+            ) from error
 
 
 def _said(table: Mapping[str, Any], before: str = "") -> tuple[str, ...]:

@@ -20,13 +20,20 @@ AET_LENGTH = 16
 Port = Annotated[int, between(1, 65535)]
 
 
-def _aet(text: str) -> str:
+def ae_title(text: str) -> str:
+    """An Application Entity title as DICOM allows it, outer blanks removed.
+
+    Raises
+    ------
+    ScenarioError
+        Empty, longer than 16 characters, or of others than plain ones.
+    """
     if not 1 <= len(text.strip()) <= AET_LENGTH or not text.isascii() or not text.isprintable() or "\\" in text:
-        raise ScenarioError(f"= {text!r} is no AE title", f"at most {AET_LENGTH} plain characters")
+        raise ScenarioError(f"{text!r} is no AE title", f"at most {AET_LENGTH} plain characters")
     return text.strip()
 
 
-AET = Annotated[str, word(_aet)]
+AET = Annotated[str, word(ae_title)]
 
 
 def _organ(name: str) -> str:

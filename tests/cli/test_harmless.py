@@ -40,6 +40,7 @@ CASES: dict[str, tuple[tuple[str, ...], int, dict[str, str]]] = {
         0,
         {"--report": "out.html", "--out": "out.json"},
     ),
+    "objective": (("objective", "export"), 0, {"--structures": "out.dcm"}),
     "update": (("update", "saved.json", "--alc", "7=1.0"), 0, {}),
 }
 
@@ -134,6 +135,7 @@ def test_a_place_that_cannot_be_written_is_said_before_the_work(
     for work in ("chain.analysis_of", "dvhs.structure_dvhs", "prepared.prepare"):
         monkeypatch.setattr(f"lymphorisk.analysis.{work}", never)
     monkeypatch.setattr("lymphorisk.regimen.compare", never)
+    monkeypatch.setattr("lymphorisk.analysis.source.read_source", never)
     if broken == "read-only":
         monkeypatch.setattr(output_files.tempfile, "mkstemp", read_only)
     args, _, named = CASES[name]

@@ -38,6 +38,14 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "organs": ("organs",),
     "protocol": ("protocol", "brain"),
     "explain": ("explain", "LR104"),
+    "blood": ("blood", "export"),
+    "objective": ("objective", "export"),
+    "commission": ("commission", "export"),
+    "cite": ("cite",),
+    "parameters": ("parameters", "edic"),
+    "schema": ("schema", "check"),
+    "model": ("model", "list"),
+    "doctor": ("doctor",),
 }
 #: What a slip of the keyboard leaves with, wherever it is.
 SLIPS: dict[str, tuple[str, ...]] = {
@@ -56,6 +64,23 @@ SLIPS: dict[str, tuple[str, ...]] = {
     "format": ("check", "plan.toml", "--protocol", "protocol.toml", "--format", "xml"),
     "report": ("analyze", "plan.toml", "--report", "out.docx"),
     "step": ("dvh", "export", "--step", "0"),
+    "destination": ("send", "export", "nowhere"),
+    "port": ("send", "export", "PACS@localhost:99999"),
+    "AE title": ("send", "export", "PACS@localhost:104", "--aet", "LONGER THAN SIXTEEN"),
+    "AE title of a receiver": ("listen", "--out", "store", "--aet", "A\\B"),
+    "destination of a receiver": ("listen", "--out", "store", "--send", "PACS"),
+    "quiet time": ("listen", "--out", "store", "--quiet", "-1"),
+    "port of a receiver": ("listen", "--out", "store", "--port", "dicom"),
+    "watched folder": ("watch", "nothing", "--out", "store"),
+    "no store": ("serve",),
+    "role": ("serve", "--out", "store", "--role", "view"),
+    "two places": ("init", "--user", "--out", "other.toml"),
+    "topic": ("cite", "dragons"),
+    "result": ("schema", "dragons"),
+    "network of blood": ("blood", "export", "--network", "30"),
+    "no regimen": ("conditioning",),
+    "no counts": ("update", "plan.toml"),
+    "only one": ("compare", "plan.toml"),
 }
 
 
@@ -76,15 +101,12 @@ def test_a_slip_of_usage_leaves_with_2(place: Path, name: str, capsys: pytest.Ca
     out, err = capsys.readouterr()
     assert out == ""
     assert "Error" in err or "error" in err
+    assert not (place / "store").exists()
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_a_user_without_a_name_and_a_home_gets_the_same_answer(
-    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
-) -> None:
+@pytest.fixture
+def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """A number in a container that no passwd entry knows: no HOME, no USER, and no clinic file by LYMPHORISK_CONFIG."""
-    assert run(list(COMMANDS[name])) == 0
-    want = capsys.readouterr().out
 
     def unknown(_: int) -> None:
         raise KeyError("uid not found")
@@ -92,21 +114,49 @@ def test_a_user_without_a_name_and_a_home_gets_the_same_answer(
     monkeypatch.setattr(pwd, "getpwuid", unknown)
     for word in ("HOME", "USER", "LOGNAME", "LNAME", "USERNAME", "LYMPHORISK_CONFIG", "XDG_CONFIG_HOME"):
         monkeypatch.delenv(word, raising=False)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_user_without_a_name_and_a_home_gets_the_same_answer(
+    place: Path, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    assert run(list(COMMANDS[name])) == 0
+    want = capsys.readouterr().out
+    request.getfixturevalue("nobody")
     assert run(list(COMMANDS[name])) == 0
     assert capsys.readouterr().out == want
 
 
-def test_a_user_without_a_name_writes_an_audit_trail(
-    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def unknown(_: int) -> None:
-        raise KeyError("uid not found")
-
-    monkeypatch.setattr(pwd, "getpwuid", unknown)
-    for word in ("HOME", "USER", "LOGNAME", "LNAME", "USERNAME"):
-        monkeypatch.delenv(word, raising=False)
+@pytest.mark.usefixtures("nobody")
+def test_a_user_without_a_name_writes_an_audit_trail(place: Path, tmp_path: Path) -> None:
     assert run([*COMMANDS["check"], "--audit", str(tmp_path)]) == 0
     assert '"unknown"' in next(tmp_path.iterdir()).read_text()
+
+
+@pytest.mark.usefixtures("nobody")
+def test_a_home_that_there_is_not_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither a clinic file for such a user nor a path of it from there; a folder called ~ is not made."""
+    monkeypatch.chdir(tmp_path)
+    assert run(["init", "--user"]) == 3
+    assert "no home folder" in capsys.readouterr().err
+    (tmp_path / "clinic.toml").write_text('[receiver]\nstore = "~/store"\n')
+    assert run(["--config", "clinic.toml", "dvh", str(tmp_path)]) == 3
+    err = capsys.readouterr().err
+    assert "receiver.store = '~/store'" in err
+    assert "no home folder" in err
+    assert [p.name for p in tmp_path.iterdir()] == ["clinic.toml"]
+
+
+def test_a_home_that_nothing_can_be_written_to_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "home").write_text("no folder")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    assert run(["init", "--user"]) == 3
+    assert "cannot be made" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", COMMANDS)

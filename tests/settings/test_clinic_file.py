@@ -81,7 +81,7 @@ def test_counts_and_paths_are_whole(tmp_path: Path) -> None:
         ('[protocols]\nlngx = "u"', "line 2: protocols.lngx: site 'lngx' is unknown"),
         ('[[sender]]\naet = "A"', "line 1: sender[1] needs host"),
         ('[[sender]]\nweb = "http://x"\naet = "A"', "has an address of both kinds"),
-        ('[receiver]\naet = "LONGER THAN SIXTEEN"', "line 2: receiver.aet = 'LONGER THAN SIXTEEN' is no AE title"),
+        ('[receiver]\naet = "LONGER THAN SIXTEEN"', "line 2: receiver.aet: 'LONGER THAN SIXTEEN' is no AE title"),
         ('[audit]\nkey = "k"', "line 2: audit.key seals no trail"),
         ("[reciever]\nport = 3", "line 1: reciever is not a key here"),
     ],
