@@ -7,11 +7,11 @@ T ?=
 # What the lowest versions are tried on: files read and written, learners, tables and pages; no long models.
 LOWEST := tests/units tests/plan tests/dicom tests/outputs tests/report/test_pdf.py tests/predict/test_reference.py tests/cli/test_explain.py
 
-.PHONY: help demo test slow lowest lint types docs fixtures model calibrate bench bench-dvh bench-blood bench-anatomy bench-count bench-start fuzz demo-clinic clean
+.PHONY: help demo test slow lowest lock release-check lint types docs docs-version fixtures model calibrate bench bench-dvh bench-blood bench-anatomy bench-count bench-start fuzz demo-clinic clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
 	@echo "  make test T=tests/dvh runs one folder, T='-k spleen' one word"
 
 $(BIN)/lymphorisk: pyproject.toml
@@ -54,9 +54,18 @@ lowest: ## the declared floors together, in an environment of their own: doctor,
 	$(VENV)-lowest/bin/lymphorisk demo --report $(VENV)-lowest/demo.html
 	$(VENV)-lowest/bin/python -m pytest -n auto $(LOWEST)
 
+lock: ## requirements.lock anew: versions and hashes of all extras; UPGRADE=--upgrade takes the newest
+	$(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check uv
+	$(VENV)-lock/bin/uv pip compile --quiet --universal --all-extras --generate-hashes --no-emit-index-url --no-annotate \
+	  --custom-compile-command "make lock" --python-version 3.11 $(UPGRADE) pyproject.toml -o requirements.lock
+
+release-check: ## wheel and sdist: same bytes twice, bare installs on every Python, how far numbers move, bill of materials, licences, audit
+	$(PYTHON) .ci/release.py --out dist $(if $(WRITE),--write) $(if $(STRICT),--strict)
+
 lint: $(VENV)/.dev ## ruff: rules and format
-	$(BIN)/ruff check lymphorisk tests benchmarks fixtures/rtplans/build.py
-	$(BIN)/ruff format --check lymphorisk tests benchmarks fixtures/rtplans/build.py
+	$(BIN)/ruff check .ci lymphorisk tests benchmarks fixtures/rtplans/build.py
+	$(BIN)/ruff format --check .ci lymphorisk tests benchmarks fixtures/rtplans/build.py
 
 types: $(VENV)/.dev ## mypy, strict
 	$(BIN)/mypy
@@ -64,6 +73,10 @@ types: $(VENV)/.dev ## mypy, strict
 docs: $(VENV)/.docs ## the documentation site: notebooks run anew, warnings are errors
 	rm -rf .cache/mkdocs-jupyter
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+docs-version: $(VENV)/.docs ## this version's site beside the older ones, on the branch gh-pages; PUSH=--push publishes it
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mike deploy --update-aliases $(PUSH) $$($(BIN)/python -c "import lymphorisk; print(lymphorisk.__version__)") latest
+	$(BIN)/mike set-default --allow-empty $(PUSH) latest
 
 fixtures: $(VENV)/.dev ## make the fixture plans again
 	$(BIN)/python fixtures/rtplans/build.py
@@ -98,4 +111,4 @@ demo-clinic: $(VENV)/.dev ## Orthanc, a receiver and the page on this machine, a
 	$(BIN)/python -m benchmarks.demo_clinic
 
 clean: ## remove what was made
-	rm -rf $(VENV) $(VENV)-lowest build dist $(REPORT)
+	rm -rf $(VENV) $(VENV)-lowest $(VENV)-lock build dist $(REPORT)
