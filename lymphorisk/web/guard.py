@@ -44,6 +44,8 @@ FORM_BYTES = 1_000_000
 BYTES_PER_MB = 1_000_000
 #: Files of one upload, and fields beside them.
 FILES, FIELDS = 5000, 50
+#: Of a length that a number can be made of.
+DIGITS = 20
 TOKEN = "token"
 
 
@@ -159,7 +161,10 @@ def _same_origin(request: Request) -> None:
 
 async def _form(desk: Desk, request: Request, route: Page) -> FormData:
     most = int(desk.upload_mb * BYTES_PER_MB) if route.files else FORM_BYTES
-    if int(request.headers.get("content-length") or 0) > most:
+    said = request.headers.get("content-length") or "0"
+    if not (said.isascii() and said.isdecimal()):
+        raise HTTPException(400, "the length of the form is no number")
+    if len(said) > DIGITS or int(said) > most:
         raise HTTPException(413, "more than is taken at once")
     counted = _counted(request.receive, most)
     limited = Request(request.scope, counted)
