@@ -15,11 +15,13 @@ from lymphorisk.analysis.exposure import bath_of, blood_dose_of, exposure_of
 from lymphorisk.analysis.options import Options, held
 from lymphorisk.analysis.pause import course_with, other_days
 from lymphorisk.analysis.prepared import LABORATORY, Prepared, prepare
+from lymphorisk.analysis.prices import priced
 from lymphorisk.analysis.result import Analysis, Assumption, Provenance, Risk, WhatIf
 from lymphorisk.analysis.risk import agreement_of, learned_voice, literature_voice, outcomes, voices_differ
 from lymphorisk.analysis.row import row_of
 from lymphorisk.analysis.schedules import Cost, Schedule, given_in, scaled, texts_of
 from lymphorisk.analysis.source import Readable
+from lymphorisk.analysis.targets import TargetSheet, target_sheet
 from lymphorisk.analysis.therapy import therapy_calendar
 from lymphorisk.analysis.whatif import changed, imaged, imaging_asked, parse, rate_findings
 from lymphorisk.circulation import SurvivalForm
@@ -79,6 +81,7 @@ def analysis_of(plan: Prepared) -> Analysis:
     what_ifs = tuple(
         what_if(text, s, plan, count, exposure) for text, s in texts_of(options.what_if, plan.source.plan.phases)
     )
+    sheet = sheet_of(plan, exposure, count)
     mechanistic = {f"g{g}": count.grade_probability[g] for g in ("2", "3", "4")}
     risk = Risk(
         mechanistic,
@@ -93,6 +96,7 @@ def analysis_of(plan: Prepared) -> Analysis:
         *count.findings,
         *emitter_findings(plan.source.plan.phases, doses.organs),
         *rate_findings(options.what_if),
+        *(() if sheet is None else sheet.findings),
         *voice.findings,
     ]
     return Analysis(
@@ -113,6 +117,7 @@ def analysis_of(plan: Prepared) -> Analysis:
         attribution=count.organ_share,
         what_ifs=what_ifs,
         therapies=therapy_calendar(options, exposure, count),
+        target_sheet=sheet,
         findings=distinct(findings),
         assumptions=assumed(placed=doses.bodies is not None),
         provenance=Provenance(
@@ -133,6 +138,16 @@ def analysis_of(plan: Prepared) -> Analysis:
         beside=beside_of(
             exposure, who, people_of(options.survival_model), count.baseline_alc, options.seed, count.horizon_d
         ),
+    )
+
+
+def sheet_of(plan: Prepared, exposure: Course, count: AlcForecast) -> TargetSheet | None:
+    """The sheet of the targets, with prices where they are asked for."""
+    sheet = target_sheet(plan)
+    if sheet is None or not plan.options.prices:
+        return sheet
+    return priced(
+        sheet, plan, exposure, count, lambda course: forecast_of(course, plan.patient, plan.options, explain=False)
     )
 
 
@@ -267,7 +282,7 @@ def shown(options: Options) -> dict[str, object]:
     plain["labels"] = options.labels is not None
     unsaid = (
         "dose_is", "undrawn", "segmentation", "labels", "aliases", "lln", "clinic_file", "deliver", "missed",
-        "delivered_so_far", "first_fraction", "therapy",
+        "delivered_so_far", "first_fraction", "therapy", "node_role", "prices",
     )  # fmt: skip
     if not options.missed:
         plain.pop("make_up")

@@ -62,6 +62,7 @@ def envelope(analysis: Analysis, identity: Identity | None = None) -> dict[str, 
         "physics_attribution": dict(analysis.attribution),
         "agreement": _agreement(analysis.agreement),
         "research": _research(analysis),
+        **({} if analysis.target_sheet is None else {"target_sheet": analysis.target_sheet.to_dict()}),
         **({} if analysis.therapies is None else {"therapies": analysis.therapies.to_dict()}),
         "what_if": [
             {"change": w.text, **w.difference.to_dict(), **({} if w.cost is None else {"schedule": w.cost.to_dict()})}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar, get_args
 
 from lymphorisk import parameters
+from lymphorisk.analysis.noderoles import role_of, roles_of
 from lymphorisk.circulation.survival_form import SurvivalForm, form_of
 from lymphorisk.dvh.curve import END_CAPS, EndCaps
 from lymphorisk.errors import ScenarioError
@@ -26,7 +27,7 @@ R = TypeVar("R")
 Missing = Literal["placed", "diluted", "refuse"]
 MISSING: tuple[Missing, ...] = get_args(Missing)
 NETWORKS = (None, "28", "32")
-FLAGS = ("blood_bounds", "sum_doses", "shap_plots", "pictures")
+FLAGS = ("blood_bounds", "sum_doses", "shap_plots", "pictures", "prices")
 NEEDED = ("first_weekday", "draws", "seed", "horizon_d")
 #: Fields of the table of quantities; the command line has the same ranges.
 NUMBERS = (
@@ -109,6 +110,10 @@ class Options:
         Date of the first fraction, as ISO 8601 says it: what dates count from; it says the weekday, too.
     therapy : tuple of str
         Drugs or cells beside the course and their days: ``durvalumab=2026-06-01,2026-06-15``; `plan.therapy`.
+    node_role : tuple of str
+        What node regions are here: ``LN_Ax_L=draining``, ``LN_Pelvics=elective``; `analysis.noderoles`.
+    prices : bool
+        Also what each target, the nodes of a role and the unevenness of the dose do to the count (`analysis.prices`).
     clinic_file : mapping of str to Any
         Which of these settings a clinic file gave, and its ``sha256``: kept in the provenance, changes no number.
     """
@@ -151,6 +156,8 @@ class Options:
     delivered_so_far: int | None = None
     first_fraction: str | None = None
     therapy: tuple[str, ...] = ()
+    node_role: tuple[str, ...] = ()
+    prices: bool = False
 
     def __post_init__(self) -> None:
         allowed = {
@@ -250,7 +257,8 @@ def _texts(options: Options) -> None:
 
 def _course(options: Options) -> None:
     """The fields that say which fractions are given, and when."""
-    for name, read in (("deliver", delivery_of), ("missed", when_of), ("therapy", therapy_of)):
+    readers = {"deliver": delivery_of, "missed": when_of, "therapy": therapy_of, "node_role": role_of}
+    for name, read in readers.items():
         given: object = getattr(options, name)
         if isinstance(given, str) or not isinstance(given, tuple | list) or not all(isinstance(t, str) for t in given):
             raise ScenarioError(f"{name} = {given!r} is not a list of texts", f"{name}=({EXAMPLES[name]!r},)")
@@ -258,6 +266,7 @@ def _course(options: Options) -> None:
             read(text)
         object.__setattr__(options, name, tuple(given))
     therapies_of(options.therapy)
+    roles_of(options.node_role)
     if options.deliver and (options.plan is not None or options.sum_doses):
         raise ScenarioError("plans to deliver stand beside one plan, or beside their sum", "leave --plan and --sum out")
     first: object = options.first_fraction
@@ -277,7 +286,12 @@ def _course(options: Options) -> None:
 
 
 #: One of each, for a message.
-EXAMPLES = {"deliver": "A=1-10", "missed": "2026-05-04", "therapy": "durvalumab=2026-06-01"}
+EXAMPLES = {
+    "deliver": "A=1-10",
+    "missed": "2026-05-04",
+    "therapy": "durvalumab=2026-06-01",
+    "node_role": "LN_Ax_L=draining",
+}
 
 
 def _paths(options: Options) -> None:

@@ -10,6 +10,7 @@ from lymphorisk.analysis.blood import Circulation, circulation
 from lymphorisk.analysis.curves import Curves
 from lymphorisk.analysis.doses import BodyNumbers, Doses, organ_doses
 from lymphorisk.analysis.options import Options, held
+from lymphorisk.analysis.said import with_said
 from lymphorisk.analysis.source import Readable, Source, open_source, with_fractions, with_phase_fractions
 from lymphorisk.analysis.told import against_plan
 from lymphorisk.analysis.whatif import at_dose_rate
@@ -123,7 +124,8 @@ def prepare(
 @one_blas_thread
 @held
 def prepared(course: Source, patient: Patient | KnownPatient, options: Options) -> Prepared:
-    """Prepare a source that is open."""
+    """Prepare a source that is open; what its file says of the course is taken into the options."""
+    options, _ = with_said(options, course.said)
     given = patient if isinstance(patient, KnownPatient) else KnownPatient(patient)
     read_from = "the plan's files" if course.given is None else "the scenario"
     known = known_patient(asdict(given.patient), "as given", course.patient, read_from, given.findings)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lymphorisk.analysis.beside import Beside
     from lymphorisk.analysis.picture import View
     from lymphorisk.analysis.schedules import Cost
+    from lymphorisk.analysis.targets import TargetSheet
     from lymphorisk.analysis.therapy import TherapyCalendar
     from lymphorisk.circulation import BloodDose
     from lymphorisk.dvh import DVH, DoseDistribution
@@ -225,6 +226,8 @@ class Analysis:
         the JSON result.
     therapies : TherapyCalendar or None
         Days of drugs or cells beside the course, when they were given.
+    target_sheet : TargetSheet or None
+        Doses, classes and prices of the targets, nodes by role; None of emitters alone.
     beside : Beside or None
         Research output: subsets, the neutrophil to lymphocyte ratio, published associations with outcome.
     bath : float or None
@@ -256,6 +259,7 @@ class Analysis:
     anatomy: tuple[View, ...] = ()
     beside: Beside | None = None
     therapies: TherapyCalendar | None = None
+    target_sheet: TargetSheet | None = None
     bath: float | None = None
 
     @property

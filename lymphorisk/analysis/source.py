@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lymphorisk.analysis.delivered import as_given
 from lymphorisk.analysis.emitted import emitted_phase
 from lymphorisk.analysis.named import named_doses
 from lymphorisk.analysis.options import Options
+from lymphorisk.analysis.said import placed, with_said
 from lymphorisk.analysis.segmented import segmented
 from lymphorisk.dicom import Export, read_export
 from lymphorisk.dicom.checks import FRACTION_DOSE, check_phase
@@ -21,7 +22,7 @@ from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.organs.segments import Segment
 from lymphorisk.plan import CTVolume, Patient, TreatmentPlan
 from lymphorisk.plan.delivery import delivery_of
-from lymphorisk.scenario import Scenario, read_scenario, together
+from lymphorisk.scenario import Said, Scenario, read_scenario, together
 
 WHAT_IF = rule(
     "LR250",
@@ -58,6 +59,8 @@ class Source:
         False in an export without a plan file that was opened for its DVHs.
     segments : tuple of Segment
         Structures of segmentations handed in, as far as they fit the plan.
+    said : Said
+        What a scenario says of the course beside its plan; `analysis.said` takes it into the options.
     """
 
     plan: TreatmentPlan
@@ -72,6 +75,7 @@ class Source:
     lanes: int | None = None
     fractions_known: bool = True
     segments: tuple[Segment, ...] = ()
+    said: Said = field(default_factory=Said)
 
 
 def plan_key(inputs: Sequence[tuple[str, str, str]]) -> str:
@@ -88,7 +92,11 @@ def open_source(source: Readable, options: Options, *, need_fractions: bool = Tr
     """The source behind a path (folder, zip, DICOMDIR, study of a server, scenario TOML) or an object already read."""
     read = read_source(source, options, need_fractions=need_fractions)
     made = _from_scenario(read, options) if isinstance(read, Scenario) else _from_export(read, options)
-    plan, places, found = as_given(made.plan, options, by_rhythm=made.given is None)
+    options, differ = with_said(options, made.said)
+    if differ:
+        made = replace(made, findings=(*made.findings, *differ))
+    with placed(made.said, *(n for n in ("deliver", "missed", "delivered_so_far") if getattr(made.said, n))):
+        plan, places, found = as_given(made.plan, options, by_rhythm=made.given is None)
     if plan is not made.plan:
         given = None if made.given is None else tuple(made.given[i] for i in places)
         # the planning system's curves are those of all fractions of its own plan
@@ -180,6 +188,7 @@ def _from_scenario(scenario: Scenario, options: Options) -> Source:
         network=scenario.network,
         stages=scenario.stages,
         lanes=scenario.lanes,
+        said=scenario.said,
     )
 
 

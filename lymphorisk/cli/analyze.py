@@ -48,6 +48,11 @@ if TYPE_CHECKING:
     "imaging=10mGy (at every fraction), break=14@10 (days after a fraction), stop=12, flash, dose-rate=0.1Gy/s; "
     "repeat.",
 )
+@click.option(
+    "--prices",
+    is_flag=True,
+    help="What each target, the nodes of a role, and the unevenness of the dose do to the count (some seconds more).",
+)
 @click.option("--technique", type=click.Choice(["flash"]), help="As delivered otherwise: a what-if by name.")
 @report_option("Write the report: one HTML file, or a .pdf.")
 @INTERACTIVE

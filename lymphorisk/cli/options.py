@@ -173,6 +173,13 @@ FORECAST = (
         help='A drug or cells: "durvalumab=2026-06-01,2026-06-15", "cells=day 40": the count and dose then; repeat.',
     ),
     click.option(
+        "--node-role",
+        "node_role",
+        multiple=True,
+        metavar="REGION=ROLE",
+        help="What a node region is here: LN_Ax_L=draining, LN_Pelvics=elective; else its place is a guess; repeat.",
+    ),
+    click.option(
         "--first-weekday",
         type=whole("first_weekday"),
         default=0,
@@ -325,12 +332,22 @@ def options_of(given: dict[str, Any]) -> Options:
         "deliver": "deliver",
         "missed": "missed",
         "therapy": "therapy",
+        "node_role": "node_role",
+        "prices": "prices",
         "compensate": "make_up",
         "delivered_so_far": "delivered_so_far",
     }
     chosen = {ours: given[theirs] for theirs, ours in direct.items() if given.get(theirs) is not None}
     if (first := given.get("first_fraction")) is not None:
         chosen["first_fraction"] = first.date().isoformat()
+    if given.get("patient_file") and not chosen.get("therapy"):
+        from lymphorisk.scenario import read_beside
+
+        beside = read_beside(given["patient_file"])
+        if beside.therapy:
+            chosen["therapy"] = beside.therapy
+            if beside.first_fraction is not None:
+                chosen.setdefault("first_fraction", beside.first_fraction)
     of_clinic = told()
     if (used := of_clinic.get("clinic_file")) and used["settings"]:
         message(f"clinic file {used['sha256'][:DIGITS]}: {', '.join(used['settings'])}")

@@ -135,3 +135,8 @@ def is_particle(modality: Modality) -> bool:
             return False
         case _:
             assert_never(modality)
+
+
+#: What a node region can be beside a target.
+NodeRole = Literal["draining", "elective"]
+NODE_ROLES: tuple[NodeRole, ...] = get_args(NodeRole)

@@ -13,7 +13,7 @@ from lymphorisk.circulation import BloodSummary
 from lymphorisk.dvh import DVH
 from lymphorisk.dvh.metrics import metric
 from lymphorisk.plan.steroid import steroid_words
-from lymphorisk.report import clinic, emitters, figures, placed, research, schedules, therapy
+from lymphorisk.report import clinic, emitters, figures, placed, research, schedules, targets, therapy
 from lymphorisk.report.document import (
     Beside,
     Block,
@@ -113,8 +113,9 @@ def report(
         _counts(a),
         _voices(a),
         _why(a),
+        *targets.section(a.target_sheet),
         *schedules.sections(a),
-        *therapy.section(a.therapies),
+        *therapy.section(a),
         *research.sections(a),
         _organs(a),
         _blood(a),

@@ -14,6 +14,7 @@ from lymphorisk.dvh import DoseDistribution
 from lymphorisk.organs import load
 from lymphorisk.organs.compartments import by_organ
 from lymphorisk.report.legend import NARROW, WIDE, Entry, legend, legend_height, letter
+from lymphorisk.report.palette import LINES
 from lymphorisk.report.svg import Drawing, Plot, Scale, Trace, log_ticks, nice_ticks, round_up, text_width
 from lymphorisk.report.wording import (
     GRADE_EDGES,
@@ -29,12 +30,19 @@ from lymphorisk.report.wording import (
 
 if TYPE_CHECKING:
     from lymphorisk.analysis import Analysis, OrganDose
+    from lymphorisk.analysis.therapy import TherapyCalendar
     from lymphorisk.circulation import BloodSummary
     from lymphorisk.lymphocyte import AlcForecast
 
 #: The forecast is drawn at least this long, and at least so many times the course. [d]
 SHOWN_DAYS = 180
 SHOWN_COURSES = 3
+#: Room after the last day of a therapy. [d]
+MARGIN_DAYS = 14.0
+#: The kind of the shade of a window, the letters of therapies, and the room one takes. [px]
+WINDOW = "area2"
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+LETTER_ROOM, HALF = 24.0, 0.5
 COUNT_FLOOR = 0.02
 BARS = 10
 #: A distribution of fewer doses is drawn with its steps, others as a line.
@@ -71,30 +79,40 @@ BAR_ROW, VOICE_NAMES, VOICE_NUMBER = 46.0, 330.0, 66.0
 TICK_ROOM = 34.0
 
 
-def alc_figure(a: Analysis, width: int = WIDE) -> Drawing:
-    """The count over time: median, 50, 80 and 95 % bands, grade lines, fractions, nadir."""
+def therapy_figure(a: Analysis, width: int = WIDE) -> Drawing | None:
+    """The count over time with the days of drugs and cells and the window after the course; None without any."""
+    return None if a.therapies is None else alc_figure(a, width, a.therapies)
+
+
+def alc_figure(a: Analysis, width: int = WIDE, calendar: TherapyCalendar | None = None) -> Drawing:
+    """The count over time: median, 50, 80 and 95 % bands, grade lines, fractions, nadir; with a calendar its days."""
     f = a.forecast
     last = max((p.days[-1] for p in a.phases if p.days), default=0.0)
-    until = min(float(f.day[-1]), max(SHOWN_DAYS, SHOWN_COURSES * last))
+    ends = [] if calendar is None else [float(d.day) + MARGIN_DAYS for d in calendar.days]
+    until = min(float(f.day[-1]), max(SHOWN_DAYS, SHOWN_COURSES * last, *ends))
     shown = f.day <= until
     day = f.day[shown]
     q = {name: np.maximum(values[shown], COUNT_FLOOR) for name, values in f.quantiles.items()}
     top = max(float(q["p975"].max()), f.baseline_alc, GRADE_EDGES["2"]) * 1.15
     bottom = max(min(float(q["p025"].min()), GRADE_EDGES["4"]) * 0.85, COUNT_FLOOR)
-    names = _alc_names(a, bottom, top, until)
+    names = [*_alc_names(a, bottom, top, until), *_therapy_names(calendar)]
     left, right = COUNT_LEFT, width - 18.0
+    days_given = "" if calendar is None else ", with days of drugs and cells"
     d = Drawing(
         width,
         int(COUNT_LEGEND + legend_height(names, width - 10.0) + 4),
-        "Forecast of the absolute lymphocyte count",
+        f"Forecast of the absolute lymphocyte count{days_given}",
         f"Median from {digits(f.baseline_alc, 2)} to {digits(f.nadir.median, 2)} times 10 to the 9 per litre "
         f"{f.nadir.when}; 90 percent band of the nadir {digits(f.nadir.p05, 2)} to {digits(f.nadir.p95, 2)}.",
-        _key("alc", width),
+        _key("alc" if calendar is None else "therapy", width),
     )
     x, y = Scale(0.0, until, left, right), Scale(bottom, top, COUNT_BOTTOM, COUNT_TOP, log=True)
     for p in a.phases:
         if p.days:
             d.rect(x(p.days[0]), y.end, max(x(p.days[-1]) - x(p.days[0]), 2), y.start - y.end, "course")
+    if calendar is not None and calendar.window is not None:
+        start, end = x(calendar.window.first_d), x(min(calendar.window.last_d, until))
+        d.rect(start, y.end, end - start, y.start - y.end, WINDOW)
     d.y_axis(y, left, right, log_ticks(bottom, top), "count [10⁹/L], logarithmic")
     d.x_axis(x, y.start, y.start, nice_ticks(0.0, until, 9 if width == WIDE else 5), "days from the first fraction")
     xs = [x(float(t)) for t in day]
@@ -112,6 +130,8 @@ def alc_figure(a: Analysis, width: int = WIDE) -> Drawing:
         d.line([(x(t), y.start), (x(t), y.start - 7)], "fraction")
     with d.part("nadir"):
         nadir_mark(d, f, x, y, until)
+    if calendar is not None:
+        _therapy_days(d, calendar, x, y, until)
     legend(d, names, 4.0, COUNT_LEGEND, width - 10.0)
     d.plots.append(Plot(x, y, "day", (count_trace("", f, until, "median"),), bands=BANDS))
     return d
@@ -155,6 +175,36 @@ def _alc_names(a: Analysis, bottom: float, top: float, until: float) -> list[Ent
     if any(p.days for p in a.phases):
         names.append(Entry(plural(a.fractions, "fraction"), "fraction"))
     return names
+
+
+def _letters(calendar: TherapyCalendar) -> dict[str, tuple[str, str]]:
+    """A letter and a colour for each therapy, in the order of their first days."""
+    names = dict.fromkeys(day.name for day in calendar.days)
+    return {name: (LETTERS[i % len(LETTERS)], f"c{1 + i % (LINES - 1)}") for i, name in enumerate(names)}
+
+
+def _therapy_names(calendar: TherapyCalendar | None) -> list[Entry]:
+    if calendar is None:
+        return []
+    out = [
+        Entry(short(name), f"thin {colour}", letter=letter_) for name, (letter_, colour) in _letters(calendar).items()
+    ]
+    if (w := calendar.window) is not None:
+        out.append(Entry(f"day {w.first_d:g} to {w.last_d:g}: window of a trial", WINDOW))
+    return out
+
+
+def _therapy_days(d: Drawing, calendar: TherapyCalendar, x: Scale, y: Scale, until: float) -> None:
+    """A line on each day a drug or cells are given, with the letter of the therapy above the plot's lower edge."""
+    of = _letters(calendar)
+    seen: dict[int, int] = {}
+    for day in calendar.days:
+        if not 0 <= day.day <= until:
+            continue
+        name, colour = of[day.name]
+        level = seen[day.day] = seen.get(day.day, -1) + 1
+        d.line([(x(day.day), y.start), (x(day.day), y.end)], f"thin {colour}", "4 3")
+        letter(d, x(day.day), y.end + LETTER_ROOM * (level + HALF), name, colour)
 
 
 def nadir_mark(d: Drawing, f: AlcForecast, x: Scale, y: Scale, until: float) -> None:

@@ -58,7 +58,7 @@ def legend(d: Drawing, entries: Sequence[Entry], left: float, top: float, width:
 
 
 def _sample(d: Drawing, entry: Entry, left: float, middle: float) -> None:
-    if entry.kind.startswith("band") or entry.kind == "beyond":
+    if entry.kind.startswith(("band", "area")) or entry.kind == "beyond":
         d.rect(left, middle - 7, SAMPLE, 14, entry.kind)
     elif entry.shape:
         d.mark(left + SAMPLE / 2, middle, entry.shape, entry.kind)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lymphorisk.absent import Absent
 from lymphorisk.organs.compartments import by_organ
-from lymphorisk.report import emitters, research, schedules, therapy
+from lymphorisk.report import emitters, research, schedules, targets, therapy
 from lymphorisk.report.content import (
     EDIC_NAMES,
     ORGAN_COLUMNS,
@@ -61,6 +61,7 @@ def render(analysis: Analysis, identity: tuple[str, str] | None = None) -> str:
         _voices(analysis),
         _forecast(analysis),
         _emitters(analysis),
+        _targets(analysis),
         _organs(analysis),
         _blood(analysis),
         _reasons(analysis),
@@ -101,6 +102,18 @@ def _emitters(a: Analysis) -> list[str]:
         return []
     notes = [line for note in emitters.notes(a) for line in _wrapped(note)]
     return [emitters.TITLE.upper(), *text_lines(made), *notes]
+
+
+def _targets(a: Analysis) -> list[str]:
+    """The sheet of the targets."""
+    sheet = a.target_sheet
+    if sheet is None or not (sheet.targets or sheet.without_dose):
+        return []
+    out = [targets.TITLE.upper(), *(text_lines(targets.table(sheet)) if sheet.targets else ())]
+    out += [line for said in targets.sentences(sheet) for line in _wrapped(said)]
+    for made in (targets.node_table(sheet), targets.price_table(sheet)):
+        out += [] if made is None else ["", made.caption, *text_lines(made)]
+    return out + [line for said in targets.price_sentences(sheet) for line in _wrapped(said)]
 
 
 def _wrapped(text: str, indent: str = "  ") -> list[str]:

@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 from lymphorisk.analysis.therapy import NOTE
 from lymphorisk.parameters import sources
-from lymphorisk.report.document import Paragraph, Section
+from lymphorisk.report import figures
+from lymphorisk.report.document import Figure, Paragraph, Section
+from lymphorisk.report.legend import NARROW
 from lymphorisk.report.table import Column, Table, tabled
 from lymphorisk.report.wording import digits, percent, short
 
 if TYPE_CHECKING:
+    from lymphorisk.analysis import Analysis
     from lymphorisk.analysis.therapy import TherapyCalendar, TherapyDay
     from lymphorisk.lymphocyte.summary import Band
 
@@ -50,11 +53,19 @@ def sentences(calendar: TherapyCalendar) -> list[str]:
     return [*out, NOTE]
 
 
-def section(calendar: TherapyCalendar | None) -> tuple[Section, ...]:
+CAPTION = (
+    "The count over time, as above, with a line on each day a drug or cells are given, and the window after the course "
+    "shaded."
+)
+
+
+def section(a: Analysis) -> tuple[Section, ...]:
     """The report's section; none without therapies."""
-    if calendar is None:
+    calendar, wide = a.therapies, figures.therapy_figure(a)
+    if calendar is None or wide is None:
         return ()
-    return (Section(TITLE, (table(calendar), *(Paragraph(text) for text in sentences(calendar)))),)
+    drawn = Figure(wide, CAPTION, figures.therapy_figure(a, NARROW))
+    return (Section(TITLE, (drawn, table(calendar), *(Paragraph(text) for text in sentences(calendar)))),)
 
 
 def _band(b: Band) -> str:

@@ -37,6 +37,7 @@ from lymphorisk.plan.subsets import subsets_of
 from lymphorisk.scenario.dose import organ_dose
 from lymphorisk.scenario.emitters import EmitterGiven, emitter_given
 from lymphorisk.scenario.phases import Given, last_day_of, phase_from, phases_given
+from lymphorisk.scenario.said import Said, said_of
 from lymphorisk.tomlfile import Key, Written, read, read_bytes, read_file
 from lymphorisk.tomlfile import parsed as parsed_toml
 from lymphorisk.units import alc_from, checked
@@ -85,6 +86,8 @@ class Scenario:
         Of the file; empty when the scenario did not come from one.
     emitters : tuple of EmitterGiven
         Internal emitters on the same calendar.
+    said : Said
+        What the file says of the course beside its plan, as the command line would.
     """
 
     label: str
@@ -98,6 +101,7 @@ class Scenario:
     findings: tuple[Finding, ...] = ()
     sha256: str = ""
     emitters: tuple[EmitterGiven, ...] = ()
+    said: Said = field(default_factory=Said)
 
     @property
     def drugs(self) -> tuple[Mapping[str, Any], ...]:
@@ -135,6 +139,24 @@ def read_patient(path: str | Path) -> Patient:
     return patient_of(written, read(written, PatientTable), ())
 
 
+def read_beside(path: str | Path) -> Said:
+    """The therapies of a patient file, with the day of its first fraction.
+
+    Raises
+    ------
+    ScenarioError
+        As `read_patient`; a therapy stands twice.
+    """
+    from lymphorisk.scenario.schema import PatientFile
+
+    written = read_file(Path(path))
+    if "patient" not in written.table:
+        return Said()
+    file = read(written, PatientFile)
+    first = _first_fraction(written, file.patient, ("patient", "first_fraction"))
+    return said_of(written, None, file.therapy, {}, first)
+
+
 def scenario_from(table: Mapping[str, Any], label: str = "scenario") -> Scenario:
     """A scenario from its parsed TOML.
 
@@ -154,7 +176,9 @@ def _scenario(written: Written, label: str) -> Scenario:
     patient = patient_of(written, said.patient)
     made = scenario_of(written, said.plan, said.organs, label, said.emitter)
     conditioning = FrozenDict(dict(written.table.get("conditioning", {})))
-    return replace(made, patient=patient, conditioning=conditioning)
+    first = _first_fraction(written, said.patient, ("patient", "first_fraction"))
+    beside = said_of(written, said.course, said.therapy, said.nodes, first)
+    return replace(made, patient=patient, conditioning=conditioning, said=beside)
 
 
 def scenario_of(

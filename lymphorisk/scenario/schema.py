@@ -10,9 +10,13 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from lymphorisk.conditioning.regimen import FRACTION_MAX_GY, KINETICS, ROLES, drug_named
+from lymphorisk.errors import ScenarioError
+from lymphorisk.plan.calendar import MakeUp
+from lymphorisk.plan.delivery import delivery_of, when_of
 from lymphorisk.plan.emitter import marrow_method_of, nuclide_of
-from lymphorisk.plan.words import READERS, modality_of
+from lymphorisk.plan.words import NODE_ROLES, READERS, modality_of
 from lymphorisk.scenario.dose import DOSE_MAX_GY
+from lymphorisk.scenario.said import day_text
 from lymphorisk.tomlfile import between, filled, number, word
 from lymphorisk.units import CGY_PER_GY, chosen
 from lymphorisk.units.counts import count_unit
@@ -206,6 +210,54 @@ class EmitterTable(Table, frozen=True):
     effective_half_life_h: float | dict[str, float] | None = None
 
 
+def _delivery(text: str) -> str:
+    delivery_of(text)
+    return text
+
+
+def _missed(of: Any) -> str:
+    text = day_text(of)
+    when_of(text)
+    return text
+
+
+def _given_day(of: Any) -> str:
+    text = day_text(of)
+    if when_of(text).fraction is not None:
+        raise ScenarioError(f"= {text!r}: a therapy is given on a day or a date")
+    return text
+
+
+def _node_role(text: str) -> str:
+    return chosen(text, NODE_ROLES, {}, "role of nodes")
+
+
+def _therapy_name(text: str) -> str:
+    if not text.strip() or "=" in text:
+        raise ScenarioError(f"= {text!r} is no name of a drug or of cells")
+    return text.strip()
+
+
+class CourseTable(Table, frozen=True):
+    """``[course]``: which fractions are given by which plan, what is missed, and how far it has come."""
+
+    deliver: Annotated[list[Annotated[str, word(_delivery)]], filled()] | None = None
+    missed: Annotated[list[Annotated[Any, word(_missed)]], filled()] | None = None
+    compensate: MakeUp | None = None
+    delivered_so_far: Annotated[int, number("delivered_so_far")] | None = None
+
+
+class TherapyTable(Table, frozen=True):
+    """``[[therapy]]``: a drug or cells beside the course, and the days it is given."""
+
+    name: Annotated[str, word(_therapy_name)]
+    days: Annotated[list[Annotated[Any, word(_given_day)]], filled()]
+
+
+#: ``[nodes]``: what node regions are here.
+NodesTable = dict[str, Annotated[str, word(_node_role)]]
+
+
 class ScenarioFile(Table, frozen=True):
     """A whole scenario file. `organs` are by name as typed, ``"*"`` is everything, ``Body`` the body."""
 
@@ -214,12 +266,18 @@ class ScenarioFile(Table, frozen=True):
     organs: dict[str, Organ] = {}
     patient: PatientTable = PatientTable()
     conditioning: Conditioning | None = None
+    course: CourseTable | None = None
+    therapy: list[TherapyTable] = []
+    nodes: NodesTable = {}
 
 
 class PatientFile(Table, frozen=True):
-    """A patient file with a ``[patient]`` table; tables of a scenario or a regimen beside it are not read."""
+    """A patient file: a ``[patient]`` table and its therapies; other tables of a scenario or a regimen are not read."""
 
     patient: PatientTable
+    therapy: list[TherapyTable] = []
+    course: dict[str, Any] = {}
+    nodes: dict[str, Any] = {}
     plan: dict[str, Any] = {}
     emitter: list[Any] = []
     organs: dict[str, Any] = {}

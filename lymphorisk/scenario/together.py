@@ -9,6 +9,7 @@ from dataclasses import replace
 from lymphorisk.errors import ScenarioError
 from lymphorisk.plan import Patient, PlanName
 from lymphorisk.scenario.read import Scenario
+from lymphorisk.scenario.said import Said
 
 
 def together(scenarios: Sequence[Scenario]) -> Scenario:
@@ -32,8 +33,14 @@ def together(scenarios: Sequence[Scenario]) -> Scenario:
         raise ScenarioError(f"two scenarios of a course are called {twice!r}", "give each its own label in [plan]")
     if any(s.conditioning for s in scenarios):
         raise ScenarioError("a scenario with conditioning is not a plan of a course", "give it to `conditioning`")
+    told = [s.said for s in scenarios if s.said != Said()]
+    if len(told) > 1:
+        raise ScenarioError(
+            "several scenarios of a course say how it is given, or what is beside it", "say it in one of them"
+        )
     return replace(
         first,
+        said=told[0] if told else Said(),
         label=" + ".join(s.label for s in scenarios),
         phases=tuple(replace(p, plan=p.plan or PlanName(s.label)) for s in scenarios for p in s.phases),
         organ_doses=tuple(doses for s in scenarios for doses in s.organ_doses),
