@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 from lymphorisk.errors import ScenarioError
 from lymphorisk.frozen import FrozenDict
 from lymphorisk.plan.calendar import MakeUp
-from lymphorisk.plan.therapy import therapies_of, therapy_of
+from lymphorisk.plan.therapy import therapies_of
 from lymphorisk.tomlfile import Key, Written
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def said_of(
         for name, key in (("deliver", "deliver"), ("missed", "missed"), ("delivered_so_far", "delivered_so_far")):
             if getattr(course, key) is not None:
                 stands(name, ("course", key))
-    texts = tuple(therapies_text(written, therapy))
+    texts = tuple(therapies_text(written, therapy, first))
     if texts:
         stands("therapy", ("therapy",))
     roles = tuple(f"{name}={role}" for name, role in nodes.items())
@@ -107,7 +107,7 @@ def said_of(
     )
 
 
-def therapies_text(written: Written, therapy: Sequence[TherapyTable]) -> list[str]:
+def therapies_text(written: Written, therapy: Sequence[TherapyTable], first: date | None) -> list[str]:
     """Therapies as options take them.
 
     Raises
@@ -119,8 +119,9 @@ def therapies_text(written: Written, therapy: Sequence[TherapyTable]) -> list[st
     for n, one in enumerate(therapy):
         with written.at(("therapy", n)):
             out.append(f"{one.name.strip()}={','.join(_listed(one.days))}")
-            therapy_of(out[-1])
-            therapies_of(out)
+            made = therapies_of(out)[-1]
+            if first is not None or all(day.on is None for day in made.given):
+                made.days(first)
     return out
 
 

@@ -22,7 +22,7 @@ from lymphorisk.errors import LymphoriskError, MissingOrganError, ScenarioError
 from lymphorisk.lymphocyte.whatif import difference
 from lymphorisk.parameters.classes import classes, classes_of
 from lymphorisk.plan import Beam, DoseGrid, Patient, Phase, Structure, TreatmentPlan
-from lymphorisk.report import content, text
+from lymphorisk.report import content, targets, text
 from lymphorisk.scenario import scenario_from
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -182,6 +182,24 @@ def test_classes_have_a_source_or_are_assumed_and_hold_their_limits() -> None:
         assert c.holds(c.low_gy) is c.low_included
         assert c.high_gy is None or c.holds(c.high_gy) is c.high_included
     assert [c.id for c in classes_of([1.4], 1.4, 1.6)] == ["low_dose"]
+
+
+def test_lesions_are_counted_and_those_of_a_class_apart() -> None:
+    """High dose to one lesion, 5 to 10 Gy and a low dose to others, in one plan."""
+    boxes = {"PTV_1": (-130.0, -90.0), "PTV_2": (-40.0, 0.0), "PTV_3": (60.0, 100.0)}
+    doses = {"PTV_1": 36.0, "PTV_2": 7.5, "PTV_3": 2.0}
+    values = np.sum([around(boxes[n], doses[n], 15.0) for n in boxes], axis=0)
+    structures = [box(k, name, x, 15.0) for k, (name, x) in enumerate(boxes.items(), 2)]
+    made = sheet(structures, phase("a", values, 3, prescription_gy=36.0))
+    assert made.apart == 3
+    plain = made.to_dict()
+    assert plain["in_class"] == {
+        "low_dose": 1, "five_to_ten": 1, "conventional": 0, "hypofractionated": 2, "ablative": 0,
+    }  # fmt: skip
+    assert [t["bed10_gy"] for t in plain["targets"]] == pytest.approx(
+        [36 * 2.2, 7.5 * 1.25, 2 * (1 + 2 / 30)], rel=2e-3
+    )
+    assert "1 in the class 5 to 10 Gy" in " ".join(targets.sentences(made))
 
 
 def test_ions_have_no_bed() -> None:

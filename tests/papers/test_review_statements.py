@@ -176,6 +176,18 @@ def test_s081_a_single_8_gy_to_a_bone_costs_less_than_thirty_in_ten() -> None:
     assert once.what_ifs[0].difference.nadir.p50 < 0.0
 
 
+def test_s091_forty_five_gray_twice_a_day() -> None:
+    """30 fractions of 1.5 Gy in three weeks, weekends too as the scenario says: a class of dose no review draws."""
+    made = scenario("sclc_45gy_30fx_bid")
+    assert made.target_sheet is not None
+    (row,) = made.target_sheet.targets
+    assert [(g.fractions, g.fraction_gy) for g in row.groups] == [(30, 1.5)]
+    assert row.bed_gy == pytest.approx(45 * 1.15)
+    days = made.phases[0].days
+    assert (len(days), len({int(d) for d in days})) == (30, 15)
+    assert made.forecast.nadir.median < made.forecast.baseline_alc
+
+
 def test_s092_a_lattice_costs_less_than_its_mean_dose_everywhere() -> None:
     name = "lattice_15gy_then_50gy_25fx"
     lattice = scenario(name)

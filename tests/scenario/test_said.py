@@ -80,7 +80,7 @@ def test_the_command_line_wins_and_says_so(tmp_path: Path) -> None:
     made = prepare(path, Patient(), replace(FAST, delivered_so_far=4))
     assert made.source.plan.fractions == 4
     assert [f.where for f in made.findings if f.code == "LR263"] == ["course"]
-    assert "course.toml, line 15: course.delivered_so_far" in next(f.what for f in made.findings if f.code == "LR263")
+    assert "course.toml, line 16: course.delivered_so_far" in next(f.what for f in made.findings if f.code == "LR263")
 
 
 @pytest.mark.parametrize(
