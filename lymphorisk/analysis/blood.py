@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lymphorisk.analysis.delivered import working_days
+from lymphorisk.analysis.delivered import assumed_on_s, working_days
 from lymphorisk.analysis.doses import Doses
 from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.result import BeamSummary, PhaseSummary
@@ -21,8 +21,6 @@ from lymphorisk.parameters import Parameter, load
 from lymphorisk.parameters.network import network_key, network_table
 from lymphorisk.plan import Beam, Patient, Phase
 from lymphorisk.plan.treatment import TimeSource
-from lymphorisk.plan.words import is_particle
-from lymphorisk.units import SECONDS_PER_MINUTE
 
 TIME_ASSUMED = rule(
     "LR251",
@@ -141,7 +139,7 @@ def timed_beams(
     findings = []
     on, told = [], []
     for beam in beams:
-        seconds, how = _on_time(beam, options, numbers)
+        seconds, how = _on_time(beam, options)
         on.append(seconds)
         told.append(how)
     assumed = [i for i, how in enumerate(told) if how == "assumed"]
@@ -162,16 +160,12 @@ def timed_beams(
     ), findings
 
 
-def _on_time(beam: Beam, options: Options, numbers: Mapping[str, Parameter]) -> tuple[float, TimeSource]:
+def _on_time(beam: Beam, options: Options) -> tuple[float, TimeSource]:
     if options.beam_on_s is not None:
         return options.beam_on_s, "user"
     if beam.on_s is not None:
         return beam.on_s, beam.time_source
-    if is_particle(beam.modality):
-        return numbers["proton_beam_on"].number, "assumed"
-    if beam.meterset:
-        return beam.meterset / numbers["photon_dose_rate"].number * SECONDS_PER_MINUTE, "assumed"
-    return numbers["photon_beam_on"].number, "assumed"
+    return assumed_on_s(beam), "assumed"
 
 
 def _weights(beams: tuple[Beam, ...]) -> list[float]:

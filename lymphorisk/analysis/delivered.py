@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from lymphorisk import parameters
 from lymphorisk.analysis.options import Options
 from lymphorisk.errors import ScenarioError
 from lymphorisk.findings import Finding, finding, rule
-from lymphorisk.plan import DoseGrid, Phase, TreatmentPlan, weekdays
+from lymphorisk.plan import Beam, DoseGrid, Phase, TreatmentPlan, weekdays
 from lymphorisk.plan.course import Calendar, Given, delivered, first_fractions, fraction_times, told, with_missed
 from lymphorisk.plan.delivery import delivery_of, when_of
 from lymphorisk.plan.schedule import WORKING_DAYS
+from lymphorisk.plan.words import is_particle
+from lymphorisk.units import SECONDS_PER_MINUTE
 
 DELIVERED = rule(
     "LR260",
@@ -110,6 +113,34 @@ def working_days(fractions: int, options: Options) -> list[float]:
             "correct the date, or give the days in a scenario",
         )
     return [float(day) for day in weekdays(fractions, options.weekday)]
+
+
+def assumed_on_s(beam: Beam) -> float:
+    """Beam-on time of one fraction that the plan does not say, by the stated defaults. [s]"""
+    numbers = parameters.load("delivery")
+    if is_particle(beam.modality):
+        return numbers["proton_beam_on"].number
+    if beam.meterset:
+        return beam.meterset / numbers["photon_dose_rate"].number * SECONDS_PER_MINUTE
+    return numbers["photon_beam_on"].number
+
+
+def refractionated(phase: Phase, fractions: int) -> Phase:
+    """The same dose of a phase in another number of fractions, on weekdays.
+
+    A fraction then has as many monitor units more as it has dose, so that what leaks outside the field stays what it
+    was over the course; beam-on times are held.
+    """
+    factor = phase.fractions / fractions
+    if factor == 1.0:
+        return replace(phase, days=None)
+    beams = tuple(
+        replace(b, meterset=b.meterset * factor, on_s=assumed_on_s(b) if b.on_s is None else b.on_s)
+        if b.meterset
+        else b
+        for b in phase.beams
+    )
+    return replace(phase, fractions=fractions, days=None, beams=beams)
 
 
 #: Where a missed fraction is given.

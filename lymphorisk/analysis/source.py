@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from lymphorisk.analysis.delivered import as_given
+from lymphorisk.analysis.delivered import as_given, refractionated
 from lymphorisk.analysis.emitted import emitted_phase
 from lymphorisk.analysis.named import named_doses
 from lymphorisk.analysis.options import Options
@@ -232,7 +232,7 @@ def with_phase_fractions(source: Source, wanted: Sequence[int]) -> Source:
         raise ScenarioError(f"{len(wanted)} numbers of fractions for {len(phases)} phases", "give one a phase")
     others, notes = [], []
     for phase, count in zip(phases, wanted, strict=True):
-        other = replace(phase, fractions=count, days=None)
+        other = refractionated(phase, count)
         others.append(other)
         if count != phase.fractions:
             said = f"{count} fractions instead of {phase.fractions}, the same total dose"

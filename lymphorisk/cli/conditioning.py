@@ -137,6 +137,8 @@ def conditioning(**given: Any) -> None:
     )
     if choices.asked and not given["searching"]:
         raise click.UsageError("--depth and --recovery-by ask for schedules: add --search")
+    if given["searching"] and choices.recovery_count is not None and choices.recovery_by is None:
+        raise click.UsageError("--recovery-count is asked of a day: add --recovery-by DAY")
     if choices.recovery_by is not None and choices.recovery_by > choices.end_day:
         raise click.UsageError(f"--recovery-by {choices.recovery_by:g} lies after the forecast's end: raise --to-day")
     read = [("regimen", "", f.sha256) for f in files if f.sha256]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from lymphorisk.conditioning.regimen import Regimen
+from lymphorisk.errors import ScenarioError
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,11 @@ def _date_of(day: float) -> int:
 def calendar(regimen: Regimen, window_days: tuple[float, float] | None, infusion: date | None) -> tuple[Entry, ...]:
     """Drugs, fractions, collection, infusions and the product's window by date; empty without a date of day 0.
 
+    Raises
+    ------
+    ScenarioError
+        A day lies before year 1 or after year 9999.
+
     Examples
     --------
     >>> from lymphorisk.conditioning.regimen import DrugDose
@@ -40,9 +46,13 @@ def calendar(regimen: Regimen, window_days: tuple[float, float] | None, infusion
     def put(day: float, what: str) -> None:
         found.setdefault((_date_of(day), what), day)
 
+    doses: dict[tuple[int, str], list[float]] = {}
     for d in regimen.drugs:
         if d.amount > 0.0:
-            put(d.day, f"{d.drug} {d.amount:g} {d.unit}" + ("" if d.modelled else " (not in the model)"))
+            said = f"{d.drug} {d.amount:g} {d.unit}" + ("" if d.modelled else " (not in the model)")
+            doses.setdefault((_date_of(d.day), said), []).append(d.day)
+    for (_, said), times in doses.items():
+        put(min(times), said + (f", {len(times)} times" if len(times) > 1 else ""))
     for course in regimen.radiation:
         by_day: dict[int, list[float]] = {}
         for day in course.days:
@@ -58,4 +68,9 @@ def calendar(regimen: Regimen, window_days: tuple[float, float] | None, infusion
         put(window_days[0], "first day of the product's window")
         put(window_days[1], "last day of the product's window")
     ordered = sorted(found.items(), key=lambda item: (item[0][0], item[1], item[0][1]))
-    return tuple(Entry(infusion + timedelta(days=floor), day, what) for (floor, what), day in ordered)
+    try:
+        return tuple(Entry(infusion + timedelta(days=floor), day, what) for (floor, what), day in ordered)
+    except OverflowError:
+        raise ScenarioError(
+            f"with day 0 on {infusion} a day of {regimen.name!r} lies outside the calendar", "correct the date"
+        ) from None

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk import parameters
-from lymphorisk.conditioning.regimen import DrugDose, InfusionWindow, RadiationCourse, Regimen
+from lymphorisk.conditioning.regimen import DrugDose, Evidence, InfusionWindow, RadiationCourse, Regimen
 from lymphorisk.errors import InputError, ScenarioError, UndecidableError
 from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.lymphocyte.course import Course, course_from_dict
@@ -24,6 +24,8 @@ from lymphorisk.regimen.read import PatientFacts
 from lymphorisk.regimen.settings import Choices
 
 SCHEMA = "lymphorisk/conditioning/1"
+#: Letters of a reason that a message shows.
+SHOWN = 120
 LEFT_OUT = rule(
     "LR521",
     "warning",
@@ -82,6 +84,14 @@ def again(comparison: Comparison) -> dict[str, Any]:
             "recovery_count": c.recovery_count,
             "own_parameters": c.drugs is not None or c.criteria is not None,
         },
+        "records": {
+            f.regimen.name: {
+                "standing": f.regimen.standing,
+                "window": None if f.regimen.window is None else asdict(f.regimen.window),
+                "evidence": [asdict(e) for e in f.regimen.evidence],
+            }
+            for f in comparison.forecasts
+        },
         "plans": {
             f.regimen.name: {
                 label: {
@@ -121,31 +131,38 @@ def updated(saved: Mapping[str, Any], counts: Sequence[tuple[float, float]], nam
     """
     if saved.get("schema") != SCHEMA or "again" not in saved:
         raise InputError("the file is no result of `lymphorisk conditioning`", "make one with conditioning --json")
-    if saved["provenance"]["parameter_set"] != parameters.set_id():
-        raise InputError("the result was made with another parameter set", "run conditioning again with this version")
-    kept = saved["again"]
-    if kept["choices"]["own_parameters"]:
-        raise InputError("the result was made with own drugs or criteria, which it does not hold", "leave them out")
-    row = _chosen(saved["regimens"], name)
-    regimen = _regimen(row)
-    plans = {label: _plan(label, p) for label, p in kept["plans"].get(regimen.name, {}).items()}
-    facts, chosen = kept["facts"], kept["choices"]
-    on = setup(
-        PatientFacts(
+    try:
+        if saved["provenance"]["parameter_set"] != parameters.set_id():
+            raise InputError(
+                "the result was made with another parameter set", "run conditioning again with this version"
+            )
+        kept = saved["again"]
+        if kept["choices"]["own_parameters"]:
+            raise InputError("the result was made with own drugs or criteria, which it does not hold", "leave them out")
+        row = _chosen(saved["regimens"], name)
+        regimen = _regimen(row, kept["records"][row["name"]])
+        plans = {label: _plan(label, p) for label, p in kept["plans"].get(regimen.name, {}).items()}
+        facts, chosen = kept["facts"], kept["choices"]
+        who = PatientFacts(
             Patient(alc=facts["alc"], age_y=facts["age_y"], weight_kg=facts["weight_kg"]),
             egfr_ml_min=facts["egfr_ml_min"],
             bsa_m2=facts["bsa_m2"],
             wbc=facts["wbc"],
-        ),
-        Choices(
+        )
+        choices = Choices(
             draws=UPDATE_DRAWS,
             seed=chosen["seed"],
             end_day=chosen["end_day"],
             cohort=chosen["cohort"],
             survival=chosen["survival"],
             recovery_count=chosen["recovery_count"],
-        ),
-    )
+        )
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        what = f"{error.args[0]!r} is missing or not whole" if isinstance(error, KeyError) else str(error)[:SHOWN]
+        raise InputError(
+            f"the file is no whole result of `lymphorisk conditioning`: {what}", "make it again; it is not to be edited"
+        ) from None
+    on = setup(who, choices)
     host = run(regimen, plans, on)[0]
     measured, notes = _usable(counts, float(host.day[0]), on.drugs["forecast.host_until"].number)
     draws = _Draws(host.day - host.day[0], host.alc, np.full(on.draws.n, 1.0 / on.draws.n))
@@ -185,7 +202,7 @@ def _chosen(rows: Sequence[Mapping[str, Any]], name: str) -> Mapping[str, Any]:
     return found[0]
 
 
-def _regimen(row: Mapping[str, Any]) -> Regimen:
+def _regimen(row: Mapping[str, Any], record: Mapping[str, Any]) -> Regimen:
     drugs = tuple(DrugDose(d["name"], d["amount"], d["unit"], d["day"]) for d in row["drugs"])
     radiation = tuple(
         RadiationCourse(
@@ -199,11 +216,6 @@ def _regimen(row: Mapping[str, Any]) -> Regimen:
         )
         for r in row["radiation"]
     )
-    window = None
-    last = max((d.day for d in drugs if d.amount > 0.0), default=None)
-    if row["window_days"] is not None and last is not None:
-        low, high = row["window_days"]
-        window = InfusionWindow(low - last, high - last)
     return Regimen(
         row["name"],
         drugs,
@@ -213,7 +225,9 @@ def _regimen(row: Mapping[str, Any]) -> Regimen:
         row["product"],
         row["title"],
         row["indication"],
-        window=window,
+        record["standing"],
+        None if record["window"] is None else InfusionWindow(**record["window"]),
+        tuple(Evidence(**e) for e in record["evidence"]),
     )
 
 

@@ -193,3 +193,15 @@ def test_an_export_split_between_a_plan_and_its_copy_is_the_whole(tmp_path: Path
     part = analyze(tmp_path / "x", WHO, replace(FAST, deliver=("A=1-14",)))
     for name, organ in part.organs.items():
         assert organ.course.mean_gy == pytest.approx(whole.organs[name].course.mean_gy / 2, rel=1e-5, abs=1e-6), name
+
+
+def test_another_number_of_fractions_leaves_what_leaks_outside_the_field_as_it_is() -> None:
+    """The same dose in fewer fractions has as many monitor units in all; its beams are on as long."""
+    whole = prepare(FIXTURES / "pelvis", WHO, FAST)
+    few = whole.with_fractions(5)
+    for name in ("Spleen", "Glnd_Thymus"):
+        assert whole.doses.organs[name].source == "placed"
+        np.testing.assert_allclose(
+            few.doses.organs[name].course.mean_gy, whole.doses.organs[name].course.mean_gy, rtol=1e-9
+        )
+    assert [b.on_s for b in few.flow.summaries[0].beams] == [b.on_s for b in whole.flow.summaries[0].beams]

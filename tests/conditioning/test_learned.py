@@ -123,6 +123,36 @@ def test_dates_stand_beside_days() -> None:
     assert calendar(TREATED, None, None) == ()
 
 
+def test_doses_of_one_day_are_one_entry_that_counts_them() -> None:
+    four = tuple(DrugDose("busulfan", 0.8, "mg/kg", -7.0 + k / 4) for k in (-1, 0, 1))
+    said = [e.what for e in calendar(Regimen("x", four), None, date(2026, 3, 10))]
+    assert said[0].endswith("3 times")
+    assert len(said) == 2
+
+
+@pytest.mark.parametrize("day", [date(1, 1, 2), date(9999, 12, 31)])
+def test_days_outside_the_calendar_are_refused_by_name(day: date) -> None:
+    regimen = Regimen("x", (DrugDose("fludarabine", 30.0, "mg/m2", -3.0),), infusion_days=(0.0, 10.0))
+    with pytest.raises(ScenarioError, match="outside the calendar"):
+        calendar(regimen, None, day)
+
+
+def test_an_update_keeps_window_standing_and_evidence() -> None:
+    given = product("axi-cel")
+    kept = updated(saved(given), [(-4.0, 0.9)]).prior.regimen
+    assert (kept.window, kept.standing, kept.evidence) == (given.window, given.standing, given.evidence)
+
+
+@pytest.mark.parametrize("lost", ["facts", "choices", "records", "plans"])
+def test_a_result_that_was_edited_is_refused_by_name(lost: str) -> None:
+    result = saved(TREATED)
+    del result["again"][lost]
+    with pytest.raises(InputError, match="no whole result"):
+        updated(result, [(-4.0, 0.9)])
+    with pytest.raises(InputError, match="no whole result"):
+        updated({**result, "provenance": {}}, [(-4.0, 0.9)])
+
+
 def saved(*regimens: Regimen, choices: Choices = FAST, plans: dict | None = None) -> dict:
     made = compare([(r, plans or {}) for r in regimens], FACTS, choices)
     return json.loads(sealed(conditioning_json(made)))

@@ -271,6 +271,7 @@ def test_labs_on_the_command_line() -> None:
         (["--product", "axi-cel", "--lab", "crp_mg_l"], 2),
         (["--product", "axi-cel", "--alc", "1400"], 3),
         (["--product", "axi-cel", "--search"], 2),
+        (["--product", "axi-cel", "--search", "--recovery-count", "0.5"], 2),
         (["--product", "axi-cel", "--report", "/nowhere/at/all.html"], 3),
     ],
 )
