@@ -41,6 +41,8 @@ ORDER: tuple[frozenset[str], ...] = (
 )
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
 OWNERS = {
+    "pyRadPlan": {"objective"},
+    "pydantic": {"objective"},
     "pydicom": {"dicom"},
     "dicompylercore": {"dicom"},
     "xgboost": {"predict", "train"},

@@ -9,19 +9,16 @@ import numpy as np
 import pytest
 
 from lymphorisk import Options, Patient
-from lymphorisk.analysis.chain import people_of
-from lymphorisk.analysis.exposure import blood_dose_of, exposure_of
 from lymphorisk.analysis.prepared import Prepared
 from lymphorisk.dvh.voxels import voxel_volumes
 from lymphorisk.errors import MissingOrganError, ScenarioError, StructureError, UnsupportedDoseError
 from lymphorisk.lymphocyte.ensemble import daily
-from lymphorisk.lymphocyte.population import draw
-from lymphorisk.lymphocyte.realisation import PATIENT_DIMENSIONS, realise
 from lymphorisk.objective import LymphocyteLoss
 from lymphorisk.plan.words import Modality
 
 Plans = Callable[[str], Prepared]
 Losses = Callable[[str], LymphocyteLoss]
+Counts = Callable[[Prepared, np.ndarray], np.ndarray]
 
 #: Count of the typical patient against that of `analyze`: voxels by their centres against the exact DVH engine.
 AGREES = 5e-3
@@ -38,13 +35,6 @@ KINDS = [
 ]
 
 
-def counts_of(plan: Prepared, days: np.ndarray) -> np.ndarray:
-    """Count over baseline of the typical patient, by everything that `analyze` goes through."""
-    people = people_of(plan.options.survival_model)
-    median = draw(people, 1, plan.options.seed, PATIENT_DIMENSIONS, vary=())
-    return realise(exposure_of(plan, blood_dose_of(plan)), median, people, plan.patient.age_y).ratio(days)[0]
-
-
 def along(loss: LymphocyteLoss, dose: list[np.ndarray], direction: list[np.ndarray]) -> tuple[float, float]:
     """Derivative along a direction: by the gradient, and by central differences."""
     gradient = loss.gradient(dose)
@@ -55,21 +45,23 @@ def along(loss: LymphocyteLoss, dose: list[np.ndarray], direction: list[np.ndarr
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_the_plans_own_dose_costs_what_analyze_says(plan_of: Plans, loss_of: Losses, name: str) -> None:
+def test_the_plans_own_dose_costs_what_analyze_says(
+    plan_of: Plans, loss_of: Losses, counts_of: Counts, name: str
+) -> None:
     plan, loss = plan_of(name), loss_of(name)
     counts = counts_of(plan, daily(loss.typical.horizon_d))
     assert np.exp(-loss.value(loss.dose)) == pytest.approx(counts.min(), rel=AGREES)
     assert loss.typical.nadir_day(loss.log_kill(loss.dose)) == pytest.approx(counts.argmin(), abs=1)
 
 
-def test_the_share_lost_on_a_day(plan_of: Plans) -> None:
+def test_the_share_lost_on_a_day(plan_of: Plans, counts_of: Counts) -> None:
     plan = plan_of("pancreas")
     loss = LymphocyteLoss(plan, aim="lost", day=40.5)
     assert loss.value(loss.dose) == pytest.approx(1.0 - counts_of(plan, np.array([40.5]))[0], rel=AGREES)
 
 
 @pytest.mark.parametrize("modality", ["electron", "proton", "ion"])
-def test_beams_of_another_kind_cost_what_analyze_says(modality: Modality) -> None:
+def test_beams_of_another_kind_cost_what_analyze_says(counts_of: Counts, modality: Modality) -> None:
     dose = np.full((6, 8, 8), 12.0)
     spleen = np.zeros(dose.shape, bool)
     spleen[1:4, 2:5, 2:5] = True
@@ -103,7 +95,7 @@ def test_gradient_inside_one_organ(plan_of: Plans, loss_of: Losses, organ: str) 
     assert exact > 0.0
 
 
-def test_gradient_where_every_organ_is_placed(plan_of: Plans) -> None:
+def test_gradient_where_every_organ_is_placed(plan_of: Plans, counts_of: Counts) -> None:
     plan = plan_of("pancreas")
     kept = {"Body", "Kidneys", "Kidney_L", "Kidney_R"}
     loss = LymphocyteLoss(plan.without(tuple(n for n in plan.doses.regions if n not in kept)))
@@ -117,7 +109,7 @@ def test_gradient_where_every_organ_is_placed(plan_of: Plans) -> None:
 
 
 @pytest.mark.parametrize("options", [Options(survival="colony"), Options(network="28", stages=1, lanes=1)])
-def test_gradient_of_other_survival_and_another_network(rtplans, options: Options) -> None:
+def test_gradient_of_other_survival_and_another_network(rtplans, counts_of: Counts, options: Options) -> None:
     loss = LymphocyteLoss(rtplans / "pancreas", Patient(sex="F", age_y=61, alc=1.4), options)
     rng = np.random.default_rng(5)
     exact, differences = along(loss, list(loss.dose), [d * rng.uniform(-1.0, 1.5, d.shape) for d in loss.dose])
