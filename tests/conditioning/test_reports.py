@@ -271,13 +271,18 @@ def test_labs_on_the_command_line() -> None:
         (["--product", "axi-cel", "--lab", "crp_mg_l"], 2),
         (["--product", "axi-cel", "--alc", "1400"], 3),
         (["--product", "axi-cel", "--search"], 2),
-        (["--product", "axi-cel", "--search", "--recovery-count", "0.5"], 2),
         (["--product", "axi-cel", "--report", "/nowhere/at/all.html"], 3),
     ],
 )
 def test_exit_codes(args: list[str], code: int, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["conditioning", *args]) == code
     assert capsys.readouterr().out == ""
+
+
+def test_a_count_to_be_back_at_is_asked_of_a_day(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["conditioning", str(folder / "regimen.toml"), "--search", "--recovery-count", "0.5"]
+    assert run(asked) == 2
+    assert "--recovery-by" in capsys.readouterr().err
 
 
 def test_patients_that_differ_between_files_are_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
