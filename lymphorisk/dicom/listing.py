@@ -328,12 +328,13 @@ def digests(path: Path) -> tuple[str, ...]:
 
     A file that cannot be opened counts by its bytes: once it is mended it is another.
     """
-    whole = read_file(path)
     if path.suffix.lower() == ".zip":
         try:
             return tuple(sorted({f.sha256() for f in find(path).files}))
         except LymphoriskError:
-            return (hashlib.sha256(whole).hexdigest(),)
+            with path.open("rb") as stream:
+                return (hashlib.file_digest(stream, "sha256").hexdigest(),)
+    whole = read_file(path)
     try:
         opened = open_file(whole, "")
     except LymphoriskError:

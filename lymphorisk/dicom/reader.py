@@ -56,6 +56,8 @@ ZIP_ERRORS = (
     ValueError,
 )
 PREAMBLE = 128
+#: What is looked at to tell DICOM from a zip: preamble and first element. [bytes]
+BEGINNING = 256
 #: What the first element of a file without preamble may be: up to SOP Instance UID, a short value.
 MAX_FIRST_ELEMENT, MAX_FIRST_LENGTH = 0x0018, 128
 #: Files a search looks at before it gives up: a large study has a few thousand.
@@ -130,10 +132,9 @@ def find(path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> Fou
             raise DicomReadError("there is no such file or folder", "check the path of the export")
         if not where.is_file():
             raise DicomReadError("the export is neither a file nor a folder", "give a folder, a zip or a DICOM file")
-        whole = read_file(where)
-        opened = open_file(whole, folder="")
-        if opened is None and zipfile.is_zipfile(where):
+        if _is_zip(where):
             return _collect(unzipped(where, MAX_UNPACKED))
+        opened = open_file(read_file(where), folder="")
         if opened is not None and opened.role == "DICOMDIR":
             return _dicomdir(where, opened)
     except OSError as error:
@@ -141,6 +142,13 @@ def find(path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> Fou
     if opened is None:
         raise DicomReadError("the file is not DICOM", "give the folder, zip or DICOM file the planning system exported")
     return Found((opened,) if opened.role else (), 0, ())
+
+
+def _is_zip(path: Path) -> bool:
+    """Whether a file is a zip and does not begin as DICOM: it is not held beside what it unfolds to."""
+    with open(path, "rb") as stream:
+        begins = stream.read(BEGINNING)
+    return _dataset_start(begins) is None and zipfile.is_zipfile(path)
 
 
 def _together(paths: Sequence[str | os.PathLike[str]]) -> Found:
@@ -382,8 +390,16 @@ def _dicomdir(where: Path, opened: DicomFile) -> Found:
             paths.append(path)
         else:
             missing += 1
-    found = _collect((os.path.relpath(p.parent, top), read_file(p)) for p in paths)
+    found = _collect(_listed(paths, top))
     return Found(found.files, found.ignored, found.broken, missing)
+
+
+def _listed(paths: Sequence[Path], top: Path) -> Iterator[tuple[str, Buffer | DicomReadError]]:
+    left = HELD
+    for path in paths:
+        whole = read_file(path, left)
+        left -= len(whole) if isinstance(whole, bytes) else 0
+        yield os.path.relpath(path.parent, top), whole
 
 
 def media_uid(whole: Buffer) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pydicom
 import pytest
 
-from lymphorisk.dicom import read_export
+from lymphorisk.dicom import listing, read_export, reader
 from lymphorisk.errors import DicomReadError, LinkError
 
 
@@ -52,6 +52,43 @@ def test_a_zip_reads_as_its_folder(export_of, tmp_path):
     assert labels(one) == labels(other)
     assert one.inputs == other.inputs
     assert one.findings == other.findings
+
+
+def test_a_zip_is_not_held_beside_what_it_unfolds_to(export_of, tmp_path, monkeypatch):
+    folder = export_of()
+    archive = tmp_path / "export.zip"
+    with zipfile.ZipFile(archive, "w") as z:
+        for path in folder.iterdir():
+            z.write(path, path.name)
+
+    def never(path, most=0):
+        raise AssertionError(f"{path} was read whole")
+
+    want = sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir())
+    monkeypatch.setattr(reader, "read_file", never)
+    monkeypatch.setattr(listing, "read_file", never)
+    assert len(reader.find(archive).files) == 3
+    assert list(listing.digests(archive)) == want
+    monkeypatch.undo()
+    archive.write_bytes(archive.read_bytes()[:-30])
+    assert listing.digests(archive) == (hashlib.sha256(archive.read_bytes()).hexdigest(),)
+
+
+def test_a_dicom_file_with_a_zip_behind_it_is_dicom(export_of, tmp_path):
+    both = tmp_path / "both"
+    shutil.copy(export_of() / "RP.dcm", both)
+    with zipfile.ZipFile(both, "a") as z:
+        z.writestr("x", "y")
+    assert zipfile.is_zipfile(both)
+    assert not reader._is_zip(both)
+
+
+def test_files_of_a_dicomdir_are_held_up_to_one_limit(export_of, monkeypatch):
+    paths = sorted(export_of().glob("*.dcm"))
+    sizes = [path.stat().st_size for path in paths]
+    monkeypatch.setattr(reader, "HELD", sizes[0])
+    held = [type(whole) is bytes for _, whole in reader._listed(paths, paths[0].parent)]
+    assert held == [True, False, False]
 
 
 def test_inputs_are_hashed_as_they_lie(export_of):
