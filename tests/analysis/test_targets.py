@@ -458,6 +458,16 @@ def test_emitters_alone_have_no_sheet_and_beside_beams_no_row() -> None:
 # reports
 
 
+def test_a_result_with_prices_fits_its_schema() -> None:
+    from jsonschema import Draft202012Validator
+
+    from lymphorisk import schemas
+
+    made = json.loads(two_sites().to_json())
+    assert made["target_sheet"]["prices"]["targets"]
+    assert not list(Draft202012Validator(schemas.schema("analyze")).iter_errors(made))
+
+
 def test_page_and_terminal_show_the_sheet() -> None:
     made = two_sites()
     page = "\n".join(s.heading for s in content.report(made).sections)
