@@ -91,7 +91,7 @@ def _upload(desk: Desk, asked: Asked) -> Upload:
 
 
 def _progress(desk: Desk, made: Upload) -> dict[str, Any]:
-    entries = [e for e in desk.store.entries() if e.study_uid in made.studies]
+    entries = [e for e in reversed(desk.store.entries()) if e.study_uid in made.studies]  # the latest first
     waiting = sum(study in made.studies for study, _, _ in desk.store.arrived())
     working = any(e.state in (SCHEDULED, IN_PROGRESS) for e in entries)
     ahead = sum(e.state in (SCHEDULED, IN_PROGRESS) for e in desk.store.entries()) if working else 0
