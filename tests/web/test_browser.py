@@ -282,7 +282,7 @@ def test_axe_finds_no_serious_fault_and_nothing_is_cut(
         entry,
         f"{entry}/view",
         f"{entry}/what-if?fractions=10",
-        f"{entry}/update?day=10&count=0.9&unit=10^9/L",
+        f"{entry}/update?day=16&count=0.9&unit=10^9/L",
     )
     for path in (*paths, "/compare", "/protocols", "/protocols/brain", "/audit", "/cohort", "/nothing", "/logout"):
         if path == "/login":
