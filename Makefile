@@ -61,7 +61,7 @@ lock: ## requirements.lock anew: versions and hashes of all extras; UPGRADE=--up
 	  --custom-compile-command "make lock" --python-version 3.11 $(UPGRADE) pyproject.toml -o requirements.lock
 
 release-check: ## wheel and sdist: same bytes twice, bare installs on every Python, how far numbers move, bill of materials, licences, audit
-	$(PYTHON) .ci/release.py --out dist $(if $(WRITE),--write) $(if $(STRICT),--strict)
+	$(PYTHON) .ci/release.py --out dist $(if $(WRITE),--write) $(if $(STRICT),--strict) $(if $(QUICK),--quick)
 
 lint: $(VENV)/.dev ## ruff: rules and format
 	$(BIN)/ruff check .ci lymphorisk tests benchmarks fixtures/rtplans/build.py

@@ -210,8 +210,10 @@ def main() -> None:
     ask.add_argument("--out", type=Path, default=ROOT / "dist")
     ask.add_argument("--strict", action="store_true", help="a Python that is not found is an error")
     ask.add_argument("--write", action="store_true", help="the figures into docs/releasing.md")
+    ask.add_argument("--quick", action="store_true", help="only the wheel, on this Python, locked versions")
     wanted = ask.parse_args()
-    found = {version: python_of(version) for version in PYTHONS}
+    ours = "{}.{}".format(*sys.version_info[:2])
+    found = {version: python_of(version) for version in ((ours,) if wanted.quick else PYTHONS)}
     here = {version: python for version, python in found.items() if python is not None}
     missing = [version for version in PYTHONS if version not in here]
     if missing:
@@ -232,8 +234,10 @@ def main() -> None:
         locked = ROOT / "requirements.lock"
         lowest = work / "floors.txt"
         lowest.write_text("\n".join(floors(ROOT / "pyproject.toml")) + "\n", encoding="utf-8")
-        plans = [(f"{v}, locked, {kind}", here[v], first[kind], locked) for v in here for kind in first]
-        plans.append((f"{next(iter(here))}, floors, wheel", next(iter(here.values())), first["wheel"], lowest))
+        kinds = ("wheel",) if wanted.quick else tuple(first)
+        plans = [(f"{v}, locked, {kind}", here[v], first[kind], locked) for v in here for kind in kinds]
+        if not wanted.quick:
+            plans.append((f"{next(iter(here))}, floors, wheel", next(iter(here.values())), first["wheel"], lowest))
         figures: dict[str, Any] = {"version": first["wheel"].name.split("-")[1], "missing": missing, "moved": {}}
         reference: dict[str, float] = {}
         kept: Path | None = None
@@ -262,7 +266,7 @@ def main() -> None:
         (wanted.out / "licences.md").write_text(table, encoding="utf-8")
         figures["audit"] = audited(tools, locked)
         print(figures["audit"])
-        if wanted.write:
+        if wanted.write and not wanted.quick:
             PAGE.write_text(written(PAGE.read_text(encoding="utf-8"), figures), encoding="utf-8")
 
 
