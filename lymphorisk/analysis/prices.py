@@ -3,7 +3,7 @@
 Every price is paired: the forecast of the course with something left out against that of the course, on the same draws.
 What is left out is said with it (`Price.ways`):
 
-- ``phases``: phases that serve no other target are left out. Exact.
+- ``phases``: phases that serve no other target, but those inside it, are left out. Exact.
 - ``beams``: beams with a dose of their own that serve no other target are left out. Exact.
 - ``place``: a phase serves several targets by one dose. What lies nearer to this target than to any other is left out:
   the parts of all targets add up to the dose, but fields that pass one target on their way to another are counted
@@ -56,7 +56,7 @@ Real = NDArray[np.float64]
 Way = Literal["phases", "beams", "place", "level"]
 WAYS: tuple[Way, ...] = get_args(Way)
 SAID: Mapping[Way, str] = {
-    "phases": "phases that serve no other target are left out",
+    "phases": "its phases are left out, with what targets inside it get by them",
     "beams": "beams that serve no other target are left out",
     "place": "of a dose that serves several targets, what lies nearest to this one is left out: an approximation",
     "level": "its dose is brought down to that of the target around it; what spills beyond is not counted",
