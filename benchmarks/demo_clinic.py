@@ -11,6 +11,7 @@ import contextlib
 import os
 import re
 import secrets
+import signal
 import subprocess
 import sys
 import tempfile
@@ -75,6 +76,8 @@ def demo(seconds: float | None) -> int:
             print(f"Orthanc: http://127.0.0.1:{pacs.http}/app/explorer.html (series SR and DOC of the study)")
             print(f"store: {listen.out} (lymphorisk worklist {listen.out})")
             print(f"send it another: lymphorisk send fixtures/rtplans/lung LYMPHORISK@127.0.0.1:{gate}")
+            for told in (signal.SIGINT, signal.SIGTERM):  # also where a shell began it in the background
+                signal.signal(told, signal.default_int_handler)
             print("Ctrl-C ends", flush=True)
             end = time.monotonic() + (seconds or 0.0)
             with contextlib.suppress(KeyboardInterrupt):

@@ -14,7 +14,7 @@ from lymphorisk.clinic.run import Running
 from lymphorisk.clinic.send import NotSentError, send
 from lymphorisk.clinic.service import Destination, Service
 from lymphorisk.clinic.store import COMPLETED, SCHEDULED, Store
-from lymphorisk.clinic.worker import CHECK, PAGE, PDF, RESULT
+from lymphorisk.clinic.worker import CHECK, NAMES, PAGE, PDF, RESULT
 from lymphorisk.qa import audit
 from tests.clinic.conftest import until
 from tests.clinic.disk import Disk, mounted
@@ -125,7 +125,7 @@ def test_a_disk_that_is_full_at_every_step_changes_no_end(
     assert len(store.outgoing()) == 6
     for entry in store.entries():
         names = {p.name for p in store.results(entry.key).iterdir()}
-        assert names == {RESULT, CHECK, PAGE, PDF, "sr.dcm", "report.dcm"}
+        assert names == {RESULT, CHECK, NAMES, PAGE, PDF, "sr.dcm", "report.dcm"}
     trail = folder / "audit"
     assert audit.verify(trail).broken_line is None
     written = [json.loads(line)["entry"]["entry"] for line in (trail / audit.FILE).read_text().splitlines()]
