@@ -335,7 +335,7 @@ def _contoured(source: Source, curves: Curves, body: BodyNumbers, mass: float | 
     regions: list[Region] = [m.region for m in matching.organs.values()] + [t.structure for t in targets]
     course, by_phase = curves.of_course(regions), curves.of_phases(regions)
     physical = curves.of_physical(regions) if _one_rbe(plan.phases) is None else course
-    scale = scale_findings(plan.phases, matching, curves.end_caps)
+    scale = scale_findings(plan.phases, matching, curves.end_caps, source.left)
     findings = [*matching.findings, *scale, *curves.findings(regions), *disagreements(curves, source.segments)]
     organs: dict[str, OrganDose] = {}
     undecidable: set[str] = set()

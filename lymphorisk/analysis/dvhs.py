@@ -118,7 +118,7 @@ def dvh_table(
         raise ScenarioError("a scenario has no structures to draw a DVH of", "give an export")
     chosen = [curves.wanted(name) for name in names] if names else curves.everything()
     regions = [region for _, _, region in chosen]
-    scale = scale_findings(source.plan.phases, curves.matching, curves.end_caps)
+    scale = scale_findings(source.plan.phases, curves.matching, curves.end_caps, source.left)
     findings = [*source.findings, *curves.matching.findings, *scale, *disagreements(curves, source.segments)]
     if engine == "exact":
         shown = curves.of_course(regions)

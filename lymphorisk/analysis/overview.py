@@ -55,7 +55,7 @@ def overview(source: str | Path, options: Options) -> dict[str, Any]:
             for f in (
                 *course.findings,
                 *matching.findings,
-                *scale_findings(course.plan.phases, matching, options.end_caps),
+                *scale_findings(course.plan.phases, matching, options.end_caps, course.left),
             )
         ],
         "tps_dvhs": [d.name for d in course.tps_dvhs],

@@ -193,7 +193,9 @@ def _held(structure: Structure, grid: DoseGrid, end_caps: EndCaps) -> Sampled | 
         return Sampled(d.dose_gy, d.share * curve.total_cm3, np.empty((0, 0)), curve.coverage)
 
 
-def scale_findings(phases: Sequence[Phase], matching: Matching, end_caps: EndCaps = "half") -> list[Finding]:
+def scale_findings(
+    phases: Sequence[Phase], matching: Matching, end_caps: EndCaps = "half", left: Sequence[Phase] = ()
+) -> list[Finding]:
     """Findings on the dose of the targets, phase by phase.
 
     Parameters
@@ -204,15 +206,19 @@ def scale_findings(phases: Sequence[Phase], matching: Matching, end_caps: EndCap
         Which structures are targets, and which one is the body.
     end_caps : str
         Volume beyond the outermost contours.
+    left : sequence of Phase
+        That the course has nothing of: a target may be named by the dose it gets there.
     """
     out: list[Finding] = []
     by_phase: list[dict[str, Sampled]] = []
-    for phase in phases:
+    targets = _targets(matching)
+    several = len(phases) + len(left) > 1
+    for n, phase in enumerate((*phases, *left)):
         if phase.dose is not None:
-            targets = _targets(matching)
             held = {s.name: h for s in targets if (h := _held(s, phase.dose, end_caps)) is not None}
             by_phase.append(held)
-            out += _of_phase(phase, phase.dose, held, matching, end_caps, of_several=len(phases) > 1)
+            if n < len(phases):
+                out += _of_phase(phase, phase.dose, held, matching, end_caps, of_several=several)
     return [*out, *_by_name(by_phase)]
 
 

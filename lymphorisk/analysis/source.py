@@ -20,7 +20,7 @@ from lymphorisk.dvh import DVH, DoseDistribution
 from lymphorisk.errors import InputError, ScenarioError
 from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.organs.segments import Segment
-from lymphorisk.plan import CTVolume, Patient, TreatmentPlan
+from lymphorisk.plan import CTVolume, Patient, Phase, TreatmentPlan
 from lymphorisk.plan.delivery import delivery_of
 from lymphorisk.scenario import Said, Scenario, read_scenario, together
 
@@ -59,6 +59,8 @@ class Source:
         False in an export without a plan file that was opened for its DVHs.
     segments : tuple of Segment
         Structures of segmentations handed in, as far as they fit the plan.
+    left : tuple of Phase
+        Phases of the plans that the course as it is given has nothing of.
     said : Said
         What a scenario says of the course beside its plan; `analysis.said` takes it into the options.
     """
@@ -75,6 +77,7 @@ class Source:
     lanes: int | None = None
     fractions_known: bool = True
     segments: tuple[Segment, ...] = ()
+    left: tuple[Phase, ...] = ()
     said: Said = field(default_factory=Said)
 
 
@@ -101,7 +104,8 @@ def open_source(source: Readable, options: Options, *, need_fractions: bool = Tr
         given = None if made.given is None else tuple(made.given[i] for i in places)
         # the planning system's curves are those of all fractions of its own plan
         own = made.tps_dvhs if all(p.share == 1.0 for p in plan.phases) else ()
-        made = replace(made, plan=plan, given=given, findings=(*made.findings, *found), tps_dvhs=own)
+        left = tuple(p for i, p in enumerate(made.plan.phases) if i not in places)
+        made = replace(made, plan=plan, given=given, findings=(*made.findings, *found), tps_dvhs=own, left=left)
     return made if options.fractions is None else with_fractions(made, options.fractions)
 
 

@@ -15,7 +15,7 @@ from lymphorisk.analysis.prepared import prepare
 from lymphorisk.analysis.result import Analysis
 from lymphorisk.dicom import read_export, write_export
 from lymphorisk.errors import LinkError, ScenarioError
-from lymphorisk.plan import Patient, TreatmentPlan
+from lymphorisk.plan import DoseGrid, Patient, TreatmentPlan
 from lymphorisk.scenario import Scenario, scenario_from, together
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "rtplans"
@@ -205,3 +205,19 @@ def test_another_number_of_fractions_leaves_what_leaks_outside_the_field_as_it_i
             few.doses.organs[name].course.mean_gy, whole.doses.organs[name].course.mean_gy, rtol=1e-9
         )
     assert [b.on_s for b in few.flow.summaries[0].beams] == [b.on_s for b in whole.flow.summaries[0].beams]
+
+
+@pytest.mark.parametrize(
+    "how", [{"deliver": ("two_phase=1-25",)}, {"delivered_so_far": 7}, {"deliver": ("two_phase=1-30",)}]
+)
+def test_a_target_named_by_the_dose_of_a_phase_that_is_left_out_has_its_dose(how: dict[str, object]) -> None:
+    part = prepare(FIXTURES / "two_phase", WHO, replace(FAST, **how))  # type: ignore[arg-type]
+    assert not [f for f in part.findings if f.severity == "error"]
+    assert len(part.source.left) == (0 if "1-30" in str(how) else 1)
+
+
+def test_a_dose_of_another_scale_is_named_in_a_course_so_far_too() -> None:
+    export = read_export(FIXTURES / "two_phase")
+    wrong = tuple(replace(p, dose=DoseGrid(0.1 * p.dose.dose_zyx, p.dose.frame)) for p in export.plan.phases if p.dose)
+    part = prepare(replace(export, plan=replace(export.plan, phases=wrong)), WHO, replace(FAST, delivered_so_far=7))
+    assert "LR037" in [f.code for f in part.findings]
