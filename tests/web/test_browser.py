@@ -200,15 +200,18 @@ def test_a_walk(server: str, browser: Any) -> None:
     walk.done()
 
 
-def changed(folder: Path, case: str, scale: float) -> list[Path]:
-    """A plan of a fixture with its dose scaled, under UIDs of its own for plan and dose."""
+def changed(folder: Path, case: str, scale: float, whose: str = "") -> list[Path]:
+    """Another plan on the same structures, its dose times a factor; or the same of somebody else."""
     folder.mkdir()
     own: dict[str, str] = {}
     files = []
     for path in sorted((BRAIN.parent / case).glob("*.dcm")):
         data = pydicom.dcmread(path)
-        if data.Modality != "RTSTRUCT":
-            own[data.SOPInstanceUID] = f"{data.SOPInstanceUID}.7"
+        if whose:
+            own[data.StudyInstanceUID] = f"{data.StudyInstanceUID}.9"
+            data.PatientID = whose
+        if whose or data.Modality != "RTSTRUCT":
+            own[data.SOPInstanceUID] = f"{data.SOPInstanceUID}.{9 if whose else 7}"
         files.append((path.name, data))
     for name, data in files:
         for element in data.iterall():
@@ -229,7 +232,7 @@ def test_two_plans_are_compared(server: str, browser: Any, entry: str, tmp_path:
     hand_in(page, changed(tmp_path / "less", "brain", 0.9))
     other = page.locator("#progress a").first.get_attribute("href").rsplit("/", 1)[-1]
     page.goto("/")
-    hand_in(page, sorted((BRAIN.parent / "breast_tangents").glob("*.dcm")))
+    hand_in(page, changed(tmp_path / "hers", "brain", 1.0, "SOMEBODY ELSE"))
     stranger = page.locator("#progress a").first.get_attribute("href").rsplit("/", 1)[-1]
     first = entry.rsplit("/", 1)[-1]
 
