@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import subprocess
 import time
 import uuid
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +18,15 @@ from lymphorisk.clinic import log
 from lymphorisk.clinic.objects import Held, look
 from lymphorisk.clinic.service import Service
 from lymphorisk.clinic.store import INCOMING, Store
+
+
+@pytest.fixture(autouse=True, scope="module")
+def swept() -> Iterator[None]:
+    """Sockets that pynetdicom leaves to the collector are collected here, not while another test runs."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture

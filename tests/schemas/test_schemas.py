@@ -18,6 +18,7 @@ from jsonschema.exceptions import best_match
 
 from lymphorisk import Options, compare, plain, schemas
 from lymphorisk.cli.main import cli, run
+from lymphorisk.cli.schema import FILES
 from lymphorisk.errors import InputError
 from lymphorisk.report import comparison
 
@@ -299,7 +300,7 @@ def test_a_number_that_is_missing_needs_its_reason(short: dict[str, dict[str, An
 def test_the_command_prints_a_schema_that_stands_alone(capsys: pytest.CaptureFixture[str]) -> None:
     assert printed(capsys, "schema", "dvh") == schemas.schema("dvh")
     assert run(["schema"]) == 0
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(schemas.names())
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [*schemas.names(), *FILES]
     assert run(["schema", "anything"]) == 2
     with pytest.raises(InputError, match="anything"):
         schemas.schema("anything")

@@ -25,6 +25,7 @@ from lymphorisk.clinic.worker import work
 from lymphorisk.web.app import application
 from lymphorisk.web.desk import Desk
 from lymphorisk.web.users import ROLES, User, Users
+from tests.clinic.conftest import swept  # noqa: F401
 
 BRAIN = Path(__file__).parents[2] / "fixtures" / "rtplans" / "brain"
 BASE = "http://127.0.0.1:8765"
