@@ -63,8 +63,8 @@ def number(quantity: str) -> Any:
     import msgspec
 
     known = table_of(quantity)
-    span = {} if known.zero else {"minimum": known.low, "maximum": known.high}
-    shown = {**({"description": known.unit} if known.unit else {}), **span}
+    least = min(known.low, 0.0) if known.zero else known.low
+    shown = {**({"description": known.unit} if known.unit else {}), "minimum": least, "maximum": known.high}
     return msgspec.Meta(extra={"quantity": quantity}, extra_json_schema=shown)
 
 
