@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.dicom.rtplan import PlanFile
-from lymphorisk.errors import ReplanError, UnsupportedDoseError
+from lymphorisk.errors import ReplanError
 from lymphorisk.parameters import load
-from lymphorisk.plan import DoseGrid, Phase
-from lymphorisk.plan.dose_sum import on_one_frame
+from lymphorisk.plan import Phase
+from lymphorisk.plan.dose_sum import where_all_reach
 
 #: What a plan is called that replaces another, and the end of a label that counts versions. Labels join words by "_".
 WORDS = re.compile(
@@ -142,19 +142,20 @@ def _fraction_gy(phases: Sequence[Phase]) -> float | None:
 
 
 def _overlap(own: Sequence[Phase], other: Sequence[Phase]) -> float:
-    """Dice overlap of the volumes that two plans treat; 0 where their grids do not meet."""
+    """Dice overlap of the volumes that two plans treat, where all their grids reach; 0 where they do not meet."""
     grids = [p.dose for phases in (own, other) for p in phases if p.dose is not None]
-    try:
-        together = on_one_frame(grids, grids[0].frame)
-    except UnsupportedDoseError:  # grids that do not meet
+    doses, reached = where_all_reach(grids, grids[0].frame)
+    if not reached.any():
         return 0.0
+    volumes = grids[0].frame.cell_volumes_cm3()[reached]
     mine = len([p for p in own if p.dose is not None])
     level = load("dose")["replan.level"].number
-    hot = [_hot(part, level) for part in (together[:mine], together[mine:])]
-    size = sum(int(h.sum()) for h in hot)
-    return 2.0 * int((hot[0] & hot[1]).sum()) / size if size else 0.0
+    inside = [dose[reached] for dose in doses]
+    a, b = (_hot(part, level) for part in (inside[:mine], inside[mine:]))
+    size = volumes[a].sum() + volumes[b].sum()
+    return float(2.0 * volumes[a & b].sum() / size) if size else 0.0
 
 
-def _hot(parts: Sequence[DoseGrid], level: float) -> NDArray[np.bool_]:
-    total = np.sum([p.dose_zyx for p in parts], axis=0)
+def _hot(doses: Sequence[NDArray[np.float64]], level: float) -> NDArray[np.bool_]:
+    total = np.sum(doses, axis=0)
     return np.asarray(total >= level * total.max())

@@ -50,6 +50,34 @@ def on_one_frame(grids: Sequence[DoseGrid], frame: Frame) -> tuple[DoseGrid, ...
 
 def _together(grids: Sequence[DoseGrid], frame: Frame) -> tuple[Frame, list[Array]]:
     """The box of a frame that all grids cover, and their doses there."""
+    doses, covered = where_all_reach(grids, frame)
+    if covered.all():
+        return frame, doses
+    box = _box(covered)
+    return _cropped(frame, box), [dose[box] for dose in doses]
+
+
+def where_all_reach(grids: Sequence[DoseGrid], frame: Frame) -> tuple[list[Array], NDArray[np.bool_]]:
+    """Doses that lie on grids of their own, however turned, on the points of one frame, and which of them all reach.
+
+    Parameters
+    ----------
+    grids : sequence of DoseGrid
+    frame : Frame
+        Of nz, ny, nx points.
+
+    Returns
+    -------
+    list of ndarray, shape (nz, ny, nx)
+        The dose of each grid; outside a grid, that of its rim. [Gy]
+    ndarray of bool, shape (nz, ny, nx)
+        Points that lie inside every grid.
+
+    Raises
+    ------
+    LinkError
+        The grids are in different frames of reference.
+    """
     if any(g.frame_of_reference != frame.frame_of_reference for g in grids):
         raise LinkError(
             "doses in different frames of reference cannot be summed",
@@ -66,10 +94,7 @@ def _together(grids: Sequence[DoseGrid], frame: Frame) -> tuple[Frame, list[Arra
             values, inside = _interpolated(grid, points)
             doses.append(values)
             covered &= inside
-    if covered.all():
-        return frame, doses
-    box = _box(covered)
-    return _cropped(frame, box), [dose[box] for dose in doses]
+    return doses, covered
 
 
 def _interpolated(grid: DoseGrid, points_mm: Array) -> tuple[Array, NDArray[np.bool_]]:

@@ -11,7 +11,8 @@ from pydicom.dataset import Dataset
 
 from lymphorisk.dicom import read_export, write_export
 from lymphorisk.errors import LinkError, ReplanError
-from lymphorisk.plan import TreatmentPlan
+from lymphorisk.plan import DoseGrid, TreatmentPlan
+from lymphorisk.plan.frame import Frame
 
 
 def hot(tiny, low: int, high: int, top: float = 50.0):
@@ -101,6 +102,95 @@ def test_phases_of_a_course_are_added(two, case) -> None:
     given = dict(PHASES[case])
     folder = two({"fractions": 25, "label": given.pop("first", "A")}, given)
     assert len(read_export(folder, sum_doses=True).plan.phases) == 2
+
+
+#: Directions of columns, rows and frames of a grid, in the patient.
+TURNED = {
+    "head first prone": np.diag([-1.0, -1.0, 1.0]),
+    "feet first": np.diag([-1.0, 1.0, -1.0]),
+    "decubitus": np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]),
+    "coronal": np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]]),
+    **{
+        f"oblique by {degrees}": np.array(
+            [
+                [np.cos(np.radians(degrees)), np.sin(np.radians(degrees)), 0.0],
+                [-np.sin(np.radians(degrees)), np.cos(np.radians(degrees)), 0.0],
+                [0.0, 0.0, 1.0],
+            ]
+        )
+        for degrees in (7, 45, -160)
+    },
+}
+
+
+HERE, THERE = np.array([6.0, -5.0, 2.0]), np.array([-12.0, 14.0, -2.0])
+LEVEL = np.eye(3)
+
+
+def dose_where(inside, directions, z=None) -> DoseGrid:
+    """A dose by patient coordinates on a grid that is turned about the origin, written down as if it were not."""
+    at = np.arange(-40.0, 41.0, 4.0)
+    z = at if z is None else z
+    points = Frame(np.zeros(3), directions, at, at, z).points()
+    return DoseGrid(
+        np.asarray(inside(points), dtype=np.float32), Frame(np.zeros(3), LEVEL, at, at, z, "1.2.826.0.1.77")
+    )
+
+
+def ball(middle, radius: float):
+    """50 Gy within a ball, and a fall-off around it."""
+    return lambda points: 50.0 * np.clip(1.0 - (np.linalg.norm(points - middle, axis=-1) - radius) / 20.0, 0.0, 1.0)
+
+
+def slab(low: float, high: float):
+    """50 Gy between two heights, 40 Gy two millimetres outside."""
+
+    def inside(points):
+        away = np.maximum(np.maximum(low - points[..., 2], points[..., 2] - high), 0.0)
+        return 50.0 * 0.8 ** (0.5 * away)
+
+    return inside
+
+
+def turned_to(folder, edit_file, directions) -> None:
+    """The dose of plan B on its turned grid."""
+    uid = next(d.SOPInstanceUID for d in map(pydicom.dcmread, folder.glob("RP*.dcm")) if d.RTPlanLabel == "B")
+
+    def turn(ds):
+        if ds.ReferencedRTPlanSequence[0].ReferencedSOPInstanceUID == uid:
+            ds.ImageOrientationPatient = [f"{v:.10f}" for v in directions[:2].ravel()]
+            place = np.array(ds.ImagePositionPatient, dtype=float) @ directions
+            ds.ImagePositionPatient = [f"{v:.6f}" for v in place]
+
+    for file in folder.glob("RD*.dcm"):
+        edit_file(file, turn)
+
+
+@pytest.mark.parametrize("turned", TURNED)
+def test_a_replan_on_a_turned_grid_is_known_by_where_its_dose_lies_in_the_patient(two, edit_file, turned) -> None:
+    where = ball(HERE, 14.0)
+    given = [{"fractions": 25, "dose": dose_where(where, d)} for d in (LEVEL, TURNED[turned])]
+    folder = two(*given)
+    turned_to(folder, edit_file, TURNED[turned])
+    with pytest.raises(ReplanError, match=r"volumes that overlap by (9\d|100) %"):
+        read_export(folder, sum_doses=True)
+
+
+@pytest.mark.parametrize("turned", TURNED)
+def test_another_target_on_a_turned_grid_is_none(two, edit_file, turned) -> None:
+    doses = dose_where(ball(HERE, 8.0), LEVEL), dose_where(ball(THERE, 8.0), TURNED[turned])
+    folder = two(*({"fractions": 25, "dose": dose} for dose in doses))
+    turned_to(folder, edit_file, TURNED[turned])
+    assert len(read_export(folder, sum_doses=True).plan.phases) == 2
+
+
+def test_planes_count_by_the_volume_they_stand_for(two) -> None:
+    """Slabs of 32 and 48 mm of which one holds the other overlap by 80 %; planes are close where only one lies."""
+    z = np.concatenate([np.arange(-32.0, 2.0, 4.0), np.arange(2.5, 33.0, 0.5)])
+    doses = [dose_where(slab(-34.0, top), LEVEL, z) for top in (-1.0, 15.0)]
+    folder = two(*({"fractions": 25, "dose": dose} for dose in doses))
+    with pytest.raises(ReplanError, match=r"overlap by (79|80|81|82) %"):
+        read_export(folder, sum_doses=True)
 
 
 def test_a_boost_of_a_part_of_the_volume_is_added(two, tiny) -> None:
