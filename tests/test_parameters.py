@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,17 @@ def test_every_parameter_says_where_it_comes_from(topic: str) -> None:
 def test_every_source_has_a_citation() -> None:
     for source in parameters.sources().values():
         assert len(source.citation) > 10, source
+
+
+def test_every_source_is_behind_a_number_or_a_sentence() -> None:
+    """By its key in a file of numbers, or by author and year in what the program says: nothing else is cited."""
+    package = store.DATA.parents[1]
+    files = [p for p in package.rglob("*") if p.suffix in (".toml", ".csv", ".py") and p.name != "sources.toml"]
+    text = "\n".join(p.read_text(encoding="utf-8") for p in files)
+    words = set(re.findall(r"\w+", text))
+    said = set(re.findall(r"([a-z]+)(?: et al\.?)? (\d{4})", text.casefold()))
+    unused = [k for k in parameters.sources() if k not in words and not said & set(re.findall(r"^([a-z]+)(\d{4})", k))]
+    assert unused == []
 
 
 def test_an_unknown_topic_is_refused_with_the_list() -> None:

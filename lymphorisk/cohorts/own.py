@@ -23,7 +23,7 @@ from lymphorisk.cohorts.manifest import OWN_UNIT, plain_heads, rows_of
 from lymphorisk.cohorts.run import How, Progress, analysed, counted, processors
 from lymphorisk.cohorts.tables import read_csv
 from lymphorisk.cohorts.training import FOR_TRAINING, NUMBERS, training_row
-from lymphorisk.cohorts.write import watched_until
+from lymphorisk.cohorts.write import settings_of, watched_until
 from lymphorisk.errors import CohortError, ScenarioError
 from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.frozen import FrozenDict
@@ -152,7 +152,8 @@ def _of_cohort(folder: Path, ignore: Sequence[str], declared: Declared) -> Cohor
     found = [_left_out(n, f"stand in quarantine ({code})") for code, n in sorted(failed.items())]
     if uncounted := plans - len(cohort):
         found.append(_left_out(uncounted, "have no count in the course"))
-    return replace(cohort, findings=(*_sure(cohort.findings), *found))
+    settings = FrozenDict(settings_of(folder))
+    return replace(cohort, findings=(*_sure(cohort.findings), *found), clinic_file=settings)
 
 
 def _sure(findings: Sequence[Finding], typed: Collection[str] = ()) -> tuple[Finding, ...]:

@@ -36,6 +36,9 @@ SETTINGS = rule(
     "Settings of a clinic file",
     "Plans of the cohort were read and forecast with settings of a clinic file: its hash and their keys are named.",
 )
+#: Before the hash of that file.
+OF_FILE = "SHA-256 "
+NOTICES = "noticed.csv"
 PAIRS: Mapping[str, str] = {"key": "text", "other": "text", "relation": "text", "why": "text"}
 NOTICED: Mapping[str, str] = {"code": "text", "severity": "text", "where": "text", "what": "text", "hint": "text"}
 COUNTS: Mapping[str, str] = {
@@ -98,7 +101,7 @@ def write_tables(out: Path, cohort: Cohort, ledger: Ledger, recipe: Recipe, *, c
             for pair in pairs:
                 writers["pairs.csv"].add({name: getattr(pair, name) for name in PAIRS})
             for f in sorted(noticed, key=lambda f: (f.code, f.where, f.what)):
-                writers["noticed.csv"].add(f.to_dict())
+                writers[NOTICES].add(f.to_dict())
         return outputs.commit()
 
 
@@ -118,7 +121,7 @@ def _shapes(recipe: Recipe, cohort: Cohort, counted: bool) -> dict[str, Mapping[
     return shapes | {
         "quarantine.csv": quarantine,
         "pairs.csv": PAIRS,
-        "noticed.csv": NOTICED,
+        NOTICES: NOTICED,
         "timings.csv": tables.TIMES,
     }
 
@@ -225,7 +228,16 @@ def _settings(recipe: Recipe) -> list[Finding]:
     said = recipe.options.clinic_file
     if not said.get("settings"):
         return []
-    return [finding(SETTINGS, f"SHA-256 {said['sha256']}: {', '.join(said['settings'])}", "clinic file")]
+    return [finding(SETTINGS, f"{OF_FILE}{said['sha256']}: {', '.join(said['settings'])}", "clinic file")]
+
+
+def settings_of(folder: Path) -> dict[str, Any]:
+    """Which settings of a clinic file the plans of a cohort's folder were read with, and the file's hash; or empty."""
+    noticed = folder / NOTICES
+    rows = tables.read_csv(noticed) if noticed.is_file() else ()
+    said = next((row["what"] for row in rows if row["code"] == SETTINGS.code), "")
+    sha256, _, settings = said.removeprefix(OF_FILE).partition(": ")
+    return {"sha256": sha256, "settings": settings.split(", ")} if settings else {}
 
 
 def _noticed(keyed: Sequence[Keyed], pairs: Sequence[Pair]) -> list[Finding]:

@@ -14,6 +14,7 @@ import stat
 import struct
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -157,8 +158,7 @@ def _together(paths: Sequence[str | os.PathLike[str]]) -> Found:
         return find(paths[0])
     files: dict[tuple[str, str], DicomFile] = {}
     found = [find(path) for path in paths]
-    for path, one in zip(paths, found, strict=True):
-        name = Path(path).stem if Path(path).suffix else Path(path).name
+    for name, one in zip(_apart([Path(path) for path in paths]), found, strict=True):
         for file in one.files:
             key = (file.role, file.sop_uid)
             own = replace(file, folder=name if file.folder in ("", ".") else f"{name}/{file.folder}")
@@ -170,6 +170,29 @@ def _together(paths: Sequence[str | os.PathLike[str]]) -> Found:
         sum(f.missing for f in found),
         tuple(e for f in found for e in f.copies),
     )
+
+
+def _apart(paths: Sequence[Path]) -> list[str]:
+    """What to call each of several exports: folder or file without its ending; as much of the path as tells them apart.
+
+    Examples
+    --------
+    >>> _apart([Path("plan.1"), Path("plan.2")]), _apart([Path("a/plan"), Path("b/plan")])
+    (['plan.1', 'plan.2'], ['a/plan', 'b/plan'])
+    """
+    places = [path.resolve() for path in paths]
+    short = {place: place.with_suffix("") if place.is_file() else place for place in places}
+    times = Counter(short.values())
+    parts = [(short[place] if times[short[place]] == 1 else place).parts[1:] for place in places]
+    return [
+        "/".join(own[-_length(own, [p for p, other in zip(parts, places, strict=True) if other != place]) :])
+        for own, place in zip(parts, places, strict=True)
+    ]
+
+
+def _length(own: Sequence[str], others: Sequence[Sequence[str]]) -> int:
+    """Parts from the end that no other ends with."""
+    return next((n for n in range(1, len(own)) if not any(o[-n:] == own[-n:] for o in others)), len(own))
 
 
 def open_file(whole: Buffer, folder: str) -> DicomFile | None:

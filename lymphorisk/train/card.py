@@ -228,6 +228,7 @@ def card_of(
             "groups": len(set(cohort.group.tolist())),
             "findings": [f"{f.code} {f.what}" for f in cohort.findings],
             **({"clinic_file": dict(cohort.clinic_file)} if cohort.clinic_file else {}),
+            **({"radiomics_sha256": cohort.radiomics_sha256} if cohort.radiomics_sha256 else {}),
             **({} if trained_on == SIMULATED else _who(cohort)),
         },
         "outcome": {

@@ -66,6 +66,8 @@ class Cohort:
         Those of the features that a clinic declared itself.
     clinic_file : mapping of str to Any
         Which settings of a clinic file its plans were read with, and the file's ``sha256``; empty when none.
+    radiomics_sha256 : str
+        Of the file that its radiomics were joined from; empty without one.
     """
 
     name: str
@@ -82,6 +84,7 @@ class Cohort:
     voices: Mapping[str, Mapping[str, NDArray[np.float64]]] = field(default_factory=FrozenDict)
     external: tuple[External, ...] = ()
     clinic_file: Mapping[str, Any] = field(default_factory=FrozenDict)
+    radiomics_sha256: str = ""
 
     def __post_init__(self) -> None:
         n = len(self.features)

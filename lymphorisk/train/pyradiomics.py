@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lymphorisk.errors import CohortError
-from lymphorisk.train.checks import patient_key
+from lymphorisk.train.checks import named_rows, patient_key
 from lymphorisk.train.declared import Declared
-from lymphorisk.train.schema import ID
+from lymphorisk.train.schema import ID, MISSING
 from lymphorisk.train.table import Table, read_table
 from lymphorisk.units import squashed
 
@@ -31,7 +31,7 @@ class RadiomicsTable:
 
     Attributes
     ----------
-    name : str
+    name, sha256 : str
         Of the file.
     values : mapping of str to mapping of str to str
         By feature, the cell of each patient by `checks.patient_key`.
@@ -42,6 +42,7 @@ class RadiomicsTable:
     name: str
     values: Mapping[str, Mapping[str, str]]
     version: str
+    sha256: str
 
 
 def read_pyradiomics(path: Path) -> RadiomicsTable:
@@ -50,7 +51,7 @@ def read_pyradiomics(path: Path) -> RadiomicsTable:
     Raises
     ------
     CohortError
-        No column of patients, no feature, two rows of one patient, two versions of the program.
+        No column of patients, a row without one, no feature, two rows of one patient, two versions of the program.
     """
     table = read_table(path)
     if ID not in table.columns:
@@ -58,6 +59,9 @@ def read_pyradiomics(path: Path) -> RadiomicsTable:
             f"{path.name} does not say whose features they are",
             f"carry a column {ID} in the file of cases that PyRadiomics reads",
         )
+    if nameless := [i for i, text in enumerate(table.columns[ID]) if text.strip().lower() in MISSING]:
+        hint = "give every case the id its patient has in the cohort"
+        raise CohortError(f"{path.name}: {ID} is empty in {named_rows(nameless)}", hint)
     patients = [patient_key(text) for text in table.columns[ID]]
     if doubled := sorted({p for p in patients if patients.count(p) > 1}):
         raise CohortError(f"{path.name}: {len(doubled)} patients have several rows", "one mask a patient, or --ignore")
@@ -68,7 +72,7 @@ def read_pyradiomics(path: Path) -> RadiomicsTable:
     if len(versions) > 1:
         raise CohortError(f"{path.name}: features of {SOFTWARE} {' and '.join(versions)}", "compute all by one version")
     values = {name: dict(zip(patients, table.columns[name], strict=True)) for name in names}
-    return RadiomicsTable(path.name, values, "".join(versions))
+    return RadiomicsTable(path.name, values, "".join(versions), table.sha256)
 
 
 def joined(table: Table, radiomics: RadiomicsTable, declared: Declared) -> Table:
@@ -77,21 +81,20 @@ def joined(table: Table, radiomics: RadiomicsTable, declared: Declared) -> Table
     Raises
     ------
     CohortError
-        The table has such a column itself, the file holds none of them, or it was made by another program or version
-        than declared.
+        The table has such a column itself, the file holds none of them, or two that a declared name may mean, or it
+        was made by another program or version than declared.
     """
-    by_key = {squashed(name): name for name in radiomics.values}
-    wanted = [c for c in declared.columns if squashed(c.name) in by_key]
+    wanted = {c: feature for c in declared.columns if (feature := _meant(c.name, radiomics))}
     if not wanted:
         raise CohortError(
             f"{radiomics.name} holds no declared column",
-            f"it holds {len(by_key)}, such as {next(iter(radiomics.values))}",
+            f"it holds {len(radiomics.values)}, such as {next(iter(radiomics.values))}",
         )
     columns = dict(table.columns)
     patients = [patient_key(text) for text in columns.get(ID, [])]
     if not patients:
         raise CohortError(f"radiomics are joined by {ID}, which the cohort does not have")
-    for column in wanted:
+    for column, feature in wanted.items():
         if column.name in columns:
             raise CohortError(f"column {column.name!r} stands in the cohort and in {radiomics.name}", "leave one out")
         if squashed(column.software) != squashed(SOFTWARE):
@@ -101,6 +104,24 @@ def joined(table: Table, radiomics: RadiomicsTable, declared: Declared) -> Table
                 f"column {column.name!r} is declared of {SOFTWARE} {column.version}, {radiomics.name} was made by "
                 f"{radiomics.version}"
             )
-        found = radiomics.values[by_key[squashed(column.name)]]
+        found = radiomics.values[feature]
         columns[column.name] = [found.get(patient, "") for patient in patients]
     return Table(columns, table.sha256, table.units)
+
+
+def _meant(name: str, radiomics: RadiomicsTable) -> str:
+    """The feature that a declared name means: the one of that name, else the one in another spelling; empty for none.
+
+    Raises
+    ------
+    CohortError
+        Several are spelt alike, and none as declared.
+    """
+    if name in radiomics.values:
+        return name
+    found = [feature for feature in radiomics.values if squashed(feature) == squashed(name)]
+    if len(found) > 1:
+        raise CohortError(
+            f"column {name!r} may be {' or '.join(found)} of {radiomics.name}", "declare it as the file spells it"
+        )
+    return "".join(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from lymphorisk.train.checks import raise_errors
@@ -44,8 +45,10 @@ def read_cohort(
     path = Path(path)
     declared = declared.without(ignore)
     table = read_table(path).without(ignore).calling(declared.heads)
-    if radiomics is not None:
-        table = joined(table, read_pyradiomics(Path(radiomics)), declared)
+    beside = None if radiomics is None else read_pyradiomics(Path(radiomics))
+    if beside is not None:
+        table = joined(table, beside, declared)
     findings = check_all(table, declared)
     raise_errors(findings)
-    return cohort_of(table, findings, name or path.stem, declared.columns)
+    cohort = cohort_of(table, findings, name or path.stem, declared.columns)
+    return cohort if beside is None else replace(cohort, radiomics_sha256=beside.sha256)

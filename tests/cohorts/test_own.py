@@ -211,6 +211,18 @@ def test_no_exports_at_all(tmp_path: Path) -> None:
         read_own(tmp_path / "empty", counts(tmp_path / "c.csv"))
 
 
+def test_a_model_of_a_cohort_names_the_clinic_file_its_plans_were_read_with(folder: Path, tmp_path: Path) -> None:
+    """By the folder as by exports: hash and settings; none where there was no file."""
+    of_file = {"sha256": "ab" * 32, "settings": ["analysis.missing", "organs.Liver"]}
+    options = replace(QUICK, clinic_file=of_file)
+    how = How(workers=0, counts=long_form(tmp_path / "l.csv"))
+    for name, said in (("with", options), ("without", QUICK)):
+        run_cohort([manifest(tmp_path / "m.csv")], tmp_path / name, Recipe(said), how)
+    assert read_own(tmp_path / "with").clinic_file == of_file
+    assert read_own(folder, counts(tmp_path / "c.csv"), workers=0, options=options).clinic_file == of_file
+    assert read_own(tmp_path / "without").clinic_file == {}
+
+
 def test_a_cohort_without_counts_and_exports_without_counts_are_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(CohortError, match="needs a table of counts"):
         read_own(folder)

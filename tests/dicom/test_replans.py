@@ -275,6 +275,25 @@ def test_plans_in_two_folders_are_one_export(two, tmp_path) -> None:
     assert {p.plan.place for p in export.plan.phases if p.plan} == {"two", "replan"}
 
 
+@pytest.mark.parametrize(("first", "second"), [("plan.1", "plan.2"), ("a/plan", "b/plan"), ("a/plan.1", "b/plan.1")])
+def test_plans_in_folders_of_nearly_one_name_are_told_apart(two, tmp_path, first, second) -> None:
+    """A dot in the name of a folder is no ending; a dose belongs to the plan of its own folder."""
+    folder = two({"fractions": 25}, {"fractions": 25})
+    labels = {pydicom.dcmread(f).RTPlanLabel: f for f in folder.glob("RP*.dcm")}
+    uid = pydicom.dcmread(labels["B"]).SOPInstanceUID
+    one, other = tmp_path / first, tmp_path / second
+    one.parent.mkdir(exist_ok=True)
+    folder.rename(one)
+    other.mkdir(parents=True)
+    for f in one.glob("RD*.dcm"):
+        if pydicom.dcmread(f).ReferencedRTPlanSequence[0].ReferencedSOPInstanceUID == uid:
+            f.rename(other / f.name)
+    (one / labels["B"].name).rename(other / "RP.dcm")
+    export = read_export((one, other), deliver=(first, second))
+    assert [p.label for p in export.plan.phases] == ["A", "B"]
+    assert [p.plan.place for p in export.plan.phases if p.plan] == [first, second]
+
+
 def test_structure_sets_of_one_frame_are_named_and_the_first_is_used(two, edit_file) -> None:
     folder = two({"fractions": 25}, {"fractions": 25})
     other = pydicom.dcmread(folder / "RS.dcm")

@@ -137,7 +137,7 @@ def test_the_marrow_method_widens_the_marrow_alone() -> None:
     spread = np.log(wide[:, marrow]).std(), np.log(narrow[:, marrow]).std()
     assert spread[0] > 1.5 * spread[1]
     drawn_twice = drawn.values["marrow.blood_based"]
-    assert np.quantile(drawn_twice, [0.05, 0.5, 0.95]) == pytest.approx([0.83, 1.0, 24.0], rel=0.05)
+    assert np.quantile(drawn_twice, [0.05, 0.5, 0.95]) == pytest.approx([0.84, 1.0, 24.0], rel=0.05)
 
 
 def test_an_alpha_emitter_varies_in_its_effectiveness_and_a_beta_emitter_does_not() -> None:

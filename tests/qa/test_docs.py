@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lymphorisk.findings import RULES
+from lymphorisk.findings import every_rule
 from lymphorisk.organs import organ_name
 from lymphorisk.qa import check
 from lymphorisk.qa.check import PLAN_METRICS
@@ -40,7 +40,7 @@ def test_states_metrics_codes_and_starters_are_named() -> None:
     )
     for name in (*states, *(f"`{m}`" for m in PLAN_METRICS), *(f"| `{s}` " for s in shipped())):
         assert name in PAGE, name
-    assert set(re.findall(r"LR\d{3}", PAGE)) <= set(RULES)
+    assert set(re.findall(r"LR\d{3}", PAGE)) <= set(every_rule())
 
 
 @pytest.mark.parametrize("name", shipped())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -65,6 +66,9 @@ def test_the_declared_feature_is_joined_by_the_patient(tmp_path: Path, cohort: t
         ({"version": "3.0.1"}, "made by 3.0.1"),
         ({"head": HEAD.replace("patient_id", "scan")}, "whose features"),
         ({"twice": True}, "several rows"),
+        ({"nameless": ""}, r"patient_id is empty in row 4$"),
+        ({"nameless": "n/a"}, r"patient_id is empty in row 4$"),
+        ({"alike": True}, "may be originalfirstorder_mean or ORIGINAL_firstorder_Mean of features.csv"),
         ({"column": COLUMN.replace("original_firstorder_Mean", "other")}, "no declared column"),
         ({"column": COLUMN.replace('"PyRadiomics"', '"LIFEx"')}, "declared as made by LIFEx"),
     ],
@@ -82,8 +86,35 @@ def test_what_does_not_fit_is_refused_by_name(
     if change.get("twice"):
         lines = table.read_text(encoding="utf-8").splitlines()
         table.write_text("\n".join([*lines, lines[1]]) + "\n", encoding="utf-8")
+    if "nameless" in change:
+        lines = table.read_text(encoding="utf-8").splitlines()
+        lines[3] = f"{change['nameless']}{lines[3][lines[3].index(',') :]}"
+        table.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    if "alike" in change:
+        head, rest = table.read_text(encoding="utf-8").split("\n", 1)
+        head = head.replace(FEATURES, "originalfirstorder_mean,ORIGINAL_firstorder_Mean")
+        table.write_text(f"{head}\n{rest}", encoding="utf-8")
     with pytest.raises(CohortError, match=says):
         read_cohort(path, declared=own(tmp_path, text=str(change.get("column", COLUMN))), radiomics=table)
+
+
+def test_a_feature_spelt_as_declared_is_the_one_that_is_meant(tmp_path: Path, cohort: tuple[Path, list[str]]) -> None:
+    """Two names that differ in signs alone took each other's place."""
+    path, ids = cohort
+    table = features(tmp_path, dict.fromkeys(ids, 2.0))
+    text = table.read_text(encoding="utf-8").replace("original_glcm_Contrast", "original-firstorder-mean")
+    table.write_text(text, encoding="utf-8")
+    made = read_cohort(path, declared=own(tmp_path), radiomics=table)
+    assert set(made.column("original_firstorder_Mean")) == {2.0}
+
+
+def test_the_file_is_in_the_provenance_by_its_hash(tmp_path: Path, cohort: tuple[Path, list[str]]) -> None:
+    path, ids = cohort
+    table = features(tmp_path, dict.fromkeys(ids, 2.0))
+    made = read_cohort(path, declared=own(tmp_path), radiomics=table)
+    assert made.radiomics_sha256 == hashlib.sha256(table.read_bytes()).hexdigest()
+    assert made.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert read_cohort(path).radiomics_sha256 == ""
 
 
 def test_the_command_takes_the_file(tmp_path: Path, cohort: tuple[Path, list[str]]) -> None:
