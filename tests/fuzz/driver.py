@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,6 +30,8 @@ from .oracle import Answer, kept, outcome_of
 #: What one input may take. Processor time, so that a busy machine makes no hang; a sleep is met by the clock.
 LIMIT_S, CLOCK_S, LIMIT_MB = 10.0, 300.0, 2048
 BAD = ("uncaught", "hang", "memory", "crash", "leak")
+#: Where inputs lie, if there is such a place: thousands of folders are made and emptied.
+IN_MEMORY = "/dev/shm"
 #: More descriptors than this above the start are looked at.
 MORE_FILES = 8
 
@@ -149,18 +151,18 @@ def run_many(
     base_of: Callable[[str], Answer],
     *,
     seed: int,
-    inputs: int,
+    numbers: Sequence[int],
     workers: int,
     folder: Path,
     seconds: float = 0.0,
-    first: int = 0,
 ) -> list[Outcome]:
-    """Run inputs `first`..`first + inputs` in `workers` processes; fewer where `seconds` run out."""
+    """Run the inputs of these numbers in `workers` processes; fewer where `seconds` run out."""
     folder.mkdir(parents=True, exist_ok=True)
     stop = time.monotonic() + seconds if seconds else float("inf")
     running: dict[int, int] = {}
-    for w in range(workers):
-        running[_fork(make, base_of, seed, range(first + w, first + inputs, workers), folder, w, stop)] = w
+    shares = [numbers[w::workers] for w in range(workers)]
+    for w, share in enumerate(shares):
+        running[_fork(make, base_of, seed, share, folder, w, stop)] = w
     while running:
         pid, status = os.wait()
         w = running.pop(pid)
@@ -173,7 +175,7 @@ def run_many(
         case.kind, case.why = kind.get(-code, "crash"), f"the process ended with {code}"
         with open(folder / f"outcomes-{w}.jsonl", "a") as out:
             out.write(json.dumps(asdict(case)) + "\n")
-        rest = range(last["number"] + workers, first + inputs, workers)
+        rest = shares[w][shares[w].index(last["number"]) + 1 :]
         if rest and time.monotonic() < stop:
             running[_fork(make, base_of, seed, rest, folder, w, stop)] = w
     return outcomes(folder)
@@ -185,6 +187,13 @@ def outcomes(folder: Path) -> list[Outcome]:
     return sorted((Outcome(**json.loads(line)) for line in lines), key=lambda o: o.number)
 
 
+def forget(folder: Path, numbers: Collection[int]) -> None:
+    """Strike out what was written down of these inputs."""
+    for path in folder.glob("outcomes-*.jsonl"):
+        lines = path.read_text().splitlines(keepends=True)
+        path.write_text("".join(line for line in lines if json.loads(line)["number"] not in numbers))
+
+
 def _last_started(folder: Path, worker: int) -> dict[str, str | int]:
     return json.loads((folder / f"started-{worker}").read_text())
 
@@ -193,7 +202,7 @@ def _fork(
     make: Callable[[random.Random, Path], Case],
     base_of: Callable[[str], Answer],
     seed: int,
-    numbers: range,
+    numbers: Sequence[int],
     folder: Path,
     worker: int,
     stop: float,
@@ -219,7 +228,7 @@ def _work(
     make: Callable[[random.Random, Path], Case],
     base_of: Callable[[str], Answer],
     seed: int,
-    numbers: range,
+    numbers: Sequence[int],
     folder: Path,
     worker: int,
     stop: float,
@@ -231,7 +240,7 @@ def _work(
         mapped = int(statm.read().split()[0]) * resource.getpagesize()
     limit = mapped + (LIMIT_MB << 20)
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    room = Path(tempfile.mkdtemp(prefix=f"fuzz-{worker}-"))
+    room = Path(tempfile.mkdtemp(prefix=f"fuzz-{worker}-", dir=IN_MEMORY if os.path.isdir(IN_MEMORY) else None))
     started = folder / f"started-{worker}"
 
     def noted(rng: random.Random, place: Path) -> Case:

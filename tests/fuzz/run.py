@@ -1,11 +1,13 @@
 """`python -m tests.fuzz.run`: mutated inputs through the commands, and the figures of docs/reliability.md.
 
-``--only N`` with the seed and kind of a run makes its input N again and shows the traceback.
+A run goes on where its folder ends. ``--only N`` with the seed and kind of a run makes its input N again and shows the
+traceback; ``--again`` runs once more what went wrong.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import tempfile
 from collections import Counter
@@ -15,12 +17,14 @@ from random import Random
 
 from . import dicom, reliability, texts
 from .cases import Case, Maker
-from .driver import BAD, Outcome, one, outcomes, run_command, run_many
+from .driver import BAD, Outcome, forget, one, outcomes, run_command, run_many
 from .objects import dicom_file
 from .oracle import Answer
 from .seeds import FEW, seeds
 
 DICOM = ((dicom.free, 50), (dicom.known, 30))
+#: In the folder of a run: which one it is.
+NOTE = "run.json"
 KINDS = {"dicom": DICOM, "other": texts.MAKERS, "all": (*DICOM, *texts.MAKERS)}
 
 
@@ -59,6 +63,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--folder", type=Path, required=True, help="Where outcomes are written, a line each.")
     parser.add_argument("--tiny", action="store_true", help="Only the tiny export among the seeds.")
+    parser.add_argument("--again", action="store_true", help="Only what went wrong, anew, in place of what was found.")
     parser.add_argument("--only", type=int, help="Run this input alone, in this process, and leave it in the folder.")
     parser.add_argument("--figures", nargs="*", type=Path, help="Write docs/reliability from the outcomes in folders.")
     asked = parser.parse_args()
@@ -76,16 +81,28 @@ def main() -> None:
     for seed in seeds():
         for command in ("dvh", "dvh --json"):
             base_of(dicom.base_key(seed, command))
-    run_many(
-        make,
-        base_of,
-        seed=asked.seed,
-        inputs=asked.inputs,
-        workers=asked.workers,
-        folder=asked.folder.resolve(),
-        seconds=asked.seconds,
-    )
-    said(outcomes(asked.folder))
+    folder = asked.folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    same_run(folder, {"kind": asked.kind, "seed": asked.seed})
+    before = outcomes(folder)
+    if asked.again:
+        numbers = [o.number for o in before if o.kind in BAD or o.broken]
+        forget(folder, set(numbers))
+    else:
+        done = {o.number for o in before}
+        numbers = [n for n in range(asked.inputs) if n not in done]
+    workers, seconds = asked.workers, asked.seconds
+    run_many(make, base_of, seed=asked.seed, numbers=numbers, workers=workers, folder=folder, seconds=seconds)
+    said(outcomes(folder))
+
+
+def same_run(folder: Path, run: dict[str, str | int]) -> None:
+    """Note which run a folder holds; another does not go into it."""
+    note = folder / NOTE
+    if not note.exists():
+        note.write_text(json.dumps(run))
+    if (held := json.loads(note.read_text())) != run:
+        raise SystemExit(f"{folder} holds {held}")
 
 
 def alone(make: Maker, number: int, seed: int, folder: Path) -> None:

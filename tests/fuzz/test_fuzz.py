@@ -165,7 +165,9 @@ def test_every_way_to_fail_is_seen_and_the_rest_goes_on(tmp_path: Path, monkeypa
     monkeypatch.setattr(driver, "LIMIT_MB", 200)
     with monkeypatch.context() as patch:
         patch.setattr(driver.resource, "setrlimit", lambda *_: None)  # seen by its size, not refused
-        found = driver.run_many(make, lambda _: WHOLE, seed=1, inputs=len(faults), workers=1, folder=tmp_path / "out")
+        found = driver.run_many(
+            make, lambda _: WHOLE, seed=1, numbers=range(len(faults)), workers=1, folder=tmp_path / "out"
+        )
     kinds = [o.kind for o in found]
     assert kinds == ["result", "hang", "crash", "memory", "leak", "leak", "result"]
 

@@ -355,7 +355,7 @@ MAKERS: tuple[tuple[Callable[[Random, Path], Case], float], ...] = (
     (regimen, 1),
     (tables, 0.5),
     (evaluated, 1),
-    (model, 2),
+    (model, 0.7),  # each is tried in a process of its own, which costs as much as twenty others
     (segmentation, 0.7),
 )
 
