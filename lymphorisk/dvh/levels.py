@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lymphorisk.dvh.outlines import Index, Outlines, ramp
+from lymphorisk.dvh.outlines import MOST_LINKED, Index, Outlines, pairs_that
 
 #: Contours this close along z are of one plane: exports round positions to 0.01 mm. [mm]
 SAME_PLANE_MM = 0.02
@@ -151,12 +151,13 @@ def links(of: Outlines, plane: Index, up: int) -> tuple[Index, Index]:
     first = np.searchsorted(plane, np.arange(planes + 1))
     target = plane + up
     there = target < planes
-    below = np.flatnonzero(there)
-    count = np.diff(first)[target[there]]
-    a = np.repeat(below, count)
-    b = np.repeat(first[target[there]], count) + ramp(count)
-    meet = ((of.low[a] <= of.high[b]) & (of.low[b] <= of.high[a])).all(axis=1)
-    return a[meet], b[meet]
+    count = np.zeros(len(plane), np.intp)
+    count[there] = np.diff(first)[target[there]]
+
+    def meet(a: Index, b: Index) -> NDArray[np.bool_]:
+        return np.asarray(((of.low[a] <= of.high[b]) & (of.low[b] <= of.high[a])).all(axis=1))
+
+    return pairs_that(meet, first[np.where(there, target, 0)], count, MOST_LINKED)
 
 
 def skips(of: Outlines, plane: Index) -> tuple[Index, Index]:

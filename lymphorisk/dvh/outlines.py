@@ -5,8 +5,9 @@ Areas that two contours share are measured along scan lines, exact along x, for 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,11 @@ SPECK_MM2 = 1e-3
 SAME_POINT_MM = 1e-3
 #: Fewest corners of an area.
 FEWEST_POINTS = 3
+#: Pairs of contours that are looked at in a structure, and pairs whose boxes meet on one plane and between planes: a
+#: skeleton of a hundred pieces on each of three hundred planes stays below.
+MOST_PAIRS, MOST_MEETING, MOST_LINKED = 10_000_000, 200_000, 1_000_000
+#: Pairs, and edges of contours, held at once.
+PAIRS_AT_ONCE, EDGES_AT_ONCE = 1 << 18, 1 << 15
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -100,8 +106,19 @@ def once(contour: Array) -> Array:
     return contour
 
 
+class TooManyError(Exception):
+    """More contours lie over each other than can be told apart."""
+
+
 def shared(of: Outlines, first: Index, second: Index) -> Array:
     """Area common to pairs of contours, each by even-odd, shape (pairs,); of a contour and itself, its own. [mm2]"""
+    edges = np.cumsum(of.lengths[first] + of.lengths[second])
+    parts = np.flatnonzero(np.diff(edges // EDGES_AT_ONCE)) + 1
+    pairs = zip(np.split(first, parts), np.split(second, parts), strict=True)
+    return np.concatenate([_shared(of, a, b) for a, b in pairs])
+
+
+def _shared(of: Outlines, first: Index, second: Index) -> Array:
     if not len(first):
         return np.zeros(0)
     low = np.maximum(of.low[first, 1], of.low[second, 1])
@@ -151,23 +168,60 @@ def enclosing(of: Outlines) -> NDArray[np.bool_]:
     return out
 
 
-def neighbours(plane: Index) -> tuple[Index, Index]:
-    """Pairs of contours of one plane, the earlier drawn first; `plane` (k,) increases."""
-    later = np.searchsorted(plane, plane, side="right") - np.arange(len(plane)) - 1
-    a = np.repeat(np.arange(len(plane)), later)
-    return a, a + 1 + ramp(later)
+def copies(contours: Sequence[Array], heights: Array) -> NDArray[np.bool_]:
+    """Which contours stand at their height (k,) before, number by number, shape (k,)."""
+    seen: set[tuple[float, bytes]] = set()
+    again = np.zeros(len(contours), bool)
+    for k, contour in enumerate(contours):
+        key = float(heights[k]), sha256(contour.tobytes()).digest()
+        again[k] = key in seen
+        seen.add(key)
+    return again
+
+
+def pairs_that(
+    meet: Callable[[Index, Index], NDArray[np.bool_]], first: Index, count: Index, most: int
+) -> tuple[Index, Index]:
+    """Contours and those of the `count` (k,) contours from `first` (k,) on that they meet.
+
+    Raises
+    ------
+    TooManyError
+        There are more pairs than are looked at, or more than `most` that meet.
+    """
+    before = np.cumsum(count) - count
+    if count.sum() > MOST_PAIRS:
+        raise TooManyError(f"{len(count)} contours lie on few planes")
+    kept: list[tuple[Index, Index]] = []
+    for rows in np.split(np.arange(len(count)), np.flatnonzero(np.diff(before // PAIRS_AT_ONCE)) + 1):
+        a = np.repeat(rows, count[rows])
+        b = np.repeat(first[rows], count[rows]) + ramp(count[rows])
+        met = meet(a, b)
+        kept.append((a[met], b[met]))
+        if sum(len(a) for a, _ in kept) > most:
+            raise TooManyError(f"{len(count)} contours lie over each other")
+    return np.concatenate([a for a, _ in kept]), np.concatenate([b for _, b in kept])
+
+
+def on_one_plane(meet: Callable[[Index, Index], NDArray[np.bool_]], plane: Index) -> tuple[Index, Index]:
+    """Pairs of contours of one plane that meet, the earlier drawn first; `plane` (k,) increases."""
+    here = np.arange(len(plane))
+    return pairs_that(meet, here + 1, np.searchsorted(plane, plane, side="right") - here - 1, MOST_MEETING)
 
 
 def doubles(of: Outlines, plane: Index, xor: bool) -> NDArray[np.bool_]:
     """Which contours stand on their plane a second time, shape (k,)."""
     again = np.zeros(len(plane), bool)
-    a, b = neighbours(plane)
-    smaller = np.minimum(of.area[a], of.area[b])
-    apart = np.maximum(np.abs(of.low[a] - of.low[b]), np.abs(of.high[a] - of.high[b])).max(axis=1, initial=0)
-    near = np.flatnonzero(apart <= (SAME_MM if xor else DRAWN_BOX_MM))
-    if not len(near):
+    most = SAME_MM if xor else DRAWN_BOX_MM
+
+    def near(a: Index, b: Index) -> NDArray[np.bool_]:
+        apart = np.maximum(np.abs(of.low[a] - of.low[b]), np.abs(of.high[a] - of.high[b])).max(axis=1, initial=0)
+        return np.asarray(apart <= most)
+
+    a, b = on_one_plane(near, plane)
+    if not len(a):
         return again
-    a, b, smaller = a[near], b[near], smaller[near]
+    smaller = np.minimum(of.area[a], of.area[b])
     own = shared(of, np.concatenate([a, b]), np.concatenate([a, b])).reshape(2, -1)
     common = shared(of, a, b)
     wide = np.abs(of.points[of.after()] - of.points)
@@ -216,9 +270,11 @@ def arranged(of: Outlines, plane: Index, xor: bool, *, scanned: bool = False) ->
         Measure every contour by even-odd, also those that meet no other: slower, and right where one crosses itself.
     """
     planes = int(plane[-1]) + 1
-    a, b = neighbours(plane)
-    meet = (np.minimum(of.high[a], of.high[b]) > np.maximum(of.low[a], of.low[b])).all(axis=1)
-    a, b = a[meet], b[meet]
+
+    def meet(a: Index, b: Index) -> NDArray[np.bool_]:
+        return np.asarray((np.minimum(of.high[a], of.high[b]) > np.maximum(of.low[a], of.low[b])).all(axis=1))
+
+    a, b = on_one_plane(meet, plane)
     if not len(a) and not scanned:
         return Arrangement(np.ones(len(plane)), (), np.asarray(np.bincount(plane, of.area, planes), np.float64))
     both = np.arange(len(plane)) if scanned else np.unique(np.concatenate([a, b]))

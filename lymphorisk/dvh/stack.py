@@ -18,7 +18,9 @@ from lymphorisk.dvh.outlines import (
     SAME_POINT_MM,
     Index,
     Outlines,
+    TooManyError,
     arranged,
+    copies,
     doubles,
     enclosing,
     once,
@@ -228,12 +230,17 @@ def _sort(structure: Structure) -> Sorted:
     if flat.tilt > 0 or flat.off_mm > REMARKED_OFF_MM:
         said = f"tilted by {flat.tilt:.2f} degrees" if flat.tilt > 0 else f"up to {flat.off_mm:.2f} mm off their plane"
         found.append(finding(NO_PLANE, f"contours {said} are laid flat", where))
-    outlines, heights, plane = _in_planes(_once(kept, points, starts, lengths), flat.heights_mm, where, found)
-    if not len(heights):
-        return Sorted(None, "", tuple(found))
-    outlines, heights, plane = _counted_once(outlines, heights, plane, structure.xor, where, found)
-    outlines, heights, plane = _filled(outlines, heights, plane, where, found)
-    arrangement = arranged(outlines, plane, structure.xor)
+    try:
+        outlines, heights, plane, copied = _in_planes(
+            _once(kept, points, starts, lengths), flat.heights_mm, where, found
+        )
+        if not len(heights):
+            return Sorted(None, "", tuple(found))
+        outlines, heights, plane = _counted_once(outlines, heights, plane, structure.xor, copied, where, found)
+        outlines, heights, plane = _filled(outlines, heights, plane, where, found)
+        arrangement = arranged(outlines, plane, structure.xor)
+    except TooManyError as error:
+        return _unusable(f"{error}: no body is drawn so", where)
     borders = np.concatenate([[0], np.flatnonzero(np.diff(plane)) + 1, [len(plane)]])
     z_mm = np.add.reduceat(heights, borders[:-1]) / np.diff(borders)
     planes = [tuple(_one(outlines, k) for k in range(a, b)) for a, b in pairwise(borders.tolist())]
@@ -266,16 +273,22 @@ def _once(kept: Sequence[Array], points: Array, starts: Index, lengths: Index) -
 Drawn = tuple[Outlines, Array, Index]
 
 
-def _in_planes(contours: Sequence[Array], heights: Array, where: str, found: list[Finding]) -> Drawn:
-    """Contours that enclose something, by plane and in each as drawn, with their heights and planes."""
+def _in_planes(
+    contours: Sequence[Array], heights: Array, where: str, found: list[Finding]
+) -> tuple[Outlines, Array, Index, int]:
+    """Contours that enclose something, by plane and in each as drawn, with their heights and planes.
+
+    Number by number the same stand here once; how many more there were comes last.
+    """
     outlines = outlines_of(contours)
     keep = np.flatnonzero(enclosing(outlines))
     if len(keep) < len(contours):
         nothing = heights[np.setdiff1d(np.arange(len(contours)), keep)]
         found.append(_nothing_enclosed(len(nothing), float(nothing[0]), where))
+    every, keep = len(keep), keep[~copies([contours[k] for k in keep.tolist()], heights[keep])]
     order = keep[np.argsort(heights[keep], kind="stable")]
     if not len(order):
-        return outlines, heights[order], order
+        return outlines, heights[order], order, 0
     plane = rounded(heights[order])
     order = order[np.lexsort((order, plane))]
     outlines = outlines_of([contours[k] for k in order])
@@ -286,7 +299,7 @@ def _in_planes(contours: Sequence[Array], heights: Array, where: str, found: lis
         outlines = outlines_of([contours[k] for k in order])
         what = f"bodies up to {moved:.2f} mm apart along z are taken to be of one slice"
         found.append(finding(OFF_HEIGHT, what, where))
-    return outlines, heights[order], joined
+    return outlines, heights[order], joined, every - len(keep)
 
 
 def _nothing_enclosed(count: int, z_mm: float, where: str) -> Finding:
@@ -294,12 +307,15 @@ def _nothing_enclosed(count: int, z_mm: float, where: str) -> Finding:
     return finding(NOTHING_ENCLOSED, what, where, "check the contours of these slices")
 
 
-def _counted_once(of: Outlines, heights: Array, plane: Index, xor: bool, where: str, found: list[Finding]) -> Drawn:
-    """The contours without those that stand on their plane already."""
+def _counted_once(
+    of: Outlines, heights: Array, plane: Index, xor: bool, copied: int, where: str, found: list[Finding]
+) -> Drawn:
+    """The contours without those that stand on their plane already; `copied` are out before."""
     again = doubles(of, plane, xor)
-    if not again.any():
+    if not again.any() and not copied:
         return of, heights, plane
-    what = f"{int(again.sum())} of {len(again)} contours stand on their plane already: each counts once"
+    what = f"{int(again.sum()) + copied} of {len(again) + copied} contours stand on their plane already"
+    what += ": each counts once"
     found.append(finding(DOUBLED, what, where, "check how the structure set was copied or merged"))
     keep = np.flatnonzero(~again)
     return outlines_of([_one(of, k) for k in keep.tolist()]), heights[keep], plane[keep]

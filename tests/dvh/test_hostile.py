@@ -3,6 +3,7 @@ exception. Volume and mean within 1 %, lying bodies within 3 %; each says what w
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -129,3 +130,42 @@ def test_contours_in_another_unit_are_named_and_take_no_memory() -> None:
     assert isinstance(found, DVH)
     assert found.total_cm3 * 1000 == pytest.approx(1e4 * DISC * LENGTH, rel=1e-3)
     assert [f.code for f in said] == ["LR104"]
+
+
+def most_mb(made: Callable[[], object]) -> float:
+    """The most memory held while something is made. [MB]"""
+    tracemalloc.start()
+    try:
+        made()
+        return tracemalloc.get_traced_memory()[1] / 1e6
+    finally:
+        tracemalloc.stop()
+
+
+def stack_said(contours: Contours) -> tuple[DVH | Absent, str]:
+    found: list[tuple[DVH | Absent, str]] = []
+
+    def made() -> None:
+        curves, findings = exact_with_findings((Structure(1, "PTV", contours_mm=tuple(contours)),), GRID)
+        found.append((curves[0], " ".join(f.what for f in findings)))
+
+    assert most_mb(made) < 300
+    return found[0]
+
+
+def test_thousands_of_copies_count_once_and_take_no_memory() -> None:
+    """Pairs of 3,000 copies on each plane would be 54 million."""
+    discs = [loop(R, z) for z in PLANES]
+    curve, said = stack_said(discs * 3000)
+    once, _ = stack_said(discs)
+    assert isinstance(curve, DVH)
+    assert isinstance(once, DVH)
+    assert curve.total_cm3 == once.total_cm3
+    assert f"{2999 * len(PLANES)} of {3000 * len(PLANES)} contours stand on their plane already" in said
+
+
+@pytest.mark.parametrize(("circles", "word"), [(700, "lie over each other"), (3500, "lie on few planes")])
+def test_contours_over_each_other_without_end_are_named(circles: int, word: str) -> None:
+    curve, said = stack_said([loop(500.0, z, float(n), corners=12) for z in PLANES[:2] for n in range(circles)])
+    assert isinstance(curve, Absent)
+    assert word in said
