@@ -1,4 +1,7 @@
-"""Plain values, and the one way they become JSON text: the same bytes for the same values, no NaN."""
+"""Plain values, and the one way they become JSON text: the same bytes for the same values, no NaN.
+
+And back: files of the user's are read to a stated length, and JSON means what the standard says.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,12 @@ import json
 import math
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from lymphorisk.errors import InputError
 
 #: Digits kept: far beyond what any input carries, few enough that the last bits of a sum do not show.
 DIGITS = 9
@@ -37,6 +43,58 @@ class Exact:
 
     def __init__(self, value: Any) -> None:
         self.value = value
+
+
+def read_most(path: Path, most: int, hint: str = "") -> bytes:
+    """The bytes of a file that is no longer than `most`.
+
+    Raises
+    ------
+    InputError
+        It is far longer than any file of its kind.
+    OSError
+        It cannot be read.
+    """
+    with path.open("rb") as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise InputError(f"{path.name} is longer than {most / 1e6:g} MB", hint or "name a file of another kind")
+    return data
+
+
+def loads(text: str | bytes) -> Any:
+    """The value of a JSON text in UTF-8.
+
+    Raises
+    ------
+    ValueError
+        Not JSON; a key that stands twice, a number that is none or beyond a float, brackets nested too deeply.
+
+    Examples
+    --------
+    >>> loads('{"dose_gy": [1.0, null]}')
+    {'dose_gy': [1.0, None]}
+    """
+    if isinstance(text, bytes):
+        text = text.decode("utf-8")
+    try:
+        return json.loads(text, object_pairs_hook=_once, parse_constant=_finite, parse_float=_finite)
+    except RecursionError:
+        raise ValueError("brackets nested too deeply") from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    out = dict(pairs)
+    if len(out) < len(pairs):
+        raise ValueError("a key stands twice")
+    return out
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:20]} is no number of JSON")
+    return value
 
 
 def dumps(value: Mapping[str, Any]) -> str:

@@ -12,10 +12,12 @@ import numpy as np
 
 from lymphorisk.dvh import DVH
 from lymphorisk.errors import InputError
-from lymphorisk.plain import dumps
+from lymphorisk.plain import dumps, loads, read_most
 
 CHECKSUM = "checksum"
 PREFIX = "sha256:"
+#: A result with all its curves has a few millions. [bytes]
+MOST_BYTES = 100_000_000
 AGAIN = "run the analysis again; what was measured later belongs into `update --alc`"
 
 
@@ -34,20 +36,16 @@ def checksum(result: Mapping[str, Any]) -> str:
     return PREFIX + hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
+def _checksum_of(saved: Mapping[str, Any]) -> str:
+    try:
+        return checksum(saved)
+    except RecursionError:  # nested just so deep that it can be read and not be written
+        return ""
+
+
 def sealed(content: Mapping[str, Any]) -> str:
     """The JSON text of a result, with its checksum as the last key."""
     return dumps({**content, CHECKSUM: checksum(json.loads(dumps(content)))})
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    out = dict(pairs)
-    if len(out) < len(pairs):
-        raise ValueError("a key stands twice")
-    return out
-
-
-def _no_number(text: str) -> float:
-    raise ValueError(f"{text} is no number of JSON")
 
 
 def read_saved(path: Path, schemas: Sequence[str] = ("lymphorisk/analyze/1",)) -> dict[str, Any]:
@@ -59,9 +57,8 @@ def read_saved(path: Path, schemas: Sequence[str] = ("lymphorisk/analyze/1",)) -
         Not JSON, another schema, no checksum, or a content that is not the one the checksum was made of.
     """
     try:
-        text = path.read_bytes().decode("utf-8")
-        saved = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
-    except (ValueError, RecursionError):
+        saved = loads(read_most(path, MOST_BYTES))
+    except ValueError:
         raise InputError(f"{path.name} is not JSON", "give the output of `lymphorisk analyze --json`") from None
     except OSError as error:
         raise InputError(f"{path.name} cannot be read: {error.strerror}", "check the path") from error
@@ -71,7 +68,7 @@ def read_saved(path: Path, schemas: Sequence[str] = ("lymphorisk/analyze/1",)) -
         )
     if CHECKSUM not in saved:
         raise InputError(f"{path.name} has no checksum: it was made by an older version, or edited", AGAIN)
-    if saved[CHECKSUM] != checksum(saved):
+    if saved[CHECKSUM] != _checksum_of(saved):
         raise InputError(f"{path.name} was changed after it was written: its checksum does not fit", AGAIN)
     return saved
 

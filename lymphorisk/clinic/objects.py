@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lymphorisk.dicom import rtdose, rtplan, rtstruct, tags
-from lymphorisk.dicom.reader import RT_ROLES, DicomFile, map_file, open_file
+from lymphorisk.dicom.reader import RT_ROLES, DicomFile, open_file
+from lymphorisk.dicom.window import Window, sha256_of
 from lymphorisk.errors import DicomReadError
 
 #: What a course may be made of.
@@ -60,7 +60,7 @@ def look(path: Path) -> Held:
     DicomReadError
         Not DICOM, broken, or of a class this program has no use for.
     """
-    whole = map_file(path)
+    whole = Window(path)
     file = open_file(whole, folder="")
     if file is None:
         raise DicomReadError("the object is not DICOM")
@@ -68,7 +68,7 @@ def look(path: Path) -> Held:
         raise DicomReadError("the object is of a class this program has no use for")
     root = file.root
     facts = Held(
-        hashlib.sha256(whole).hexdigest(),
+        sha256_of(whole),
         file.sop_uid,
         file.role,
         root.code(tags.STUDY_INSTANCE_UID),

@@ -8,12 +8,15 @@ from pathlib import Path
 from lymphorisk.cohorts.work import EVERY
 from lymphorisk.dvh.metrics import parse
 from lymphorisk.errors import InputError, LymphoriskError
+from lymphorisk.plain import read_most
 
 #: Of every organ and target that is drawn, when no list is given.
 USUAL = ("Mean[Gy]", "Max[Gy]", "D2%[Gy]", "V5Gy[%]", "V20Gy[%]")
 DEFAULT = tuple((EVERY, text) for text in USUAL)
 SEPARATOR = re.compile(r"[,;\t](?=[^,;\t]*$)")
 HEADS = ("metric", "metrics")
+#: A line a metric. [bytes]
+MOST_BYTES = 1_000_000
 
 
 def read_metrics(path: Path) -> tuple[tuple[str, str], ...]:
@@ -25,7 +28,7 @@ def read_metrics(path: Path) -> tuple[tuple[str, str], ...]:
         The file cannot be read, holds nothing, or a line is no metric.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = read_most(path, MOST_BYTES).decode("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path.name} cannot be read", "give a text file with a metric a line") from error
     out: list[tuple[str, str]] = []

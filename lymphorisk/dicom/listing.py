@@ -16,7 +16,8 @@ from pathlib import Path
 from lymphorisk.dicom import rtdose, rtplan, rtstruct, tags
 from lymphorisk.dicom.export import PatientIdentity
 from lymphorisk.dicom.identity import read_identity
-from lymphorisk.dicom.reader import RT_ROLES, DicomFile, find, map_file, media_uid, open_file, read_file
+from lymphorisk.dicom.reader import RT_ROLES, DicomFile, find, media_uid, open_file, read_file
+from lymphorisk.dicom.window import Window, sha256_of
 from lymphorisk.errors import LymphoriskError
 
 PLANS = ("RTPLAN", "RTIONPLAN")
@@ -149,7 +150,7 @@ def _opened(folder: Path, names: Sequence[str]) -> tuple[list[_File], list[Path]
             packed.append(path)
             continue
         try:
-            whole = map_file(path)
+            whole = Window(path)
             opened = open_file(whole, "")
         except LymphoriskError:
             files.append(_File(path, "broken", media_uid(whole)))
@@ -338,5 +339,5 @@ def digests(path: Path) -> tuple[str, ...]:
     try:
         opened = open_file(whole, "")
     except LymphoriskError:
-        return (hashlib.sha256(whole).hexdigest(),)
+        return (sha256_of(whole),)
     return () if opened is None or not opened.role else (opened.sha256(),)

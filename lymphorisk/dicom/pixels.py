@@ -145,7 +145,8 @@ def stored_values(file: DicomFile, frames: int, rows: int, columns: int) -> NDAr
     if held != stated + stated % 2 and held != stated:  # an odd length is padded by one byte
         why = "truncated" if held < stated else "rows, columns, frames or bits are not those of the pixels"
         raise root.error(f"the pixel data hold {held} bytes where {stated} belong: {why}")
-    return np.frombuffer(root.data, dtype=kind, count=count, offset=span[0]).reshape(frames, rows, columns)
+    data, start = root.place(tags.PIXEL_DATA)
+    return np.frombuffer(data, dtype=kind, count=count, offset=start).reshape(frames, rows, columns)
 
 
 def decompressed(file: DicomFile, frames: int, rows: int, columns: int) -> NDArray[np.generic]:
@@ -164,7 +165,7 @@ def decompressed(file: DicomFile, frames: int, rows: int, columns: int) -> NDArr
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            dataset = pydicom.dcmread(io.BytesIO(bytes(file.whole)), force=True)
+            dataset = pydicom.dcmread(io.BytesIO(file.whole[:]), force=True)
             array: NDArray[np.generic] = dataset.pixel_array
     except Exception as error:  # pydicom and its plug-ins raise nearly everything on broken pixel data
         missing = "plugin" in str(error).lower() or "dependenc" in str(error).lower()

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lymphorisk.dicom import tags
-from lymphorisk.dicom.reader import map_file, open_file
+from lymphorisk.dicom.reader import open_file
+from lymphorisk.dicom.window import Window
 from lymphorisk.errors import DicomReadError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def kind_of(path: Path) -> tuple[str, str]:
         Not DICOM.
     """
     try:
-        file = open_file(map_file(path), folder="")
+        file = open_file(Window(path), folder="")
     except OSError as error:
         raise DicomReadError(f"{path.name} cannot be read: {error.strerror}") from error
     if file is None:
@@ -34,7 +35,7 @@ def image_query(path: Path) -> Dataset:
     """A query on the level of images for the object in a file."""
     from pydicom.dataset import Dataset
 
-    file = open_file(map_file(path), folder="")
+    file = open_file(Window(path), folder="")
     if file is None:
         raise DicomReadError(f"{path.name} is not DICOM")
     query = Dataset()

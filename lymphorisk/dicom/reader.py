@@ -6,9 +6,7 @@ this program uses, are left alone. What is used is hashed (SHA-256) as it lay on
 
 from __future__ import annotations
 
-import hashlib
 import lzma
-import mmap
 import os
 import stat
 import struct
@@ -20,7 +18,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lymphorisk.dicom import tags, web
-from lymphorisk.dicom.tree import Buffer, Item
+from lymphorisk.dicom.tree import Item
+from lymphorisk.dicom.window import Buffer, Window, sha256_of
 from lymphorisk.errors import DicomReadError, LinkError
 
 ROLES = {
@@ -63,9 +62,9 @@ BEGINNING = 256
 MAX_FIRST_ELEMENT, MAX_FIRST_LENGTH = 0x0018, 128
 #: Files a search looks at before it gives up: a large study has a few thousand.
 MAX_FILES = 100_000
-#: Bytes a zip or a deflated file may unfold to: the largest exports met are below 1 GB. [bytes]
+#: Bytes a zip, or the deflated files of an export together, may unfold to: exports met are below 1 GB. [bytes]
 MAX_UNPACKED = 3 << 29
-#: Bytes of the files of one export that are read into memory; what lies beyond is mapped. [bytes]
+#: Bytes of the files of one export that are read into memory; what lies beyond is read where it is looked at. [bytes]
 HELD = 1 << 30
 #: How much a zip member may unfold: dose grids of zeros reach a few hundred.
 MAX_RATIO = 1100
@@ -89,7 +88,7 @@ class DicomFile:
 
     def sha256(self) -> str:
         """SHA-256 of the file as it lay on disk."""
-        return hashlib.sha256(self.whole).hexdigest()
+        return sha256_of(self.whole)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -195,11 +194,12 @@ def _length(own: Sequence[str], others: Sequence[Sequence[str]]) -> int:
     return next((n for n in range(1, len(own)) if not any(o[-n:] == own[-n:] for o in others)), len(own))
 
 
-def open_file(whole: Buffer, folder: str) -> DicomFile | None:
+def open_file(whole: Buffer, folder: str, most: int = MAX_UNPACKED) -> DicomFile | None:
     """A DICOM file by its bytes; None when it is something else.
 
     Tolerates a missing preamble and missing file meta information (XiO, Monaco). Which encoding the
     data set has is read off its first element; the transfer syntax decides where that leaves a choice.
+    A deflated one may unfold to `most` bytes.
 
     Raises
     ------
@@ -220,7 +220,7 @@ def open_file(whole: Buffer, folder: str) -> DicomFile | None:
         notes.append("no file meta information")
     data: Buffer = whole
     if syntax == DEFLATED:
-        data, start = _inflate(whole[start:]), 0
+        data, start = _inflate(whole[start:], most), 0
     little = _is_little(data, start, syntax)
     explicit = _is_explicit(data, start)
     role = ROLES.get(media_class, "")
@@ -292,19 +292,20 @@ def _is_explicit(data: Buffer, start: int) -> bool:
     return len(vr) == 2 and vr.isalpha() and vr.isupper()
 
 
-def _inflate(packed: bytes) -> bytes:
+def _inflate(packed: bytes, most: int) -> bytes:
     stream = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
-        data = stream.decompress(packed, MAX_UNPACKED)
+        data = stream.decompress(packed, max(most, 1))
     except zlib.error as error:
         raise DicomReadError(f"{UNKNOWN}: the deflated data set is broken", "export the plan again") from error
-    if stream.unconsumed_tail:
+    if stream.unconsumed_tail or len(data) > most:
         raise DicomReadError(f"{UNKNOWN}: the deflated data set unfolds without end", "export it uncompressed")
     return data
 
 
 def read_file(path: Path, most: int = HELD) -> Buffer:
-    """A file read at once, so that nothing that is done to it afterwards is met; mapped where it is larger than `most`.
+    """A file read at once, so that nothing that is done to it afterwards is met; a window on it where it is larger
+    than `most`.
 
     Raises
     ------
@@ -316,20 +317,11 @@ def read_file(path: Path, most: int = HELD) -> Buffer:
     with open(path, "rb") as stream:
         size = os.fstat(stream.fileno()).st_size
         if size > most:
-            return map_file(path)
+            return Window(path)
         whole = stream.read()
     if len(whole) < size:
         raise DicomReadError("a file became shorter while it was read", "call again when nobody writes the export")
     return whole
-
-
-def map_file(path: Path) -> Buffer:
-    """A file as it lies on disk, read where it is looked at: for files that nobody else writes."""
-    with open(path, "rb") as stream:
-        try:
-            return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-        except (OSError, ValueError):  # an empty file, or a file system that maps nothing
-            return stream.read()
 
 
 def _walk(top: Path) -> Iterator[tuple[str, Buffer | DicomReadError]]:
@@ -365,7 +357,7 @@ def _walk(top: Path) -> Iterator[tuple[str, Buffer | DicomReadError]]:
         yield "", DicomReadError(f"a folder cannot be read: {reason.strerror}", "check the permissions")
 
 
-def unzipped(path: Path, most: int) -> Iterator[tuple[str, Buffer | DicomReadError]]:
+def unzipped(path: Path, most: int) -> Iterator[tuple[str, bytes | DicomReadError]]:
     """Folder and bytes of every file in a zip, one after another.
 
     Parameters
@@ -427,10 +419,10 @@ def _listed(paths: Sequence[Path], top: Path) -> Iterator[tuple[str, Buffer | Di
 
 def media_uid(whole: Buffer) -> str:
     """SOP Instance UID in the header before the data set; empty where there is none that can be read."""
-    start = _dataset_start(whole)
-    if start is None or whole[start : start + 2] != b"\x02\x00":
-        return ""
     try:
+        start = _dataset_start(whole)
+        if start is None or whole[start : start + 2] != b"\x02\x00":
+            return ""
         end = _meta_end(whole, start)
         return Item(whole, start, end, explicit=whole[start + 4 : start + 6].isalpha(), little=True).code(0x00020003)
     except DicomReadError:
@@ -442,19 +434,20 @@ def _collect(sources: Iterator[tuple[str, Buffer | DicomReadError]]) -> Found:
     unread: list[DicomReadError] = []
     torn: list[tuple[Buffer, DicomReadError]] = []
     copies: list[DicomReadError] = []
-    ignored = 0
+    ignored, left = 0, MAX_UNPACKED
     for folder, source in sources:
         if isinstance(source, DicomReadError):
             unread.append(source)
             continue
         try:
-            opened = open_file(source, folder)
+            opened = open_file(source, folder, left)
         except DicomReadError as error:
             torn.append((source, error))
             continue
         if opened is None or opened.role in ("", "DICOMDIR"):
             ignored += 1
             continue
+        left -= 0 if opened.root.data is source else len(opened.root.data)
         key = (opened.role, opened.sop_uid)
         if key in files:
             opened, cut = _whole_of(files[key], opened)

@@ -264,7 +264,8 @@ class _Bits:
         if span is None or not needed <= held <= needed + 1:
             why = "truncated" if held < needed else "rows, columns or frames are not those of the pixels"
             raise root.error(f"the pixel data hold {held} bytes where {needed} belong: {why}", HINT)
-        self.packed = np.frombuffer(root.data, np.uint8, needed, span[0])
+        data, start = root.place(tags.PIXEL_DATA)
+        self.packed = np.frombuffer(data, np.uint8, needed, start)
 
     def __call__(self, frame: int) -> NDArray[np.bool_]:
         if self.unpacked is not None:

@@ -8,18 +8,18 @@ the patient.
 
 from __future__ import annotations
 
-import mmap
+from collections.abc import Callable
 from struct import Struct
 from struct import error as struct_error
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.dicom.charset import decode
 from lymphorisk.dicom.decimals import parse
+from lymphorisk.dicom.window import Buffer
 from lymphorisk.errors import DicomReadError
-
-Buffer = bytes | mmap.mmap
 
 UNDEFINED = 0xFFFFFFFF
 ITEM = 0xFFFEE000
@@ -45,6 +45,13 @@ _SHORT = {True: Struct("<H"), False: Struct(">H")}
 _LONG = {True: Struct("<I"), False: Struct(">I")}
 
 Element = tuple[bytes, int, int, "tuple[Item, ...] | None"]
+
+
+def _taken(of: Struct, data: Buffer) -> Callable[[Any, int], tuple[Any, ...]]:
+    """Numbers at a place of a buffer."""
+    if isinstance(data, bytes):
+        return of.unpack_from
+    return lambda window, pos: of.unpack(window[pos : pos + of.size])
 
 
 def label(tag: int) -> str:
@@ -97,6 +104,13 @@ class Item:
         """Where the value lies in the buffer."""
         element = self.elements.get(tag)
         return None if element is None else (element[1], element[2])
+
+    def place(self, tag: int) -> tuple[bytes, int]:
+        """Bytes that hold the value, and where it begins in them: not copied where the file is in memory."""
+        element = self.elements[tag]
+        if isinstance(self.data, bytes):
+            return self.data, element[1]
+        return self.data[element[1] : element[2]], 0
 
     def vr(self, tag: int) -> bytes:
         """Value representation as written; empty in implicit VR."""
@@ -206,7 +220,7 @@ def _index(item: Item, pos: int, stop: int, *, ends_at_delimiter: bool) -> tuple
         raise item.error("sequences are nested too deeply")
     data, little = item.data, item.little
     explicit = item.explicit
-    head, short, long = _HEAD[little].unpack_from, _SHORT[little].unpack_from, _LONG[little].unpack_from
+    head, short, long = (_taken(of[little], data) for of in (_HEAD, _SHORT, _LONG))
     elements: dict[int, Element] = {}
     try:
         while pos + 8 <= stop:
@@ -257,7 +271,7 @@ def _items(
     parent: Item, pos: int, stop: int, explicit: bool, little: bool, *, ends_at_delimiter: bool
 ) -> tuple[tuple[Item, ...], int]:
     data = parent.data
-    head = _HEAD[little].unpack_from
+    head = _taken(_HEAD[little], data)
     role = parent.role
     found: list[Item] = []
     while pos + 8 <= stop:
@@ -284,7 +298,7 @@ def _items(
 
 def _fragments(item: Item, pos: int, stop: int) -> tuple[int, int]:
     """End of the last fragment of encapsulated pixel data, and what follows its delimiter."""
-    head = _HEAD[item.little].unpack_from
+    head = _taken(_HEAD[item.little], item.data)
     while pos + 8 <= stop:
         group, number, length = head(item.data, pos)
         tag = group << 16 | number

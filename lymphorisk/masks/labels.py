@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 from lymphorisk import tomlfile
 from lymphorisk.errors import InputError
 from lymphorisk.organs import organ_name
+from lymphorisk.plain import loads
 
 HINT = 'write lines such as 7 = "Spleen" under [labels] (TOML), {"7": "Spleen"} (JSON) or 7,Spleen (CSV)'
 #: What leaves a label out.
@@ -63,8 +63,6 @@ def read_labels(path: Path) -> Labels:
         pairs = list(_pairs(path, raw))
     except (ValueError, csv.Error) as error:
         raise InputError(f"labels {path.name!r}: {error}", HINT) from error
-    except RecursionError:
-        raise InputError(f"labels {path.name!r}: brackets nested too deeply", HINT) from None
     organs: dict[str, str] = {}
     for label, organ in pairs:
         if label in organs:
@@ -81,7 +79,7 @@ def _pairs(path: Path, raw: bytes) -> Iterable[tuple[str, str]]:
         return _listed(tomlfile.parsed(raw, path.name).table)
     text = raw.decode("utf-8-sig")
     if kind == ".json":
-        return _listed(json.loads(text))
+        return _listed(loads(text))
     if kind == ".csv":
         rows = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines()) if any(map(str.strip, row))]
         if rows and rows[0][0].casefold() in HEADINGS:

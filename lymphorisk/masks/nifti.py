@@ -30,6 +30,8 @@ ENDINGS = (".nii", ".nii.gz")
 GZIP, NIFTI_2 = b"\x1f\x8b", (b"\x1c\x02\x00\x00", b"\x00\x00\x02\x1c")
 #: A file may unfold to this. [bytes]
 MOST_BYTES = 4 << 30
+#: And of that so much may be something else than nothing. [bytes]
+MOST_HELD = 3 << 28
 #: A file is unfolded in pieces that stay in the processor's own memory: of a mask most hold nothing. [bytes]
 PIECE = 1 << 17
 NOTHING = bytes(PIECE)
@@ -96,8 +98,8 @@ def read_nifti(raw: bytes) -> NiftiImage:
         unpacked, held = _unpacked(raw)
         kind = nib.Nifti2Image if unpacked[:4].tobytes() in NIFTI_2 else nib.Nifti1Image
         size = kind.header_class.template_dtype.itemsize
-        offset = int(kind.header_class(unpacked[:size].tobytes())["vox_offset"])
         with nib.imageglobals.LoggingOutputSuppressor():
+            offset = int(kind.header_class(unpacked[:size].tobytes())["vox_offset"])
             image = kind.from_bytes(unpacked[: max(offset, size)].tobytes())
         shape = _three(image.shape)
         planes, values = _values(image.dataobj, shape, unpacked, held)
@@ -120,7 +122,7 @@ def _unpacked(raw: bytes) -> tuple[Bytes, Held]:
             if piece != NOTHING[: len(piece)]:
                 held.append((at, piece))
             at += len(piece)
-            if at > MOST_BYTES:
+            if at > MOST_BYTES or len(held) * PIECE > MOST_HELD:
                 raise InputError("it unfolds to far more than labels need", "write it as whole numbers of 8 or 16 bits")
     out = np.zeros(at, np.uint8)  # what is never touched takes no memory
     for start, piece in held:

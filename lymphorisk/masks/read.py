@@ -25,11 +25,14 @@ from lymphorisk.masks.labels import Labels
 from lymphorisk.masks.nifti import NiftiImage, is_nifti, read_nifti, stem
 from lymphorisk.organs import load, organ_of
 from lymphorisk.organs.segments import Segment
+from lymphorisk.plain import read_most
 from lymphorisk.plan import Mask
 from lymphorisk.plan.raster import Raster, straightened, upright
 
 #: Files read side by side: unpacking lets go of the interpreter.
 READERS = 2
+#: Of a NIfTI file as it lies on disk. [bytes]
+MOST_READ = 1 << 30
 #: What may be handed in.
 KINDS = "give a DICOM SEG, an RTSTRUCT, .nii or .nii.gz files, or a folder of them, as their programs wrote them"
 #: Role of a file of masks among the inputs of a result.
@@ -240,7 +243,7 @@ class _File:
 def _read_file(path: Path) -> tuple[Path, str, _File | InputError]:
     digest = ""
     try:
-        raw = path.read_bytes()
+        raw = read_most(path, MOST_READ, "compress it: .nii.gz")
         digest = hashlib.sha256(raw).hexdigest()
         image: NiftiImage = read_nifti(raw)
         return path, digest, _File(tuple(masks_of(image.raster, image.names, image.ends_mm)), image.names, image.doubt)

@@ -14,7 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from lymphorisk.errors import ParameterError
+from lymphorisk import tomlfile
+from lymphorisk.errors import ParameterError, ScenarioError
 from lymphorisk.frozen import FrozenDict
 
 DATA = Path(__file__).parent / "data"
@@ -212,9 +213,10 @@ def read_file(path: Path, topic: str) -> Mapping[str, Parameter]:
         The file cannot be read or breaks the rules of this package.
     """
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ParameterError(f"cannot read {path.name}: {error}", "see docs/conditioning.md for the format") from error
+        table = tomlfile.read_file(path).table
+    except ScenarioError as error:
+        hint = error.hint or "see docs/conditioning.md for the format"
+        raise ParameterError(f"cannot read {path.name}: {error.message}", hint) from error
     return FrozenDict(_parameters(topic, table, free_sources=True))
 
 

@@ -12,7 +12,6 @@ import hashlib
 import io
 import json
 import struct
-import tomllib
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -25,9 +24,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lymphorisk.errors import PredictorFileError
+from lymphorisk import tomlfile
+from lymphorisk.errors import InputError, PredictorFileError, ScenarioError
 from lymphorisk.features import NAMES, PARTICLES, VERSION, External, Feature, FeatureVector, feature, physical
 from lymphorisk.frozen import FrozenDict
+from lymphorisk.plain import read_most
 from lymphorisk.predict.applicability import TrainingRange
 from lymphorisk.predict.calibration import Calibration
 from lymphorisk.predict.conformal import ConformalSets
@@ -50,6 +51,8 @@ KEPT_BOOSTERS = 96
 NPY_VERSION = (1, 0)
 #: Bytes the arrays of a model may unfold to: the shipped ones hold 2 MB. [bytes]
 MAX_UNPACKED = 256 << 20
+#: And its files have together. [bytes]
+MAX_READ = 256 << 20
 #: What numpy, its zip reader, JSON and the shapes of arrays raise over files that were written by something else; a
 #: full memory or a disk that fails are no fault of the model.
 BROKEN = (
@@ -183,22 +186,26 @@ def verified(path: Path) -> tuple[Mapping[str, Any], dict[str, bytes], str]:
         raise PredictorFileError(
             f"no model at {path.name}: {CARD} is missing", "name a folder made by lymphorisk train"
         )
-    raw = (path / CARD).read_bytes()
     try:
-        card = tomllib.loads(raw.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise PredictorFileError(f"{path.name}/{CARD} cannot be read: {error}") from error
+        raw = tomlfile.read_bytes(path / CARD)
+        card = tomlfile.parsed(raw, CARD).table
+    except ScenarioError as error:
+        raise PredictorFileError(f"{path.name}/{CARD} cannot be read: {error.message}", error.hint) from error
     listed: dict[str, str] = card.get("sha256", {})
     if not listed or not isinstance(listed, dict):
         raise PredictorFileError(f"{path.name}/{CARD} lists no files", "the model was not written by lymphorisk train")
     present = {p.name for p in path.iterdir() if p.is_file()} - {CARD}
     if strange := sorted(present - set(listed)):
         raise PredictorFileError(f"{path.name}/{strange[0]} is not listed in the card", "remove it")
-    files = {}
+    files, left = {}, MAX_READ
     for name, expected in listed.items():
         if name not in present:
             raise PredictorFileError(f"{path.name}/{name} is missing", "restore the model folder")
-        files[name] = (path / name).read_bytes()
+        try:
+            files[name] = read_most(path / name, left, "a model holds less: restore the model folder")
+        except (InputError, OSError) as error:
+            raise PredictorFileError(f"{path.name}/{name} cannot be read: {error}", CHANGED) from error
+        left -= len(files[name])
         if hashlib.sha256(files[name]).hexdigest() != expected:
             raise PredictorFileError(
                 f"{path.name}/{name} was altered: its SHA-256 is not the card's", "restore the model folder"

@@ -12,6 +12,7 @@ import re
 from itertools import pairwise
 from typing import Any
 
+from lymphorisk import plain
 from lymphorisk.errors import ScenarioError
 from lymphorisk.qa.protocol import Limit, Line, Protocol
 
@@ -43,8 +44,8 @@ def loads(text: str) -> Protocol:
         Not JSON, a metric kind or a number of bins that a protocol cannot hold.
     """
     try:
-        card = json.loads(text)
-    except json.JSONDecodeError as error:
+        card = plain.loads(text)
+    except ValueError as error:
         raise ScenarioError(f"the scorecard is not valid JSON: {error}") from None
     computed = card.get("computed") if isinstance(card, dict) else None
     if not isinstance(computed, list) or not computed:

@@ -9,6 +9,7 @@ from pathlib import Path
 from lymphorisk.errors import InputError
 from lymphorisk.qa import clearplan, proknow, toml_protocol
 from lymphorisk.qa.protocol import Protocol
+from lymphorisk.tomlfile import read_bytes
 
 SHIPPED = Path(__file__).parent / "protocols"
 
@@ -43,7 +44,7 @@ def read_protocol(name_or_path: str) -> Protocol:
     if reader is None:
         raise InputError(f"{path.name}: not a protocol", "protocols end in .toml, .csv (ClearPlan) or .json (ProKnow)")
     try:
-        raw = path.read_bytes()
+        raw = read_bytes(path)
         return replace(reader(raw.decode("utf-8")), sha256=hashlib.sha256(raw).hexdigest())
     except UnicodeDecodeError:
         raise InputError(f"{path.name} is not UTF-8 text", "save it as UTF-8") from None

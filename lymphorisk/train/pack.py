@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.errors import CohortError, InputError
-from lymphorisk.plain import tidy
+from lymphorisk.plain import loads, read_most, tidy
 from lymphorisk.predict.booster import Predictor
 from lymphorisk.train.cohort import Cohort
 from lymphorisk.train.evaluate import answers_of, resamples, scores, slope, subgroup_labels
@@ -26,6 +26,8 @@ from lymphorisk.train.scores import auc
 from lymphorisk.version import __version__
 
 SCHEMA = "lymphorisk/pack/1"
+#: A pack holds counts of bins, not patients. [bytes]
+MOST_BYTES = 16_000_000
 #: No count of patients, with or without events, is smaller.
 LEAST_CELL = 5
 #: Edges that bins of predicted risk may have: the same in every hospital.
@@ -259,8 +261,8 @@ def read_pack(path: Path) -> dict[str, Any]:
         No pack, or an altered one.
     """
     try:
-        read = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        read = loads(read_most(path, MOST_BYTES))
+    except (OSError, ValueError) as error:
         raise InputError(f"{path.name} cannot be read as a pack", "lymphorisk evaluate ... --pack makes one") from error
     if not isinstance(read, dict) or read.get("schema") != SCHEMA:
         raise InputError(f"{path.name} is no validation pack", "lymphorisk evaluate ... --pack makes one")

@@ -18,9 +18,14 @@ from numpy.typing import NDArray
 
 from lymphorisk.errors import CohortError, ScenarioError
 from lymphorisk.features import NAMES
+from lymphorisk.plain import read_most
 from lymphorisk.plan.words import READERS
 from lymphorisk.train.schema import CENTRE, ID, MISSING, ORGANS, OUTCOMES, TEXT_COLUMNS
 from lymphorisk.units import squashed
+
+#: Of a table of one cohort, as it lies on disk and unfolded, and how many cells it has: ten thousand patients of a
+#: thousand columns. [bytes], [-]
+MOST_BYTES, MOST_CELLS = 100_000_000, 10_000_000
 
 EXTRA = (ORGANS, "technique", "export", "height_cm", "weight_kg")
 KNOWN = (ID, CENTRE, *EXTRA, *OUTCOMES, *TEXT_COLUMNS, *NAMES)
@@ -105,7 +110,7 @@ def read_table(path: Path) -> Table:
     """
     if not path.is_file():
         raise CohortError(f"no cohort file {path.name}")
-    raw = path.read_bytes()
+    raw = read_most(path, MOST_BYTES, "give the rows of one cohort, or save it as Parquet")
     digest = hashlib.sha256(raw).hexdigest()
     if path.suffix.lower() in (".parquet", ".pq"):
         return _named(_parquet(path), digest, path.name)
@@ -162,11 +167,20 @@ def _without_tail(rows: list[list[str]]) -> list[list[str]]:
 def _parquet(path: Path) -> dict[str, list[str]]:
     try:
         from pyarrow import ArrowInvalid
-        from pyarrow.parquet import read_table as read_parquet
+        from pyarrow.parquet import ParquetFile
     except ImportError as error:
         raise CohortError("reading Parquet needs pyarrow", "pip install lymphorisk[cohort], or give a CSV") from error
     try:
-        stored = read_parquet(path)
+        with ParquetFile(path) as file:
+            cells = file.metadata.num_rows * file.metadata.num_columns
+            unfolded = sum(file.metadata.row_group(n).total_byte_size for n in range(file.metadata.num_row_groups))
+            if cells > MOST_CELLS or unfolded > MOST_BYTES:
+                raise CohortError(
+                    f"{path.name} holds {cells} cells of {unfolded} bytes: more than the {MOST_CELLS} cells or "
+                    f"{MOST_BYTES} bytes of a cohort",
+                    "leave out columns that are not asked for",
+                )
+            stored = file.read()
     except (ArrowInvalid, OSError) as error:
         raise CohortError(f"{path.name} is not a Parquet file") from error
     return {

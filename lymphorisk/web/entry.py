@@ -18,7 +18,8 @@ from lymphorisk.clinic.trail import record
 from lymphorisk.clinic.worker import CHECK, NAMES, PAGE
 from lymphorisk.dicom.export import PatientIdentity
 from lymphorisk.dicom.identity import read_identity
-from lymphorisk.dicom.reader import map_file, open_file
+from lymphorisk.dicom.reader import open_file
+from lymphorisk.dicom.window import Window
 from lymphorisk.errors import InputError, LymphoriskError
 from lymphorisk.qa.check import FAIL, MISSING, UNDECIDED, VARIATION
 from lymphorisk.report.interactive import policy
@@ -193,7 +194,7 @@ def identity_of(store: Store, entry: Entry, user: User) -> PatientIdentity | Non
         return None
     for role, sha in sorted(store.members(entry.key), key=lambda m: m[0] not in PLANS):
         try:
-            file = open_file(map_file(store.object_path(sha)), folder="")
+            file = open_file(Window(store.object_path(sha)), folder="")
         except (LymphoriskError, OSError):
             continue
         if file is not None and role == file.role:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import random
 import subprocess
 import sys
 import textwrap
 
 import pytest
 
-from lymphorisk.dicom import reader
+from lymphorisk.dicom import reader, window
 from lymphorisk.dicom.rtdose import read_grid
+from lymphorisk.dicom.window import AHEAD, Window, sha256_of
 from lymphorisk.errors import DicomReadError
 
 
@@ -36,6 +39,42 @@ def test_a_file_that_becomes_shorter_while_it_is_read_is_named(export_of, monkey
         with pytest.raises(DicomReadError, match="shorter") as error:
             reader.read_file(folder / "RD.dcm")
     assert error.value.hint
+
+
+def test_files_beyond_what_is_held_are_read_where_they_lie(export_of, monkeypatch):
+    """The same answer, no descriptor kept, and a file that is cut meanwhile is named: a mapped one ends the process."""
+    folder = export_of()
+    want, _ = read_grid(reader.find(folder).of("RTDOSE")[0])
+    monkeypatch.setattr(reader, "HELD", 0)
+    monkeypatch.setattr(window, "AHEAD", 256)
+    before = len(os.listdir("/proc/self/fd"))
+    found = reader.find(folder)
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert not [f for f in found.files if isinstance(f.whole, bytes)]
+    (dose,) = found.of("RTDOSE")
+    got, _ = read_grid(dose)
+    assert (got.dose_zyx == want.dose_zyx).all()
+    assert dose.sha256() == hashlib.sha256((folder / "RD.dcm").read_bytes()).hexdigest()
+    (plan,) = found.of("RTPLAN")
+    os.truncate(folder / "RD.dcm", 10)
+    with pytest.raises(DicomReadError, match="changed while it was read") as error:
+        read_grid(dose)
+    assert error.value.hint
+    (folder / "RP.dcm").unlink()
+    with pytest.raises(DicomReadError, match="cannot be read any more"):
+        plan.sha256()
+
+
+def test_a_window_is_the_file(tmp_path):
+    data = random.Random(3).randbytes(3 * AHEAD + 17)
+    (tmp_path / "file").write_bytes(data)
+    seen, chance = Window(tmp_path / "file"), random.Random(4)
+    for _ in range(300):
+        start = chance.randrange(len(data) + 10)
+        stop = start + chance.choice((1, 8, 100, AHEAD, 2 * AHEAD))
+        assert seen[start:stop] == data[start:stop]
+    assert seen[:] == data
+    assert sha256_of(seen) == hashlib.sha256(data).hexdigest()
 
 
 @pytest.mark.slow

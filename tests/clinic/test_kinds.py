@@ -24,7 +24,8 @@ from lymphorisk.clinic.send import NotSentError, send
 from lymphorisk.clinic.service import Destination, Service
 from lymphorisk.clinic.store import COMPLETED, Store
 from lymphorisk.dicom.pixels import LOSSLESS, decodable, stored_values
-from lymphorisk.dicom.reader import map_file, open_file
+from lymphorisk.dicom.reader import open_file
+from lymphorisk.dicom.window import Window
 from tests.clinic.conftest import keep, until
 
 RLE, LOSSLESS_14, LOSSLESS_SV1, JPEG_LS, JPEG_2000 = LOSSLESS[:5]
@@ -79,7 +80,7 @@ WAYS: dict[str, Callable[[Path, str], None]] = {
 
 def pixels(path: Path) -> Any:
     """Stored values of a file."""
-    file = open_file(map_file(path), folder="")
+    file = open_file(Window(path), folder="")
     assert file is not None
     data = pydicom.dcmread(path, stop_before_pixels=True)
     return stored_values(file, int(data.get("NumberOfFrames", 1)), data.Rows, data.Columns)

@@ -402,7 +402,7 @@ def reordered(rng: Random, trees: Trees) -> Files:
     orders = ("StructureSetROISequence", "ROIContourSequence", "RTROIObservationsSequence", "ContourSequence")
     for tree in trees.values():
         for _, e in walk(tree):
-            if e.items and e.name in (*orders, "ReferencedBeamSequence", "BeamSequence"):
+            if e.items and e.name in (*orders, "BeamSequence"):  # a fraction group's is that of delivery
                 rng.shuffle(e.items)
     return written(trees)
 
