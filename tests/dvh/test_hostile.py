@@ -166,6 +166,8 @@ def test_thousands_of_copies_count_once_and_take_no_memory() -> None:
 
 @pytest.mark.parametrize(("circles", "word"), [(700, "lie over each other"), (3500, "lie on few planes")])
 def test_contours_over_each_other_without_end_are_named(circles: int, word: str) -> None:
-    curve, said = stack_said([loop(500.0, z, float(n), corners=12) for z in PLANES[:2] for n in range(circles)])
+    curve, said = stack_said(
+        [loop(500.0, z, 2000.0 * n / circles, corners=12) for z in PLANES[:2] for n in range(circles)]
+    )
     assert isinstance(curve, Absent)
     assert word in said
