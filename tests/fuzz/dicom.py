@@ -550,17 +550,16 @@ def hopeless_dose(rng: Random, trees: Trees) -> Files:
 def broken_link(rng: Random, trees: Trees) -> Files:
     """UIDs by which the files belong together, or that name a file, broken in one of them."""
     kind = rng.randrange(4)
-    if kind == 0:
+    doses = [e for tree in trees.values() if _modality(tree) == "RTDOSE" for _, e in walk(tree)]
+    plans = [e for e in doses if e.tag == tag_of("ReferencedRTPlanSequence")]
+    if kind == 0 or (kind == 1 and not plans):
         tree = trees[rng.choice(sorted(trees))]
         tree[:] = [e for e in tree if e.tag != tag_of("SOPInstanceUID")]
     elif kind == 1:
-        for tree in trees.values():
-            if _modality(tree) == "RTDOSE":
-                plans = find(tree, "ReferencedRTPlanSequence")
-                for item in plans.items or ():
-                    for e in item:
-                        if e.tag == tag_of("ReferencedSOPInstanceUID"):
-                            e.value = b"2.25.9876543210\0"
+        for item in (item for sequence in plans for item in sequence.items or ()):
+            for e in item:
+                if e.tag == tag_of("ReferencedSOPInstanceUID"):
+                    e.value = b"2.25.9876543210\0"
     elif kind == 2:
         tree = _in("RTSTRUCT", trees)
         for _, e in walk(tree):
