@@ -39,9 +39,12 @@ SAME_POINT_MM = 1e-3
 FEWEST_POINTS = 3
 #: Pairs of contours that are looked at in a structure, and pairs whose boxes meet on one plane and between planes: a
 #: skeleton of a hundred pieces on each of three hundred planes stays below.
-MOST_PAIRS, MOST_MEETING, MOST_LINKED = 10_000_000, 200_000, 1_000_000
+MOST_PAIRS = 10_000_000
+MOST_MEETING = 200_000
+MOST_LINKED = 1_000_000
 #: Pairs, and edges of contours, held at once.
-PAIRS_AT_ONCE, EDGES_AT_ONCE = 1 << 18, 1 << 15
+PAIRS_AT_ONCE = 1 << 18
+EDGES_AT_ONCE = 1 << 15
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
