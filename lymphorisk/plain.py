@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -56,7 +57,11 @@ def read_most(path: Path, most: int, hint: str = "") -> bytes:
         It cannot be read.
     """
     with path.open("rb") as file:
-        data = file.read(most + 1)
+        # as much as it is long: memory is asked for by the number of bytes that are
+        want = min(max(os.fstat(file.fileno()).st_size, 1), most) + 1
+        data = file.read(want)
+        if len(data) == want <= most:  # it grew, or is a pipe
+            data += file.read(most + 1 - want)
     if len(data) > most:
         raise InputError(f"{path.name} is longer than {most / 1e6:g} MB", hint or "name a file of another kind")
     return data

@@ -58,7 +58,7 @@ def _line(metric: Any, number: int) -> Line:
     if not isinstance(metric, dict):
         raise ScenarioError(f"metric {number} is not an object")
     kind = metric.get("type")
-    if kind not in templates:
+    if not isinstance(kind, str) or kind not in templates:
         raise ScenarioError(f"metric {number}: kind {kind!r} is not supported", f"supported: {', '.join(templates)}")
     goal, variation = _limits(metric.get("objectives") or [], number)
     template = templates[kind]

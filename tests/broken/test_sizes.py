@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +22,7 @@ from lymphorisk.errors import DicomReadError, LymphoriskError
 from lymphorisk.masks import labels, nifti
 from lymphorisk.masks import read as masks
 from lymphorisk.parameters import store
-from lymphorisk.plain import loads
+from lymphorisk.plain import loads, read_most
 from lymphorisk.predict import booster
 from lymphorisk.qa.store import read_protocol
 from lymphorisk.train import pack, table
@@ -55,6 +57,28 @@ def test_json_means_what_the_standard_says() -> None:
     for text in ('{"a": 1e999}', '{"a": -1e999}', '{"a": NaN}', '{"a": {"b": 1, "b": 1}}', "[" * 100_000):
         with pytest.raises(ValueError):
             loads(text)
+
+
+def test_a_file_is_read_in_as_much_memory_as_it_is_long(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"x" * 100)
+    tracemalloc.start()
+    try:
+        assert read_most(tmp_path / "a", 1 << 40) == b"x" * 100
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+    read, write = os.pipe()
+    with os.fdopen(write, "wb") as out:
+        out.write(b"y" * 500)
+    assert read_most(Path(f"/proc/self/fd/{read}"), 1000) == b"y" * 500
+    os.close(read)
+
+
+@pytest.mark.parametrize("kind", ["[]", "{}", "3", "null", '"no such"'])
+def test_a_metric_of_no_kind_is_named(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "a.json").write_text(f'{{"computed": [{{"type": {kind}}}]}}')
+    with pytest.raises(LymphoriskError, match="not supported"):
+        read_protocol(str(tmp_path / "a.json"))
 
 
 #: Where the limit stands, and who reads a file under it.

@@ -57,9 +57,13 @@ Bases = dict[str, Answer]
 
 
 def run_command(args: tuple[str, ...]) -> Answer:
-    """One command in this process, its streams caught."""
+    """One command in this process, its streams caught; what is said over a line has its own way."""
     from lymphorisk.cli.main import run
 
+    from .talk import SPECIAL
+
+    if args[0] in SPECIAL:
+        return SPECIAL[args[0]](args[1])
     streams = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = io.StringIO(), io.StringIO()
     try:

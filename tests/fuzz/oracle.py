@@ -73,6 +73,8 @@ def kept(answer: Answer, promise: Promise, base: Answer | None) -> str:
     if promise.must == "refused":
         return "" if refused else f"left with {answer.code} where nothing could be right"
     assert base is not None
+    if not base.out:
+        return "the whole input has no answer to be held to"
     if promise.must in ("scaled", "told") and refused:
         return ""
     if promise.must == "told" and answer.codes - base.codes:

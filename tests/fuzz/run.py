@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from random import Random
 
-from . import dicom, reliability, texts
+from . import dicom, forms, reliability, talk, texts, trains
 from .cases import Case, Maker
 from .driver import BAD, Outcome, forget, one, outcomes, run_command, run_many
 from .objects import dicom_file
@@ -25,11 +25,18 @@ from .seeds import FEW, seeds
 DICOM = ((dicom.free, 50), (dicom.known, 30))
 #: In the folder of a run: which one it is.
 NOTE = "run.json"
-KINDS = {"dicom": DICOM, "other": texts.MAKERS, "all": (*DICOM, *texts.MAKERS)}
+KINDS = {
+    "dicom": DICOM,
+    "other": texts.MAKERS,
+    "all": (*DICOM, *texts.MAKERS),
+    "trains": trains.MAKERS,
+    "forms": forms.MAKERS,
+    "talk": talk.MAKERS,
+}
 
 
 def maker_of(kind: str) -> Maker:
-    """What makes inputs of a kind: ``dicom``, ``other`` or ``all``."""
+    """What makes inputs of a kind."""
     makers, shares = zip(*KINDS[kind], strict=True)
 
     def make(rng: Random, place: Path) -> Case:
@@ -41,12 +48,12 @@ def maker_of(kind: str) -> Maker:
 
 @lru_cache(maxsize=256)
 def base_of(key: str) -> Answer:
-    """The answer to a whole input, by its key: ``dicom/SEED/COMMAND`` or ``text/KIND/COMMAND``."""
+    """The answer to a whole input, by its key: ``dicom``, ``text`` or ``form``, what of it, and the command."""
     family, name, command = key.split("/")
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        if family == "text":
-            return run_command(texts.base_args(name, place))
+        if family in ("text", "form"):
+            return run_command((texts if family == "text" else forms).base_args(name, place))
         seed = next(s for s in seeds() if s.name == name)
         (place / "export").mkdir()
         dicom.put_files(place / "export", {f"{n}.dcm": dicom_file(tree) for n, tree in seed.trees.items()})

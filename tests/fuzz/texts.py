@@ -78,6 +78,16 @@ WORDS = (
     *("[[[1]]]", "1979-05-27", '"' + "a" * 5000 + '"', "0x1F", "1_0", "'", '"', "\\u0000", "\0", "é", "脾", "=", ",,,"),
     *("NaN", "-Infinity", "2147483648", "9007199254740993", "[" * 3000, '{"a":' * 2000, "1,5", "٣", "", " ", "\t"),
 )
+#: Columns of a model that a cohort of doses has not.
+MORE = (
+    ("bmi", 18.0, 38.0),
+    ("spleen_eud", 0.1, 9.0),
+    ("nodes_eud", 0.5, 20.0),
+    ("marrow_eud", 0.5, 12.0),
+    ("bowel_eud", 0.1, 9.0),
+    ("thymus_eud", 0.1, 20.0),
+    ("lungs_eud", 0.5, 15.0),
+)
 TOKEN = re.compile(r'"[^"\n]*"|-?\d+(?:\.\d+)?(?:e-?\d+)?|[A-Za-z_]\w*')
 
 
@@ -237,7 +247,12 @@ def tables(rng: Random, place: Path) -> Case:
 
 @lru_cache(maxsize=1)
 def rows() -> str:
-    return "\n".join((ROOT / "fixtures" / "cohorts" / "two_centres.csv").read_text().splitlines()[:41]) + "\n"
+    """Forty patients of a cohort, with numbers in the columns that the model asks for and the cohort has not."""
+    text = (ROOT / "fixtures" / "cohorts" / "two_centres.csv").read_text().splitlines()[:41]
+    chance = Random(1)
+    for name, low, high in MORE:
+        text = [f"{line},{chance.uniform(low, high):.2f}" if n else f"{line},{name}" for n, line in enumerate(text)]
+    return "\n".join(text) + "\n"
 
 
 def evaluated(rng: Random, place: Path) -> Case:
@@ -316,7 +331,7 @@ def masks() -> tuple[dict[str, bytes], dict[str, bytes]]:
     voxels = made["Voxels"](8.0)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder)
-        write_export(path / "export", made["plan"]("Body", "Liver"), seed="masks")
+        write_export(path / "export", made["plan"]("Liver"), seed="masks")
         made["seg"](path / "s.dcm", voxels, {n: name for name, n in made["NUMBERS"].items()})
         made["nifti"](path / "labels.nii", voxels.values, voxels.affine)
         export = {p.name: p.read_bytes() for p in (path / "export").iterdir()}
