@@ -51,6 +51,17 @@ def test_the_quadratic_is_the_loss_to_second_order(loss_of: Losses) -> None:
     assert float((far * change).sum()) == pytest.approx(along, rel=1e-6)
 
 
+def test_the_second_derivative_of_the_count_is_that_of_its_gradient(loss_of: Losses) -> None:
+    loss = loss_of("pancreas")
+    made = loss.surrogate()
+    there = loss.log_kill(loss.by_phase(loss.dose))
+    way = np.random.default_rng(3).uniform(-1.0, 1.0, there.shape)
+    ends = [loss.typical.gradient(there + sign * 1e-3 * way)[1] for sign in (1, -1)]
+    along = (ends[0] - ends[1]).reshape(-1) / 2e-3
+    np.testing.assert_allclose(made.second @ way.reshape(-1), along, rtol=1e-3, atol=1e-4 * float(abs(along).max()))
+    np.testing.assert_array_equal(made.second, made.second.T)
+
+
 def test_the_error_of_the_quadratic_is_the_one_it_states(loss_of: Losses) -> None:
     loss = loss_of("pancreas")
     (dose,) = loss.dose

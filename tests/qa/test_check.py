@@ -118,6 +118,14 @@ def test_a_volume_of_no_such_organ_leaves_its_lines_undecided(
     assert (result.lines[0].state, result.exit_code) == (state, code)
 
 
+def test_an_override_cannot_stand_for_a_volume_of_no_such_organ(plan: Analysis) -> None:
+    asked = line("<= 9", override=ACCEPTED)
+    sound = check(plan, Protocol("test", (asked,)), lambda _: ramp())
+    assert (sound.lines[0].overridden, sound.verdict) == (True, "VARIATION")
+    odd = check(replace(plan, findings=(ODD,)), Protocol("test", (asked,)), lambda _: ramp())
+    assert (odd.lines[0].state, odd.lines[0].overridden, odd.exit_code) == ("UNDECIDED", False, 4)
+
+
 @pytest.mark.parametrize(("organ", "state"), [("Kidney_L", "UNDECIDED"), ("Spleen", "PASS")])
 def test_a_whole_made_of_parts_needs_their_volumes(plan: Analysis, organ: str, state: str) -> None:
     asked = replace(line("<= 12"), structure="Kidneys")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,18 @@ protocols = st.builds(
 @given(protocols)
 def test_toml_gives_the_same_protocol_back(protocol: Protocol) -> None:
     assert toml_protocol.loads(toml_protocol.dumps(protocol)) == protocol
+
+
+def test_toml_says_only_what_the_protocol_adds() -> None:
+    bare = Protocol("t", (Line("Mean[Gy]", "Spleen", goal=limit("<= 1")),))
+    assert [row.split(" = ")[0] for row in toml_protocol.dumps(bare).splitlines() if " = " in row] == [
+        "schema",
+        "name",
+        "structure",
+        "metric",
+        "goal",
+    ]
+    assert 'needs = "drawn"' in toml_protocol.dumps(replace(bare, needs="drawn")).splitlines()
 
 
 @given(protocols)
