@@ -83,6 +83,10 @@ class Finding:
     where: str = ""
     hint: str = ""
 
+    def line(self) -> str:
+        """As one line of text."""
+        return f"{self.code} {self.severity}: {self.what}" + (f" [{self.where}]" if self.where else "")
+
     def to_dict(self) -> dict[str, str]:
         """Code, severity, what, where and hint, as every JSON result holds them."""
         return {name: getattr(self, name) for name in ("code", "severity", "what", "where", "hint")}

@@ -78,8 +78,8 @@ def avoidance(loss: LymphocyteLoss, levels: Sequence[float] = LEVELS, phase: int
     ScenarioError
         A share that is none, a phase that the course does not have, or a plan whose dose costs nothing anywhere.
     """
-    if not levels or not all(0.0 < level < 1.0 for level in levels):
-        raise ScenarioError(f"levels {tuple(levels)}: each is a share of the price, above 0 and below 1")
+    if not levels or not all(0.0 < level < 1.0 for level in levels) or len(set(levels)) < len(levels):
+        raise ScenarioError(f"levels {tuple(levels)}: each is a share of the price, above 0 and below 1, once")
     one_of(phase, len(loss.grids))
     grid, price = loss.grids[phase], price_map(loss, phase)
     order = np.argsort(price, axis=None)[::-1]
@@ -97,7 +97,7 @@ def avoidance(loss: LymphocyteLoss, levels: Sequence[float] = LEVELS, phase: int
             for z, plane in zip(planes, by_plane, strict=True)
             for loop in _loops(plane, edge, grid)
         )
-        made = Structure(number, f"zLymph{100 * level:.0f}", contours, grid.frame_of_reference, RT_TYPE, thick)
+        made = Structure(number, f"zLymph{100 * level:g}", contours, grid.frame_of_reference, RT_TYPE, thick)
         out.append(Isopleth(made, level, edge, float(voxel_volumes(made, grid).sum())))
     return tuple(out)
 

@@ -35,7 +35,7 @@ def text(result: BloodResult) -> str:
     out += ["", "effective dose to immune cells [Gy]", *text_lines(edic_table(result.edic))]
     noted = [f for f in result.findings if f.severity != "info"]
     if noted:
-        out += ["", *(f"{f.code} {f.severity}: {f.what}" for f in noted)]
+        out += ["", *(f.line() for f in noted)]
     return "\n".join(out) + "\n"
 
 

@@ -143,7 +143,7 @@ def text(table: DvhTable, wanted: Sequence[str] = ()) -> str:
         out += ["", beside.caption, *text_lines(beside, "")]
     noted = [f for f in table.findings if f.severity != "info"]
     if noted:
-        out += ["", *(f"{f.code} {f.severity}: {f.what}" + (f" [{f.where}]" if f.where else "") for f in noted)]
+        out += ["", *(f.line() for f in noted)]
     return "\n".join(out) + "\n"
 
 

@@ -98,7 +98,6 @@ def sentences(a: Analysis) -> tuple[tuple[str, str, str], ...]:
         out.append(("LR-FACT-SOURCE", "Where a fact of the patient is from", f"{fact}: {source}"))
     for f in a.findings:
         if f.severity != "info":
-            where = f" [{f.where}]" if f.where else ""
-            out.append(("LR-FINDING", "Finding", f"{f.code} {f.severity}: {f.what}{where}"))
+            out.append(("LR-FINDING", "Finding", f.line()))
     said = tuple((code, meaning, short(text, SENTENCE)) for code, meaning, text in out)
     return said + clinic.sentences(a.provenance.options.get(clinic.KEY, {}))

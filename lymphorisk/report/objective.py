@@ -103,5 +103,5 @@ def text(said: Said) -> str:
         out += ["", *text_lines(tabled("Structures", said.structures, drawn), "")]
     noted = [f for f in said.findings if f.severity != "info"]
     if noted:
-        out += ["", *(f"{f.code} {f.severity}: {f.what}" for f in noted)]
+        out += ["", *(f.line() for f in noted)]
     return "\n".join(out) + "\n"

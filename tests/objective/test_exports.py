@@ -133,7 +133,7 @@ def test_an_isopleth_holds_its_share_of_the_price_in_the_dearest_voxels(loss_of)
     assert not match([i.structure for i in isopleths]).organs
     heights = {float(c[0, 2]) for s in loss.plan.source.plan.structures for c in s.contours_mm}
     assert all(float(c[0, 2]) in heights for i in isopleths for c in i.structure.contours_mm)
-    for levels in ((), (0.0,), (1.0, 0.5)):
+    for levels in ((), (0.0,), (1.0, 0.5), (0.5, 0.5)):
         with pytest.raises(ScenarioError, match="share"):
             avoidance(loss, levels)
 
