@@ -75,8 +75,8 @@ docs: $(VENV)/.docs ## the documentation site: notebooks run anew, warnings are 
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 docs-version: $(VENV)/.docs ## this version's site beside the older ones, on the branch gh-pages; PUSH=--push publishes it
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mike deploy --update-aliases $(PUSH) $$($(BIN)/python -c "import lymphorisk; print(lymphorisk.__version__)") latest
-	$(BIN)/mike set-default --allow-empty $(PUSH) latest
+	PATH="$(abspath $(BIN)):$$PATH" NO_MKDOCS_2_WARNING=1 $(BIN)/mike deploy --update-aliases $(PUSH) $$($(BIN)/python -c "import lymphorisk; print(lymphorisk.__version__)") latest
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/mike set-default --allow-empty $(PUSH) latest
 
 fixtures: $(VENV)/.dev ## make the fixture plans again
 	$(BIN)/python fixtures/rtplans/build.py

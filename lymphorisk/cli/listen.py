@@ -104,9 +104,10 @@ def send(files: tuple[Path, ...], to: Destination, aet: str | None) -> None:
     from lymphorisk.clinic.watch import files as within
 
     clinic = _clinic()
+    found = {p for given in files if given.is_dir() for p in within(given)} - set(files)
     paths = [p for given in files for p in (within(given) if given.is_dir() else (given,))]
     place = _secured(to, clinic)
-    count = sent(paths, place, aet or (clinic.receiver.aet if clinic else "LYMPHORISK"))
+    count = sent(paths, place, aet or (clinic.receiver.aet if clinic else "LYMPHORISK"), unnamed=found)
     emit(f"{count} sent to {place.name}\n")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +32,12 @@ class NotSentError(InputError):
         self.final = final
 
 
-def send(paths: Iterable[Path], to: Destination, aet: str = "LYMPHORISK") -> int:
+def send(
+    paths: Iterable[Path], to: Destination, aet: str = "LYMPHORISK", *, unnamed: Collection[Path] = frozenset()
+) -> int:
     """Send files to a destination, in one association; how many arrived.
+
+    `unnamed` files were found, not asked for by name: an error calls them by their number.
 
     Raises
     ------
@@ -41,7 +45,10 @@ def send(paths: Iterable[Path], to: Destination, aet: str = "LYMPHORISK") -> int
         One did not arrive; what was sent before it is there.
     """
     files = list(paths)
-    return _stow(files, to) if to.web else _store(files, to, aet)
+    if to.web:
+        return _stow(files, to)
+    called = [f"file {n} of {len(files)}" if path in unnamed else "" for n, path in enumerate(files, start=1)]
+    return _store(files, called, to, aet)
 
 
 def _stow(files: list[Path], to: Destination) -> int:
@@ -55,10 +62,10 @@ def _stow(files: list[Path], to: Destination) -> int:
     return len(files)
 
 
-def _store(files: list[Path], to: Destination, aet: str) -> int:
+def _store(files: list[Path], called: list[str], to: Destination, aet: str) -> int:
     from lymphorisk.dicom.query import kind_of
 
-    kinds = dict.fromkeys(kind_of(path) for path in files)
+    kinds = dict.fromkeys(map(kind_of, files, called))
     association = _associated(to, aet, list(kinds))
     try:
         for path in files:

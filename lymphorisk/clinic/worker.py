@@ -26,6 +26,7 @@ from lymphorisk.analysis.prepared import Prepared, prepare
 from lymphorisk.analysis.result import Analysis
 from lymphorisk.analysis.source import read_source
 from lymphorisk.clinic.child import teller
+from lymphorisk.clinic.names import names_of, numbered, unnamed
 from lymphorisk.clinic.service import ANSWERS, Service, from_json
 from lymphorisk.clinic.store import INCOMING, Entry, Store
 from lymphorisk.cohorts.limits import Limits, held
@@ -136,7 +137,7 @@ def write(made: Answer, folder: Path, dated: datetime) -> None:
     texts = () if made.judged is None else gate.sentences(made.judged.result)
     written, at = archived.stamp(dated), archived.made_at(dated)
     page = content.report(made.analysis, None, protocol=table, written=written)
-    shown = content.report(unnamed(made.analysis), None, protocol=table, written=written)
+    shown = content.report(unnamed(numbered(made.read, made.analysis)), None, protocol=table, written=written)
     pdf = formats.written(folder / PDF, page)
     assert isinstance(pdf, bytes)
     files: dict[str, str | bytes] = {
@@ -155,35 +156,6 @@ def write(made: Answer, folder: Path, dated: datetime) -> None:
             out.write(data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data)
             out.flush()
             os.fsync(out.fileno())
-
-
-def unnamed(analysis: Analysis) -> Analysis:
-    """The same without the labels of the plan and its phases, which may say who the patient is."""
-    phases = tuple(replace(phase, label=f"phase {n}") for n, phase in enumerate(analysis.phases, start=1))
-    labels = {old.label: new.label for old, new in zip(analysis.phases, phases, strict=True)}
-    labels = {old: new for old, new in {analysis.label: "plan", **labels}.items() if old}
-
-    def clean(text: str) -> str:
-        for old, new in labels.items():
-            text = new if text == old else text.replace(repr(old), new)
-        return text
-
-    findings = tuple(replace(f, what=clean(f.what), where=clean(f.where)) for f in analysis.findings)
-    return replace(analysis, label="", phases=phases, findings=findings)
-
-
-def names_of(read: Export, analysis: Analysis) -> dict[str, str]:
-    """Names of an export that may say who the patient is, and what is said in their place.
-
-    ROIs become the organ they are, or their number; plans, phases and beams their number.
-    """
-    organs = {roi: name for name, organ in analysis.organs.items() for roi in organ.roi_names}
-    out = {s.name: organs.get(s.name, f"ROI {s.number}") for s in read.plan.structures}
-    for number, phase in enumerate(read.plan.phases, start=1):
-        out |= {beam.name: f"beam {beam.number}" for beam in phase.beams} | {phase.label: f"phase {number}"}
-    out[analysis.label] = "the plan"
-    out[read.plan.label] = "the plan"
-    return {name: word for name, word in out.items() if name.strip()}
 
 
 def work(service: Service, store: Store, key: str, token: str) -> dict[str, Any]:

@@ -14,20 +14,21 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 
-def kind_of(path: Path) -> tuple[str, str]:
-    """SOP class and transfer syntax of a DICOM file.
+def kind_of(path: Path, called: str = "") -> tuple[str, str]:
+    """SOP class and transfer syntax of a DICOM file, which an error calls by its name or what it is `called`.
 
     Raises
     ------
     DicomReadError
         Not DICOM.
     """
+    name = called or path.name
     try:
         file = open_file(Window(path), folder="")
     except OSError as error:
-        raise DicomReadError(f"{path.name} cannot be read: {error.strerror}") from error
+        raise DicomReadError(f"{name} cannot be read: {error.strerror}") from error
     if file is None:
-        raise DicomReadError(f"{path.name} is not DICOM", "give the DICOM files to be sent")
+        raise DicomReadError(f"{name} is not DICOM", "give the DICOM files to be sent")
     return file.root.code(tags.SOP_CLASS_UID), file.syntax
 
 

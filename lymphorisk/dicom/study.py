@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import warnings
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -160,13 +161,23 @@ def dataset(role: str, study: Study, instance: str, *, unicode: bool = False) ->
     meta.ImplementationVersionName = IMPLEMENTATION_NAME
     ds.file_meta = meta
     modality = MODALITIES.get(role, role)
-    patient, identity = study.patient, study.identity
-    facts = study.facts
+    identity, facts = study.identity, study.facts
     known = "" if facts is None else facts.accession + facts.number + facts.description + facts.referring_physician
     if unicode or not (identity.name + identity.id + known + study.series).isascii():
         ds.SpecificCharacterSet = "ISO_IR 192"
     ds.InstanceCreationDate, ds.InstanceCreationTime = study.made
     ds.SOPClassUID, ds.SOPInstanceUID, ds.Modality = SOP_CLASSES[role], instance, modality
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a library's word on what the plan says may quote it
+        _filed(ds, study)
+    ds.SeriesInstanceUID = uid(study.seed, "series", role)
+    ds.SeriesNumber, ds.InstanceNumber = series_number(study, role), 1
+    return ds
+
+
+def _filed(ds: Dataset, study: Study) -> None:
+    """Whose it is, and of which study: as the plan has it, however it is written there."""
+    facts, patient, identity = study.facts, study.patient, study.identity
     if facts is None:
         ds.StudyDate, ds.StudyTime, ds.AccessionNumber = FIXED_DATE, FIXED_TIME, ""
     else:
@@ -188,10 +199,7 @@ def dataset(role: str, study: Study, instance: str, *, unicode: bool = False) ->
     if patient.weight_kg is not None:
         ds.PatientWeight = decimal(patient.weight_kg)
     ds.StudyInstanceUID = study.study_uid
-    ds.SeriesInstanceUID = uid(study.seed, "series", role)
     ds.StudyID = "1" if facts is None else facts.number
-    ds.SeriesNumber, ds.InstanceNumber = series_number(study, role), 1
-    return ds
 
 
 def item_of(**values: object) -> Dataset:

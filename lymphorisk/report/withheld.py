@@ -10,8 +10,11 @@ from html import escape
 from lymphorisk.report.html import typeset
 from lymphorisk.report.wording import short
 
-#: ASCII names of fewer letters say nothing of anybody, and would stand for numbers and words of the page.
+#: ASCII names of fewer letters would stand for numbers and words of the page: they are taken where they are quoted,
+#: or follow the number of their ROI; elsewhere who makes a page says their number with them.
 LEAST = 3
+#: What may stand before a short name, and behind it.
+OPENS, ENDS = r"(?<!\w)(?:['\"‘“]|&#39;|&#x27;|&quot;)|(?<!\w)ROI \d+ ", r"(?=['\"’”&]|\W|$)"
 #: Beyond so many letters messages shorten a name.
 KEPT = 40
 TAG = re.compile(r"(<[^>]*>)")
@@ -36,8 +39,9 @@ def cleaner(names: Mapping[str, str]) -> Clean:
     "'Heart' is empty; ROI 2, Smithy"
     """
     words = {form: word for name, word in names.items() if _telling(name) and name != word for form in _forms(name)}
+    quoted = _quoted({name: word for name, word in names.items() if too_short(name) and name != word})
     if not words:
-        return lambda text: text
+        return quoted
     longest = sorted(words, key=len, reverse=True)
 
     def pattern(name: str) -> str:
@@ -47,9 +51,29 @@ def cleaner(names: Mapping[str, str]) -> Clean:
     found = re.compile("|".join(f"({pattern(name)})" for name in longest))
 
     def clean(text: str) -> str:
-        return found.sub(lambda hit: words[longest[(hit.lastindex or 1) - 1]], text)
+        return quoted(found.sub(lambda hit: words[longest[(hit.lastindex or 1) - 1]], text))
 
     return clean
+
+
+def too_short(name: str) -> bool:
+    """Whether a name is of a letter or two: it may be somebody's initials, and cannot be told from words of a page.
+
+    Examples
+    --------
+    >>> [name for name in ("AB", "Q", "1", "12", "--", "Abc", "李") if too_short(name)]
+    ['AB', 'Q']
+    """
+    bare = name.strip()
+    return bare.isascii() and 0 < len(bare) < LEAST and any(c.isalpha() for c in bare)
+
+
+def _quoted(words: Mapping[str, str]) -> Clean:
+    """A function that puts others for short names where they are quoted or follow a number."""
+    if not words:
+        return lambda text: text
+    found = re.compile(f"({OPENS})({'|'.join(map(re.escape, words))}){ENDS}")
+    return lambda text: found.sub(lambda hit: hit[1] + words[hit[2]], text)
 
 
 def _telling(name: str) -> bool:
@@ -87,7 +111,7 @@ def withheld(page: str, names: Mapping[str, str]) -> str:
         for form in {*_forms(name), *map(typeset, _forms(name))}
         for quote in (True, False)
     }
-    clean, plain = cleaner(written), cleaner(names)
+    clean, plain = cleaner({**names, **written}), cleaner(names)
     out: list[str] = []
     inside = ""
     for part in TAG.split(page):

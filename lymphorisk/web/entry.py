@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from lymphorisk.clinic.log import say
+from lymphorisk.clinic.names import told
 from lymphorisk.clinic.store import COMPLETED, Decision, Entry, Store
 from lymphorisk.clinic.trail import record
 from lymphorisk.clinic.worker import CHECK, NAMES, PAGE
@@ -215,9 +216,9 @@ def names_for(desk: Desk, entry: Entry, user: User) -> Mapping[str, str]:
     try:
         made = json.loads((desk.store.results(entry.key) / NAMES).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise HTTPException(
-            403, f"results of an older version name ROIs: they are shown to the role {IDENTITY}"
-        ) from None
+        made = None
+    if made is None or not told(made):
+        raise HTTPException(403, f"results of an older version name ROIs: they are shown to the role {IDENTITY}")
     return {str(name): str(word) for name, word in made.items()}
 
 

@@ -6,9 +6,12 @@ around is there, and file and folder names carry one too. What comes out is sear
 
 from __future__ import annotations
 
+import csv
+import hashlib
 import io
 import re
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +20,7 @@ import pypdf
 import pytest
 
 from lymphorisk.cli.main import run
+from lymphorisk.dicom import tags
 
 TEXTS = ("LO", "SH", "ST", "LT", "PN", "UT", "UC", "AE")
 #: Tags that an export of a clinic has and the fixtures do not.
@@ -143,6 +147,91 @@ def test_no_command_says_who_the_patient_is(
     for said in (out, err, *map(read, files)):
         assert leaked(said, keys) <= allowed
     assert leaked(" ".join(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*")), keys) == set()
+
+
+#: Commands that read a plan, and what a fault inside them leaves with.
+FAULTY: dict[str, tuple[int, tuple[str, ...]]] = {
+    "analyze": (70, ("analyze", EXPORT, "--report", "{}/a.html", "--out", "{}/a.json")),
+    "analyze json": (70, ("analyze", EXPORT, "--json")),
+    "inspect": (70, ("inspect", EXPORT, "--json")),
+    "dvh": (70, ("dvh", EXPORT, "--csv", "{}/d.csv")),
+    "blood": (70, ("blood", EXPORT)),
+    "compare": (70, ("compare", EXPORT, EXPORT, "--report", "{}/v.html")),
+    "check": (70, ("check", EXPORT, "--protocol", "brain", "--report", "{}/c.html", "--audit", "{}")),
+    "check of two": (70, ("check", EXPORT, EXPORT, "--protocol", "brain")),
+    "check json": (70, ("check", EXPORT, "--protocol", "brain", "--json")),
+    "check junit": (70, ("check", EXPORT, "--protocol", "brain", "--format", "junit")),
+    "check sarif": (70, ("check", EXPORT, "--protocol", "brain", "--format", "sarif")),
+    "conditioning": (70, ("conditioning", "--product", "axi-cel", EXPORT, "--first-day", "-21")),
+    "objective": (70, ("objective", EXPORT, "--structures", "{}/o.dcm")),
+    "killmap": (70, ("killmap", EXPORT, "--out", "{}/k.dcm")),
+    "commission": (70, ("commission", EXPORT, "--report", "{}/m.html")),
+    "cohort": (3, ("cohort", "run", EXPORT, "--out", "{}/cohort", "--workers", "0", "--draws", "64")),
+}
+
+
+@pytest.mark.parametrize("name", FAULTY)
+def test_a_fault_that_quotes_the_patient_is_named_by_its_kind_alone(
+    name: str,
+    place: tuple[Path, dict[str, str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    from lymphorisk.dicom import assemble
+
+    def faulty(files: list[object]) -> None:
+        name, _ = files[0].root.text(tags.PATIENT_NAME)  # type: ignore[attr-defined]
+        raise ValueError(f"no number: {name} {BIRTH}")
+
+    monkeypatch.setattr(assemble, "read_patient", faulty)
+    want, words = FAULTY[name]
+    code = run([word.replace("{}", str(tmp_path)) for word in words])
+    assert code == want or (name == "commission" and code == 3)
+    out, err = capfd.readouterr()
+    files = [p for p in tmp_path.rglob("*") if p.is_file()]
+    for said in (out, err, *(p.read_bytes().decode("latin-1") for p in files)):
+        assert leaked(said, place[1]) == set()
+    assert "ValueError" in out + err + "".join(p.read_text() for p in files if p.suffix == ".csv")
+
+
+@pytest.mark.slow
+def test_plans_of_one_patient_stay_together_under_a_key(
+    place: tuple[Path, dict[str, str]], tmp_path: Path, rtplans: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """One patient's two plans and another's: one pseudonym in every cohort under the key, other ones under another.
+
+    In the tables, from a folder of exports and from the objects of a service's store; nobody in tables and page.
+    """
+    ids = {"lung": "Z990Q", "brain": " z990q ", "pancreas": "Z991Q"}
+    for case, who in ids.items():
+        (tmp_path / "exports" / case).mkdir(parents=True)
+        for n, path in enumerate(sorted((rtplans / case).glob("*.dcm"))):
+            data = pydicom.dcmread(path)
+            data.PatientID, data.PatientName = who, f"Z992Q^{who}"
+            data.save_as(tmp_path / "exports" / case / f"{n}.dcm")
+            (tmp_path / "objects").mkdir(exist_ok=True)
+            data.save_as(tmp_path / "objects" / f"{hashlib.sha256(path.read_bytes()).hexdigest()}")
+    for key in ("one", "other"):
+        (tmp_path / key).write_text(f"{key} secret key of a clinic\n")
+    few = ("--workers", "0", "--draws", "16", "--horizon", "60")
+    found: dict[str, dict[str, str]] = {}
+    for name, source, key in (("a", "exports", "one"), ("b", "objects", "one"), ("c", "exports", "other")):
+        ask = ("cohort", str(tmp_path / source), "--out", str(tmp_path / name), "--pseudonymise", str(tmp_path / key))
+        assert run([*ask, *few]) == 0
+        with open(tmp_path / name / "plans.csv", encoding="utf-8") as table:
+            found[name] = {row["site_inferred"] or row["key"]: row["patient"] for row in csv.DictReader(table)}
+        assert run(["cohort", "report", str(tmp_path / name), "--report", str(tmp_path / f"{name}.html")]) == 0
+    assert sorted(found["a"].values()) == sorted(found["b"].values())
+    for name in found:
+        assert sorted(Counter(found[name].values()).values()) == [1, 2]
+    assert not set(found["a"].values()) & set(found["c"].values())
+    said = [*capfd.readouterr()]
+    said += [read(p) for name in found for p in (*(tmp_path / name).iterdir(), tmp_path / f"{name}.html")]
+    for text in said:
+        assert not re.search("z99[0-2]q", text, re.I)
+    pairs = (tmp_path / "a" / "pairs.csv").read_text(encoding="utf-8")
+    assert len(pairs.splitlines()) == 2, "the two plans of one patient, beside each other"
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ import pydicom
 import pytest
 
 from lymphorisk.dicom import Study, read_export, study_of, uid, write_export
+from lymphorisk.dicom.export import PatientIdentity, StudyFacts
 from lymphorisk.dicom.study import decimal
 from lymphorisk.dicom.write_dose import write_dose
 from lymphorisk.dvh.curve import DVH
@@ -136,6 +137,16 @@ def test_a_left_handed_grid_is_written_right_handed(tmp_path, tiny):
     read = read_export(tmp_path).plan.phases[0].dose
     np.testing.assert_allclose(read.dose_zyx, grid.dose_zyx, atol=1e-5)
     np.testing.assert_allclose(read.origin_mm, grid.origin_mm)
+
+
+def test_no_library_speaks_of_how_a_plan_writes_who_the_patient_is(tmp_path, tiny):
+    """Values longer than the standard allows, or of another form, are kept; a warning would quote them on stderr."""
+    long = "Doe " * 40
+    facts = StudyFacts("19700101", "120000", "X" * 40, "1\\2", long, "Doe=" * 9, "X" * 90, "1970-1-1", "unknown sex")
+    study = Study("x", identity=PatientIdentity("Doe^" * 30, "A" * 90), facts=facts, study_uid="1.2.abc").filled()
+    written = write_dose(tmp_path / "RD.dcm", tiny.grid(), study).read_bytes()
+    for said in (b"A" * 90, b"Doe^" * 30, b"X" * 40):
+        assert said in written
 
 
 def test_a_map_joins_the_study_it_was_made_from(export_of, tmp_path):

@@ -25,6 +25,22 @@ def test_a_name_of_another_script_goes_inside_a_word() -> None:
     assert cleaner({"山田": "ROI 1"})("肺山田左") == "肺ROI 1左"
 
 
+@pytest.mark.parametrize("name", ["AB", "Q", "x1"])
+def test_a_short_name_goes_where_it_is_quoted_or_follows_its_number(name: str) -> None:
+    """Initials, that stand in too many words to go everywhere; with its number it goes wherever it stands."""
+    names = {name: "ROI 9", f"{name} (ROI 9)": "ROI 9"}
+    page = (
+        f'<p title="stands for {name} (ROI 9)">&#39;{name}&#39; and &quot;{name}&quot;, ROI 9 {name}: empty</p>'
+        f"<p>none claimed: {name} (ROI 9), Heart</p><p>12 {name} of don't {name}</p>"
+    )
+    made = withheld(page, names)
+    assert made == (
+        '<p title="stands for ROI 9">&#39;ROI 9&#39; and &quot;ROI 9&quot;, ROI 9 ROI 9: empty</p>'
+        f"<p>none claimed: ROI 9, Heart</p><p>12 {name} of don't {name}</p>"
+    )
+    assert cleaner(names)(f"'{name}' is no organ; ROI 9 {name!r}") == "'ROI 9' is no organ; ROI 9 'ROI 9'"
+
+
 @pytest.mark.parametrize("name", ["PT", "1", "12", "123", "  ", "·", "--"])
 def test_what_says_nothing_of_anybody_stays(name: str) -> None:
     page = f"<p>PT of 123 in 12 -- {name} · 1</p>"

@@ -32,6 +32,8 @@ BASE = "http://127.0.0.1:8765"
 PASSWORD = "correct horse battery"
 #: Stands in every text of a marked export, whose value representations these are.
 MARK = "ZMARKZ"
+#: Of somebody, as the whole name of an ROI; backwards that of a target.
+INITIALS = "QJ"
 TEXTS = ("LO", "SH", "ST", "LT", "PN", "UT", "UC")
 #: As an export may name a plan.
 LABEL = "SMITH-PROSTATE"
@@ -64,7 +66,9 @@ def marked(tmp_path_factory: pytest.TempPathFactory) -> Path:
             element.value = f"{MARK}{element.keyword[:8]}"
         if data.Modality == "RTSTRUCT":
             for roi in data.StructureSetROISequence:
-                roi.ROIName = {"Skull": f"{MARK} ROI", "Brainstem": f"Brainstem_{MARK}"}.get(roi.ROIName, roi.ROIName)
+                roi.ROIName = {
+                    "Skull": f"{MARK} ROI", "Brainstem": f"Brainstem_{MARK}", "Eye_L": INITIALS, "GTV": INITIALS[::-1],
+                }.get(roi.ROIName, roi.ROIName)  # fmt: skip
     return analysed(tmp_path_factory.mktemp("marked") / "store", plan)
 
 
