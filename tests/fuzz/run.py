@@ -100,6 +100,7 @@ def main() -> None:
         numbers = [n for n in range(asked.inputs) if n not in done]
     workers, seconds = asked.workers, asked.seconds
     run_many(make, base_of, seed=asked.seed, numbers=numbers, workers=workers, folder=folder, seconds=seconds)
+    talk.swept()
     said(outcomes(folder))
 
 
