@@ -41,6 +41,8 @@ PARTS = re.compile(
 DEEP = re.compile(r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){100}""")
 #: A file of this kind is written by hand: a longer one is another file. [bytes]
 SIZE_MAX = 16_000_000
+#: Entries of a list: a DVH in steps of 0.01 Gy has ten thousand.
+ENTRIES_MAX = 20_000
 #: Numbers that TOML has. [1]
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
 #: Characters of a value or a key that a message repeats.
@@ -89,11 +91,11 @@ def word(reader: Callable[[Any], Any], *, kept: bool = False) -> Any:
     return msgspec.Meta(extra={"reader": reader, "kept": kept})
 
 
-def filled() -> Any:
-    """What a list's type is annotated with that may not be empty."""
+def filled(most: int = ENTRIES_MAX) -> Any:
+    """What a list's type is annotated with that may not be empty, nor longer than `most`."""
     import msgspec
 
-    return msgspec.Meta(min_length=1)
+    return msgspec.Meta(min_length=1, max_length=most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +309,9 @@ def _checked(written: Written, kind: Any, value: Any, path: tuple[Key, ...]) -> 
     if isinstance(kind, inspect.DictType):
         return _of_names(written, kind, value, path)
     if isinstance(kind, inspect.ListType | inspect.VarTupleType):
+        if kind.max_length and len(value) > kind.max_length:
+            what = f": {len(value)} entries are more than {kind.max_length}"
+            raise written.error(path, what, "give fewer")
         if kind.min_length and not value:
             raise written.error(path, "is an empty list", "leave it out when there is nothing to say")
         return [_checked(written, kind.item_type, entry, (*path, n)) for n, entry in enumerate(value)]

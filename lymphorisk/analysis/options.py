@@ -28,6 +28,8 @@ Missing = Literal["placed", "diluted", "refuse"]
 MISSING: tuple[Missing, ...] = get_args(Missing)
 NETWORKS = (None, "28", "32")
 FLAGS = ("blood_bounds", "sum_doses", "shap_plots", "pictures", "prices")
+#: Of an ensemble, draws times days: the most draws over the usual year. [d]
+MOST_DAYS = 65536 * 366
 NEEDED = ("first_weekday", "draws", "seed", "horizon_d")
 #: Fields of the table of quantities; the command line has the same ranges.
 NUMBERS = (
@@ -181,6 +183,11 @@ class Options:
                 raise ScenarioError(f"{name} is None", "leave it out for the default")
             number = checked(name, value)
             object.__setattr__(self, name, int(number) if quantity(name).whole else number)
+        if self.draws * self.horizon_d > MOST_DAYS:
+            raise ScenarioError(
+                f"{self.draws} draws of {self.horizon_d} days are more than {MOST_DAYS} days",
+                "take fewer draws or a shorter horizon",
+            )
         for name in FLAGS:
             if not isinstance(getattr(self, name), bool):
                 raise ScenarioError(f"{name} = {getattr(self, name)!r} is not True or False")

@@ -32,6 +32,8 @@ NOT_TREATMENT = frozenset(("SETUP", "OPEN_PORTFILM", "TRMT_PORTFILM"))
 MAX_LABEL = 64
 #: The longest courses in use have below a hundred fractions; more than this is a broken number.
 MAX_FRACTIONS = 300
+#: More beams than this are control points, or an error of the planning system.
+MAX_BEAMS = 500
 #: A particle field is delivered in a minute or two; some systems export a placeholder for its rate. [s]
 MAX_ION_BEAM_S = 600.0
 
@@ -143,6 +145,8 @@ def read_plan(file: DicomFile) -> PlanFile:
             if number not in zero:
                 unknown.append(number)
             continue
+        if len(beams) == MAX_BEAMS:
+            raise root.error(f"more than {MAX_BEAMS} beams")
         beams[number] = _beam(item, number, metersets.get(number), ion, found)
     listed_beams = {n for group in groups for n in group.metersets}
     if lost := listed_beams - set(beams) - setup:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import shutil
 import tracemalloc
@@ -16,6 +17,7 @@ import pytest
 
 from lymphorisk import predict
 from lymphorisk.analysis import saved
+from lymphorisk.analysis.options import Options
 from lymphorisk.cohorts import metrics
 from lymphorisk.dicom import read_export, reader
 from lymphorisk.errors import DicomReadError, LymphoriskError
@@ -25,6 +27,7 @@ from lymphorisk.parameters import store
 from lymphorisk.plain import loads, read_most
 from lymphorisk.predict import booster
 from lymphorisk.qa.store import read_protocol
+from lymphorisk.scenario import read_scenario
 from lymphorisk.train import pack, table
 from tests.conftest import ROOT
 
@@ -166,3 +169,42 @@ def test_deflated_files_share_one_limit(export_of, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(reader, "MAX_UNPACKED", max(sizes) + min(sizes) // 2)
     with pytest.raises(DicomReadError, match="without end"):
         read_export(folder)
+
+
+SCENARIO = (
+    "[plan]\nfractions = 10\nbeam_on_s = [{beams}]\n[organs.Spleen]\ndvh_dose_gy = [{dose}]\ndvh_volume = [{share}]\n"
+)
+
+
+@pytest.mark.parametrize(("beams", "points", "word"), [(501, 2, "beam_on_s"), (1, 20_001, "dvh_dose_gy")])
+def test_a_list_longer_than_any_plan_has_is_named(tmp_path: Path, beams: int, points: int, word: str) -> None:
+    """Each took longer than any plan: 100,000 beams half a minute, 400,000 points of a curve a quarter."""
+    dose, share = ", ".join(map(str, range(points))), ", ".join(["1.0"] * (points - 1) + ["0.0"])
+    path = tmp_path / "plan.toml"
+    path.write_text(SCENARIO.format(beams=", ".join(["1"] * beams), dose=dose, share=share))
+    with pytest.raises(LymphoriskError, match=f"{word}: {max(beams, points)} entries are more than") as error:
+        read_scenario(path)
+    assert error.value.hint
+
+
+def test_a_plan_of_more_beams_than_any_is_named(export_of) -> None:
+    folder = export_of()
+    plan = pydicom.dcmread(folder / "RP.dcm")
+    (group,) = plan.FractionGroupSequence
+    group.NumberOfBeams = 502
+    numbered = ((plan, "BeamSequence", "BeamNumber"), (group, "ReferencedBeamSequence", "ReferencedBeamNumber"))
+    for at, name, number in numbered:
+        items = [copy.deepcopy(at[name][0]) for _ in range(502)]
+        for n, item in enumerate(items, start=1):
+            item[number].value = n
+        setattr(at, name, items)
+    plan.save_as(folder / "RP.dcm")
+    with pytest.raises(LymphoriskError, match="more than 500 beams"):
+        read_export(folder)
+
+
+def test_more_draws_of_more_days_than_memory_holds_are_named() -> None:
+    assert Options(draws=65536, horizon_d=365).draws == 65536
+    with pytest.raises(LymphoriskError, match="65536 draws of 3650 days") as error:
+        Options(draws=65536, horizon_d=3650)
+    assert error.value.hint
