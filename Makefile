@@ -41,8 +41,11 @@ slow: $(VENV)/.dev ## the tests that take minutes
 	$(BIN)/python -m pytest -n auto -m slow $(T)
 
 fuzz: $(VENV)/.dev ## thousands of damaged inputs; INPUTS=, SEED=, FOLDER=; writes docs/reliability
-	$(BIN)/python -m tests.fuzz.run --inputs $(or $(INPUTS),30000) --seed $(or $(SEED),1) --folder $(or $(FOLDER),.fuzz)
-	$(BIN)/python -m tests.fuzz.run --folder $(or $(FOLDER),.fuzz) --figures $(or $(FOLDER),.fuzz)
+	for kind in all trains forms talk; do \
+	  inputs=$$([ $$kind = all ] && echo $(or $(INPUTS),30000) || echo 3000); \
+	  $(BIN)/python -m tests.fuzz.run --kind $$kind --inputs $$inputs --seed $(or $(SEED),1) --folder $(or $(FOLDER),.fuzz)/$$kind || exit 1; \
+	done
+	$(BIN)/python -m tests.fuzz.run --folder . --figures $(foreach kind,all trains forms talk,$(or $(FOLDER),.fuzz)/$(kind))
 	@$(BIN)/python -c "import atheris" 2>/dev/null && $(BIN)/python -m tests.fuzz.guided -max_total_time=600 || echo "not guided by coverage: pip install atheris"
 
 lowest: ## the declared floors together, in an environment of their own: doctor, demo and a quick part of the tests

@@ -424,8 +424,8 @@ def turned_contours(rng: Random, trees: Trees) -> Files:
 
 def other_decimals(rng: Random, trees: Trees) -> Files:
     def again(value: bytes) -> bytes:
-        text = value.strip().decode()
-        if not text or "e" in text.lower():
+        text = value.strip().decode("latin-1")
+        if not text or "e" in text.lower() or not (text.isascii() and text[-1].isdigit()):  # private ones hold anything
             return value
         forms = (text, "+" + text.lstrip("+") if text[0] != "-" else text, text + "0" if "." in text else text + ".0")
         return rng.choice((*forms, text + "E0", text + "e+00")).encode()

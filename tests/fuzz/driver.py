@@ -32,6 +32,8 @@ LIMIT_S, CLOCK_S, LIMIT_MB = 10.0, 300.0, 2048
 BAD = ("uncaught", "hang", "memory", "crash", "leak")
 #: Where inputs lie, if there is such a place: thousands of folders are made and emptied.
 IN_MEMORY = "/dev/shm"
+#: In the folder of a run: what came of inputs that were run again.
+AT_FIRST = "at-first.jsonl"
 #: More descriptors than this above the start are looked at.
 MORE_FILES = 8
 
@@ -192,10 +194,19 @@ def outcomes(folder: Path) -> list[Outcome]:
 
 
 def forget(folder: Path, numbers: Collection[int]) -> None:
-    """Strike out what was written down of these inputs."""
+    """Strike out what was written down of these inputs; it stays on a sheet of its own."""
     for path in folder.glob("outcomes-*.jsonl"):
         lines = path.read_text().splitlines(keepends=True)
-        path.write_text("".join(line for line in lines if json.loads(line)["number"] not in numbers))
+        gone = [line for line in lines if json.loads(line)["number"] in numbers]
+        with open(folder / AT_FIRST, "a") as out:
+            out.writelines(gone)
+        path.write_text("".join(line for line in lines if line not in gone))
+
+
+def at_first(folder: Path) -> list[Outcome]:
+    """What was struck out."""
+    path = folder / AT_FIRST
+    return [Outcome(**json.loads(line)) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def _last_started(folder: Path, worker: int) -> dict[str, str | int]:

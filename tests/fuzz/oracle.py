@@ -28,6 +28,8 @@ CODE = re.compile(r"\bLR\d{3}\b")
 #: What every dose of a structure is called in the answer of `dvh --json`.
 DOSES = ("mean_gy", "min_gy", "max_gy")
 CONFIDENCE = 0.95
+#: From this tolerance on curves may differ by the rounding of what they are made of.
+ROUNDED = 1e-3
 
 
 @dataclass(frozen=True)
@@ -119,17 +121,27 @@ def _unlike(one: Any, other: Any, close: float, where: str) -> str:
             return f"{where}: other keys"
         parts = ((one[k], other[k], f"{where}.{k}") for k in other if k not in ORIGIN)
     elif isinstance(one, list) and isinstance(other, list):
-        if len(one) != len(other):
+        if abs(len(one) - len(other)) > close * len(other):  # a curve of doses within `close` ends a bin away
             return f"{where}: {len(one)} values, not {len(other)}"
-        if other and isinstance(other[0], dict) and "number" in other[0]:
-            one, other = (sorted(x, key=lambda s: (s["number"] is None, s["number"])) for x in (one, other))
-        parts = ((a, b, f"{where}[{n}]") for n, (a, b) in enumerate(zip(one, other, strict=True)))
+        one, other = _by_name(one), _by_name(other)
+        if close >= ROUNDED and all(isinstance(v, float) for v in (*one, *other)):  # a curve, by what it reaches
+            far = max((abs(a - b) for a, b in zip(one, other, strict=False)), default=0.0)
+            return "" if far <= close * max(map(abs, other), default=0.0) else f"{where}: {far} apart"
+        parts = ((a, b, f"{where}[{n}]") for n, (a, b) in enumerate(zip(one, other, strict=False)))
     elif isinstance(one, float | int) and isinstance(other, float | int) and not isinstance(one, bool):
         scale = max(abs(one), abs(other), 1e-3)
         return "" if abs(one - other) <= close * scale else f"{where}: {one}, not {other}"
     else:
         return "" if one == other else f"{where}: {one!r}, not {other!r}"
     return next((found for a, b, at in parts if (found := _unlike(a, b, close, at))), "")
+
+
+def _by_name(rows: list[Any]) -> list[Any]:
+    """Rows of a table by what they are called: their order is that of the input."""
+    for name in ("number", "name", "roi"):
+        if rows and all(isinstance(row, dict) and name in row for row in rows):
+            return sorted(rows, key=lambda row: (row[name] is None, str(row[name]), row.get("start_s", 0.0)))
+    return rows
 
 
 def upper_limit(events: int, trials: int) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from .driver import BAD, LIMIT_MB, LIMIT_S, Outcome
@@ -23,10 +24,25 @@ MEANT = {
     "crash": "the process died",
     "leak": "a file left behind, or an input touched",
 }
+#: What damaged inputs have shown, and what holds since.
+FOUND = """In the program:
+
+- thousands of contours copied onto one plane were compared in pairs, in gigabytes: copies count once, and contours
+  over each other without end are refused by name;
+- a result with a number beyond any float, a scorecard of brackets without end or of a metric of no kind: named;
+- a mask was read into as much memory as the longest may have: now into as much as it has;
+- lists of 100,000 beams or 400,000 points of a curve, and draws times days beyond memory: refused by name.
+
+In the suite: a promise that beams of a fraction may change places, tables compared by the order of their rows, masks
+outside their patient and a table without the columns of its model, of which every answer was a refusal.
+"""
 
 
-def figures(found: list[Outcome]) -> dict[str, Any]:
-    """Counts by outcome, family and command, and the rate of silent errors with its interval."""
+def figures(found: list[Outcome], again: Sequence[Outcome] = (), runs: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+    """Counts by outcome, family and command, and the rate of silent errors with its interval.
+
+    `again` is what came at first of inputs that were run again, `runs` kind, seed and number of inputs of each run.
+    """
     held = [o for o in found if o.promise and o.kind not in BAD]
     broken = [o for o in held if o.broken]
     by_promise = {
@@ -35,7 +51,12 @@ def figures(found: list[Outcome]) -> dict[str, Any]:
     }
     kinds = Counter(o.kind for o in found)
     return {
+        "runs": list(runs),
         "inputs": len(found),
+        "at_first": {
+            **{kind: sum(o.kind == kind for o in again) for kind in BAD},
+            "silent": sum(bool(o.broken) and o.kind not in BAD for o in again),
+        },
         "computing": sum(o.command in COMPUTING for o in found),
         "outcomes": {kind: kinds[kind] for kind in MEANT},
         "families": dict(sorted(Counter(o.family for o in found).items())),
@@ -77,13 +98,25 @@ def page(made: dict[str, Any]) -> str:
             ("told", "a named error, a finding, or as before: files cut anywhere"),
         )
     )
+    runs = "\n".join(
+        f"python -m tests.fuzz.run --kind {r['kind']} --seed {r['seed']} --inputs {r['inputs']} --folder {chr(65 + n)}"
+        for n, r in enumerate(made["runs"])
+    )
+    folders = " ".join(chr(65 + n) for n in range(len(made["runs"])))
+    first = made["at_first"]
+    before = ", ".join(f"{kind} {n}" for kind, n in first.items() if n)
     families = ", ".join(f"{name} {n}" for name, n in made["families"].items())
     commands = ", ".join(f"`{name}` {n}" for name, n in made["commands"].items())
     return f"""# Reliability under damaged input
 
-What happens when files are broken, hostile or merely written otherwise. The figures are of one run over mutated
-inputs (`make fuzz` runs 30,000); this page and `reliability.json` are written by
-`python -m tests.fuzz.run --folder DIR --figures DIR`, and a test holds one to the other.
+What happens when files are broken, hostile or merely written otherwise. The figures are counted from these runs
+(`make fuzz` makes longer ones); the last line writes this page and `reliability.json`, and a test holds one to the
+other.
+
+```text
+{runs}
+python -m tests.fuzz.run --folder A --figures {folders}
+```
 
 {made["inputs"]} inputs, {made["computing"]} of them through commands that compute (`dvh`, `analyze`, `check`,
 `cohort`).
@@ -96,6 +129,13 @@ inputs (`make fuzz` runs 30,000); this page and `reliability.json` are written b
 Limits of one input: {limits["seconds"]:g} s of processor time, and {limits["megabytes"]} MB beyond what the program
 holds before it reads. The slowest took {made["slowest_s"]} s, the largest {made["largest_mb"]} MB.
 
+## Found and mended
+
+At first {sum(first.values())} of these inputs ended otherwise or broke a promise ({before or "none"}). What they
+showed was mended, in the program or in the suite, and each was run again with `--again`: the table counts the last
+outcome. Inputs that had ended well before a mend were not run again after it.
+
+{FOUND}
 ## Silent errors
 
 For some mutations the right answer is known. An answer that is not that one, without a named error or a finding that
@@ -111,6 +151,11 @@ Silent: {oracle["silent"]} of {oracle["held_to"]}; {CONFIDENCE:.0%} interval (Cl
 ## What was mutated
 
 By family: {families}. By command: {commands}.
+
+Kinds of runs: `all` mutates exports and the files people write; `trains` puts mutations over each other and damages
+objects that are compressed, deflated, big endian or of undefined lengths; `forms` says the same in other forms of
+masks (NIfTI, SEG), tables (CSV, Parquet) and protocols (CSV, JSON), and what none of them can mean; `talk` breaks
+conversations with the DICOM receiver and asks the web page what nobody asks.
 
 Exports are the tiny one of the tests, fixtures and, where they lie, exports of real planning systems, cut to a few
 structures and a coarse grid so that one input takes a tenth of a second. Bits, bytes, lengths, tags, VRs, numbers,

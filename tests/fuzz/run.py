@@ -17,7 +17,7 @@ from random import Random
 
 from . import dicom, forms, reliability, talk, texts, trains
 from .cases import Case, Maker
-from .driver import BAD, Outcome, forget, one, outcomes, run_command, run_many
+from .driver import BAD, Outcome, at_first, forget, one, outcomes, run_command, run_many
 from .objects import dicom_file
 from .oracle import Answer
 from .seeds import FEW, seeds
@@ -76,7 +76,9 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.figures is not None:
         found = [o for folder in asked.figures for o in outcomes(folder)]
-        reliability.write(reliability.figures(found))
+        again = [o for folder in asked.figures for o in at_first(folder)]
+        runs = [json.loads((f / NOTE).read_text()) | {"inputs": len(outcomes(f))} for f in asked.figures]
+        reliability.write(reliability.figures(found, again, runs))
         return
     os.environ["LYMPHORISK_CONFIG"] = "none"
     if asked.tiny:
