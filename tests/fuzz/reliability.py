@@ -30,8 +30,10 @@ FOUND = """In the program:
 - thousands of contours copied onto one plane were compared in pairs, in gigabytes: copies count once, and contours
   over each other without end are refused by name;
 - a result with a number beyond any float, a scorecard of brackets without end or of a metric of no kind: named;
-- a mask was read into as much memory as the longest may have: now into as much as it has;
-- lists of 100,000 beams or 400,000 points of a curve, and draws times days beyond memory: refused by name.
+- a mask was read into as much memory as the longest may have: now into as much as it has.
+
+Found by hand beside them: lists of 100,000 beams or 400,000 points of a curve, and draws times days beyond memory, are
+refused by name; a file beyond what is held is no longer mapped, so that cutting it ends in a named error.
 
 In the suite: a promise that beams of a fraction may change places, tables compared by the order of their rows, masks
 outside their patient and a table without the columns of its model, of which every answer was a refusal.
@@ -155,7 +157,8 @@ By family: {families}. By command: {commands}.
 Kinds of runs: `all` mutates exports and the files people write; `trains` puts mutations over each other and damages
 objects that are compressed, deflated, big endian or of undefined lengths; `forms` says the same in other forms of
 masks (NIfTI, SEG), tables (CSV, Parquet) and protocols (CSV, JSON), and what none of them can mean; `talk` breaks
-conversations with the DICOM receiver and asks the web page what nobody asks.
+conversations with the DICOM receiver and asks the web page what nobody asks. Conversations that begin while the
+receiver holds as many as it may are turned away; after every fiftieth a peer that behaves must be answered.
 
 Exports are the tiny one of the tests, fixtures and, where they lie, exports of real planning systems, cut to a few
 structures and a coarse grid so that one input takes a tenth of a second. Bits, bytes, lengths, tags, VRs, numbers,
