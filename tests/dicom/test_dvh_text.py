@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lymphorisk.dicom import read_dvh_text
+from lymphorisk.dicom import dvh_text, read_dvh_text
 from lymphorisk.errors import DicomReadError
 
 DOSES = np.linspace(0, 40, 81)
@@ -158,6 +158,49 @@ def test_other_texts_are_refused(tmp_path, text):
         read_dvh_text(path)
     with pytest.raises(DicomReadError, match="cannot be read"):
         read_dvh_text(tmp_path / "nowhere.txt")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (RAYSTATION.replace("#Dose unit: cGy\n", ""), "dose unit is not stated"),
+        (RAYSTATION.replace("#Dose unit: cGy", "#Dose unit: rem"), "dose unit is not stated"),
+        ("\n".join(RAYSTATION.splitlines()[:8]) + "\n", "fewer than two points"),
+        (RAYSTATION.replace("\n0   100", "\n-1   100"), "do not increase"),
+        (RAYSTATION.replace("   100\n", "   0\n"), "not a cumulative curve"),
+    ],
+)
+def test_a_curve_that_says_too_little_is_left_out_with_the_reason(tmp_path, text, why):
+    path = tmp_path / "dvh.txt"
+    path.write_text(text)
+    dvhs, findings = read_dvh_text(path)
+    assert dvhs == ()
+    assert why in findings[0].what
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (ECLIPSE.replace("25   75", "25"), "too few columns"),
+        (ECLIPSE_RELATIVE.replace("Total dose [Gy]: 50.0\n", ""), "no prescription is known"),
+        (ECLIPSE_RELATIVE.replace("% for dose (%): 100.0", "% for dose (%): 0.0"), "no prescription is known"),
+        (SLICER.replace("Value (% of 200.0 cc)", "Value"), "pairs of dose and volume"),
+    ],
+)
+def test_a_text_without_columns_or_prescription_is_refused(tmp_path, text, why):
+    path = tmp_path / "dvh.txt"
+    assert text not in (ECLIPSE, ECLIPSE_RELATIVE, SLICER)
+    path.write_text(text)
+    with pytest.raises(DicomReadError, match=why):
+        read_dvh_text(path)
+
+
+def test_a_text_beyond_reason_is_not_read(tmp_path):
+    path = tmp_path / "dvh.txt"
+    with path.open("wb") as file:
+        file.truncate(dvh_text.MAX_TEXT + 1)
+    with pytest.raises(DicomReadError, match="too large"):
+        read_dvh_text(path)
 
 
 @pytest.mark.real

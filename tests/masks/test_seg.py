@@ -149,9 +149,36 @@ def twice(ds: Dataset) -> None:
     frames[1].PlanePositionSequence = frames[0].PlanePositionSequence
 
 
+def unsaid(*path: Any) -> Callable[[Dataset], None]:
+    """The element at the end of a path is taken out."""
+
+    def change(ds: Dataset) -> None:
+        for step in path[:-1]:
+            ds = ds[step] if isinstance(step, int) else getattr(ds, step)
+        delattr(ds, path[-1])
+
+    return change
+
+
+def turned(ds: Dataset) -> None:
+    orientation = Dataset()
+    orientation.ImageOrientationPatient = [0, 1, 0, 1, 0, 0]
+    ds.PerFrameFunctionalGroupsSequence[2].PlaneOrientationSequence = [orientation]
+
+
+SHARED, FRAMES = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [
+        (unsaid("SegmentSequence", 0, "SegmentNumber"), "a segment has no number"),
+        (unsaid("Columns"), "do not fit each other"),
+        (lambda ds: ds[FRAMES].value.pop(), "do not fit each other"),
+        (unsaid(SHARED, 0, "PlaneOrientationSequence"), "Image Orientation"),
+        (turned, "turned against each other"),
+        (unsaid(FRAMES, 1, "PlanePositionSequence"), "where it lies"),
+        (unsaid(FRAMES, 1, "SegmentIdentificationSequence"), "which segment it belongs to"),
         (no_spacing, "Pixel Spacing"),
         (shifted_plane, "sheared"),
         (cut_off, "truncated"),
@@ -166,6 +193,26 @@ def test_a_broken_segmentation_is_refused_by_name(
     coarse: Any, tmp_path: Path, change: Callable[[Dataset], Any], why: str
 ) -> None:
     path = P.seg(tmp_path / "s.dcm", coarse, NAMES)
+    ds = pydicom.dcmread(path)
+    change(ds)
+    ds.save_as(path)
+    with pytest.raises(InputError, match=why):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "why"),
+    [
+        ("FRACTIONAL", unsaid("MaximumFractionalValue"), "Maximum Fractional Value is missing"),
+        ("FRACTIONAL", lambda ds: setattr(ds, "MaximumFractionalValue", 99), "beyond the Maximum Fractional Value"),
+        ("LABELMAP", twice, "two frames of a label map lie at one height"),
+        ("LABELMAP", lambda ds: setattr(ds, "PixelRepresentation", 1), "not unsigned numbers"),
+    ],
+)
+def test_a_broken_share_or_label_is_refused_by_name(
+    coarse: Any, tmp_path: Path, kind: str, change: Callable[[Dataset], Any], why: str
+) -> None:
+    path = P.seg(tmp_path / "s.dcm", coarse, NAMES, kind=kind)
     ds = pydicom.dcmread(path)
     change(ds)
     ds.save_as(path)
