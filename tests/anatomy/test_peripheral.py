@@ -56,6 +56,12 @@ def test_an_edge_without_dose_says_nothing(peripheral: Peripheral) -> None:
     assert anchored_ln(0.0, 1.0, peripheral) == (0.0, peripheral.sd_ln)
 
 
+@pytest.mark.parametrize("scale", [1e-4, 1e-2, 1.0, 1e3])
+def test_an_edge_tells_by_its_ratio_to_what_was_expected(peripheral: Peripheral, scale: float) -> None:
+    assert anchored_ln(4.0 * scale, scale, peripheral) == pytest.approx(anchored_ln(4.0, 1.0, peripheral), rel=1e-12)
+    assert anchored_ln(scale, 0.0, peripheral) == (0.0, peripheral.sd_ln)
+
+
 def test_an_edge_with_more_dose_raises_what_lies_beyond_but_not_by_all_of_it(peripheral: Peripheral) -> None:
     ln, sd = anchored_ln(4.0, 1.0, peripheral)
     assert 0.0 < ln < np.log(4.0) - peripheral.planned_ln

@@ -180,6 +180,16 @@ def test_mixing_narrows_the_tail_and_the_bounds_say_so() -> None:
     assert mixed.mean_gy == pytest.approx(visit.mean_gy, abs=1e-12)
 
 
+def test_the_bound_of_one_visit_keeps_the_spread_of_many_lanes() -> None:
+    dose = np.linspace(0.0, 2.0, 60)
+    steep = LaneDose(np.full(60, 1 / 60), np.array([dose, 0.3 * dose[::-1]]))
+    a = replace(two_beams(), lanes={**two_beams().lanes, "lung": steep})
+    apart = blood_dose(network(), [a], SURVIVAL, stages=2, lanes=None, bounds=False).fraction[0]
+    joined = blood_dose(network(), [a], SURVIVAL, stages=2, lanes=2)
+    assert joined.fraction[0].sd_gy < 0.999 * apart.sd_gy
+    assert joined.bounds["per_visit"].sd_gy == pytest.approx(apart.sd_gy, rel=0.01)
+
+
 def test_an_instant_beam_is_the_limit_of_a_short_one() -> None:
     a = replace(two_beams(), on_s=np.zeros(2))
     b = replace(two_beams(), on_s=np.full(2, 1e-6))
