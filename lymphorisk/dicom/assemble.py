@@ -163,7 +163,10 @@ def _assemble(
     planning_ct = [f for f in ct_files if f.root.code(tags.SERIES_INSTANCE_UID) in structure_set.ct_series]
     findings = [*check_files([*used, *planning_ct]), *_file_findings(found, used), *linked.findings]
     findings += structure_set.findings
-    phases = [_phase(p, beam_on_s, dose_is, findings) for p in linked.phases]
+    phases: list[Phase] = []
+    for p in linked.phases:
+        phases.append(_phase(p, beam_on_s, dose_is, findings))
+        rtdose.check_together([phase.dose for phase in phases if phase.dose is not None])
     if dose_is is None:
         check_texts([f.root for f in used if f.role != "RTSTRUCT"], phases[0].modality)
     ct, ct_findings = read_ct(ct_files, structure_set)

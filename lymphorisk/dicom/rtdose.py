@@ -30,6 +30,8 @@ MAX_DOSE = 500.0
 FINEST_MM = 0.2
 #: A grid of more voxels than this is refused before any is read: the whole body on 1 mm holds 0.1 billion.
 MAX_VOXELS = 1 << 27
+#: And all that are held at once.
+MAX_TOGETHER = 1 << 28
 #: A grid that begins, or steps, farther than this is a broken file: a couch is two metres long. [mm]
 MAX_COORDINATE = 1e5
 #: Values below zero up to this share of the maximum are noise and rounding; deeper ones are another number format.
@@ -202,6 +204,21 @@ def _check_size(origin: NDArray[np.float64], axes: Sequence[NDArray[np.float64]]
         )
 
 
+def check_together(grids: Sequence[DoseGrid]) -> None:
+    """Refuse grids that hold more than memory, before the next is read.
+
+    Raises
+    ------
+    UnsupportedGeometryError
+        They hold more voxels than the doses of an export may.
+    """
+    if sum(int(grid.dose_zyx.size) for grid in grids) > MAX_TOGETHER:
+        raise UnsupportedGeometryError(
+            f"RTDOSE: the doses of the export hold more than the {MAX_TOGETHER} voxels they may have together",
+            "export the doses on a coarser grid",
+        )
+
+
 def read_grid(file: DicomFile, factor: float = 1.0) -> tuple[DoseGrid, list[Finding]]:
     """The dose grid of an RTDOSE, times `factor`.
 
@@ -261,7 +278,10 @@ def read_stack(files: Sequence[DicomFile], factor: float = 1.0) -> tuple[DoseGri
     UnsupportedGeometryError
         The planes differ in size or direction, or do not lie over each other.
     """
-    parts = [read_grid(file, factor) for file in files]
+    parts: list[tuple[DoseGrid, list[Finding]]] = []
+    for file in files:
+        parts.append(read_grid(file, factor))
+        check_together([grid for grid, _ in parts])
     grids = [grid for grid, _ in parts]
     first = grids[0]
     local = np.stack([first.to_local(grid.origin_mm) for grid in grids])

@@ -136,6 +136,8 @@ def _three(shape: tuple[int, ...]) -> tuple[int, ...]:
         shape = shape[:-1]
     if len(shape) != 3:
         raise InputError(f"it has {len(shape)} dimensions, not three", "give one volume of labels")
+    if min(shape) < 1:
+        raise InputError(f"it has {' x '.join(map(str, shape))} voxels", "write it again")
     return shape
 
 

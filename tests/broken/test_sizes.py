@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import shutil
+import struct
 import tracemalloc
 import zlib
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from lymphorisk import predict
 from lymphorisk.analysis import saved
 from lymphorisk.analysis.options import Options
 from lymphorisk.cohorts import metrics
-from lymphorisk.dicom import read_export, reader
+from lymphorisk.dicom import read_export, reader, rtdose
 from lymphorisk.errors import DicomReadError, LymphoriskError
 from lymphorisk.masks import labels, nifti
 from lymphorisk.masks import read as masks
@@ -142,6 +143,19 @@ def test_a_mask_that_holds_more_than_labels_do_is_named(tmp_path: Path, monkeypa
     assert "longer than" in found.message
 
 
+@pytest.mark.parametrize("axes", [(1, 2), (1,), (3,), (1, 2, 3)])
+def test_a_mask_of_fewer_than_no_voxels_is_named(axes: tuple[int, ...]) -> None:
+    """Two lengths below zero make as many bytes as two above."""
+    nib = pytest.importorskip("nibabel")
+    image = nib.Nifti1Image(np.ones((4, 5, 6), np.uint8), np.eye(4))
+    raw = bytearray(image.to_bytes())
+    for axis in axes:
+        at = 40 + 2 * axis
+        raw[at : at + 2] = struct.pack("<h", -struct.unpack("<h", raw[at : at + 2])[0])
+    with pytest.raises(LymphoriskError):
+        nifti.read_nifti(bytes(raw))
+
+
 def test_a_parquet_of_more_cells_than_a_cohort_is_named_unread(tmp_path: Path) -> None:
     """A hundred million equal numbers lie in a few kilobytes."""
     pa = pytest.importorskip("pyarrow")
@@ -207,4 +221,16 @@ def test_more_draws_of_more_days_than_memory_holds_are_named() -> None:
     assert Options(draws=65536, horizon_d=365).draws == 65536
     with pytest.raises(LymphoriskError, match="65536 draws of 3650 days") as error:
         Options(draws=65536, horizon_d=3650)
+    assert error.value.hint
+
+
+def test_doses_of_several_phases_share_one_limit(rtplans: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = rtplans / "two_phase"
+    sizes = [phase.dose.dose_zyx.size for phase in read_export(folder, sum_doses=True).plan.phases]
+    assert len(sizes) == 2
+    monkeypatch.setattr(rtdose, "MAX_TOGETHER", sum(sizes))
+    assert read_export(folder, sum_doses=True).plan.phases
+    monkeypatch.setattr(rtdose, "MAX_TOGETHER", sum(sizes) - 1)
+    with pytest.raises(LymphoriskError, match="voxels they may have together") as error:
+        read_export(folder, sum_doses=True)
     assert error.value.hint
