@@ -20,12 +20,14 @@ from lymphorisk.analysis.options import Options
 from lymphorisk.analysis.risk import shipped_model
 from lymphorisk.cohorts.found import SCENARIO, FoundPlan
 from lymphorisk.dicom.listing import digests
+from lymphorisk.errors import InputError
 from lymphorisk.plain import tidy
 from lymphorisk.qa.judge import AUTO
 from lymphorisk.qa.store import protocol_hash, read_protocol
 from lymphorisk.version import __version__
 
 PACKAGE = Path(__file__).parent.parent
+OURS = (".py", ".toml", ".json", ".csv")
 #: Raised when a row of the tables changes its meaning: rows of another version are computed again.
 VERSION = 1
 #: Hex digits of a key: no two of a billion plans share one.
@@ -87,11 +89,20 @@ def _hashed(value: dict[str, object]) -> str:
 
 @cache
 def program_sha256() -> str:
-    """Of the program's source files: a checkout changes without changing its version."""
+    """Of the program's source files: a checkout changes without changing its version.
+
+    Raises
+    ------
+    InputError
+        One is gone while they are read: the program is being installed anew.
+    """
     out = hashlib.sha256()
-    for path in sorted(p for p in PACKAGE.rglob("*") if p.suffix in (".py", ".toml", ".json", ".csv") and p.is_file()):
-        out.update(path.relative_to(PACKAGE).as_posix().encode() + b"\0")
-        out.update(hashlib.sha256(path.read_bytes()).digest())
+    try:
+        for path in sorted(p for p in PACKAGE.rglob("*") if p.suffix in OURS and p.is_file()):
+            out.update(path.relative_to(PACKAGE).as_posix().encode() + b"\0")
+            out.update(hashlib.sha256(path.read_bytes()).digest())
+    except FileNotFoundError as error:
+        raise InputError("the program's own files are being replaced", "call again once it is installed") from error
     return out.hexdigest()
 
 

@@ -16,6 +16,8 @@ from lymphorisk.analysis.saved import read_saved
 from lymphorisk.cli.analyze import analyze as command
 
 PANCREAS = Path(__file__).parents[2] / "fixtures" / "rtplans" / "pancreas"
+#: A plan of organ doses alone: nothing is read of contours.
+LUNGS = PANCREAS.parents[1] / "scenarios" / "lungs_4gy_and_boost.toml"
 FEW = Options(draws=64)
 
 
@@ -121,9 +123,9 @@ def test_a_given_parameter_moves_the_forecast_and_is_told(result: Analysis) -> N
 def test_a_survival_function_of_ones_own_stands_for_the_named_model_it_equals(result: Analysis) -> None:
     import numpy as np
 
-    own = analyze(PANCREAS, options=Options(draws=64, survival=lambda d: np.exp(-d / 1.2)))
-    named = analyze(PANCREAS, options=Options(draws=64, survival="in_vivo_hcc"))
-    hard = analyze(PANCREAS, options=Options(draws=64, survival=lambda d: np.exp(-0.65 * d)))
+    own = analyze(LUNGS, options=Options(draws=64, survival=lambda d: np.exp(-d / 1.2)))
+    named = analyze(LUNGS, options=Options(draws=64, survival="in_vivo_hcc"))
+    hard = analyze(LUNGS, options=Options(draws=64, survival=lambda d: np.exp(-0.65 * d)))
     assert hard.forecast.nadir.median == pytest.approx(named.forecast.nadir.median, rel=0.01)
     assert own.forecast.nadir.median < named.forecast.nadir.median
     assert set(own.provenance.options["survival"]) == {"weights", "alphas", "betas"}

@@ -43,7 +43,7 @@ def polygons(coordinate):
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(polygons(tame), st.integers(-4, 4)), min_size=1, max_size=6), st.booleans())
 def test_any_polygons_are_a_body_or_a_reason(drawn, xor) -> None:
     """Self-crossing, spikes, figures of eight, edges without length, lines, points: random corners hold them all."""

@@ -211,7 +211,7 @@ def content(export):
     return (phase.beams, phase.fractions, phase.dose.dose_zyx.tolist(), contours, export.plan.approval)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_changed_bytes_end_in_a_result_or_a_named_error(export_of, data):
     folder = export_of()

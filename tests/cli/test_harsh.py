@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import builtins
+import errno
+import io
 import os
 import pwd
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from lymphorisk.cli.main import ENDED, run
+from lymphorisk.cli.main import ENDED, STOPPED, run
 from lymphorisk.outputs.files import PREFIX
+from tests.cli.test_gate import Stuck
 
 QUICK = ("--alc", "1.4", "--draws", "64", "--horizon", "60")
 SCENARIO = """
@@ -46,7 +53,20 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "schema": ("schema", "check"),
     "model": ("model", "list"),
     "doctor": ("doctor",),
+    "schema list": ("schema",),
+    "update": ("update", "regimen.json", "--alc=-5=0.9"),
+    "cohort page": ("cohort", "report", "cohort"),
 }
+#: Commands that leave files: in a folder {}, by their names, the kind at the end.
+OUTPUTS: dict[str, tuple[str, ...]] = {
+    "report PDF": ("analyze", "plan.toml", *QUICK, "--report", "{}/out.pdf", "--out", "{}/out.json"),
+    "objective": ("objective", "export", "--structures", "{}/out.dcm", "--goals", "{}/out.csv", "--force"),
+    "update": ("update", "regimen.json", "--alc=-5=0.9", "--report", "{}/out.html"),
+    "init": ("init", "--out", "{}/out.toml", "--force"),
+    "cohort page": ("cohort", "report", "cohort", "--report", "{}/out.html"),
+    "commission": ("commission", "export", "--report", "{}/out.html"),
+}
+COHORT = ("cohort", "plan.toml", "--workers", "0", *QUICK[2:])
 #: What a slip of the keyboard leaves with, wherever it is.
 SLIPS: dict[str, tuple[str, ...]] = {
     "survival model": ("analyze", "plan.toml", "--survival", "combind"),
@@ -92,7 +112,24 @@ def place(tmp_path_factory: pytest.TempPathFactory, rtplans: Path) -> Iterator[P
     shutil.copytree(rtplans / "brain", folder / "export")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
+        made = ("conditioning", "--product", "axi-cel", "--draws", "64", "--out", "regimen.json")
+        assert run(list(made)) == 0
+        assert run([*COHORT, "--out", "cohort"]) == 0
         yield folder
+
+
+@pytest.fixture(scope="module")
+def usual(place: Path) -> Callable[[str], str]:
+    """What a command answers on stdout where nothing is the matter; each is asked once."""
+
+    @cache
+    def answer(name: str) -> str:
+        out = io.StringIO()
+        with redirect_stdout(out):
+            assert run(list(COMMANDS[name])) == 0
+        return out.getvalue()
+
+    return answer
 
 
 @pytest.mark.parametrize("name", SLIPS)
@@ -118,10 +155,9 @@ def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_user_without_a_name_and_a_home_gets_the_same_answer(
-    place: Path, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str], name: str
+    usual: Callable[[str], str], request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
-    assert run(list(COMMANDS[name])) == 0
-    want = capsys.readouterr().out
+    want = usual(name)
     request.getfixturevalue("nobody")
     assert run(list(COMMANDS[name])) == 0
     assert capsys.readouterr().out == want
@@ -161,54 +197,161 @@ def test_a_home_that_nothing_can_be_written_to_is_said(
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_disk_that_nothing_can_be_written_to_takes_no_answer(
-    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+    usual: Callable[[str], str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     """Nothing that answers on stdout needs a file of its own."""
-    import builtins
-    import tempfile
-
-    assert run(list(COMMANDS[name])) == 0
-    want = capsys.readouterr().out
-    opened = builtins.open
-
-    def read_only(file, mode="r", *args, **more):
-        if any(letter in mode for letter in "wax+"):
-            raise OSError(30, "Read-only file system")
-        return opened(file, mode, *args, **more)
-
-    def never(*_: object, **__: object) -> None:
-        raise OSError(30, "Read-only file system")
-
+    want = usual(name)
     with monkeypatch.context() as patch:
-        patch.setattr(builtins, "open", read_only)
-        for call in ("mkstemp", "mkdtemp"):
-            patch.setattr(tempfile, call, never)
-        patch.setattr(os, "mkdir", never)
+        nothing_written(patch)
         assert run(list(COMMANDS[name])) == 0
     assert capsys.readouterr().out == want
 
 
+def nothing_written(patch: pytest.MonkeyPatch) -> None:
+    """A disk that is mounted to be read."""
+    opened = builtins.open
+
+    def read_only(file, mode="r", *args, **more):
+        if any(letter in mode for letter in "wax+"):
+            raise OSError(errno.EROFS, "Read-only file system")
+        return opened(file, mode, *args, **more)
+
+    def never(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    patch.setattr(builtins, "open", read_only)
+    for call in ("mkstemp", "mkdtemp"):
+        patch.setattr(tempfile, call, never)
+    patch.setattr(os, "mkdir", never)
+
+
+def asked(name: str, folder: Path) -> list[str]:
+    """A command that leaves files in a folder."""
+    return [word.replace("{}", str(folder)) for word in OUTPUTS[name]]
+
+
+@pytest.fixture(scope="module")
+def written(place: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, bytes]]:
+    """What a command leaves where nothing is the matter; each is asked once."""
+
+    @cache
+    def made(name: str) -> dict[str, bytes]:
+        folder = tmp_path_factory.mktemp("written")
+        assert run(asked(name, folder)) == 0
+        return {p.name: p.read_bytes() for p in folder.iterdir()}
+
+    return made
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+@pytest.mark.parametrize("how", ["read-only", "full"])
+def test_a_folder_that_takes_nothing_keeps_what_it_held(
+    written: Callable[[str], dict[str, bytes]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    how: str,
+) -> None:
+    """Code 3 with the reason, nothing on stdout, and the files of the call before as they were."""
+    before = written(name)
+    for file, data in before.items():
+        (tmp_path / file).write_bytes(data)
+    assert len(before) == sum("{}" in word for word in OUTPUTS[name])
+    capsys.readouterr()
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        if how == "full":
+            patch.setattr(os, "fsync", full)
+        else:
+            nothing_written(patch)
+        assert run(asked(name, tmp_path)) == 3
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert ("No space left" if how == "full" else "Read-only file system") in err
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("name", ["update", "cohort page", "schema", "objective", *(f"{n}, files" for n in OUTPUTS)])
+def test_a_stream_that_nobody_reads_takes_nothing_away(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A closed pipe leaves the code and the files alone; a result that does not fit on a disk is no success."""
+    kind = name.removesuffix(", files")
+    call = list(COMMANDS[name]) if name in COMMANDS else asked(kind, tmp_path)
+    silent = name in ("init, files",)
+    for error, code in ((BrokenPipeError(errno.EPIPE, "gone"), 0), (OSError(errno.ENOSPC, "No space left"), 3)):
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", Stuck(error))
+            assert run(call) == (0 if silent else code)
+        if name not in COMMANDS:
+            assert len(list(tmp_path.iterdir())) == sum("{}" in word for word in OUTPUTS[kind])
+
+
+WRITING = {
+    "analyze": (*COMMANDS["analyze"], "--report", "{}/out.html"),
+    "check": (*COMMANDS["check"], "--report", "{}/out.html"),
+    "dvh": (*COMMANDS["dvh"], "--csv", "{}/out.csv"),
+    **OUTPUTS,
+}
+MOMENTS = [(n, s, signal.SIGTERM) for n in ("analyze", "check", "dvh") for s in (0.2, 0.5, 0.8, 0.95, 1.0)]
+MOMENTS += [
+    (n, s, by) for n in OUTPUTS for s, by in ((0.6, signal.SIGINT), (0.9, signal.SIGTERM), (1.0, signal.SIGINT))
+]
+#: Of objects that say when they were made.
+DATED = {".dcm"}
+
+
+def timed(ask: list[str]) -> float:
+    """Run it whole; what that took. [s]"""
+    start = time.monotonic()
+    subprocess.run(ask, check=True, capture_output=True)
+    return time.monotonic() - start
+
+
+def stopped(ask: list[str], after_s: float, by: signal.Signals) -> None:
+    """Run it and tell it to end after some time."""
+    process = subprocess.Popen(ask, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    time.sleep(after_s)
+    process.send_signal(by)
+    _, err = process.communicate()
+    assert process.returncode in (0, STOPPED if by == signal.SIGINT else ENDED, -by)
+    assert "Traceback" not in err
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("share", [0.2, 0.5, 0.8, 0.95, 1.0])
-@pytest.mark.parametrize("name", ["analyze", "check", "dvh"])
+@pytest.mark.parametrize(("name", "share", "by"), MOMENTS)
 def test_told_to_end_it_leaves_the_old_file_or_the_new_one(
-    place: Path, tmp_path: Path, name: str, share: float
+    place: Path, tmp_path: Path, name: str, share: float, by: signal.Signals
 ) -> None:
     """At some share of the time a whole call takes."""
-    option, file = ("--csv", "out.csv") if name == "dvh" else ("--report", "out.html")
-    ask = [sys.executable, "-m", "lymphorisk", *COMMANDS[name], option, str(tmp_path / file)]
-    start = time.monotonic()
-    subprocess.run(ask, cwd=place, check=True, capture_output=True)
-    took = time.monotonic() - start
-    new = (tmp_path / file).read_bytes()
-    old = new + b"<!-- old -->\n"
-    (tmp_path / file).write_bytes(old)
-    process = subprocess.Popen(ask, cwd=place, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    time.sleep(took * share)
-    process.send_signal(signal.SIGTERM)
-    _, err = process.communicate()
-    assert process.returncode in (0, ENDED, -signal.SIGTERM)
-    assert "Traceback" not in err
-    assert (tmp_path / file).read_bytes() in (old, new)
-    assert [p.name for p in tmp_path.iterdir()] == [file]
+    ask = [sys.executable, "-m", "lymphorisk", *(w.replace("{}", str(tmp_path)) for w in WRITING[name])]
+    took = timed(ask)
+    new = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+    old = {n: data + (b"" if Path(n).suffix in (*DATED, ".json") else b"\n") for n, data in new.items()}
+    for file, data in old.items():
+        (tmp_path / file).write_bytes(data)
+    stopped(ask, took * share, by)
+    for file, data in new.items():
+        now = (tmp_path / file).read_bytes()
+        assert now in (old[file], data) or (Path(file).suffix in DATED and len(now) == len(data))
+    assert {p.name for p in tmp_path.iterdir()} == set(new)
     assert not list(place.rglob(f"{PREFIX}*"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("share", "by"), [(0.6, signal.SIGTERM), (0.9, signal.SIGINT), (1.0, signal.SIGTERM)])
+def test_a_cohort_that_is_told_to_end_goes_on_and_leaves_whole_tables(
+    place: Path, tmp_path: Path, share: float, by: signal.Signals
+) -> None:
+    ask = [sys.executable, "-m", "lymphorisk", *COHORT, "--out"]
+    took = timed([*ask, str(tmp_path / "whole")])
+    stopped([*ask, str(tmp_path / "other")], took * share, by)
+    subprocess.run([*ask, str(tmp_path / "other")], check=True, capture_output=True)
+    names = {p.name for p in (tmp_path / "whole").iterdir()}
+    assert {p.name for p in (tmp_path / "other").iterdir()} == names
+    for name in ("plans.csv", "metrics.parquet", "noticed.csv"):
+        assert (tmp_path / "other" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()

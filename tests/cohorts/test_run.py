@@ -20,7 +20,7 @@ from pydicom.dataset import Dataset
 
 from lymphorisk.analysis import Options
 from lymphorisk.cli.main import cli, run
-from lymphorisk.cohorts import engine
+from lymphorisk.cohorts import engine, keys
 from lymphorisk.cohorts.keys import Recipe
 from lymphorisk.cohorts.ledger import NAME, Outcome
 from lymphorisk.cohorts.run import How, run_cohort
@@ -520,3 +520,20 @@ def test_no_text_of_a_header_but_the_planning_system_in_tables_and_page(
         page = tmp_path / f"checks{len(more)}.html"
         assert run(["commission", str(tmp_path / "s"), "--report", str(page), *more]) == 0
         assert found(page.read_bytes() + "".join(capsys.readouterr()).encode()) == names
+
+
+def test_a_program_that_is_being_replaced_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that was listed and is gone when it is read, as while a checkout is updated."""
+    keys.program_sha256.cache_clear()
+    real = Path.read_bytes
+
+    def gone(path: Path) -> bytes:
+        if path.name == "keys.py":
+            raise FileNotFoundError(path)
+        return real(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", gone)
+        with pytest.raises(InputError, match="being replaced"):
+            keys.program_sha256()
+    assert keys.program_sha256()

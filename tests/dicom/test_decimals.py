@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lymphorisk.dicom.decimals import parse
@@ -13,6 +13,7 @@ PLAIN = st.from_regex(r"\A[+-]?([0-9]{1,8}(\.[0-9]{0,7})?|\.[0-9]{1,8})\Z")
 REAL = st.floats(allow_nan=False, allow_infinity=False).map(repr)
 
 
+@settings(max_examples=40)
 @given(st.lists(PLAIN | REAL, max_size=40), st.sampled_from([" ", "  ", "   "]))
 def test_the_bits_are_those_of_one_by_one(words: list[str], gap: str) -> None:
     got = parse(gap.join(words).encode())

@@ -128,14 +128,14 @@ def test_no_information_changes_nothing() -> None:
 
 def test_counts_that_contradict_the_model_are_refused_in_words() -> None:
     with pytest.raises(UndecidableError, match="contradict the model") as caught:
-        update(COURSE, BASELINE, PEOPLE, [(7.0, 0.1), (14.0, 1.8)], age_y=60.0)
+        update(COURSE, BASELINE, PEOPLE, [(7.0, 0.1), (14.0, 1.8)], age_y=60.0, draws=1024)
     assert "0.1 on day 7 lies below" in caught.value.message
     assert caught.value.exit_code == 4
 
 
 def test_a_count_of_zero_means_below_what_the_analyser_sees() -> None:
     deep = Course(COURSE.phases, "platinum")
-    updated = update(deep, 0.7, PEOPLE, [(35.0, 0.0)], age_y=60.0)
+    updated = update(deep, 0.7, PEOPLE, [(35.0, 0.0)], age_y=60.0, draws=2048)
     assert updated.posterior.nadir.p95 < updated.prior.nadir.median
 
 
@@ -148,7 +148,7 @@ def test_counts_that_are_none_are_refused(counts: list[tuple[float, float]]) -> 
 
 
 def test_the_result_is_plain_numbers() -> None:
-    d = update(COURSE, BASELINE, PEOPLE, [(7, 0.9)], age_y=60.0).to_dict()
+    d = update(COURSE, BASELINE, PEOPLE, [(7, 0.9)], age_y=60.0, draws=1024).to_dict()
     assert d["counts"] == [{"day": 7.0, "alc": 0.9}]
     assert set(d) == {"counts", "prior", "posterior", "effective_draws", "learned", "findings"}
 
@@ -166,6 +166,6 @@ def test_counts_outside_the_forecast_and_copies_are_named_and_left_out() -> None
 
 def test_one_count_that_all_others_deny_is_left_out_and_named() -> None:
     others = [(7.0, 0.9), (14.0, 0.7), (21.0, 0.55)]
-    made = update(COURSE, BASELINE, PEOPLE, [*others, (28.0, 6.0)], age_y=60.0)
+    made = update(COURSE, BASELINE, PEOPLE, [*others, (28.0, 6.0)], age_y=60.0, draws=2048)
     assert made.counts == tuple(others)
     assert [f.what.split(" contradicts")[0] for f in made.findings] == ["6 on day 28"]
