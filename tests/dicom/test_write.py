@@ -54,6 +54,17 @@ def test_dciodvfy_finds_no_errors(export_of, tiny, modality, position):
         assert [line for line in lines if line.startswith("Error")] == [], path.name
 
 
+def test_ions_are_bare_carbon_and_protons_say_no_nucleus(export_of, tiny):
+    for modality, nucleus in (("ion", (12, 6, 6)), ("proton", (None, None, None))):
+        folder = export_of(tiny.plan(modality=modality), name=modality)
+        (plan,) = (ds for p in folder.glob("*.dcm") if (ds := pydicom.dcmread(p)).Modality == "RTPLAN")
+        for beam in plan.IonBeamSequence:
+            told = tuple(
+                beam.get(key) for key in ("RadiationMassNumber", "RadiationAtomicNumber", "RadiationChargeState")
+            )
+            assert told == nucleus
+
+
 @pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dciodvfy (dicom3tools) is not installed")
 def test_dciodvfy_accepts_a_relative_map_and_dvhs(tmp_path, tiny):
     dvh = DVH("BODY", np.linspace(0, 5, 51), np.linspace(10, 0, 51), 2.5, 0.0, 5.0)

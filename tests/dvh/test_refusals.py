@@ -92,6 +92,9 @@ def test_the_uniform_dose_at_the_ends_of_its_exponent() -> None:
     assert eud(cold, 1.0) == pytest.approx(11.25, rel=1e-12)
     assert eud(cold, -20.0) < eud(cold, 1.0) < eud(cold, 20.0) <= 20.0
     assert eud(curve([0.0, 1.0], [1.0, 0.0], mean=0.0), 2.0) == 0.0
+    halves = curve([0.0, 5.0, 15.0, 25.0], [2.0, 2.0, 1.0, 0.0], mean=15.0)
+    assert eud(halves, -1.0) == pytest.approx(2 / (1 / 10 + 1 / 20), rel=1e-12)
+    assert eud(curve([0.0, 1e-12, 15.0, 25.0], [2.0, 1.0, 1.0, 0.0], mean=10.0), -1.0) == 0.0
     with pytest.raises(InputError, match="a = 0"):
         eud(cold, 0.0)
 

@@ -174,6 +174,7 @@ SHARED, FRAMES = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequ
     [
         (unsaid("SegmentSequence", 0, "SegmentNumber"), "a segment has no number"),
         (unsaid("Columns"), "do not fit each other"),
+        (unsaid("Rows"), "do not fit each other"),
         (lambda ds: ds[FRAMES].value.pop(), "do not fit each other"),
         (unsaid(SHARED, 0, "PlaneOrientationSequence"), "Image Orientation"),
         (turned, "turned against each other"),
