@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 import tomllib
 from importlib.util import module_from_spec, spec_from_file_location
@@ -164,3 +165,11 @@ def test_the_page_on_releasing_takes_the_figures() -> None:
     assert "| 3.11, locked, wheel | 7 | 1 | 1.0e-09 | `analyze.x` |" in made
     assert "not tried: Python 3.99" in made
     assert release.written(made, figures) == made
+
+
+def test_the_versioned_site_is_made_by_the_programs_of_its_own_environment() -> None:
+    """mike calls mkdocs by its name: it is found where both were installed, whatever the caller's PATH is."""
+    made = subprocess.run(["make", "-n", "docs-version"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    calls = [line for line in made.splitlines() if "/mike " in line]
+    assert len(calls) == 2
+    assert all(line.startswith(f'PATH="{ROOT / ".venv" / "bin"}:') for line in calls)

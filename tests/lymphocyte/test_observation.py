@@ -137,6 +137,7 @@ def test_the_80_percent_band_of_a_count_holds_78_to_82_percent_of_later_counts(s
     assert 0.78 <= held.mean() <= 0.82
 
 
+@pytest.mark.slow
 def test_after_two_counts_the_band_of_the_next_holds_as_much() -> None:
     """Truth drawn with its own level and wander; three in four at least, few draws speak."""
     course, n = C.upper_abdomen(), 120
