@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from lymphorisk.absent import Absent
-from lymphorisk.anatomy import Placed, Prior, Reference, place
+from lymphorisk.anatomy import Placed, Prior, Reference, place, placement
 
 A = SimpleNamespace(**runpy.run_path(str(Path(__file__).parent / "drawings.py")))
 USUAL, moved, seen = A.USUAL, A.moved, A.seen
@@ -25,6 +25,19 @@ def middles(placed: Placed, organ: str) -> np.ndarray:
 def test_an_organ_between_its_landmarks_is_found(placed: Placed, man: Reference) -> None:
     away = middles(placed, "Spleen").mean(axis=0) - man.organs["Spleen"].middle_mm
     assert np.abs(away).max() < 25.0
+
+
+@pytest.mark.parametrize("height_mm", [1600.0, 1760.0])
+def test_levels_of_the_drawn_man_are_corrected_by_the_stated_amounts(
+    man: Reference, prior: Prior, height_mm: float
+) -> None:
+    """In proportion to the height of the reference, and of the patient."""
+    at, by = np.array(prior.level_from), np.array(prior.level_by)
+    assert by.max() > 0.0
+    drawn = at * man.height_mm / at[-1]
+    np.testing.assert_allclose(
+        placement._level(man, prior, drawn, height_mm), (at + by) * height_mm / at[-1], rtol=1e-12
+    )
 
 
 def test_a_landmark_is_placed_where_it_was_drawn(placed: Placed, man: Reference) -> None:

@@ -13,7 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lymphorisk.errors import LymphoriskError, ScenarioError
-from lymphorisk.scenario import from_cumulative, patient_from, read_patient, read_scenario, scenario_from, together
+from lymphorisk.plan import Patient
+from lymphorisk.scenario import (
+    Scenario,
+    from_cumulative,
+    patient_from,
+    read_patient,
+    read_scenario,
+    scenario_from,
+    together,
+)
 
 EXAMPLE = """
 [plan]
@@ -347,3 +356,20 @@ def test_scenarios_of_a_course_keep_their_emitters_and_have_labels_of_their_own(
     assert len(together([scenario_from(beams), scenario_from(lutetium)]).emitters) == 1
     with pytest.raises(ScenarioError, match="are called 'x'"):
         together([scenario_from(beams), scenario_from(beams)])
+
+
+def test_a_course_is_of_the_one_patient_that_any_of_its_scenarios_names() -> None:
+    def plan(label: str, **patient: object) -> Scenario:
+        given = {"plan": {"label": label, "fractions": 5}, "organs": {"Body": {"mean_gy": 1.0}}}
+        return scenario_from({**given, "patient": patient} if patient else given)
+
+    someone = plan("b", sex="F", age=61, alc=1.4)
+    for course in (
+        [plan("a"), someone],
+        [someone, plan("a")],
+        [plan("a"), someone, plan("c", sex="F", age=61, alc=1.4)],
+    ):
+        assert together(course).patient == someone.patient
+    assert together([plan("a"), plan("c")]).patient == Patient()
+    with pytest.raises(ScenarioError, match="different patients"):
+        together([someone, plan("a", sex="M", age=61, alc=1.4)])
