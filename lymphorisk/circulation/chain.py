@@ -23,6 +23,8 @@ from lymphorisk.plan.frame import read_only
 
 #: Probability the Poisson series may leave out; ten thousand times below the tightest law tested (1e-10).
 SERIES_TOLERANCE = 1e-14
+#: A beam shorter than this delivers while no blood moves. [s]
+INSTANT_S = 1e-9
 #: Standard deviations to search for the ends of the Poisson weights; the tail beyond 12 is under 1e-30.
 POISSON_SPAN = 12.0
 #: Terms kept beyond the span when the Poisson mean is small.
@@ -289,7 +291,7 @@ def solve(c: Chain, s: NDArray[Any], transits: Transits | None = None, *, moment
         dose = c.dose_gy[b]
         centred = np.zeros_like(dose) if np.ptp(dose) == 0 else dose - float(occupancy @ dose)
         even = even and np.ptp(dose) == 0
-        if on == 0 or even:
+        if on < INSTANT_S or even:
             x = _instant(x, dose, centred, s, spent[:, b])
             continue
         key = dose.tobytes() + on.tobytes()

@@ -29,6 +29,8 @@ CLOSED = XOR | {"CLOSED_PLANAR"}
 OPEN = frozenset(("POINT", "OPEN_PLANAR", "OPEN_NONPLANAR"))
 #: A geometric type longer than this is none. DICOM codes hold 16 characters.
 MAX_KIND = 16
+#: Models draw two hundred organs; more ROIs than this are of no patient, and take minutes.
+MAX_ROIS = 1000
 #: LO holds 64 characters; some systems write more. What is longer than this is no name.
 MAX_NAME = 128
 POINTS_OF_A_PLANE = 3
@@ -114,6 +116,8 @@ def read_structures(file: DicomFile) -> StructureSet:
         raise root.error("the file holds no ROIs or no contours: empty or truncated")
     if tags.RT_ROI_OBSERVATIONS_SEQUENCE not in root:
         found.append(finding(checks.NO_ROI_TYPES, "the file ends before its ROI observations", "RTSTRUCT"))
+    if (count := len(root.items(tags.STRUCTURE_SET_ROI_SEQUENCE))) > MAX_ROIS:
+        raise root.error(f"{count} ROIs are more than the {MAX_ROIS} of one patient", "export fewer structures")
     frames = _frames(root)
     only_frame = next(iter(frames)) if len(frames) == 1 else ""
     types = {

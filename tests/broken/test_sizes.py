@@ -16,7 +16,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from lymphorisk import predict
+from lymphorisk import analyze, predict
 from lymphorisk.analysis import saved
 from lymphorisk.analysis.options import Options
 from lymphorisk.cohorts import metrics
@@ -234,3 +234,27 @@ def test_doses_of_several_phases_share_one_limit(rtplans: Path, monkeypatch: pyt
     with pytest.raises(LymphoriskError, match="voxels they may have together") as error:
         read_export(folder, sum_doses=True)
     assert error.value.hint
+
+
+def test_more_rois_than_a_patient_has_are_named(export_of) -> None:
+    folder = export_of()
+    structures = pydicom.dcmread(folder / "RS.dcm")
+    first = structures.StructureSetROISequence[0]
+    structures.StructureSetROISequence = [copy.deepcopy(first) for _ in range(1001)]
+    structures.save_as(folder / "RS.dcm")
+    with pytest.raises(LymphoriskError, match="1001 ROIs are more than the 1000") as error:
+        read_export(folder)
+    assert error.value.hint
+
+
+def test_a_beam_of_no_time_is_an_instant(tmp_path: Path) -> None:
+    """A dose rate beyond any float ended in an exception."""
+    doses = []
+    for on in ("0.0", "1e-320", "1e-200", "1e-9"):
+        path = tmp_path / "plan.toml"
+        path.write_text(SCENARIO.format(beams=on, dose="0.0, 9.0", share="1.0, 0.0"))
+        doses.append(analyze(path, options=Options(draws=16, horizon_d=30, missing="diluted")).blood)
+    want = doses[0].course.mean_gy
+    assert want > 0
+    for found in doses[1:]:
+        assert found.course.mean_gy == pytest.approx(want, rel=1e-9)

@@ -30,10 +30,12 @@ FOUND = """In the program:
 - thousands of contours copied onto one plane were compared in pairs, in gigabytes: copies count once, and contours
   over each other without end are refused by name;
 - a result with a number beyond any float, a scorecard of brackets without end or of a metric of no kind: named;
-- a mask was read into as much memory as the longest may have: now into as much as it has.
+- a mask was read into as much memory as the longest may have, now into as much as it has; one of lengths below zero is
+  named;
+- a beam of 1e-320 s had a dose rate beyond any float: below a nanosecond it is an instant.
 
-Found by hand beside them: lists of 100,000 beams or 400,000 points of a curve, and draws times days beyond memory, are
-refused by name; a file beyond what is held is no longer mapped, so that cutting it ends in a named error.
+Found by hand beside them: lists of 100,000 beams or 400,000 points of a curve, thousands of drawn ROIs, and draws
+times days beyond memory, are refused by name; a file beyond what is held is no longer mapped, so that cutting it ends in a named error.
 
 In the suite: a promise that beams of a fraction may change places, tables compared by the order of their rows, masks
 outside their patient and a table without the columns of its model, of which every answer was a refusal.
