@@ -35,7 +35,8 @@ FOUND = """In the program:
 - a beam of 1e-320 s had a dose rate beyond any float: below a nanosecond it is an instant.
 
 Found by hand beside them: lists of 100,000 beams or 400,000 points of a curve, thousands of drawn ROIs, and draws
-times days beyond memory, are refused by name; a file beyond what is held is no longer mapped, so that cutting it ends in a named error.
+times days beyond memory, are refused by name; a file beyond what is held is no longer mapped, so that cutting it ends
+in a named error.
 
 In the suite: a promise that beams of a fraction may change places, tables compared by the order of their rows, masks
 outside their patient and a table without the columns of its model, of which every answer was a refusal.
