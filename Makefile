@@ -7,7 +7,7 @@ T ?=
 # What the lowest versions are tried on: files read and written, learners, tables and pages; no long models.
 LOWEST := tests/units tests/plan tests/dicom tests/outputs tests/report/test_pdf.py tests/predict/test_reference.py tests/cli/test_explain.py
 
-.PHONY: help demo test slow lowest lock release-check lint types docs docs-version fixtures model calibrate bench bench-dvh bench-blood bench-anatomy bench-count bench-start fuzz demo-clinic clean
+.PHONY: help coverage mutants demo test slow lowest lock release-check lint types docs docs-version fixtures model calibrate bench bench-dvh bench-blood bench-anatomy bench-count bench-start fuzz demo-clinic clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -47,6 +47,17 @@ fuzz: $(VENV)/.dev ## thousands of damaged inputs; INPUTS=, SEED=, FOLDER=; writ
 	done
 	$(BIN)/python -m tests.fuzz.run --folder . --figures $(foreach kind,all trains forms talk,$(or $(FOLDER),.fuzz)/$(kind))
 	@$(BIN)/python -c "import atheris" 2>/dev/null && $(BIN)/python -m tests.fuzz.guided -max_total_time=600 || echo "not guided by coverage: pip install atheris"
+
+coverage: $(VENV)/.dev ## branches that the tests run, programs they start counted; which test runs which line; writes docs/tests
+	rm -rf .seen && mkdir .seen
+	-LYMPHORISK_TESTS_SEEN=.seen $(BIN)/python -m coverage run -m pytest -p tests.strength.contexts -n auto $(T)
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report --skip-covered
+	$(BIN)/python -m tests.strength.page --coverage .seen/data --ran .seen
+
+mutants: $(VENV)/.dev ## faults put into the core, SAMPLE= of each room by SEED=, and the tests that see them; after make coverage; writes docs/tests
+	$(BIN)/python -m tests.strength.run --sample $(or $(SAMPLE),40) --seed $(or $(SEED),1) --folder .mutants
+	$(BIN)/python -m tests.strength.page --faults .mutants
 
 lowest: ## the declared floors together, in an environment of their own: doctor, demo and a quick part of the tests
 	rm -rf $(VENV)-lowest
