@@ -1,7 +1,7 @@
 """Pytest plugin: coverage by test, also in fixtures and in the programs a test starts, and processor seconds by test.
 
-Pytest under ``coverage run`` with ``patch = subprocess`` and ``LYMPHORISK_TESTS_SEEN=FOLDER``, where the seconds and the
-fixtures of each test are written, a JSON line each (`make coverage`).
+Pytest under ``coverage run`` with ``patch = subprocess`` and ``LYMPHORISK_TESTS_SEEN=FOLDER``, where the seconds and
+the fixtures of each test are written, a JSON line each (`make coverage`).
 """
 
 from __future__ import annotations
