@@ -160,7 +160,8 @@ def emptied(rng: Random, trees: Trees) -> Files:
 def cycle(rng: Random, trees: Trees) -> Files:
     """References that lead back, across or nowhere."""
     names = sorted(trees)
-    uids = [text_of(trees[n], "SOPInstanceUID") for n in names]
+    named = [e for n in names for _, e in walk(trees[n]) if e.tag == tag_of("SOPInstanceUID")]
+    uids = [e.value.decode("latin-1").strip(" \0") for e in named]
     references = [
         e
         for n in names
@@ -168,7 +169,7 @@ def cycle(rng: Random, trees: Trees) -> Files:
         if e.vr == "UI" and e.name.startswith(("Referenced", "FrameOf", "StudyInstance", "SOPInstance", "Series"))
     ]
     for element in rng.sample(references, min(len(references), rng.randint(1, 4))):
-        element.value = rng.choice([*uids, "", "1.2", "9" * 64, "1..2", "a.b"]).encode()
+        element.value = rng.choice([*uids, "", "1.2", "9" * 64, "1..2", "a.b"]).encode("latin-1")
         element.value += b"\0" * (len(element.value) % 2)
     numbers = [e for n in names for _, e in walk(trees[n]) if e.vr == "IS" and "Number" in e.name]
     for element in rng.sample(numbers, min(len(numbers), rng.randint(0, 2))):
