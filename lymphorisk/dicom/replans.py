@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lymphorisk.dicom.rtplan import PlanFile
 from lymphorisk.errors import ReplanError
 from lymphorisk.parameters import load
-from lymphorisk.plan import Phase
+from lymphorisk.plan import DoseGrid, Phase
 from lymphorisk.plan.dose_sum import where_all_reach
 
 #: What a plan is called that replaces another, and the end of a label that counts versions. Labels join words by "_".
@@ -150,12 +150,14 @@ def _overlap(own: Sequence[Phase], other: Sequence[Phase]) -> float:
     volumes = grids[0].frame.cell_volumes_cm3()[reached]
     mine = len([p for p in own if p.dose is not None])
     level = load("dose")["replan.level"].number
-    inside = [dose[reached] for dose in doses]
-    a, b = (_hot(part, level) for part in (inside[:mine], inside[mine:]))
+    parts = slice(None, mine), slice(mine, None)
+    a, b = (_hot([d[reached] for d in doses[p]], grids[p], level) for p in parts)
     size = volumes[a].sum() + volumes[b].sum()
     return float(2.0 * volumes[a & b].sum() / size) if size else 0.0
 
 
-def _hot(doses: Sequence[NDArray[np.float64]], level: float) -> NDArray[np.bool_]:
-    total = np.sum(doses, axis=0)
-    return np.asarray(total >= level * total.max())
+def _hot(inside: Sequence[NDArray[np.float64]], grids: Sequence[DoseGrid], level: float) -> NDArray[np.bool_]:
+    """Where a plan treats, by its highest dose; that may lie where another's grid does not reach."""
+    total = np.sum(inside, axis=0)
+    top = max(float(total.max()), *(float(g.dose_zyx.max()) for g in grids))
+    return np.asarray(total >= level * top)

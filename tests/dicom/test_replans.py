@@ -184,6 +184,15 @@ def test_another_target_on_a_turned_grid_is_none(two, edit_file, turned) -> None
     assert len(read_export(folder, sum_doses=True).plan.phases) == 2
 
 
+def test_grids_that_meet_at_their_rims_say_nothing_of_where_a_plan_treats(two) -> None:
+    """What both grids hold is the scatter of either: no part of it is treated."""
+    z = np.arange(-40.0, 41.0, 4.0)
+    first = dose_where(lambda p: np.clip(-2.0 * p[..., 2] - 10.0, 2.0, 50.0), LEVEL, z[z <= 0.0])
+    second = dose_where(lambda p: np.clip(2.0 * p[..., 2] - 10.0, 2.0, 50.0), LEVEL, z[z >= -8.0])
+    folder = two({"fractions": 25, "dose": first}, {"fractions": 25, "dose": second})
+    assert len(read_export(folder, sum_doses=True).plan.phases) == 2
+
+
 def test_planes_count_by_the_volume_they_stand_for(two) -> None:
     """Slabs of 32 and 48 mm of which one holds the other overlap by 80 %; planes are close where only one lies."""
     z = np.concatenate([np.arange(-32.0, 2.0, 4.0), np.arange(2.5, 33.0, 0.5)])
