@@ -21,6 +21,8 @@ KINDS = ("BINARY", "FRACTIONAL", "LABELMAP")
 TOLERANCE_MM = 0.01
 #: A gap between planes of more than this many steps holds planes that were left out because they are empty.
 EMPTY_STEP = 1.5
+#: A whole body at half a millimetre across and a millimetre along it has fewer.
+MOST_VOXELS = 1 << 30
 BITS_OF_A_BYTE = 8
 HINT = "export the segmentation again, on the planning CT"
 
@@ -169,6 +171,12 @@ class _Frames:
     def raster(self, planes: NDArray[np.generic], z: Array) -> Raster:
         """Values of planes at local heights as voxels; planes that were left out between them are empty."""
         gaps = np.diff(z)
+        if (len(z) + (gaps / self.step).sum()) * planes[0].size > MOST_VOXELS:
+            raise UnsupportedGeometryError(
+                f"SEG: {self.rows} x {self.columns} voxels every {self.step:g} mm over {np.ptp(z):.0f} mm are "
+                f"more than {MOST_VOXELS} voxels",
+                HINT,
+            )
         missing = np.where(gaps > EMPTY_STEP * self.step, np.round(gaps / self.step).astype(int) - 1, 0)
         places = np.arange(len(z)) + np.concatenate([[0], np.cumsum(missing)])
         values = np.zeros((int(places[-1]) + 1, *planes.shape[1:]), planes.dtype)

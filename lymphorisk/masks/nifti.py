@@ -175,14 +175,20 @@ def _affine(image: Any) -> tuple[NDArray[np.float64], str]:
         raise InputError("it does not say where it lies: qform and sform code are 0", "keep the header of the image")
     if (aligned or given) in TEMPLATES:
         raise InputError("it lies in the space of a template, not of the patient", "write it in the image's own space")
-    unit = UNITS_MM.get(header.get_xyzt_units()[0], 1.0)
+    try:
+        unit = UNITS_MM.get(header.get_xyzt_units()[0], 1.0)
+    except KeyError as error:
+        raise InputError(f"its unit of length, code {int(header['xyzt_units'])}, is none", "write it again") from error
     affine = np.array(image.affine, np.float64)
     affine[:3] *= unit
     if not np.all(np.isfinite(affine)):
         raise InputError("its affine holds values that are not numbers", "write it again")
     doubt = ""
     if given and aligned:
-        other = np.array(header.get_qform(), np.float64)
+        try:
+            other = np.array(header.get_qform(), np.float64)
+        except ValueError:
+            return affine, "qform is broken; sform is used"
         other[:3] *= unit
         ends = np.array([*np.ndindex(2, 2, 2)]) * (np.array(image.shape[:3]) - 1)
         apart = np.abs(ends @ (affine - other)[:3, :3].T + (affine - other)[:3, 3]).max()

@@ -181,12 +181,14 @@ def _parquet(path: Path) -> dict[str, list[str]]:
                     "leave out columns that are not asked for",
                 )
             stored = file.read()
-    except (ArrowInvalid, OSError) as error:
-        raise CohortError(f"{path.name} is not a Parquet file") from error
-    return {
-        name: ["" if v is None else str(int(v)) if isinstance(v, bool) else str(v) for v in stored[name].to_pylist()]
-        for name in stored.column_names
-    }
+        return {
+            name: [
+                "" if v is None else str(int(v)) if isinstance(v, bool) else str(v) for v in stored[name].to_pylist()
+            ]
+            for name in stored.column_names
+        }
+    except (ArrowInvalid, OSError, UnicodeDecodeError) as error:
+        raise CohortError(f"{path.name} is not a Parquet file, or a broken one") from error
 
 
 def _named(written: Mapping[str, list[str]], digest: str, name: str) -> Table:

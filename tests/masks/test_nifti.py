@@ -186,6 +186,23 @@ def test_two_places_in_one_header_are_said(voxels: Any, tmp_path: Path) -> None:
     assert "differ" in read_nifti((tmp_path / "m.nii").read_bytes()).doubt
 
 
+def test_a_unit_that_is_none_is_refused_and_a_broken_qform_is_said(voxels: Any, tmp_path: Path) -> None:
+    image = nibabel.Nifti1Image(voxels.values, voxels.affine)
+    image.set_sform(voxels.affine, 1)
+    image.set_qform(voxels.affine, 1)
+    nibabel.save(image, tmp_path / "m.nii")
+    raw, fields = bytearray((tmp_path / "m.nii").read_bytes()), nibabel.Nifti1Header.template_dtype.fields
+    turned, unit = bytearray(raw), bytearray(raw)
+    at = fields["quatern_b"][1]
+    turned[at : at + 4] = np.float32(5.0).tobytes()
+    found = read_nifti(bytes(turned))
+    assert found.doubt == "qform is broken; sform is used"
+    assert np.array_equal(found.raster.values, read_nifti(bytes(raw)).raster.values)
+    unit[fields["xyzt_units"][1]] = 7
+    with pytest.raises(InputError, match="unit of length, code 7, is none"):
+        read_nifti(bytes(unit))
+
+
 def test_without_nibabel_the_extra_is_named(voxels: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = P.nifti(tmp_path / "m.nii", voxels.values, voxels.affine)
     monkeypatch.setitem(__import__("sys").modules, "nibabel", None)

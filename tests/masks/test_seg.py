@@ -132,6 +132,10 @@ def shifted_plane(ds: Dataset) -> None:
     ds.PerFrameFunctionalGroupsSequence[3].PlanePositionSequence[0].ImagePositionPatient[0] = 7
 
 
+def far_plane(ds: Dataset) -> None:
+    ds.PerFrameFunctionalGroupsSequence[-1].PlanePositionSequence[0].ImagePositionPatient[2] = 1e9
+
+
 def cut_off(ds: Dataset) -> None:
     ds.PixelData = ds.PixelData[: len(ds.PixelData) // 2]
 
@@ -182,6 +186,7 @@ SHARED, FRAMES = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequ
         (unsaid(FRAMES, 1, "SegmentIdentificationSequence"), "which segment it belongs to"),
         (no_spacing, "Pixel Spacing"),
         (shifted_plane, "sheared"),
+        (far_plane, "are more than 1073741824 voxels"),
         (cut_off, "truncated"),
         (other_size, "not those of the pixels|truncated"),
         (unlisted, "not listed"),
