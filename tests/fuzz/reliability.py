@@ -41,7 +41,8 @@ times days beyond memory, are refused by name; a file beyond what is held is no 
 in a named error.
 
 Left: a patient carried to another place of the room, coordinates written to a millionth of a millimetre, whose target
-has a curve that lies 0.21 % of its volume off in one bin (held to 0.2 %) and a mean dose 0.03 % off. It counts as silent.
+has a curve that lies 0.21 % of its volume off in one bin (held to 0.2 %) and a mean dose 0.03 % off. It counts as
+silent.
 
 In the suite: a promise that beams of a fraction may change places, tables compared by the order of their rows, masks
 outside their patient and a table without the columns of its model, of which every answer was a refusal.
