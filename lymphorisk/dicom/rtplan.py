@@ -11,6 +11,7 @@ from lymphorisk.dicom.tree import Item
 from lymphorisk.errors import DicomReadError
 from lymphorisk.findings import Finding, finding
 from lymphorisk.plan import Beam, Phase, PlanName
+from lymphorisk.plan.treatment import MAX_BEAMS
 from lymphorisk.plan.words import Modality
 from lymphorisk.units import SECONDS_PER_MINUTE
 
@@ -32,8 +33,6 @@ NOT_TREATMENT = frozenset(("SETUP", "OPEN_PORTFILM", "TRMT_PORTFILM"))
 MAX_LABEL = 64
 #: The longest courses in use have below a hundred fractions; more than this is a broken number.
 MAX_FRACTIONS = 300
-#: More beams than this are control points, or an error of the planning system.
-MAX_BEAMS = 500
 #: A particle field is delivered in a minute or two; some systems export a placeholder for its rate. [s]
 MAX_ION_BEAM_S = 600.0
 

@@ -21,7 +21,7 @@ KINDS = ("BINARY", "FRACTIONAL", "LABELMAP")
 TOLERANCE_MM = 0.01
 #: A gap between planes of more than this many steps holds planes that were left out because they are empty.
 EMPTY_STEP = 1.5
-#: A whole body at half a millimetre across and a millimetre along it has fewer.
+#: Two thousand planes of 512 x 512 are half of it.
 MOST_VOXELS = 1 << 30
 BITS_OF_A_BYTE = 8
 HINT = "export the segmentation again, on the planning CT"

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import gzip
 import io
+import logging
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -98,7 +100,7 @@ def read_nifti(raw: bytes) -> NiftiImage:
         unpacked, held = _unpacked(raw)
         kind = nib.Nifti2Image if unpacked[:4].tobytes() in NIFTI_2 else nib.Nifti1Image
         size = kind.header_class.template_dtype.itemsize
-        with nib.imageglobals.LoggingOutputSuppressor():
+        with _quiet(nib.imageglobals.logger):
             offset = int(kind.header_class(unpacked[:size].tobytes())["vox_offset"])
             image = kind.from_bytes(unpacked[: max(offset, size)].tobytes())
         shape = _three(image.shape)
@@ -112,6 +114,20 @@ def read_nifti(raw: bytes) -> NiftiImage:
     box = whole.box((planes, slice(0, shape[1]), slice(0, shape[0])))
     part = replace(box, values=_labels(values).transpose(2, 1, 0))
     return NiftiImage(part, heights(whole), _names(image), doubt)
+
+
+@contextmanager
+def _quiet(logger: logging.Logger) -> Iterator[None]:
+    """What a library logs is not said meanwhile; readers side by side each hold their own tongue."""
+
+    def nothing(record: logging.LogRecord) -> bool:
+        return False
+
+    logger.addFilter(nothing)
+    try:
+        yield
+    finally:
+        logger.removeFilter(nothing)
 
 
 def _unpacked(raw: bytes) -> tuple[Bytes, Held]:
@@ -186,8 +202,11 @@ def _affine(image: Any) -> tuple[NDArray[np.float64], str]:
     doubt = ""
     if given and aligned:
         try:
-            other = np.array(header.get_qform(), np.float64)
+            with np.errstate(invalid="ignore"):
+                other = np.array(header.get_qform(), np.float64)
         except ValueError:
+            other = np.full((4, 4), np.nan)
+        if not np.all(np.isfinite(other)):
             return affine, "qform is broken; sform is used"
         other[:3] *= unit
         ends = np.array([*np.ndindex(2, 2, 2)]) * (np.array(image.shape[:3]) - 1)

@@ -76,7 +76,8 @@ def avoidance(loss: LymphocyteLoss, levels: Sequence[float] = LEVELS, phase: int
     Raises
     ------
     ScenarioError
-        A share that is none, a phase that the course does not have, or a plan whose dose costs nothing anywhere.
+        A share that is none or stands twice, a phase that the course does not have, or a plan whose dose costs nothing
+        anywhere.
     """
     if not levels or not all(0.0 < level < 1.0 for level in levels) or len(set(levels)) < len(levels):
         raise ScenarioError(f"levels {tuple(levels)}: each is a share of the price, above 0 and below 1, once")

@@ -13,6 +13,8 @@ from lymphorisk.plan.structures import Structure
 from lymphorisk.plan.words import MODALITIES, Modality, is_particle
 
 TimeSource = Literal["plan", "user", "assumed"]
+#: Of one fraction: more are control points, or an error of the planning system.
+MAX_BEAMS = 500
 
 
 def course_modality(modalities: Iterable[Modality]) -> str:

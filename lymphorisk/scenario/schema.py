@@ -14,6 +14,7 @@ from lymphorisk.errors import ScenarioError
 from lymphorisk.plan.calendar import MakeUp
 from lymphorisk.plan.delivery import delivery_of, when_of
 from lymphorisk.plan.emitter import marrow_method_of, nuclide_of
+from lymphorisk.plan.treatment import MAX_BEAMS
 from lymphorisk.plan.words import NODE_ROLES, READERS, modality_of
 from lymphorisk.scenario.dose import DOSE_MAX_GY
 from lymphorisk.scenario.said import day_text
@@ -27,8 +28,6 @@ Numbers = Annotated[list[float], filled()]
 Days = float | Numbers
 #: More fractions or days than this are a slip of units.
 COUNT_MAX = 10_000
-#: Beams of one fraction: more are control points.
-BEAMS_MAX = 500
 MBQ_PER_GBQ = 1000.0
 Count = Annotated[int, between(1, COUNT_MAX)]
 
@@ -86,7 +85,7 @@ class Fractionation(Table, frozen=True):
     cycles: Count | None = None
     cycle_days: Annotated[float, between(0.1, COUNT_MAX, "d")] | None = None
     first_weekday: Annotated[int, number("first_weekday")] | None = None
-    beam_on_s: Annotated[list[Annotated[float, number("beam_on_s")]], filled(BEAMS_MAX)] | None = None
+    beam_on_s: Annotated[list[Annotated[float, number("beam_on_s")]], filled(MAX_BEAMS)] | None = None
     beam_start_s: Numbers | None = None
     beam_weights: Numbers | None = None
     prescription_gy: Annotated[float, number("prescription_gy")] | None = None

@@ -166,7 +166,7 @@ def _without_tail(rows: list[list[str]]) -> list[list[str]]:
 
 def _parquet(path: Path) -> dict[str, list[str]]:
     try:
-        from pyarrow import ArrowInvalid
+        from pyarrow import ArrowException
         from pyarrow.parquet import ParquetFile
     except ImportError as error:
         raise CohortError("reading Parquet needs pyarrow", "pip install lymphorisk[cohort], or give a CSV") from error
@@ -187,7 +187,7 @@ def _parquet(path: Path) -> dict[str, list[str]]:
             ]
             for name in stored.column_names
         }
-    except (ArrowInvalid, OSError, UnicodeDecodeError) as error:
+    except (ArrowException, OSError, ValueError, OverflowError) as error:  # and what no date or text can be
         raise CohortError(f"{path.name} is not a Parquet file, or a broken one") from error
 
 

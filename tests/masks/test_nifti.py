@@ -186,21 +186,39 @@ def test_two_places_in_one_header_are_said(voxels: Any, tmp_path: Path) -> None:
     assert "differ" in read_nifti((tmp_path / "m.nii").read_bytes()).doubt
 
 
-def test_a_unit_that_is_none_is_refused_and_a_broken_qform_is_said(voxels: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("field", "value"), [("quatern_b", 5.0), ("quatern_b", np.nan), ("pixdim", np.inf)])
+def test_a_broken_qform_beside_a_sform_is_said(field: str, value: float, voxels: Any, tmp_path: Path, capfd) -> None:
+    raw, fields = two_places(voxels, tmp_path)
+    turned, at = bytearray(raw), fields[field][1] + 4 * (field == "pixdim")
+    turned[at : at + 4] = np.float32(value).tobytes()
+    found = read_nifti(bytes(turned))
+    assert found.doubt == "qform is broken; sform is used"
+    assert np.array_equal(found.raster.values, read_nifti(bytes(raw)).raster.values)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_the_library_mends_in_a_header_it_does_not_say(voxels: Any, tmp_path: Path, caplog) -> None:
+    raw, fields = two_places(voxels, tmp_path)
+    at = fields["pixdim"][1] + 4
+    raw[at : at + 4] = np.float32(-np.frombuffer(raw, np.float32, 1, at)[0]).tobytes()
+    assert read_nifti(bytes(raw)).doubt == ""
+    assert not caplog.records
+
+
+def two_places(voxels: Any, tmp_path: Path) -> tuple[bytearray, Any]:
+    """A file whose header says twice where it lies, and where the fields of a header are."""
     image = nibabel.Nifti1Image(voxels.values, voxels.affine)
     image.set_sform(voxels.affine, 1)
     image.set_qform(voxels.affine, 1)
     nibabel.save(image, tmp_path / "m.nii")
-    raw, fields = bytearray((tmp_path / "m.nii").read_bytes()), nibabel.Nifti1Header.template_dtype.fields
-    turned, unit = bytearray(raw), bytearray(raw)
-    at = fields["quatern_b"][1]
-    turned[at : at + 4] = np.float32(5.0).tobytes()
-    found = read_nifti(bytes(turned))
-    assert found.doubt == "qform is broken; sform is used"
-    assert np.array_equal(found.raster.values, read_nifti(bytes(raw)).raster.values)
-    unit[fields["xyzt_units"][1]] = 7
+    return bytearray((tmp_path / "m.nii").read_bytes()), nibabel.Nifti1Header.template_dtype.fields
+
+
+def test_a_unit_that_is_none_is_refused(voxels: Any, tmp_path: Path) -> None:
+    raw, fields = two_places(voxels, tmp_path)
+    raw[fields["xyzt_units"][1]] = 7
     with pytest.raises(InputError, match="unit of length, code 7, is none"):
-        read_nifti(bytes(unit))
+        read_nifti(bytes(raw))
 
 
 def test_without_nibabel_the_extra_is_named(voxels: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from lymphorisk.absent import Absent
-from lymphorisk.analysis import Analysis, Options, analyze
+from lymphorisk.analysis import Analysis
 from lymphorisk.analysis.envelope import render
 from lymphorisk.dvh import DVH
 from lymphorisk.errors import InputError, ScenarioError
@@ -23,7 +23,6 @@ from lymphorisk.qa.facts import facts_of, facts_of_saved
 from lymphorisk.qa.protocol import Line, Override, Protocol, limit
 from lymphorisk.qa.store import read_protocol, shipped
 from lymphorisk.report import gate as formats
-from lymphorisk.scenario import scenario_from
 
 HOSTILE = '<script>alert("x")</script>]]>&\'" onload='
 LONG = "x" * 65_536
@@ -31,14 +30,8 @@ ACCEPTED = Override("tumour next to it", "A Physicist")
 
 
 @pytest.fixture(scope="module")
-def plan() -> Analysis:
-    given = {
-        "plan": {"label": "p", "phase": [{"fractions": 10, "label": "primary"}]},
-        "organs": {"Spleen": {"mean_gy": 4.0}, "Body": {"mean_gy": 1.0}},
-        "patient": {"sex": "M", "age": 60, "alc": 1.2, "site": "lung"},
-    }
-    made = analyze(scenario_from(given), options=Options(draws=32, horizon_d=60))
-    return replace(made, findings=())
+def plan(plan: Analysis) -> Analysis:
+    return replace(plan, findings=())
 
 
 def ramp(coverage: float = 1.0) -> DVH:

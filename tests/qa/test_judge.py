@@ -7,24 +7,12 @@ from dataclasses import replace
 import pytest
 
 from lymphorisk.absent import Absent
-from lymphorisk.analysis import Analysis, Options, analyze
+from lymphorisk.analysis import Analysis, Options
 from lymphorisk.dvh import DVH
 from lymphorisk.errors import ScenarioError
 from lymphorisk.qa.judge import curves_of, judge, with_setting
 from lymphorisk.qa.protocol import Line, Protocol, limit, setting_of
 from lymphorisk.qa.saved import saved_lookup
-from lymphorisk.scenario import scenario_from
-
-
-@pytest.fixture(scope="module")
-def plan() -> Analysis:
-    given = {
-        "plan": {"label": "p", "phase": [{"fractions": 10, "label": "primary"}]},
-        "organs": {"Spleen": {"mean_gy": 4.0}, "Body": {"mean_gy": 1.0}},
-        "patient": {"sex": "M", "age": 60, "alc": 1.2, "site": "lung"},
-    }
-    return analyze(scenario_from(given), options=Options(draws=32, horizon_d=60))
-
 
 SPLEEN = Protocol("t", (Line("Mean[Gy]", "Spleen", goal=limit("<= 4.5")),))
 

@@ -186,15 +186,17 @@ def test_what_is_no_cohort_file(tmp_path: Path) -> None:
         read_cohort(tmp_path / "latin.csv")
 
 
-def test_parquet_whose_text_is_none_is_named(tmp_path: Path) -> None:
+def test_parquet_whose_text_or_date_is_none_is_named(tmp_path: Path) -> None:
     pa = pytest.importorskip("pyarrow")
     from pyarrow.parquet import write_table
 
     offsets, held = pa.array([0, 3], pa.int32()).buffers()[1], pa.py_buffer(b"a\xff\xfe")
     broken = pa.Array.from_buffers(pa.string(), 1, [None, offsets, held])
-    write_table(pa.table({"patient_id": broken}), tmp_path / "c.parquet")
-    with pytest.raises(CohortError, match="a broken one"):
-        read_cohort(tmp_path / "c.parquet")
+    far = pa.array([2**62], pa.int64()).cast(pa.timestamp("ms"), safe=False)
+    for column in (broken, far):
+        write_table(pa.table({"patient_id": column}), tmp_path / "c.parquet")
+        with pytest.raises(CohortError, match="a broken one"):
+            read_cohort(tmp_path / "c.parquet")
 
 
 def test_parquet_reads_as_csv(tmp_path: Path, cohort_file) -> None:
