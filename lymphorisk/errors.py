@@ -24,6 +24,7 @@
 from __future__ import annotations
 
 __all__ = [
+    "STOPPED",
     "AmbiguousOrganError",
     "CohortError",
     "DicomReadError",
@@ -42,6 +43,9 @@ __all__ = [
     "UnsupportedDoseError",
     "UnsupportedGeometryError",
 ]
+
+#: The exit code of a call a person stopped, as shells count it.
+STOPPED = 130
 
 
 class LymphoriskError(Exception):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from lymphorisk.errors import LymphoriskError
+from lymphorisk.errors import STOPPED, LymphoriskError
 from lymphorisk.version import __version__
 
 #: Command name -> (module, attribute, one line of help). Help is here so that `--help` imports nothing.
@@ -52,8 +52,6 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "schema": ("schema", "schema", "The JSON Schema of every JSON result."),
     "organs": ("organs", "organs", "The organs lymphorisk knows and the ROI names it accepts."),
 }
-#: The exit code of a call a person stopped, as shells count it.
-STOPPED = 130
 #: The exit code of a call that was told to end (SIGTERM).
 ENDED = 143
 #: A result that somebody wanted and that does not fit on the disk of stdout: as an output that cannot be written.
@@ -175,6 +173,3 @@ def run(args: list[str]) -> int:
     code = result if isinstance(result, int) else 0
     return EXIT_LOST if code == 0 and Lost.result else code
 
-
-if __name__ == "__main__":
-    main()

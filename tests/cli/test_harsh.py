@@ -20,7 +20,8 @@ from pathlib import Path
 
 import pytest
 
-from lymphorisk.cli.main import ENDED, STOPPED, run
+from lymphorisk.cli.main import ENDED, run
+from lymphorisk.errors import STOPPED
 from lymphorisk.outputs.files import PREFIX
 from tests.cli.test_gate import Stuck
 
@@ -320,6 +321,20 @@ def stopped(ask: list[str], after_s: float, by: signal.Signals) -> None:
     _, err = process.communicate()
     assert process.returncode in (0, STOPPED if by == signal.SIGINT else ENDED, -by)
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("library", ["click", "numpy"])
+@pytest.mark.parametrize("start", [["-m", "lymphorisk"], [str(Path(sys.executable).parent / "lymphorisk")]])
+def test_stopped_while_it_still_loads(place: Path, tmp_path: Path, start: list[str], library: str) -> None:
+    """A library of this name comes first on the path; at its import the call is stopped, as by Ctrl-C."""
+    (tmp_path / f"{library}.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    call = [sys.executable, *start, *COMMANDS["dvh"]]
+    done = subprocess.run(
+        call, cwd=place, env=os.environ | {"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True
+    )
+    assert done.returncode == STOPPED
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.slow
