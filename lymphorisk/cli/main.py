@@ -172,4 +172,3 @@ def run(args: list[str]) -> int:
         return LymphoriskError.exit_code
     code = result if isinstance(result, int) else 0
     return EXIT_LOST if code == 0 and Lost.result else code
-

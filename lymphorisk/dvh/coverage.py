@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 
 #: Sums of single-precision pixels are right to this.
 SINGLE = 1e-6
+#: A length is an even multiple of another to this: decimal strings round, and that must not choose a lattice.
+ROUNDING = 1e-4
 #: Scan lines per pixel row where contours cross; the area of a slanted edge is then right to 1e-3 of a pixel.
 SCAN_LINES = 16
 #: Coverage may leave 0..1 by this before a plane is taken to cross itself; rounding leaves it by 1e-12.
@@ -61,6 +63,11 @@ class Lattice:
     def area_mm2(self) -> float:
         """Area of a pixel. [mm2]"""
         return self.pitch_x_mm * self.pitch_y_mm
+
+
+def pieces(length: float, most: float) -> int:
+    """Into how many equal pieces a length is cut so that none is longer than `most`, but for rounding."""
+    return max(int(np.ceil(length / most - ROUNDING)), 1)
 
 
 def coverage(

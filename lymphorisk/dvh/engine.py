@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lymphorisk.absent import Absent
 from lymphorisk.dvh.combine import share_of
-from lymphorisk.dvh.coverage import TRACE, Lattice
+from lymphorisk.dvh.coverage import TRACE, Lattice, pieces
 from lymphorisk.dvh.curve import DVH, END_CAPS, EndCaps
 from lymphorisk.dvh.histogram import Accumulator
 from lymphorisk.dvh.lying import Tube, findings_of_tubes, tubes_of
@@ -37,10 +37,11 @@ from lymphorisk.plan.grid import DoseGrid
 from lymphorisk.plan.mask import Mask
 from lymphorisk.plan.structures import Structure
 
-#: Pixels across the narrower side of a region's box; doubling them moves no DVH of the tests by 0.2 % of the volume.
-PIXELS_ACROSS = 28
+#: Pixels across the narrower side of a region's box; doubling them moves no DVH of the tests by 0.2 % of the volume. No
+#: whole number: of a side of whole voxels the rounding of decimal strings would choose the lattice.
+PIXELS_ACROSS = 28.01
 #: Pixels across the thickness of a thin or sprawling region, which its box says nothing of.
-PIXELS_THICK = 4
+PIXELS_THICK = 4.002
 #: Smallest pixel worth the time, far below a contour's own accuracy. [mm]
 FINEST_MM = 0.1
 #: Slabs and lattices are cut so that none is thicker than this share of the dose spacing.
@@ -313,7 +314,7 @@ def _inside(
         if high <= bottom or low >= top:
             collected.missed += float(share.sum(dtype=np.float64)) * area_mm2 * (high - low)
             continue
-        parts = max(int(np.ceil((high - low) / step_mm - SAME_HEIGHT_MM)), 1)
+        parts = pieces(high - low, step_mm)
         thick = (high - low) / parts
         for n in range(parts):
             yield low + (n + 0.5) * thick, thick, share
@@ -360,7 +361,7 @@ def _lattice(shapes: Sequence[Shape], dose: AxialDose | ObliqueDose) -> Lattice:
             border = float(coordinates[0]) - 0.5 * voxel
         else:
             voxel, border = _thinnest(dose), float(coordinates[0])
-        p = voxel / max(int(np.ceil(voxel / wanted)), 1) * max(int(np.ceil(least / voxel)), 1)
+        p = voxel / pieces(voxel, wanted) * pieces(least, voxel)
         pitch.append(p)
         start.append(border + p * (np.floor((low[n] - border) / p) - 1))
     count = [int(np.ceil((high[n] - start[n]) / pitch[n])) + 1 for n in range(2)]

@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from lymphorisk.dvh.coverage import TRACE, Lattice
+from lymphorisk.dvh.coverage import TRACE, Lattice, pieces
 from lymphorisk.dvh.curve import EndCaps
 from lymphorisk.dvh.solid import Solid
 from lymphorisk.plan.frame import reach
@@ -104,7 +104,7 @@ def volumes_of_mask(mask: Mask, grid: DoseGrid) -> Array:
 def _points(borders: Array, most: float) -> tuple[Array, Array]:
     """Points amid equal parts of each voxel, no wider than this, and the widths of the parts. [mm]"""
     width = np.diff(borders)
-    count = max(int(np.ceil(float(width.max()) / most)), 1)
+    count = pieces(float(width.max()), most)
     offset = (np.arange(count) + 0.5) / count
     return (borders[:-1, None] + width[:, None] * offset).ravel(), np.repeat(width / count, count)
 

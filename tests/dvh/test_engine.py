@@ -330,6 +330,29 @@ def test_moving_patient_and_dose_together_changes_nothing(shift) -> None:
     assert b.total_cm3 == pytest.approx(a.total_cm3, rel=1e-6)
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.sampled_from([1, 2, 4, 7, 14, 28]), st.tuples(*[st.integers(-200_000_000, 200_000_000)] * 3))
+def test_decimals_do_not_choose_the_lattice(voxels, shift) -> None:
+    """A width of which pixels hold an even share, carried by millionths of a millimetre, each coordinate rounded."""
+    side = 49.0 * voxels
+    shape = Structure(1, "diamond", tuple(diamond(side, z) for z in (0.0, 23.0, 46.0)))
+    x, z = np.arange(34) * 49.0, np.arange(5) * 23.0
+    dose = (np.add.outer(np.add.outer(z, x), 0.5 * x) * 0.02).astype(np.float32)
+    by = np.array(shift) * 1e-6
+    origin = np.array([-16 * 49.0, -17 * 49.0, -23.0])
+    moved = Structure(1, "diamond", tuple(np.round(c + by, 6) for c in shape.contours_mm))
+    a, b = (only(s, DoseGrid(dose, o, np.eye(3), x, x, z)) for s, o in ((shape, origin), (moved, origin + by)))
+    assert b.mean_gy == pytest.approx(a.mean_gy, rel=1e-6)
+    n = min(len(a.volume_cm3), len(b.volume_cm3))
+    assert b.volume_cm3[:n] == pytest.approx(a.volume_cm3[:n], abs=1e-4 * a.total_cm3)
+
+
+def diamond(side: float, z: float) -> np.ndarray:
+    """A square on its corner, on the edges of cells of 49 mm. [mm]"""
+    half = 0.5 * side
+    return np.array([[24.5 + half, 24.5, z], [24.5, 24.5 + half, z], [24.5 - half, 24.5, z], [24.5, 24.5 - half, z]])
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.integers(3, 40), st.integers(0, 2**32 - 1))
 def test_any_polygon_has_its_area_and_a_falling_curve(corners, seed) -> None:
