@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from lymphorisk.cohorts.found import FoundPlan
+from lymphorisk.cohorts.found import FoundPlan, persons
 from lymphorisk.cohorts.manifest import BLANKS, OWN_UNIT, day_of, said
 from lymphorisk.cohorts.veil import veiled
 from lymphorisk.errors import CohortError, LymphoriskError, ScenarioError
@@ -154,13 +154,13 @@ def placed(
 ) -> tuple[dict[int, tuple[Measured, ...]], list[Finding]]:
     """Counts by the number of their plan, and what was noticed.
 
-    A patient is known by ID or by pseudonym. Of several plans of a patient a count belongs to the last that began on or
-    before its date; before all of them, to the first.
+    A patient is known by ID or by pseudonym; one who shares the ID with another by pseudonym alone. Of several plans of
+    a patient a count belongs to the last that began on or before its date; before all of them, to the first.
     """
     plans: dict[str, list[FoundPlan]] = defaultdict(list)
-    for plan in found:
-        if plan.patient:
-            plans[plan.patient].append(plan)
+    for plan, person in zip(found, persons(found), strict=True):
+        if person:
+            plans[person].append(plan)
     names = {who: who for who in plans} | {pseudonym(who): who for who in plans}
     by_patient: dict[str, list[Written]] = defaultdict(list)
     nobody: list[int] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,8 @@ MANIFESTS = (".csv", ".tsv", ".txt", ".parquet", ".pq")
 #: What an address begins with that does not say its kind.
 BARE = ("http:", "https:")
 NO_FACTS = Row()
+#: Between an ID and what tells the people apart who share it; in no ID.
+SEVERAL = "\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,30 @@ class FoundPlan:
         if self.row.patient_id:
             return " ".join(self.row.patient_id.casefold().split())
         return facts["patient ID"] or " ".join(filter(None, (facts["name"], facts["birth date"])))
+
+
+def persons(plans: Sequence[FoundPlan]) -> tuple[str, ...]:
+    """Whose each plan is: the ID, and where one ID stands for several people what tells them apart.
+
+    Plans of one ID are of several people when their files give other issuers of it, or other birth dates; an ID of the
+    manifest is one person's. Empty when unknown.
+    """
+    apart = [("", "") if p.row.patient_id else _issuer_and_birth(p.identity) for p in plans]
+    issuers: dict[str, set[str]] = defaultdict(set)
+    births: dict[str, set[str]] = defaultdict(set)
+    for plan, (issuer, born) in zip(plans, apart, strict=True):
+        issuers[plan.patient].add(issuer)
+        births[plan.patient].add(born)
+    out = []
+    for plan, (issuer, born) in zip(plans, apart, strict=True):
+        who = plan.patient
+        more = [what for what, all_ in ((issuer, issuers[who]), (born, births[who])) if len(all_ - {""}) > 1]
+        out.append(SEVERAL.join([who, *more]) if who else "")
+    return tuple(out)
+
+
+def _issuer_and_birth(identity: PatientIdentity) -> tuple[str, str]:
+    return " ".join(identity.issuer.casefold().split()), facts_of(identity)["birth date"]
 
 
 @contextmanager

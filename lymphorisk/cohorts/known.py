@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lymphorisk.cohorts.found import FoundPlan
+from lymphorisk.cohorts.found import FoundPlan, persons
 
 #: Characters of a pseudonym.
 PSEUDONYM = 16
@@ -45,15 +45,16 @@ def pseudonym(who: str, secret: bytes) -> str:
 def patients_of(keyed: Sequence[Keyed], secret: bytes) -> dict[str, str]:
     """Pseudonym of the patient of each plan, by its key.
 
-    With a secret a keyed hash of the patient's ID, the same in every cohort under that secret. Without one the first
-    key of the patient's plans: it holds within this cohort, and says nothing of the ID.
+    With a secret a keyed hash of the patient's ID, the same in every cohort under that secret; of an ID that several
+    people have, of what `persons` tells them apart by. Without one the first key of the patient's plans: it holds
+    within this cohort, and says nothing of the ID.
     """
     first: dict[str, str] = {}
-    for k in keyed:
-        if who := k.plan.patient:
+    people = persons([k.plan for k in keyed])
+    for k, who in zip(keyed, people, strict=True):
+        if who:
             first[who] = min(first.get(who, k.key), k.key)
     out = {}
-    for k in keyed:
-        who = k.plan.patient
+    for k, who in zip(keyed, people, strict=True):
         out[k.key] = pseudonym(who, secret) if who and secret else first.get(who, k.key)[:PSEUDONYM]
     return out

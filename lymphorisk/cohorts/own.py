@@ -14,7 +14,7 @@ from typing import Any
 
 from lymphorisk.analysis.options import Options
 from lymphorisk.cohorts.counts import summary
-from lymphorisk.cohorts.found import FoundPlan, find_plans, plans_of_rows
+from lymphorisk.cohorts.found import FoundPlan, find_plans, persons, plans_of_rows
 from lymphorisk.cohorts.keys import Recipe
 from lymphorisk.cohorts.known import known_of
 from lymphorisk.cohorts.ledger import NAME, Outcome
@@ -189,7 +189,7 @@ def _by_counts(
     outcomes = _asked(asked, how, progress, options)
     who: dict[str, str] = {}
     rows = []
-    for plan in asked:
+    for plan, person in zip(asked, persons(asked), strict=True):
         o = outcomes[plan.place]
         if o.state == "quarantined":
             findings.append(finding(LEFT_OUT, f"plan {plan.place}: {o.row['what']}", o.row["code"], o.row["hint"]))
@@ -198,7 +198,7 @@ def _by_counts(
         if measured.get("measured_nadir") is None:
             findings.append(finding(LEFT_OUT, f"plan {plan.place} has no count before the end of the watch", "counts"))
             continue
-        patient = plan.patient or f"of plan {plan.place}"
+        patient = person or f"of plan {plan.place}"
         row = _row(plan, who.setdefault(patient, f"patient {len(who) + 1}"), o, measured)
         own = {name: beside[name][plan.row.number - 2] for name in declared.heads if name in beside}
         rows.append(row | own)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +11,7 @@ from typing import Any
 
 from lymphorisk.cohorts import tables
 from lymphorisk.cohorts.counts import Measured, summary
+from lymphorisk.cohorts.found import SEVERAL, persons
 from lymphorisk.cohorts.keys import Recipe
 from lymphorisk.cohorts.known import Keyed, known_of, patients_of
 from lymphorisk.cohorts.ledger import Ledger, Outcome
@@ -27,6 +28,12 @@ ONE_ID = rule(
     "One ID on many plans",
     "More plans than a patient has share an ID, as anonymisers write it: they are not told apart, nor named as pairs.",
 )
+SHARED_ID = rule(
+    "LR733",
+    "warning",
+    "One ID of several people",
+    "Plans of one patient ID give other issuers of that ID, or other birth dates: they are of several people.",
+)
 COPIES = rule("LR727", "info", "Plan in several places", "The same files lie there again: they are one row.")
 SITES = rule("LR728", "warning", "Site contradicts the dose", "The site given is not the one that dose and organs say.")
 RELATED = rule("LR729", "info", "Plans of one patient", "They are named beside each other and never summed.")
@@ -36,8 +43,8 @@ SETTINGS = rule(
     "Settings of a clinic file",
     "Plans of the cohort were read and forecast with settings of a clinic file: its hash and their keys are named.",
 )
-#: Before the hash of that file.
-OF_FILE = "SHA-256 "
+OF_FILE = "settings.csv"
+OF_FILE_HOLDS: Mapping[str, str] = {"sha256": "text", "setting": "text"}
 NOTICES = "noticed.csv"
 PAIRS: Mapping[str, str] = {"key": "text", "other": "text", "relation": "text", "why": "text"}
 NOTICED: Mapping[str, str] = {"code": "text", "severity": "text", "where": "text", "what": "text", "hint": "text"}
@@ -91,7 +98,7 @@ def write_tables(out: Path, cohort: Cohort, ledger: Ledger, recipe: Recipe, *, c
             relations.setdefault(key, set()).add(pair.relation)
     by_key = {k.key: k for k in cohort.keyed}
     noticed = [*cohort.noticed, *_noticed(cohort.keyed, pairs), *_one_id(cohort.keyed, patients)]
-    noticed += _settings(recipe)
+    noticed += [*_shared_ids(cohort.keyed), *_settings(recipe)]
     with Outputs(Inputs(()), force=True) as outputs, _full_disk_said():
         with _writers(outputs, out, _shapes(recipe, cohort, counted)) as writers:
             for o in ledger.outcomes(list(by_key), curves=recipe.step_gy is not None):
@@ -102,6 +109,9 @@ def write_tables(out: Path, cohort: Cohort, ledger: Ledger, recipe: Recipe, *, c
                 writers["pairs.csv"].add({name: getattr(pair, name) for name in PAIRS})
             for f in sorted(noticed, key=lambda f: (f.code, f.where, f.what)):
                 writers[NOTICES].add(f.to_dict())
+            said = recipe.options.clinic_file
+            for setting in said.get("settings", ()):
+                writers[OF_FILE].add({"sha256": said["sha256"], "setting": setting})
         return outputs.commit()
 
 
@@ -122,6 +132,7 @@ def _shapes(recipe: Recipe, cohort: Cohort, counted: bool) -> dict[str, Mapping[
         "quarantine.csv": quarantine,
         "pairs.csv": PAIRS,
         NOTICES: NOTICED,
+        OF_FILE: OF_FILE_HOLDS,
         "timings.csv": tables.TIMES,
     }
 
@@ -223,21 +234,29 @@ def _one_id(keyed: Sequence[Keyed], patients: Mapping[str, str]) -> list[Finding
     return [finding(ONE_ID, f"{plans} plans share one patient ID", who, hint) for who, plans in many.items()]
 
 
+def _shared_ids(keyed: Sequence[Keyed]) -> list[Finding]:
+    """IDs that several people have, by the first key of their plans."""
+    people: dict[str, dict[str, str]] = defaultdict(dict)
+    for k, who in sorted(zip(keyed, persons([k.plan for k in keyed]), strict=True), key=lambda both: both[0].key):
+        people[who.partition(SEVERAL)[0]].setdefault(who, k.key)
+    hint = "they are told apart; counts reach them by pseudonym, or by an ID of their own in a manifest (patient_id)"
+    what = "plans of {} people share one patient ID: its issuers or the birth dates differ"
+    shared = [list(keys.values()) for who, keys in people.items() if who and len(keys) > 1]
+    return [finding(SHARED_ID, what.format(len(keys)), ", ".join(keys), hint) for keys in shared]
+
+
 def _settings(recipe: Recipe) -> list[Finding]:
     """What came from a clinic file."""
     said = recipe.options.clinic_file
     if not said.get("settings"):
         return []
-    return [finding(SETTINGS, f"{OF_FILE}{said['sha256']}: {', '.join(said['settings'])}", "clinic file")]
+    return [finding(SETTINGS, f"SHA-256 {said['sha256']}: {', '.join(said['settings'])}", "clinic file")]
 
 
 def settings_of(folder: Path) -> dict[str, Any]:
     """Which settings of a clinic file the plans of a cohort's folder were read with, and the file's hash; or empty."""
-    noticed = folder / NOTICES
-    rows = tables.read_csv(noticed) if noticed.is_file() else ()
-    said = next((row["what"] for row in rows if row["code"] == SETTINGS.code), "")
-    sha256, _, settings = said.removeprefix(OF_FILE).partition(": ")
-    return {"sha256": sha256, "settings": settings.split(", ")} if settings else {}
+    rows = list(tables.read_csv(folder / OF_FILE)) if (folder / OF_FILE).is_file() else []
+    return {"sha256": rows[0]["sha256"], "settings": [row["setting"] for row in rows]} if rows else {}
 
 
 def _noticed(keyed: Sequence[Keyed], pairs: Sequence[Pair]) -> list[Finding]:

@@ -22,12 +22,16 @@ class InputFile:
 
 @dataclass(frozen=True, slots=True)
 class PatientIdentity:
-    """Who the patient is; kept apart so that no report meets it by accident."""
+    """Who the patient is; kept apart so that no report meets it by accident.
+
+    The issuer is who gave the ID; files of one patient may leave it out.
+    """
 
     name: str = field(default="", repr=False)
     id: str = field(default="", repr=False)
     birth_date: str = field(default="", repr=False)
     sex: str = field(default="", repr=False)
+    issuer: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,10 +34,12 @@ UNKNOWN_SEX = frozenset(("", "o", "u", "unknown"))
 
 
 def read_identity(file: DicomFile) -> PatientIdentity:
-    """Name, ID, birth date and sex, for whoever asks to see or compare them."""
+    """Name, ID, its issuer, birth date and sex, for whoever asks to see or compare them."""
     name, _ = file.root.text(tags.PATIENT_NAME)
     number, _ = file.root.text(tags.PATIENT_ID)
-    return PatientIdentity(name, number, file.root.code(tags.PATIENT_BIRTH_DATE), file.root.code(tags.PATIENT_SEX))
+    issuer, _ = file.root.text(tags.ISSUER_OF_PATIENT_ID)
+    born, sex = file.root.code(tags.PATIENT_BIRTH_DATE), file.root.code(tags.PATIENT_SEX)
+    return PatientIdentity(name, number, born, sex, issuer)
 
 
 def facts_of(identity: PatientIdentity) -> Mapping[str, str]:

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from lymphorisk.cohorts.counts import Measured, placed, read_counts, summary, with_baseline
-from lymphorisk.cohorts.found import FoundPlan
+from lymphorisk.cohorts.found import FoundPlan, persons
 from lymphorisk.cohorts.known import pseudonym
 from lymphorisk.cohorts.manifest import Row
+from lymphorisk.dicom.export import PatientIdentity
 from lymphorisk.errors import CohortError
 
 SECRET = b"a secret of sixteen"
@@ -37,6 +38,15 @@ def test_dates_become_days_from_the_first_fraction(tmp_path: Path) -> None:
     assert [(c.day, c.value) for c in counts[1]] == [(-3.0, 1.5), (21.0, pytest.approx(0.4))]
     assert [c.week for c in counts[1]] == [0, 4]
     assert noticed == []
+
+
+def test_of_people_who_share_an_id_counts_say_whose_they_are_by_pseudonym(tmp_path: Path) -> None:
+    one, two = (FoundPlan(n, Path("x"), identity=PatientIdentity(id="7", issuer=by)) for n, by in ((1, "A"), (2, "B")))
+    of_two = pseudonym(persons([one, two])[1], SECRET)
+    rows, _ = read(tmp_path, f"patient,day,value,unit\n7,7,1.2,10^9/L\n{of_two},7,0.8,10^9/L\n")
+    counts, noticed = put(rows, one, two)
+    assert {place: [c.value for c in cs] for place, cs in counts.items()} == {2: [0.8]}
+    assert noticed == ["LR721"]
 
 
 @pytest.mark.parametrize("head", ["value [10^9/L]", "alc (/uL)", "ALC"])

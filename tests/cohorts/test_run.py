@@ -451,6 +451,38 @@ def test_a_plan_in_two_places_is_one_row_and_named(tmp_path: Path, made: list[st
     assert [r["code"] for r in rows_of(tmp_path / "o" / "noticed.csv")] == ["LR727"]
 
 
+@pytest.mark.parametrize(
+    ("others", "people"),
+    [
+        ({"IssuerOfPatientID": "South"}, 2),
+        ({"PatientBirthDate": "19500607"}, 2),
+        ({"IssuerOfPatientID": ""}, 1),
+        ({"PatientBirthDate": ""}, 1),
+        ({"IssuerOfPatientID": " NORTH ", "PatientName": "Other^Name"}, 1),
+    ],
+)
+def test_people_who_share_an_id_are_told_apart(
+    tmp_path: Path, made: list[str], recipe: Recipe, rtplans: Path, others: dict[str, str], people: int
+) -> None:
+    said = {"PatientID": "7", "IssuerOfPatientID": "North", "PatientBirthDate": "19700102", "PatientName": "A^B"}
+    for name, facts in (("brain", said), ("lung", said | others)):
+        folder = tmp_path / "s" / name
+        folder.mkdir(parents=True)
+        for path in (rtplans / name).glob("*.dcm"):
+            file = pydicom.dcmread(path)
+            for word, value in facts.items():
+                setattr(file, word, value)
+            file.save_as(folder / path.name)
+    run_cohort([tmp_path / "s"], tmp_path / "o", recipe, HERE)
+    rows, noticed = rows_of(tmp_path / "o" / "plans.csv"), rows_of(tmp_path / "o" / "noticed.csv")
+    assert len(rows) == 2
+    assert len({row["patient"] for row in rows}) == people
+    assert [n["code"] for n in noticed] == (["LR733"] if people == 2 else ["LR729"])
+    assert len(rows_of(tmp_path / "o" / "pairs.csv")) == 2 - people
+    told = (tmp_path / "o" / "noticed.csv").read_text(encoding="utf-8").casefold()
+    assert not [word for word in ("north", "south", "19700102", "19500607", "1970-01-02") if word in told]
+
+
 TEXTS = ("LO", "SH", "PN", "LT", "ST", "UT", "UC")
 ADDED = (
     "PatientComments",
