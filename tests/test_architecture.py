@@ -65,7 +65,7 @@ OWNERS = {
     "distributed": {"cohorts"},
     "psutil": {"cohorts"},
     "pynetdicom": {"clinic"},
-    "cryptography": {"clinic"},
+    "cryptography": {"clinic", "predict"},
     "prometheus_client": {"clinic"},
     "msgspec": {"qa", "regimen", "scenario", "settings", "tomlfile", "train"},  # schema files, and their reader
 }

@@ -280,9 +280,10 @@ def shown(options: Options) -> dict[str, object]:
     plain["model"] = None if options.model is None else options.model.name
     plain["segmentation"] = len(options.segmentation)  # a file's name may be the patient's
     plain["labels"] = options.labels is not None
+    plain["model_key"] = options.model_key is not None
     unsaid = (
         "dose_is", "undrawn", "segmentation", "labels", "aliases", "lln", "clinic_file", "deliver", "missed",
-        "delivered_so_far", "first_fraction", "therapy", "node_role", "prices",
+        "delivered_so_far", "first_fraction", "therapy", "node_role", "prices", "model_key",
     )  # fmt: skip
     if not options.missed:
         plain.pop("make_up")

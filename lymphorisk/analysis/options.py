@@ -81,6 +81,8 @@ class Options:
         Days forecast from the first fraction. [d]
     model : Path or None
         Folder of a trained predictor; None takes the shipped one.
+    model_key : Path or None
+        Public key (PEM file) by whose other half a predictor that is not shipped must be signed.
     shap_plots : bool
         Also let the shap package draw the learned voice's reasons (a few seconds, most of it loading shap).
     pictures : bool
@@ -138,6 +140,7 @@ class Options:
     seed: int = 20260101
     horizon_d: int = 365
     model: Path | None = None
+    model_key: Path | None = None
     shap_plots: bool = False
     pictures: bool = False
     what_if: tuple[str, ...] = ()
@@ -250,11 +253,12 @@ def _texts(options: Options) -> None:
         for organ, names in aliases.items()
     ):
         raise ScenarioError(f"aliases = {aliases!r} is not names by organ", 'aliases={"Spleen": ("SPL_v2",)}')
-    model: object = options.model
-    if isinstance(model, str):
-        object.__setattr__(options, "model", Path(model))
-    elif model is not None and not isinstance(model, Path):
-        raise ScenarioError(f"model = {model!r} is not the path of a folder")
+    for name, what in (("model", "folder"), ("model_key", "file")):
+        given: object = getattr(options, name)
+        if isinstance(given, str):
+            object.__setattr__(options, name, Path(given))
+        elif given is not None and not isinstance(given, Path):
+            raise ScenarioError(f"{name} = {given!r} is not the path of a {what}")
     _paths(options)
     _course(options)
     plan: object = options.plan

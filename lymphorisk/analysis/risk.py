@@ -65,7 +65,7 @@ def learned_voice(row: Callable[[bool], FeatureVector], options: Options) -> Lea
     if path is None:
         reason = Absent.declined("no trained predictor is installed")
         return Learned(reason, reason)
-    predictor = _loaded(path)
+    predictor = _loaded(path, options.model_key)
     named = predictor.name, predictor.sha256
     vector = row(predictor.knows_placed)
     said = predict.predict(predictor, vector)
@@ -84,7 +84,7 @@ def of_one_plan(patient: Patient, options: Options) -> tuple[str, ...]:
     """Columns given of the patient that the chosen predictor reads as scores of the dose of a plan."""
     if patient.columns is None or options.model is None:
         return ()
-    scores = {squashed(e.name) for e in _loaded(options.model).external if e.kind == DOSIOMICS}
+    scores = {squashed(e.name) for e in _loaded(options.model, options.model_key).external if e.kind == DOSIOMICS}
     return tuple(name for name, _ in patient.columns if squashed(name) in scores)
 
 
@@ -113,10 +113,10 @@ def outcomes(learned: Prediction | Absent, horizon_d: int) -> dict[str, str]:
 
 
 @cache
-def _loaded(path: Path) -> Predictor:
+def _loaded(path: Path, key: Path | None) -> Predictor:
     from lymphorisk import predict
 
-    return predict.load(path)
+    return predict.load(path, key)
 
 
 def literature_voice(plan: Prepared, blood: BloodDose, edic: Mapping[str, float | Absent]) -> tuple[Estimate, ...]:

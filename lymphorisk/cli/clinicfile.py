@@ -33,6 +33,7 @@ SETTING = {
     "alc_unit": "counts.unit",
     "missing": "analysis.missing",
     "model": "analysis.model",
+    "model_key": "analysis.model_key",
     "audit": "audit.folder",
     "audit_key": "audit.key",
     "protocol": "protocols",
@@ -78,6 +79,7 @@ def _defaults(clinic: Clinic, said: tuple[str, ...]) -> dict[str, Any]:
         "alc_unit": clinic.counts.unit if "counts.unit" in said else None,
         "missing": clinic.analysis.missing,
         "model": clinic.analysis.model,
+        "model_key": clinic.analysis.model_key,
         "audit": clinic.audit.folder,
         "audit_key": clinic.audit.key,
         "protocol": clinic.protocols.get(DEFAULT, "auto") if clinic.protocols else None,
@@ -131,7 +133,7 @@ def of_exports() -> dict[str, Any]:
     file = clinic_file()
     if file is None:
         return {}
-    used = [s for s in used_settings(file) if s not in ("counts.lln", SETTING["model"])]
+    used = [s for s in used_settings(file) if s not in ("counts.lln", SETTING["model"], SETTING["model_key"])]
     return {"aliases": file.clinic.organs, "clinic_file": _named(file, used)}
 
 

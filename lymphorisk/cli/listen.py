@@ -49,6 +49,11 @@ SHARED = (
     click.option(
         "--model", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder of a trained predictor."
     ),
+    click.option(
+        "--model-key",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="Public key (PEM): a predictor of one's own must be signed by its other half.",
+    ),
     click.option("--lln", type=Number("lln"), help="The laboratory's lower limit of normal, in 10^9/L."),
     click.option("--draws", type=click.IntRange(16, 65536), help="Ensemble size."),
     click.option(
@@ -133,11 +138,10 @@ def service_of(given: dict[str, Any]) -> Service:
     clinic = _clinic()
     typed = {name: value for name, value in given.items() if value not in (None, ()) and name not in ("out", "send_to")}
     options = told()
-    for name in ("missing", "model", "lln", "draws"):
+    for name in ("missing", "model", "model_key", "lln", "draws"):
         if name in typed:
             options[name] = typed.pop(name)
-    if "model" in options:
-        options["model"] = str(options["model"])
+    options |= {name: str(options[name]) for name in ("model", "model_key") if name in options}
     store = given["out"] or (clinic.receiver.store if clinic else None)
     if store is None:
         raise click.UsageError("no store: give --out DIR, or receiver.store in the clinic file")

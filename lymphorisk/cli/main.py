@@ -41,7 +41,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "worklist": ("worklist", "worklist", "The entries of a service's store; a backup of it."),
     "train": ("train_cmd", "train", "A clinic's own predictor from its cohort, judged as it is made."),
     "evaluate": ("train_cmd", "evaluate", "Scores of a predictor on a cohort; recalibration."),
-    "model": ("train_cmd", "model", "Predictors: list, card, verify, use."),
+    "model": ("train_cmd", "model", "Predictors: list, card, verify, sign, use."),
     "explain": ("explain", "explain", "What a finding code means."),
     "audit": ("audit", "audit", "Verify an audit trail."),
     "cite": ("cite", "cite", "How to cite the program and the sources of its numbers."),

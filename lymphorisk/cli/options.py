@@ -199,6 +199,11 @@ FORECAST = (
     click.option(
         "--model", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder of a trained predictor."
     ),
+    click.option(
+        "--model-key",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="Public key (PEM): a predictor of one's own must be signed by its other half.",
+    ),
 )
 EXPORT = click.argument("export", type=ExportPath())
 #: Several sources are the plans of one course.
@@ -328,6 +333,7 @@ def options_of(given: dict[str, Any]) -> Options:
         "seed": "seed",
         "horizon": "horizon_d",
         "model": "model",
+        "model_key": "model_key",
         "shap_plots": "shap_plots",
         "deliver": "deliver",
         "missed": "missed",

@@ -39,7 +39,7 @@ class Lost:
 
 def outputs_of(given: dict[str, Any], *inputs: Path | str | None) -> Outputs:
     """The outputs of a call that reads `inputs` and the files named by shared options."""
-    named = [given.get(name) for name in ("patient_file", "model", "labels")]
+    named = [given.get(name) for name in ("patient_file", "model", "model_key", "labels")]
     named += given.get("segmentation", ())
     return Outputs(
         Inputs.of([*inputs, *named]),

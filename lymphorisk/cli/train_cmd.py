@@ -37,6 +37,7 @@ RADIOMICS = click.option(
     help="CSV of the PyRadiomics command line with patient_id: the columns that --columns declares.",
 )
 IGNORE = click.option("--ignore", multiple=True, metavar="COLUMN", help="Leave a column out; repeat.")
+KEY_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable result on stdout.")
 
 
@@ -350,12 +351,45 @@ def card(name: str) -> None:
 
 @model.command()
 @click.argument("name")
-def verify(name: str) -> None:
-    """Check every file of a predictor against its card."""
+@click.option("--key", type=KEY_FILE, help="Public key (PEM): it must be signed by the other half.")
+def verify(name: str, key: Path | None) -> None:
+    """Check every file of a predictor against its card, and with a key the card's signature."""
     from lymphorisk import predict
+    from lymphorisk.predict.signature import fingerprint, hold_signature, public_key
 
-    p = predict.load(_folder(name))
-    say(f"{p.name} {p.identity}: {len(p.card['sha256'])} files as listed; trained on {p.trained_on}")
+    folder = _folder(name)
+    p = predict.load(folder)
+    said = ""
+    if key is not None:
+        by = public_key(key)
+        hold_signature(folder, p.sha256, by)
+        said = f"; signed by the key {fingerprint(by)}"
+    say(f"{p.name} {p.identity}: {len(p.card['sha256'])} files as listed; trained on {p.trained_on}{said}")
+
+
+@model.command()
+@click.argument("name")
+@click.option("--key", required=True, type=KEY_FILE, help="Private key (PEM, Ed25519); its password is asked for.")
+@with_options(SAFETY)
+def sign(name: str, key: Path, **given: Any) -> None:
+    """Sign a predictor, so that a clinic that has the public key knows who stands behind it.
+
+    Every file is checked first. `analysis.model_key` in the clinic file, or --model-key, asks for the signature.
+    """
+    from lymphorisk import predict
+    from lymphorisk.predict import signature
+
+    folder = _folder(name)
+    p = predict.load(folder)
+    word = click.prompt(f"password of {key.name}", hide_input=True, err=True) if signature.needs_password(key) else None
+    by = signature.private_key(key, word)
+    place = folder / signature.SIGNATURE
+    outputs = outputs_of(given, key)
+    outputs.expect(place, "signature")
+    with outputs:
+        outputs.add(place, signature.signed(p.sha256, by))
+        finish(outputs, **{str(place): "signature"})
+    say(f"{p.name} {p.identity}: signed by the key {signature.fingerprint(by.public_key())}")
 
 
 @model.command()

@@ -20,7 +20,7 @@ DEVICES = (Path("/dev"), Path("/proc"))
 FILE_MODE = 0o644
 FOLDER_MODE = 0o755
 #: Inputs that are whole in one file; the folder around any other file given belongs to the export.
-ALONE = (".toml", ".zip", ".json", ".csv", ".parquet", ".tsv", ".txt", ".xlsx", ".nii", ".gz")
+ALONE = (".toml", ".zip", ".json", ".csv", ".parquet", ".tsv", ".txt", ".xlsx", ".nii", ".gz", ".pem", ".key")
 
 
 def clear(folder: Path) -> None:

@@ -89,6 +89,7 @@ KINDS: Mapping[str, Kind] = {
     "audit": Kind("an audit trail", lambda data: True),
     # replaced where the ledger beside it says that the folder is a cohort's
     "table": Kind("a table of a cohort", lambda data: False),
+    "signature": Kind("a signature of this call", lambda data: False),
     "model": Kind("a model", lambda data: False, folder=True),
 }
 

@@ -33,8 +33,9 @@ from lymphorisk.predict.applicability import TrainingRange
 from lymphorisk.predict.calibration import Calibration
 from lymphorisk.predict.conformal import ConformalSets
 from lymphorisk.predict.reference import REFERENCE, hold, stored_rows
+from lymphorisk.predict.signature import SIGNATURE, hold_signature, public_key
 from lymphorisk.predict.trees import Trees
-from lymphorisk.predict.trial import CHANGED, tried
+from lymphorisk.predict.trial import CHANGED, SHIPPED, tried
 from lymphorisk.units import squashed
 
 CARD = "card.toml"
@@ -194,7 +195,7 @@ def verified(path: Path) -> tuple[Mapping[str, Any], dict[str, bytes], str]:
     listed: dict[str, str] = card.get("sha256", {})
     if not listed or not isinstance(listed, dict):
         raise PredictorFileError(f"{path.name}/{CARD} lists no files", "the model was not written by lymphorisk train")
-    present = {p.name for p in path.iterdir() if p.is_file()} - {CARD}
+    present = {p.name for p in path.iterdir() if p.is_file()} - {CARD, SIGNATURE}
     if strange := sorted(present - set(listed)):
         raise PredictorFileError(f"{path.name}/{strange[0]} is not listed in the card", "remove it")
     files, left = {}, MAX_READ
@@ -229,17 +230,28 @@ def _arrays(raw: bytes) -> dict[str, NDArray[Any]]:
         return {key: stored[key] for key in stored.files}
 
 
-def load(path: str | Path) -> Predictor:
+def load(path: str | Path, key: Path | None = None) -> Predictor:
     """Read a model folder; one that is not shipped is opened in a process of its own first.
+
+    Parameters
+    ----------
+    path : str or Path
+        The folder.
+    key : Path, optional
+        PEM file of a public key by whose other half a model that is not shipped must be signed.
 
     Raises
     ------
+    InputError
+        The key is none.
     PredictorFileError
         Missing, altered or foreign files, a feature schema other than this program's, a prediction other than the
-        stored one, or a model that ends the process that opens it.
+        stored one, no signature where a key is asked for, or a model that ends the process that opens it.
     """
     path = Path(path)
     read = verified(path)
+    if key is not None and read[-1] not in SHIPPED.values():
+        hold_signature(path, read[-1], public_key(key))
     tried(path, read[-1])
     return _read(path, *read)
 

@@ -58,10 +58,11 @@ class Counts(Section, frozen=True):
 
 
 class Analysis(Section, frozen=True):
-    """``[analysis]``: what an organ without contours gets, and the folder of the clinic's own predictor."""
+    """``[analysis]``: what an organ without contours gets, the clinic's own predictor, and the key it is signed by."""
 
     missing: Literal["placed", "diluted", "refuse"] | None = None
     model: str | None = None
+    model_key: str | None = None
 
 
 class Audit(Section, frozen=True):
@@ -182,7 +183,15 @@ def paths() -> tuple[tuple[str, ...], ...]:
         ("page", "cohort"),
         ("page", "protocols"),
     ]
-    return (("analysis", "model"), ("audit", "folder"), ("audit", "key"), ("receiver", "store"), *tls, *page)
+    return (
+        ("analysis", "model"),
+        ("analysis", "model_key"),
+        ("audit", "folder"),
+        ("audit", "key"),
+        ("receiver", "store"),
+        *tls,
+        *page,
+    )
 
 
 def plain(of: Any) -> Any:

@@ -21,6 +21,7 @@ TEMPLATE = """\
 # [analysis]
 # missing = "placed"                  # what an organ without contours gets: placed | diluted | refuse
 # model = "models/ours"               # folder of the clinic's own predictor
+# model_key = "models/ours.pem"       # public key: an own predictor must be signed by its other half
 
 # [protocols]                         # by site: a shipped starter's name, or a .toml, .csv or .json file
 # default = "auto"                    # of every other plan; auto takes the starter of the site the dose says
