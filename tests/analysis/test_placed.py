@@ -396,7 +396,7 @@ def test_the_card_says_which_row_the_predictor_is_asked(card: dict[str, dict[str
 
     known = replace(load(shipped_model()), card=card)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lymphorisk.analysis.risk._loaded", lambda _: known)
+        patch.setattr("lymphorisk.analysis.risk._loaded", lambda *_: known)
         with pytest.raises(InputError):
             learned_voice(row, Options())
     assert asked == [bool(card)]
