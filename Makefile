@@ -4,6 +4,8 @@ BIN    := $(VENV)/bin
 REPORT := demo-report.html
 
 T ?=
+# Slow tests whose lines are counted: not those that call what others call already (pages, schemas, fuzz).
+SLOW := $(addprefix tests/,analysis cli clinic cohorts lymphocyte objective outputs papers report simulated train web)
 # What the lowest versions are tried on: files read and written, learners, tables and pages; no long models.
 LOWEST := tests/units tests/plan tests/dicom tests/outputs tests/report/test_pdf.py tests/predict/test_reference.py tests/cli/test_explain.py
 
@@ -52,8 +54,10 @@ coverage: $(VENV)/.dev ## branches that the tests run, programs they start count
 	rm -rf .seen && mkdir .seen
 	-LYMPHORISK_TESTS_SEEN=.seen $(BIN)/python -m coverage run -m pytest -p tests.strength.contexts -n auto $(T)
 	$(BIN)/python -m coverage combine --quiet
-	$(BIN)/python -m coverage report --skip-covered
-	$(BIN)/python -m tests.strength.page --coverage .seen/data --ran .seen
+	mkdir .seen/slow
+	-LYMPHORISK_TESTS_SEEN=.seen/slow COVERAGE_FILE=.seen/slow/data $(BIN)/python -m coverage run -m pytest -p tests.strength.contexts -n auto -m slow $(if $(T),$(T),$(SLOW))
+	COVERAGE_FILE=.seen/slow/data $(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m tests.strength.page --coverage .seen/data .seen/slow/data --ran .seen .seen/slow
 
 mutants: $(VENV)/.dev ## faults put into the core, SAMPLE= of each room by SEED=, and the tests that see them; after make coverage; writes docs/tests
 	$(BIN)/python -m tests.strength.run --sample $(or $(SAMPLE),40) --seed $(or $(SEED),1) --folder .mutants

@@ -120,6 +120,7 @@ def page(made: dict[str, Any]) -> str:
     drawn = ", ".join(f"{n} {name}" for name, n in sorted(operators.items()))
     ran, of = made["ran"]
     whole_run = "The whole suite" if ran == of else f"{ran} of the {of} tests of the suite"
+    slow = f"and {made['slow']} of its slow tests" if made.get("slow") else "without its slow tests"
     lower = "" if ran == of else " The shares are lower limits: the other tests can only add to them."
     return f"""# How strong the tests are
 
@@ -167,7 +168,7 @@ Faults after which every answer is the same, with the reason (`tests/strength/su
 
 ## Code that the tests run
 
-{whole_run}, without its slow tests, branches counted, programs that tests start counted: \
+{whole_run}, {slow}, branches counted, programs that tests start counted: \
 {_share(whole["branches"])} of {whole["branches"][1]} branches,
 {_share(whole["lines"])} of {whole["lines"][1]} lines.{lower}
 
@@ -187,20 +188,26 @@ def _told(fault: dict[str, Any], why: dict[str, str]) -> str:
     return f"{where}: `{fault['before'].replace('`', chr(39))}` → `{fault['after'].replace('`', chr(39))}`{reason}"
 
 
+def _tests(folder: Path) -> int:
+    """How many tests ran, by what the plugin left."""
+    lines = [line for path in folder.glob("*.jsonl") for line in path.read_text(encoding="utf-8").splitlines()]
+    return len({json.loads(line)["test"] for line in lines})
+
+
 def main() -> None:
     """Write what is given anew, keep the rest."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--coverage", nargs="*", type=Path, help="Coverage's data files.")
-    parser.add_argument("--ran", type=Path, help="The folder that tests.strength.contexts wrote.")
+    parser.add_argument("--ran", nargs="*", type=Path, help="Folders that tests.strength.contexts wrote; slow tests last.")
     parser.add_argument("--of", type=int, help="How many there are, where the run was cut short.")
     parser.add_argument("--faults", nargs="*", type=Path, help="Folders of outcomes.")
     asked = parser.parse_args()
     made = json.loads(JSON.read_text(encoding="utf-8")) if JSON.exists() else {}
     if asked.coverage:
         made["coverage"] = covered(asked.coverage)
-        lines = [line for path in asked.ran.glob("*.jsonl") for line in path.read_text(encoding="utf-8").splitlines()]
-        ran = len({json.loads(line)["test"] for line in lines})
+        ran = _tests(asked.ran[0])
         made["ran"] = [ran, asked.of or ran]
+        made["slow"] = sum(map(_tests, asked.ran[1:]))
     if asked.faults:
         from .mutants import places
         from .run import BUDGET_S
