@@ -327,7 +327,9 @@ def stopped(ask: list[str], after_s: float, by: signal.Signals) -> None:
 @pytest.mark.parametrize("start", [["-m", "lymphorisk"], [str(Path(sys.executable).parent / "lymphorisk")]])
 def test_stopped_while_it_still_loads(place: Path, tmp_path: Path, start: list[str], library: str) -> None:
     """A library of this name comes first on the path; at its import the call is stopped, as by Ctrl-C."""
-    (tmp_path / f"{library}.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    (tmp_path / f"{library}.py").write_text(
+        "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(9)\n"
+    )
     call = [sys.executable, *start, *COMMANDS["dvh"]]
     done = subprocess.run(
         call, cwd=place, env=os.environ | {"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True
