@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import signal
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from lymphorisk.errors import STOPPED, LymphoriskError
+from lymphorisk.errors import STOPPED, InputError, LymphoriskError
 from lymphorisk.version import __version__
 
 #: Command name -> (module, attribute, one line of help). Help is here so that `--help` imports nothing.
@@ -56,6 +57,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 ENDED = 143
 #: A result that somebody wanted and that does not fit on the disk of stdout: as an output that cannot be written.
 EXIT_LOST = 3
+#: Letters of a file name in a message.
+NAMED = 80
 EPILOG = "Research and QA support, not a medical device."
 
 
@@ -160,15 +163,33 @@ def run(args: list[str]) -> int:
         return STOPPED
     except BrokenPipeError:  # help that nobody read to its end
         return 0
-    except Exception as error:
+    except OSError as error:
+        if not isinstance(error.filename, str | bytes):
+            return _internal(error, debug)
         if debug:
             message(traceback.format_exc())
-        message(f"internal error: {type(error).__name__}")
-        left = ", ".join(str(p) for p in WRITTEN)
-        message(
-            "  hint: run again with --debug and report the traceback; "
-            + (f"written before it: {left}" if left else "no file was written")
-        )
-        return LymphoriskError.exit_code
+        path = Path(os.fsdecode(error.filename))
+        name = max(path.parts, key=len) if error.errno == errno.ENAMETOOLONG else path.name
+        message(f"error: {name[:NAMED]}: {error.strerror}")
+        message("  hint: the system refuses this path: look at its length, its links and its permissions")
+        return InputError.exit_code
+    except Exception as error:
+        return _internal(error, debug)
     code = result if isinstance(result, int) else 0
     return EXIT_LOST if code == 0 and Lost.result else code
+
+
+def _internal(error: Exception, debug: bool) -> int:
+    """What the program did not foresee, said."""
+    from lymphorisk.cli.output import message
+    from lymphorisk.outputs.files import WRITTEN
+
+    if debug:
+        message(traceback.format_exc())
+    message(f"internal error: {type(error).__name__}")
+    left = ", ".join(str(p) for p in WRITTEN)
+    message(
+        "  hint: run again with --debug and report the traceback; "
+        + (f"written before it: {left}" if left else "no file was written")
+    )
+    return LymphoriskError.exit_code

@@ -132,13 +132,21 @@ def find_plans(sources: Sequence[str | Path | Fetched], *, sum_doses: bool = Fal
     return tuple(replace(plan, place=n) for n, plan in enumerate(reversed(unique.values()), start=1))
 
 
+def there(path: Path) -> bool:
+    """Whether a path can be looked at; one that no file can have, or that is not ours to see, is not there."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
 def _of_source(source: str | Path | Fetched, sum_doses: bool) -> list[FoundPlan]:
     if isinstance(source, Fetched):
         return _of_study(source, sum_doses)
     if isinstance(source, str) and source.lower().startswith(BARE):
         raise InputError("a web address does not say what answers there", "write dicomweb: or orthanc: before it")
     path = Path(source)
-    if not path.exists():
+    if not there(path):
         raise InputError(f"{path.name!r} does not exist", "give folders, zips, scenarios or a manifest CSV")
     if path.is_file() and path.suffix.lower() in MANIFESTS:
         return _of_rows(read_manifest(path), path.parent, sum_doses)
@@ -164,7 +172,7 @@ def _of_rows(rows: Sequence[Row], folder: Path, sum_doses: bool) -> list[FoundPl
         where = folder / row.source
         if row.trouble is not None:
             out.append(FoundPlan(0, where, row=row, trouble=row.trouble))
-        elif not where.exists():
+        elif not there(where):
             missing = InputError(f"row {row.number} of the manifest names an export that is not there", "correct it")
             out.append(FoundPlan(0, where, row=row, trouble=missing))
         else:

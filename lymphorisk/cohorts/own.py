@@ -14,7 +14,7 @@ from typing import Any
 
 from lymphorisk.analysis.options import Options
 from lymphorisk.cohorts.counts import summary
-from lymphorisk.cohorts.found import FoundPlan, find_plans, persons, plans_of_rows
+from lymphorisk.cohorts.found import FoundPlan, find_plans, persons, plans_of_rows, there
 from lymphorisk.cohorts.keys import Recipe
 from lymphorisk.cohorts.known import known_of
 from lymphorisk.cohorts.ledger import NAME, Outcome
@@ -260,4 +260,4 @@ def _told(name: str, numbers: Sequence[int]) -> Finding:
 
 def _place(folder: Path, name: str) -> str:
     """The export of a row below the folder; empty when there is none."""
-    return next((f"{name}{ending}" for ending in ENDINGS if name and (folder / f"{name}{ending}").exists()), "")
+    return next((f"{name}{ending}" for ending in ENDINGS if name and there(folder / f"{name}{ending}")), "")

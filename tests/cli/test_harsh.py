@@ -323,6 +323,36 @@ def stopped(ask: list[str], after_s: float, by: signal.Signals) -> None:
     assert "Traceback" not in err
 
 
+LONG = "a" * 300
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        f"check export --protocol {LONG}",
+        f"check export --protocol {LONG}.toml",
+        f"cohort {LONG} --out o",
+        f"cohort export --out {LONG}",
+        f"model verify {LONG}",
+        f"analyze export --audit {LONG}",
+        f"--config {LONG} analyze export",
+        f"evaluate {LONG} {LONG}.csv",
+        f"train {LONG} --out m",
+        f"serve --out {LONG}",
+        f"protocol {LONG}",
+        f"analyze {LONG}",
+        f"analyze export --report {LONG}.html",
+    ],
+    ids=lambda call: call.replace(LONG, "LONG"),
+)
+def test_a_name_that_no_file_can_have(place: Path, capsys: pytest.CaptureFixture[str], call: str) -> None:
+    assert run(call.split()) in (2, 3)
+    said = capsys.readouterr()
+    assert "internal" not in said.err
+    assert LONG[:60] in said.err
+    assert not said.out
+
+
 @pytest.mark.parametrize("library", ["click", "numpy"])
 @pytest.mark.parametrize("start", [["-m", "lymphorisk"], [str(Path(sys.executable).parent / "lymphorisk")]])
 def test_stopped_while_it_still_loads(place: Path, tmp_path: Path, start: list[str], library: str) -> None:

@@ -483,6 +483,18 @@ def test_people_who_share_an_id_are_told_apart(
     assert not [word for word in ("north", "south", "19700102", "19500607", "1970-01-02") if word in told]
 
 
+def test_a_row_of_a_path_that_no_file_can_have_stands_alone_in_quarantine(
+    tmp_path: Path, made: list[str], recipe: Recipe, small: Any
+) -> None:
+    small.scenario(tmp_path / "s", "good")
+    (tmp_path / "m.csv").write_text(f"export\ns/good.toml\n{'a' * 300}\n", encoding="utf-8")
+    done = run_cohort([tmp_path / "m.csv"], tmp_path / "o", recipe, HERE)
+    assert (done.plans, done.quarantined) == (1, 1)
+    (row,) = rows_of(tmp_path / "o" / "quarantine.csv")
+    assert "row 3" in row["what"]
+    assert len(rows_of(tmp_path / "o" / "plans.csv")) == 1
+
+
 TEXTS = ("LO", "SH", "PN", "LT", "ST", "UT", "UC")
 ADDED = (
     "PatientComments",

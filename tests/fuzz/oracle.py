@@ -18,6 +18,7 @@ ORIGIN = {
     "provenance",
     "checksum",
     "plan_uid_sha256",
+    "ensemble_id",
     "protocol_sha256",
     "tps_end_caps",
 }

@@ -198,7 +198,9 @@ def main() -> None:
     """Write what is given anew, keep the rest."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--coverage", nargs="*", type=Path, help="Coverage's data files.")
-    parser.add_argument("--ran", nargs="*", type=Path, help="Folders that tests.strength.contexts wrote; slow tests last.")
+    parser.add_argument(
+        "--ran", nargs="*", type=Path, help="Folders that tests.strength.contexts wrote; slow tests last."
+    )
     parser.add_argument("--of", type=int, help="How many there are, where the run was cut short.")
     parser.add_argument("--faults", nargs="*", type=Path, help="Folders of outcomes.")
     asked = parser.parse_args()
