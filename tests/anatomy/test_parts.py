@@ -65,3 +65,18 @@ def test_a_small_organ_that_is_not_cut_is_whole(body: DosedBody, man: Reference)
 def test_what_lies_beyond_and_what_does_not_are_the_whole(body: DosedBody) -> None:
     above, below = (body.beyond({"Lung_L": 1.0}, *ends) for ends in ((-np.inf, 1300.0), (1300.0, np.inf)))
     assert above + below == pytest.approx(np.ones(len(above)), abs=0.02)
+
+
+@pytest.mark.parametrize("cut", [1230.0, 1260.0, 1300.0])
+def test_the_doses_below_and_above_a_height_make_up_the_whole(body: DosedBody, cut: float) -> None:
+    """The dose is 2 Gy above 1250 mm and 0 below: each part's mean is its own, weighted they are the whole's."""
+    mix, ends = {"Lung_L": 0.7, "Lung_R": 0.3}, {"below": (cut, np.inf), "above": (-np.inf, cut)}
+    whole = body.distribution(mix, 0, 0)
+    parts = {name: body.distribution(mix, 0, 0, *at) for name, at in ends.items()}
+    share = {name: float(body.beyond(mix, *at)[0]) for name, at in ends.items()}
+    assert whole is not None
+    assert parts["below"] is not None
+    assert parts["above"] is not None
+    assert parts["below"].mean_gy < whole.mean_gy < parts["above"].mean_gy
+    total = sum(share[name] * parts[name].mean_gy for name in ends)  # type: ignore[union-attr]
+    assert total == pytest.approx(whole.mean_gy, rel=0.01)

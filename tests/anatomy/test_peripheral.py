@@ -75,6 +75,9 @@ def test_inside_the_grid_the_grid_speaks_outside_the_model(peripheral: Periphera
     dose = dose_at(grid, field, points, np.ones(1))[0]
     assert dose[:2] == pytest.approx([50.0, 0.5])
     assert dose[2] == pytest.approx(50.0 * float(photon_share(np.array([300.0]), peripheral)[0]))
+    half, twice = dose_at(grid, field, points.repeat(2, axis=0), np.array([0.5, 2.0]))
+    assert half == pytest.approx(dose * [1.0, 1.0, 0.5])
+    assert twice == pytest.approx(dose * [1.0, 1.0, 2.0])
 
 
 def test_a_turned_grid_gives_the_same_dose(peripheral: Peripheral) -> None:

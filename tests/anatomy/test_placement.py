@@ -150,3 +150,26 @@ def test_an_organ_is_expected_where_the_prior_says(man: Reference, prior: Prior)
     longer = [np.ptp(p.points("Kidney_L")[..., 2], axis=1).mean() for p in (plain, told)]
     assert longer[1] == pytest.approx(1.2 * longer[0], rel=0.02)
     assert middles(told, "Liver") == pytest.approx(middles(plain, "Liver"), abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("organ", "cut", "says"),
+    [
+        ("Pancreas", {}, True),
+        ("Pancreas", {"cut_low": True}, False),
+        ("Pancreas", {"cut_high": True}, False),
+        ("Liver", {}, False),
+        ("Liver", {"cut_low": True}, False),
+    ],
+)
+def test_a_middle_says_the_height_of_whole_organs_whose_ends_say_nothing(
+    man: Reference, prior: Prior, organ: str, cut: dict[str, bool], says: bool
+) -> None:
+    """Of the pancreas the middle is all that is used, of the liver the ends; cut off, a middle is of what is left."""
+    usual = {n: seen(man, n) for n in USUAL if n not in ("SpinalCord", organ)}
+    drawn = replace(seen(man, organ), **cut)
+    raised = replace(drawn, middle_mm=drawn.middle_mm + np.array([0.0, 0.0, 40.0]))
+    one, other = (place(man, usual | {organ: d}, man.outline, prior) for d in (drawn, raised))
+    assert isinstance(one, Placed)
+    assert isinstance(other, Placed)
+    assert (float(np.abs(other.fits[2].mean - one.fits[2].mean).max()) > 0.0) == says

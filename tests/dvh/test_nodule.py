@@ -46,6 +46,18 @@ def test_two_sections_give_the_sphere_they_were_cut_from() -> None:
     assert found.middle_mm == pytest.approx(0.0, abs=1e-5)
 
 
+def test_a_section_has_the_form_of_the_nearer_contour() -> None:
+    """Below wide, above deep: 1.3 to 1."""
+    stack = stack_of(drawn(loop(4.0, 4.0 / 1.3, -1.5), loop(4.0 / 1.3, 4.0, 1.5)))
+    assert stack is not None
+    found = ball_of(stack.z_mm, stack.contours, 3.0)
+    assert found is not None
+    z, sections = found.planes()
+    for height, (section,) in zip(z, sections, strict=True):
+        wide, deep = np.ptp(section, axis=0)[:2]
+        assert wide / deep == pytest.approx(1.3 if height < 0 else 1 / 1.3, rel=0.01)
+
+
 @pytest.mark.parametrize("radius", [3.0, 4.0])
 @pytest.mark.parametrize("phase", np.linspace(0.01, 0.99, 25))
 def test_small_spheres_keep_their_volume_wherever_the_slices_fall(radius: float, phase: float) -> None:
