@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lymphorisk.anatomy.seen import Seen, bone, seen
+from lymphorisk.anatomy.seen import Seen, _filled, bone, seen
 from lymphorisk.dvh.inside import inside
 from lymphorisk.dvh.solids import cylinder
 from lymphorisk.plan import CTVolume, Frame
@@ -123,3 +123,17 @@ def test_bone_is_what_is_dense_within_the_body() -> None:
     assert cut is not None
     assert 0.3 * whole.volume_cm3 / 2 < cut.volume_cm3 < 0.8 * whole.volume_cm3 / 2
     assert bone(ct, 1500.0, None) is None
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_what_is_open_to_any_side_of_a_slice_is_outside_and_a_hole_is_inside(turns: int) -> None:
+    """A ring, and a ring with a gap, turned to each side of the image; what one slice closes the next does not."""
+    ring = np.zeros((7, 7), bool)
+    ring[1:6, 1:] = True
+    ring[2:5, 2:6] = False
+    gap = ring.copy()
+    gap[3, 6] = False
+    filled = _filled(np.stack([np.rot90(a, turns) for a in (ring, gap)]))
+    whole = ring.copy()
+    whole[2:5, 2:6] = True
+    np.testing.assert_array_equal(filled, np.stack([np.rot90(a, turns) for a in (whole, gap)]))

@@ -70,6 +70,8 @@ def test_isodoses_enclose_what_gets_as_much(scene: Scene) -> None:
     plane = plane_of(scene, "axial", scene.middle("axial"), [])
     levels = [g for g, _ in plane.doses]
     assert levels == sorted(levels, reverse=True)
+    of_scene = np.array(scene.levels_gy)
+    assert np.diff(of_scene).max() < 0.0 < of_scene.min()
     heights = grid.z_mm + grid.origin_mm[2]
     cell = float(np.diff(grid.x_mm)[0] * np.diff(grid.y_mm)[0])
     lines = dict(plane.doses)[scene.levels_gy[3]]
