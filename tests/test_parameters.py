@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import re
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from lymphorisk import parameters
 from lymphorisk.errors import ParameterError
-from lymphorisk.parameters import store
+from lymphorisk.parameters import network, store
 
 
 @pytest.mark.parametrize("topic", parameters.topics())
@@ -94,6 +95,7 @@ def test_a_given_value_stands_only_within_its_block() -> None:
         ({"recovery.half_time": 28.0}, "no parameter"),
         ({"lymphocyte.recovery.half_time": float("nan")}, "not a number"),
         ({"lymphocyte.recovery.half_time": True}, "not a number"),
+        ({"products.axi_cel.fludarabine": 30.0}, "is a list, which cannot be given"),
     ],
 )
 def test_a_given_value_that_means_nothing_is_refused(values: dict[str, float], said: str) -> None:
@@ -105,3 +107,56 @@ def test_a_misspelt_name_gets_the_nearest() -> None:
     with pytest.raises(ParameterError) as refused, parameters.given({"lymphocyte.recovery.half_tme": 28.0}):
         raise AssertionError("taken")
     assert "lymphocyte.recovery.half_time" in refused.value.hint
+
+
+def test_a_list_is_not_one_number_and_one_number_no_pair() -> None:
+    numbers = parameters.load("products")
+    with pytest.raises(ParameterError, match="axi_cel.fludarabine is a list, not one number"):
+        assert numbers["axi_cel.fludarabine"].number
+    for name in ("axi_cel.fludarabine", "tisa_fl.waiver_wbc"):
+        with pytest.raises(ParameterError, match=f"{name} is not a pair of numbers"):
+            assert numbers[name].pair
+    assert numbers["axi_cel.window"].pair == (3.0, 3.0)
+
+
+def test_a_number_without_its_record_is_refused_by_name() -> None:
+    with pytest.raises(ParameterError, match="parameter t.kill.flu is not a table"):
+        store._parameters("t", {"kill": {"flu": 3.0}})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        ('source = "hedos_icrp89"', 'source = "nobody"', "network male28: source 'nobody' is not in sources.toml"),
+        ('known = "read"', 'known = "guessed"', "network male28: known = 'guessed'"),
+        ("compartments = 28", "compartments = 29", "network male28: 28 compartments, 29 announced"),
+    ],
+)
+def test_a_network_that_breaks_the_rules_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, what: str
+) -> None:
+    text = (network.NETWORKS / "male28.toml").read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    (tmp_path / "male28.toml").write_text(text.replace(old, new), encoding="utf-8")
+    monkeypatch.setattr(network, "NETWORKS", tmp_path)
+    with pytest.raises(ParameterError, match=re.escape(what)):
+        network.network_table.__wrapped__("male28")
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("recovery.halftime\n0.1\n", "'recovery.halftime' is not a parameter of lymphocyte"),
+        ("recovery.half_time\n", "rows and columns do not fit"),
+        ("recovery.half_time\n0.1,0.2\n", "rows and columns do not fit"),
+    ],
+)
+def test_a_posterior_that_breaks_the_rules_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, what: str
+) -> None:
+    draws_of = importlib.import_module("lymphorisk.parameters.posterior")  # the package has a function of this name
+    monkeypatch.setattr(draws_of, "DATA", tmp_path)
+    assert draws_of._shipped_draws.__wrapped__("lymphocyte") is None
+    (tmp_path / "lymphocyte_posterior.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(ParameterError, match=what):
+        draws_of._shipped_draws.__wrapped__("lymphocyte")

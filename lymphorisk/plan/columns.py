@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lymphorisk.errors import ScenarioError
@@ -30,8 +31,12 @@ def columns_of(given: Any) -> tuple[tuple[str, float], ...] | None:
     """
     if given is None:
         return None
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise ScenarioError(f"columns = {given!r} are not columns by name", HOW)
     out: dict[str, float] = {}
-    for one in given.items() if hasattr(given, "items") else given:
+    for one in given.items() if isinstance(given, Mapping) else given:
+        if not isinstance(one, str | tuple | list) or (not isinstance(one, str) and len(one) != 2):
+            raise ScenarioError(f"column {one!r} is not NAME=VALUE", HOW)
         name, value = one.partition("=")[::2] if isinstance(one, str) else one
         name = str(name).strip()
         if not name or (isinstance(value, str) and not value.strip()):

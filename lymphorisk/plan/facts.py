@@ -106,7 +106,9 @@ def same(name: str, a: Any, b: Any) -> bool:
     """Whether two records of a fact may be of one person."""
     if name in ROUNDING:
         return bool(abs(a - b) <= ROUNDING[name])
-    return bool(a == b or b in NARROWER.get(a, ()) or a in NARROWER.get(b, ()))
+    if isinstance(a, str) and isinstance(b, str):
+        return a == b or b in NARROWER.get(a, ()) or a in NARROWER.get(b, ())
+    return bool(a == b)
 
 
 def shown(value: Any) -> str:

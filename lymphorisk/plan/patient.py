@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lymphorisk.errors import ScenarioError
@@ -105,8 +106,10 @@ class Patient:
         _relations(self)
 
 
-def _drugs(chemo: str, named: tuple[str, ...]) -> tuple[str, ...]:
+def _drugs(chemo: str, named: Sequence[str]) -> tuple[str, ...]:
     """Drugs by name: those said beside their class, or those the words for it name."""
+    if isinstance(named, str) or not all(isinstance(name, str) for name in named):
+        raise ScenarioError(f"drugs = {named!r} is not a list of names", 'drugs=("cisplatin",)')
     found = drugs_of(", ".join(named)) if named else ()
     if found and (own := chemo_of(", ".join(named))) != chemo_of(chemo):
         raise ScenarioError(f"drugs {', '.join(named)} are {own}, and chemo is {chemo}", "say the drugs as chemo")

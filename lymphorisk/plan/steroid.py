@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from lymphorisk.errors import ScenarioError
-from lymphorisk.units import checked, squashed
+from lymphorisk.units import checked, number_from, squashed
 
 #: What people say instead of a dose.
 NONE = ("none", "no", "nil", "without", "keine", "nein", "0")
@@ -107,8 +107,8 @@ def _period(given: Any, first: date | None) -> Steroid | None:
         if KEYS[0] not in given:
             raise ScenarioError("steroid: a period has no dexamethasone_mg_d", HOW)
         return _checked(given[KEYS[0]], _day(given.get("from", 0.0), first), _day(given.get("to"), first))
-    if isinstance(given, tuple | list):
-        return _checked(*given)
+    if isinstance(given, tuple | list) and 1 <= len(given) <= len(KEYS):
+        return _checked(given[0], *(_day(day, first) for day in given[1:]))
     if isinstance(given, int | float) and not isinstance(given, bool):
         return _checked(float(given))
     if not isinstance(given, str):
@@ -140,12 +140,14 @@ def _checked(mg: Any, from_d: float | None = 0.0, until_d: float | None = None) 
 
 def _day(given: Any, first: date | None) -> float | None:
     """A day from the first fraction, from a number or a date. [d]"""
-    if given is None or (isinstance(given, int | float) and not isinstance(given, bool)):
-        return None if given is None else float(given)
-    try:
-        return float(given)
-    except (TypeError, ValueError):
-        pass
+    if given is None:
+        return None
+    if isinstance(given, int | float | str):
+        try:
+            return number_from(given, "steroid: a day")
+        except ScenarioError:
+            if not isinstance(given, str):
+                raise
     try:
         when = given if isinstance(given, date) else date.fromisoformat(str(given))
     except ValueError:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lymphorisk.errors import ScenarioError
-from lymphorisk.units import checked, nearest, squashed
+from lymphorisk.units import checked, nearest, number_from, squashed
 
 SUBSETS = ("cd4", "cd8", "b", "nk")
 WORDS: Mapping[str, str] = {
@@ -40,6 +40,8 @@ def subsets_of(given: Any) -> tuple[tuple[str, float], ...] | None:
         return None
     if isinstance(given, str):
         given = [part for part in given.replace(";", ",").split(",") if part.strip()]
+    if not isinstance(given, Iterable):
+        raise ScenarioError(f"subsets = {given!r} are no shares by subset", HOW)
     pairs = given.items() if isinstance(given, Mapping) else given
     out: dict[str, float] = {}
     for one in pairs:
@@ -60,8 +62,14 @@ def _pair(one: Any, percent: bool) -> tuple[str, float]:
         if not sign:
             raise ScenarioError(f"subset {one.strip()!r} is not NAME=PERCENT", HOW)
         return _name(name), _share(amount.strip().removesuffix("%"))
+    if not isinstance(one, tuple | list) or len(one) != 2:
+        raise ScenarioError(f"subset {one!r} is not NAME=PERCENT", HOW)
     name, amount = one
-    return _name(str(name)), _share(amount) if percent else float(amount)
+    if percent:
+        return _name(str(name)), _share(amount)
+    if not 0.0 <= (share := number_from(amount, f"subset {name}")) <= 1.0:
+        raise ScenarioError(f"subset {name} = {share:g} is no share of the lymphocytes", "a pair holds a share of one")
+    return _name(str(name)), share
 
 
 def _share(amount: Any) -> float:

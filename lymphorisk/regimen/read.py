@@ -150,6 +150,7 @@ def read_regimen(path: Path, load_plan: LoadPlan, export: Path | None = None) ->
         raise written.error(("organs",), "without [plan]", "give the plan its fractions: [plan] with fractions =")
     for n, entry in enumerate(own.radiation):
         radiation.append(_Field(entry, written, n, zero[0]).course(path, load_plan, export, plans))
+    window = _window(written, own, base)
     with written.at(("conditioning",)):
         regimen = Regimen(
             name=path.stem if own.name is None else own.name,
@@ -163,7 +164,7 @@ def read_regimen(path: Path, load_plan: LoadPlan, export: Path | None = None) ->
             title="" if base is None else base.title,
             indication="" if base is None else base.indication,
             standing="own" if base is None else base.standing,
-            window=_window(written, own, base),
+            window=window,
             evidence=() if base is None else base.evidence,
         )
     facts = _facts(written, tables)

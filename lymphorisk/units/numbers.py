@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from numbers import Real
 
 from lymphorisk.errors import ScenarioError
 from lymphorisk.units.convert import (
@@ -69,8 +70,9 @@ def number_from(text: str | float, what: str) -> float:
     >>> number_from("0,32", "alc")
     0.32
     """
-    if isinstance(text, bool):
-        raise ScenarioError(f"{what} = {text} is not a number")
+    given: object = text
+    if isinstance(given, bool) or not isinstance(given, str | Real):
+        raise ScenarioError(f"{what} = {text!r} is not a number")
     if not isinstance(text, str):
         return _finite(float(text), what)
     written = text.strip().replace("\u2212", "-")

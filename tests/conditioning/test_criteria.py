@@ -76,6 +76,12 @@ def test_a_criterion_on_nothing_is_refused() -> None:
         Criterion("alc_day_30", "about", 0.1, "assumed", "a", "b")
 
 
+@pytest.mark.parametrize("shares", [(0.2, 0.8), (0.5, 0.5), (1.1, 0.2), (0.8, -0.1), (0.8, 0.2, 0.0)])
+def test_shares_that_could_call_one_criterion_met_and_not_met_are_refused(shares: tuple[float, ...]) -> None:
+    with pytest.raises(ScenarioError, match="must not overlap"):
+        Decision(*shares)
+
+
 LOW = {"platelets_10e9_l": 220.0, "anc_per_ul": 3400.0, "hb_g_dl": 12.4, "crp_mg_dl": 0.8, "ferritin_ng_ml": 180.0}
 
 

@@ -22,6 +22,7 @@ from lymphorisk.conditioning.host import (
 )
 from lymphorisk.conditioning.regimen import DrugDose, Regimen
 from lymphorisk.dvh import DoseDistribution, diluted, uniform
+from lymphorisk.errors import ScenarioError
 from lymphorisk.lymphocyte.course import Course, PhaseExposure
 from lymphorisk.lymphocyte.pools import COMPARTMENTS, POOLS
 from lymphorisk.lymphocyte.realisation import realise
@@ -248,6 +249,7 @@ def test_days_below_meets_crossings_between_grid_points() -> None:
     flat = HostTrajectories(np.array([0.0, 3.0]), np.array([[0.2, 0.2]]))
     assert days_below(flat, 0.2, 0.0, 3.0)[0] == 0.0, "strictly less, as CTCAE"
     assert days_below(flat, 0.21, 0.0, 3.0)[0] == pytest.approx(3.0)
+    assert days_below(flat, 0.21, 3.0, 3.0).tolist() == [0.0], "no time, no days"
 
 
 def test_the_grid_holds_events_and_asked_days_and_rises() -> None:
@@ -255,6 +257,11 @@ def test_the_grid_holds_events_and_asked_days_and_rises() -> None:
     assert np.all(np.diff(t) > 0)
     for day in (-10.0, -5.03, 0.0, 30.0, 90.0):
         assert np.abs(t - day).min() < 1e-9
+
+
+def test_a_forecast_needs_a_length() -> None:
+    with pytest.raises(ScenarioError, match="from day 5 to day 5 has no length"):
+        time_grid([], [], 5.0, 5.0)
 
 
 def test_a_surrogate_pool_widens_the_band() -> None:

@@ -123,6 +123,41 @@ def test_dates_stand_beside_days() -> None:
     assert calendar(TREATED, None, None) == ()
 
 
+def test_the_window_is_dated_and_a_dose_of_nothing_is_not() -> None:
+    regimen = Regimen("x", (*FLU, DrugDose("cyclophosphamide", 0.0, "mg/m2", -4.0)))
+    entries = calendar(regimen, (-1.0, 4.0), date(2026, 3, 10))
+    said = {e.what: str(e.date) for e in entries}
+    assert said["first day of the product's window"] == "2026-03-09"
+    assert said["last day of the product's window"] == "2026-03-14"
+    assert not any("cyclophosphamide" in what for what in said)
+    assert [e.day for e in entries] == sorted(e.day for e in entries)
+
+
+def test_the_knobs_of_a_plan_scale_it_and_what_no_label_doses_is_not_turned() -> None:
+    course = RadiationCourse("field", (-20.0, -19.0), plan="p")
+    mixed = tuple(DrugDose("cyclophosphamide", a, u, d) for a, u, d in ((500.0, "mg/m2", -5.0), (20.0, "mg/kg", -4.0)))
+    knobs = default_knobs(Regimen("x", mixed, (course,)))
+    assert [(k.of, k.key, k.start) for k in knobs] == [("field", "dose_factor", 1.0), ("infusion", "delay_d", 0.0)]
+    with pytest.raises(ScenarioError, match="nothing of the regimen can be searched") as refused:
+        default_knobs(Regimen("x", mixed))
+    assert "[[conditioning.search]]" in refused.value.hint
+
+
+def test_a_window_counts_from_a_drug_that_is_given() -> None:
+    none = tuple(replace(d, amount=0.0) for d in product("axi-cel").drugs)
+    (made,) = compare([(replace(product("axi-cel"), drugs=none), {})], FACTS, Choices(draws=8)).forecasts
+    outside = made.metrics["days_outside_window"]
+    assert isinstance(outside, Absent)
+    assert outside.reason == "no drug dose: the window counts from the last one"
+
+
+def test_radiation_of_another_plan_than_was_read_is_refused(bridging: PlanExposure) -> None:
+    regimen = Regimen("x", (), (RadiationCourse("field", (-9.0,), plan="p"),))
+    for plans, what in (({}, "its plan 'p' was not read"), ({"p": bridging}, "1 days, 10 fractions")):
+        with pytest.raises(ScenarioError, match=what):
+            compare([(regimen, plans)], FACTS, Choices(draws=8))
+
+
 def test_doses_of_one_day_are_one_entry_that_counts_them() -> None:
     four = tuple(DrugDose("busulfan", 0.8, "mg/kg", -7.0 + k / 4) for k in (-1, 0, 1))
     said = [e.what for e in calendar(Regimen("x", four), None, date(2026, 3, 10))]
@@ -184,6 +219,33 @@ def test_counts_that_are_not_the_hosts_are_left_out_and_named() -> None:
     assert "infused cells" in page.text(made)
     with pytest.raises(ScenarioError, match="no count can"):
         updated(saved(TREATED), [(9.0, 1.0)])
+
+
+def test_a_sample_that_stands_twice_counts_once() -> None:
+    once, twice = (updated(saved(TREATED), [(-4.0, 0.9)] * n) for n in (1, 2))
+    assert twice.counts == once.counts
+    assert once.effective_draws == twice.effective_draws
+    assert [f.what for f in twice.findings] == ["0.9 on day -4 stands twice: it counts once"]
+
+
+@pytest.mark.parametrize("count", [(-4.0, -0.1), (-4.0, float("nan")), (float("inf"), 0.9)])
+def test_what_is_no_count_is_refused(count: tuple[float, float]) -> None:
+    with pytest.raises(ScenarioError, match="is not a count"):
+        updated(saved(TREATED), [count])
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"schema": "lymphorisk/analysis/1"}, "no result of `lymphorisk conditioning`"),
+        ({"provenance": {"parameter_set": "other"}}, "another parameter set"),
+        ({"again": {"choices": {"own_parameters": True}}}, "own drugs or criteria"),
+    ],
+)
+def test_a_result_that_this_program_did_not_make_is_refused(change: dict, what: str) -> None:
+    with pytest.raises(InputError, match=what) as refused:
+        updated({**saved(TREATED), **change}, [(-4.0, 0.9)])
+    assert refused.value.hint
 
 
 def test_counts_that_contradict_the_model_are_refused() -> None:

@@ -8,6 +8,7 @@ import pytest
 from lymphorisk.conditioning.pharmacokinetics import (
     bsa_mosteller,
     clearance_l_h,
+    cockcroft_gault_ml_min,
     cumulative_exposure,
     kinetics,
     total_auc,
@@ -107,6 +108,40 @@ def test_what_is_not_given_is_assumed_and_said() -> None:
 def test_kidney_numbers_that_make_no_sense_are_refused(given: dict[str, float], what: str) -> None:
     with pytest.raises(ScenarioError, match=what):
         body_of(Patient(), DRUGS, **given)
+
+
+@pytest.mark.parametrize(
+    ("given", "what"),
+    [
+        ({"bsa_m2": 1.2}, "bsa_m2 = 1.2 contradicts height_cm = 200 and weight_kg = 72, which make 2.00 m2"),
+        ({"egfr_ml_min": 10.0, "creatinine_mg_dl": 1.0}, "contradicts creatinine_mg_dl = 1, which makes about 69"),
+        ({"egfr_ml_min": 120.0, "creatinine_mg_dl": 8.84}, "contradicts creatinine_mg_dl = 8.84"),
+    ],
+)
+def test_numbers_of_one_body_that_deny_each_other_are_refused(given: dict[str, float], what: str) -> None:
+    him = Patient(sex="M", age_y=60.0, weight_kg=72.0, height_cm=200.0)
+    with pytest.raises(ScenarioError, match=what) as refused:
+        body_of(him, DRUGS, **given)
+    assert "give" in refused.value.hint
+
+
+def test_numbers_of_one_body_that_agree_are_both_taken() -> None:
+    him = Patient(sex="M", age_y=60.0, weight_kg=72.0, height_cm=200.0)
+    body = body_of(him, DRUGS, bsa_m2=1.9, egfr_ml_min=80.0, creatinine_mg_dl=1.0)
+    assert (body.bsa_m2, body.egfr_ml_min) == (1.9, 80.0)
+
+
+def test_formulas_of_the_body_need_a_body() -> None:
+    for height, weight in ((0.0, 80.0), (180.0, -1.0)):
+        with pytest.raises(ScenarioError, match="height and a weight above zero"):
+            bsa_mosteller(height, weight, 3600.0)
+    for weight, egfr in ((0.0, 90.0), (80.0, -1.0)):
+        with pytest.raises(ScenarioError, match="fludarabine clearance needs"):
+            clearance_l_h(FLU, weight, egfr)
+    for age, creatinine in ((140.0, 1.0), (60.0, 0.0)):
+        with pytest.raises(ScenarioError, match="creatinine must be above zero and the age below 140") as refused:
+            cockcroft_gault_ml_min("M", age, 80.0, creatinine, (140.0, 72.0, 0.85))
+        assert "88.4" in refused.value.hint
 
 
 def test_a_childs_creatinine_is_refused() -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from lymphorisk.conditioning.regimen import DrugDose, RadiationCourse, Regimen, delayed
-from lymphorisk.errors import ScenarioError
+from lymphorisk.errors import ParameterError, ScenarioError
+from lymphorisk.parameters import load
 from lymphorisk.regimen import product, products
 
 LABELS = {
@@ -100,6 +103,7 @@ def test_a_delay_moves_everything_back() -> None:
         {"days": (-1.0, -2.0), "whole_body_gy": 2.0},
         {"days": (-1.0,), "whole_body_gy": 200.0},
         {"days": (-1.0,), "whole_body_gy": -2.0},
+        {"days": (-1.0,), "plan": "x", "dose_factor": -0.5},
         {"days": (-1.0,), "whole_body_gy": 2.0, "role": "cure"},
         {"days": (-1.0,), "whole_body_gy": 2.0, "kinetics": "magic"},
     ],
@@ -123,3 +127,29 @@ def test_radiation_as_lymphodepletion_starts_it_and_bridging_does_not() -> None:
     regimen = Regimen("x", (flu,), (tbi, field))
     assert regimen.depletion_days == (-6.0, -4.0)
     assert regimen.bridging_days == (-20.0,)
+
+
+AXI = {name.partition(".")[2]: p for name, p in load("products").items() if name.startswith("axi_cel.")}
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"infusion_days": {"note": "x (X) | LBCL | labelled"}}, "'labelled' is no standing"),
+        ({"fludarabine": {"value": (30.0, 30.0)}}, "products.x.fludarabine: 2 doses on 3 days"),
+        ({"whole_body": {"value": (2.0, 3.0)}, "whole_body_days": {"value": (-2.0, -1.0)}}, "fractions of different"),
+        ({"fludarabine_days": {"unit": "d of lymphodepletion"}, "window": None}, "needs a window to place the"),
+    ],
+)
+def test_a_record_of_a_product_that_breaks_the_rules_is_refused(
+    monkeypatch: pytest.MonkeyPatch, change: dict[str, dict[str, object] | None], what: str
+) -> None:
+    entries = dict(AXI)
+    for name, said in change.items():
+        if said is None:
+            del entries[name]
+        else:
+            entries[name] = dataclasses.replace(entries.get(name, AXI["fludarabine"]), **said)  # type: ignore[arg-type]
+    monkeypatch.setattr("lymphorisk.parameters.load", lambda topic: {f"x.{name}": p for name, p in entries.items()})
+    with pytest.raises(ParameterError, match=what):
+        products.__wrapped__()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from lymphorisk.conditioning.hematotox import labs_from
 from lymphorisk.errors import LymphoriskError, ParameterError, ScenarioError
 from lymphorisk.plan import Patient
 from lymphorisk.regimen import Choices, PatientFacts, PlanExposure, compare, is_regimen, merged, product, read_regimen
@@ -26,6 +27,7 @@ def read(tmp_path: Path, text: str, load=no_plan, export: Path | None = None):  
 DRUG = '[[conditioning.drug]]\nname = "fludarabine"\nmg_per_m2 = 30\nday = [-5, -4, -3]\n'
 HEAD = "[conditioning]\n"
 TBI = '[[conditioning.radiation]]\nlabel = "t"\n'
+FIELD = "gy_per_fraction = 2\ndays = [-2, -1]\n"
 SEARCH = "[[conditioning.search]]\n"
 
 
@@ -137,6 +139,18 @@ def test_a_scenario_may_carry_its_conditioning(tmp_path: Path) -> None:
         (HEAD + DRUG + SEARCH + 'drug = "fludarabine"\nmg_per_m2 = [30, 60]\n', "labels on record reach 30"),
         (HEAD + DRUG + SEARCH + 'drug = "fludarabine"\nmg_per_kg = [1]\n', "give its doses in mg/m2"),
         (HEAD + DRUG + SEARCH + 'radiation = "x"\ndose_factor = [1]\n', "not one of the regimen's"),
+        (HEAD + DRUG + SEARCH + 'mg_per_m2 = [30]\n', "needs one of drug"),
+        (HEAD + DRUG + SEARCH + 'drug = "fludarabine"\nradiation = "t"\nmg_per_m2 = [30]\n', "needs one of drug"),
+        (HEAD + DRUG + SEARCH + 'drug = "fludarabine"\nmg_per_m2 = [30]\nlast_day = [-1]\n', "is no key of drug"),
+        (HEAD + DRUG + 2 * (SEARCH + 'drug = "fludarabine"\nmg_per_m2 = [30]\n'), "a knob is given twice"),
+        (HEAD + DRUG + TBI + FIELD + SEARCH + 'radiation = "t"\ndose_factor = [1]\n', "dose_factor is for a plan"),
+        (HEAD + DRUG + TBI + FIELD + SEARCH + 'radiation = "t"\nfractions = [1.5]\n', "whole numbers from 1"),
+        (HEAD + "infusion_day = 0\ninfusion_days = [0, 7]\n" + DRUG, "infusion_day and infusion_days are both given"),
+        (HEAD + DRUG + '[organs."*"]\nmean_gy = 4.0\n', "without .plan."),
+        (HEAD + DRUG + TBI + 'gy_per_fraction = 2\nfractions = 3\ndays = [-2, -1]\n', "2 days for 3 fractions"),
+        (HEAD + DRUG.replace("fludarabine", "Flu/Cy"), "'Flu/Cy' is several drugs"),
+        (HEAD + "window_d = [7, 2]\n" + DRUG, r"^r.toml, line 2: conditioning.window_d must rise"),
+        (HEAD + "window_d = [-1, 2]\n" + DRUG, r"^r.toml, line 2: .*an infusion window of -1 to 2 d is not one"),
     ],
 )  # fmt: skip
 def test_broken_regimens_are_refused_by_name(tmp_path: Path, text: str, what: str) -> None:
@@ -148,6 +162,26 @@ def test_days_that_do_not_fit_the_plan_are_refused(tmp_path: Path, bridging: Pla
     text = HEAD + DRUG + '[[conditioning.radiation]]\nlabel = "b"\nplan = "p"\ndays = [-20, -19]\n'
     with pytest.raises(ScenarioError, match="2 days for the 10 fractions"):
         read(tmp_path, text, lambda _: bridging)
+
+
+@pytest.mark.parametrize(
+    ("more", "what"), [("fractions = 5", "b.*fractions and schedule come"), ('schedule = "bid"', "and schedule come")]
+)
+def test_a_plan_has_its_own_fractions(tmp_path: Path, bridging: PlanExposure, more: str, what: str) -> None:
+    text = HEAD + DRUG + f'[[conditioning.radiation]]\nlabel = "b"\nplan = "p"\nlast_day = -14\n{more}\n'
+    with pytest.raises(ScenarioError, match=what) as refused:
+        read(tmp_path, text, lambda _: bridging)
+    assert refused.value.hint == "give days to change them"
+
+
+def test_a_plan_without_a_day_keeps_its_own_and_a_field_on_weekdays_pauses(
+    tmp_path: Path, bridging: PlanExposure
+) -> None:
+    text = HEAD + "infusion_day = 28\n" + '[[conditioning.radiation]]\nplan = "p"\n'
+    course = read(tmp_path, text, lambda _: bridging).regimen.radiation[0]
+    assert course.days == tuple(float(day) - 28.0 for day in bridging.days)
+    field = 'gy_per_fraction = 2\nfractions = 4\nfirst_day = -20\nschedule = "weekdays"\nfirst_weekday = 3\n'
+    assert read(tmp_path, HEAD + DRUG + TBI + field).regimen.radiation[0].days == (-20.0, -19.0, -16.0, -15.0)
 
 
 def test_a_plan_that_is_not_there_is_named(tmp_path: Path) -> None:
@@ -170,6 +204,18 @@ def test_facts_merge_and_conflict() -> None:
     assert (both.patient.alc, both.patient.sex, both.egfr_ml_min) == (0.8, "F", 60.0)
     assert conflict(one, other) == ""
     assert conflict(one, PatientFacts(Patient(alc=0.9))) == "alc"
+    assert conflict(other, PatientFacts(egfr_ml_min=90.0)) == "egfr_ml_min"
+
+
+def test_laboratory_values_that_differ_are_said_and_the_nearer_are_used() -> None:
+    typed, of_file = (PatientFacts(labs=labs_from({"anc_per_ul": anc})) for anc in (3400.0, 900.0))
+    both = merged(of_file, typed)
+    assert both.labs == typed.labs
+    assert [f.what for f in both.contradicted] == [
+        "laboratory values differ as given and in the files: the former are used"
+    ]
+    assert conflict(typed, of_file) == "labs"
+    assert merged(typed, PatientFacts()).contradicted == merged(typed, typed).contradicted == ()
 
 
 def test_parameters_replaced_by_file(tmp_path: Path) -> None:

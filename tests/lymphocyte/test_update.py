@@ -133,6 +133,13 @@ def test_counts_that_contradict_the_model_are_refused_in_words() -> None:
     assert caught.value.exit_code == 4
 
 
+def test_of_counts_that_contradict_only_the_odd_ones_are_named() -> None:
+    with pytest.raises(UndecidableError, match="contradict the model") as caught:
+        update(COURSE, BASELINE, PEOPLE, [(7.0, 0.1), (10.0, 0.9), (14.0, 1.8)], age_y=60.0, draws=1024)
+    assert "0.1 on day 7 lies below" in caught.value.message
+    assert "0.9 on day 10" not in caught.value.message
+
+
 def test_a_count_of_zero_means_below_what_the_analyser_sees() -> None:
     deep = Course(COURSE.phases, "platinum")
     updated = update(deep, 0.7, PEOPLE, [(35.0, 0.0)], age_y=60.0, draws=2048)

@@ -329,6 +329,20 @@ def test_overrides_that_name_nothing_are_refused(overrides: dict[str, str], word
     assert caught.value.hint
 
 
+def test_an_roi_that_is_not_usable_is_said_and_cannot_be_asked_for() -> None:
+    broken = Structure(1, "Spleen", (), unusable="its contours are open")
+    odd = Structure(2, "Ring_1", (), unusable="its contours are open")
+    target = Structure(3, "PTV_50", (), unusable="its contours are open")
+    found = match([broken, odd, target, roi(4, "Leber")])
+    assert "Spleen" not in found.organs
+    assert [f.what for f in found.findings if f.code == "LR162"] == [
+        f"{what} counts as not drawn: its contours are open" for what in ("Spleen", "PTV")
+    ]
+    with pytest.raises(MissingOrganError, match="Spleen: ROI 'Ring_1' is not usable: its contours are open") as refused:
+        match([broken, odd, roi(4, "Leber")], {"Spleen": "Ring_1"})
+    assert refused.value.hint == "redraw it, or map another ROI"
+
+
 def test_two_rois_of_one_name_are_ambiguous_in_an_override() -> None:
     with pytest.raises(AmbiguousOrganError) as caught:
         match([roi(1, "a"), roi(2, "a")], {"Spleen": "a"})

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lymphorisk.errors import ParameterError
-from lymphorisk.organs import NETWORKS, POOLS, load, names
+from lymphorisk.organs import NETWORKS, POOLS, load, names, table
 from lymphorisk.organs.cover import SHARE_TOLERANCE
 from lymphorisk.organs.table import _expanded
 
@@ -228,6 +228,24 @@ def test_unions_of_left_and_right_keep_their_sides() -> None:
 def test_a_file_that_breaks_the_rules_is_refused(table: dict[str, object]) -> None:
     with pytest.raises(ParameterError, match=r"x\.toml"):
         list(_expanded(table, "x.toml"))
+
+
+@pytest.mark.parametrize(
+    ("texts", "what"),
+    [
+        (('name = "X"', 'name = "X"'), "organ X stands in two files, one is b.toml"),
+        (('name = "X"\npart_of = "Y"', 'name = "Z"'), "organ X names 'Y', which is no organ"),
+        (('name = "X"\nstands_for = "Y"', 'name = "Z"'), "organ X names 'Y', which is no organ"),
+    ],
+)
+def test_files_that_contradict_each_other_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, texts: tuple[str, str], what: str
+) -> None:
+    for name, text in zip("ab", texts, strict=True):
+        (tmp_path / f"{name}.toml").write_text(f"{text}\ntg263 = true\n", encoding="utf-8")
+    monkeypatch.setattr(table, "DATA", tmp_path)
+    with pytest.raises(ParameterError, match=what):
+        load.__wrapped__()
 
 
 def test_sides_are_never_the_same_word_within_a_language() -> None:

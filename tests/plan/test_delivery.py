@@ -143,6 +143,49 @@ def test_a_day_that_cannot_be_missed_is_named(missed: list[int], what: str) -> N
         moved([0.0, 1.0, 2.0, 3.0, 4.0, 7.0], 0, missed_days=missed)
 
 
+@pytest.mark.parametrize("fraction", [0, 7])
+def test_a_fraction_the_course_does_not_have_is_not_missed(fraction: int) -> None:
+    with pytest.raises(ScenarioError, match=f"fraction {fraction} is missed, and the course has 6"):
+        days_of([Slot()] * 6, missed_fractions=[fraction])
+    with pytest.raises(ScenarioError, match=f"fraction {fraction} is missed, and the course has 6"):
+        moved(days_of([Slot()] * 6), 0, missed_fractions=[fraction])
+
+
+@pytest.mark.parametrize(
+    ("texts", "calendar", "what"),
+    [
+        (("A=1-10 from day 2",), {}, "first fraction starts the course"),
+        (("A=1-10", "B=11-28 from day 3"), {}, "starts on day 3, and the fractions before it last until day 11"),
+        (("A=1-10", "B=11-28 from 2026-02-02"), {"first": date(2026, 3, 2)}, "starts on day -28, before the first"),
+        (("A=1-10", "B=11-28 from day 30", "A=11 from day 40"), {}, "fraction 11 starts on two days"),
+        (("A=1-10",), {"first": date(2026, 3, 2), "missed": (when_of("2026-03-01"),)}, "day -1 is missed, before"),
+        (("A=1-10",), {"missed": tuple(when_of(f"day {d}") for d in range(1, 1100))}, "every later day is missed"),
+    ],
+)
+def test_days_a_plan_cannot_start_or_a_course_cannot_miss(
+    texts: tuple[str, ...], calendar: dict[str, object], what: str
+) -> None:
+    with pytest.raises(ScenarioError, match=what) as refused:
+        course(*texts, **calendar)
+    assert refused.value.hint
+
+
+def test_a_break_is_within_the_course() -> None:
+    for after in (0, 3):
+        with pytest.raises(ScenarioError, match=f"a break after fraction {after} of 3 is none"):
+            with_break([0.0, 1.0, 2.0], after, 7, 0)
+
+
+def test_a_lost_day_of_two_is_made_up_by_two_a_day() -> None:
+    """Five fractions, two a day, with the second day missed: the last of them has company, the other follows."""
+    assert days_of([BID] * 5, missed_days=[1]) == (0.0, GAP_D, 2.0, 2.0 + GAP_D, 3.0)
+
+
+def test_given_times_lose_a_fraction_as_counted_ones() -> None:
+    planned = days_of([Slot()] * 12)
+    assert moved(planned, 0, missed_fractions=[4]) == days_of([Slot()] * 12, missed_fractions=[4])
+
+
 def test_no_fraction_is_lost_whatever_is_missed() -> None:
     for make_up in ("later", "bid", "weekend"):
         for missed in ([1], [1, 2, 3], [4, 7], [28, 29, 30, 31, 32], [37]):

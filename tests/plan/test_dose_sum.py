@@ -85,3 +85,11 @@ def test_a_grid_of_other_spacing_and_the_same_shape_is_not_added_voxel_by_voxel(
     a, b = grid(linear((5, 5, 5), (0, 0, 0), 2.0)), grid(linear((5, 5, 5), (0, 0, 0), 3.0), step=3.0)
     total = sum_doses([a, b])
     assert total.dose_zyx[4, 4, 4] == pytest.approx(2 * (1.0 + 0.35 * 8.0), rel=1e-6)
+
+
+def test_grids_turned_against_each_other_that_meet_in_no_box_are_refused() -> None:
+    c = np.sqrt(0.5)
+    turned = np.array([[c, c, 0.0], [-c, c, 0.0], [0.0, 0.0, 1.0]])
+    with pytest.raises(UnsupportedDoseError, match="rotated against each other") as refused:
+        sum_doses([grid(np.ones((3, 5, 5))), grid(np.ones((3, 5, 5)), directions=turned)])
+    assert refused.value.hint == "export the phases on one dose grid"

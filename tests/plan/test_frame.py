@@ -97,6 +97,7 @@ def test_cells_fill_the_grid(directions: np.ndarray | None) -> None:
 
 def test_a_single_plane_has_a_cell() -> None:
     assert cell_widths(np.array([4.0])).tolist() == [1.0]
+    assert borders(np.array([4.0])).tolist() == [3.5, 4.5]
 
 
 def test_points_of_an_oblique_grid() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from lymphorisk.errors import ScenarioError, StructureError, UnsupportedDoseError, UnsupportedGeometryError
 from lymphorisk.plan import Beam, DoseGrid, Patient, Phase, Structure, TreatmentPlan, every_day, weekdays
+from lymphorisk.plan.raster import Raster
 from lymphorisk.units import alc_from
 
 
@@ -112,4 +113,26 @@ def test_plans_without_fractions_or_phases_are_refused() -> None:
         Beam(1, on_s=-1.0)
     with pytest.raises(ScenarioError):
         TreatmentPlan("p", (), ())
+    with pytest.raises(ScenarioError, match="2 of 1 fractions"):
+        Phase("p", 2, planned=1)
+    with pytest.raises(ScenarioError, match="internal emitter says which"):
+        Phase("p", 2, modality="emitter")
+    with pytest.raises(ScenarioError, match="modality 'neutron' is not one of photon"):
+        Phase("p", 2, modality="neutron")  # type: ignore[arg-type]
+    with pytest.raises(ScenarioError, match="modality 'neutron' is not one of photon"):
+        Beam(1, modality="neutron")  # type: ignore[arg-type]
     assert TreatmentPlan("p", (Phase("a", 25), Phase("b", 5)), ()).fractions == 30
+
+
+def test_a_structure_that_cannot_be_is_refused() -> None:
+    square = np.array([[0.0, 0.0, 0.0], [9.0, 0.0, 0.0], [9.0, 9.0, 0.0]])
+    with pytest.raises(StructureError, match="ROI 7: a slice of 0 mm has no thickness"):
+        Structure(7, "x", (square,), slice_mm=0.0)
+    with pytest.raises(StructureError, match="ROI 7 is not usable and has contours"):
+        Structure(7, "x", (square,), unusable="open contours")
+
+
+def test_voxels_whose_axes_are_sheared_are_refused() -> None:
+    lines = [np.arange(3.0)] * 3
+    with pytest.raises(UnsupportedGeometryError, match="sheared"):
+        Raster(np.zeros((2, 2, 2)), np.zeros(3), np.array([[1.0, 0.0, 0.0], [0.1, 1.0, 0.0], [0.0, 0.0, 1.0]]), *lines)

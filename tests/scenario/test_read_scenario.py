@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import tomllib
+from dataclasses import replace
+from datetime import date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lymphorisk.errors import LymphoriskError, ScenarioError
-from lymphorisk.plan import Patient
+from lymphorisk.plan import Patient, Steroid
 from lymphorisk.scenario import (
     Scenario,
     from_cumulative,
@@ -164,6 +166,10 @@ REFUSED = {
     "stages": (plan(stages=0), "not between 1 and 16"),
     "fractions beside phases": ({"plan": {"fractions": 3, "phase": [{"fractions": 3}]}}, "stands beside"),
     "phase is a table": ({"plan": {"phase": {"fractions": 3}}}, "plan.phase is not a list"),
+    "first day in the phase before": (
+        {"plan": {"phase": [{"fractions": 5}, {"fractions": 2, "first_day": 4}]}, "organs": {"*": {"mean_gy": 1.0}}},
+        "= 4 is before the phase before it has ended .day 4",
+    ),
     "phases overlap": (
         {"plan": {"phase": [{"fractions": 5}, {"days": [3, 4]}]}, "organs": {"*": {"mean_gy": 1.0}}},
         "before the phase before it",
@@ -274,11 +280,24 @@ def test_patients(tmp_path: Path) -> None:
         ({"age": "61"}, "not a number"),
         ({"site": 3}, "not text"),
         ({"weight_kg": 7000}, "weight_kg"),
+        ({"first_fraction": "soon"}, "first_fraction = 'soon' is no date"),
+        ({"steroid": [{"dexamethasone_mg_d": 4, "from": "2026-03-04"}]}, "first fraction is not given"),
+        ({"steroid": True}, "steroid"),
     ],
 )
 def test_patients_that_are_refused(table: dict[str, object], words: str) -> None:
     with pytest.raises(ScenarioError, match=words):
         patient_from(table)
+
+
+@pytest.mark.parametrize("first", [date(2026, 3, 2), datetime(2026, 3, 2, 8, 30), "2026-03-02"])
+def test_a_steroid_by_dates_counts_from_the_first_fraction(first: object) -> None:
+    periods = [
+        {"dexamethasone_mg_d": 8, "from": date(2026, 2, 27), "to": date(2026, 3, 9)},
+        {"dexamethasone_mg_d": 4, "from": 7},
+    ]
+    who = patient_from({"first_fraction": first, "steroid": periods})
+    assert who.steroid == (Steroid(8.0, -3.0, 7.0), Steroid(4.0, 7.0))
 
 
 def test_files_that_are_no_toml(tmp_path: Path) -> None:
@@ -373,3 +392,6 @@ def test_a_course_is_of_the_one_patient_that_any_of_its_scenarios_names() -> Non
     assert together([plan("a"), plan("c")]).patient == Patient()
     with pytest.raises(ScenarioError, match="different patients"):
         together([someone, plan("a", sex="M", age=61, alc=1.4)])
+    with pytest.raises(ScenarioError, match="conditioning is not a plan of a course") as refused:
+        together([someone, replace(plan("a"), conditioning={"infusion_day": 0})])
+    assert "`conditioning`" in refused.value.hint

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from lymphorisk import Options, Patient
+from lymphorisk.analysis.chain import analyze
 from lymphorisk.analysis.prepared import prepare
 from lymphorisk.cli.main import cli
 from lymphorisk.errors import LymphoriskError, ScenarioError
@@ -99,6 +100,9 @@ def test_the_command_line_wins_and_says_so(tmp_path: Path) -> None:
         ("LN_Mediastinals = ", "Spleen = ", "line 21: nodes.Spleen"),
         ("LN_Mediastinals = ", "LN_of_the_moon = ", "line 21: nodes.LN_of_the_moon"),
         ("delivered_so_far", "deliverd_so_far", "line 16: course.deliverd_so_far"),
+        ('missed = [2026-05-06, "fraction 6", 9]\n', "", "line 14: course.compensate stands without missed days"),
+        ('"durvalumab"', '"durva=lumab"', "line 18: therapy[1].name = 'durva=lumab' is no name"),
+        ('"durvalumab"', '" "', "line 18: therapy[1].name = ' ' is no name"),
     ],
 )
 def test_what_is_wrong_is_named_by_file_line_and_key(tmp_path: Path, old: str, new: str, said: str) -> None:
@@ -108,6 +112,22 @@ def test_what_is_wrong_is_named_by_file_line_and_key(tmp_path: Path, old: str, n
     with pytest.raises(LymphoriskError) as refused:
         prepare(path, Patient(), FAST)
     assert f"course.toml, {said}" in refused.value.message
+
+
+def test_a_day_with_an_hour_is_that_day(tmp_path: Path) -> None:
+    hours = PLAN + COURSE.replace("2026-05-06", "2026-05-06T08:30:00").replace("2026-06-01", "2026-06-01 23:00:00")
+    assert read_scenario(written(tmp_path, hours)).said == read_scenario(written(tmp_path, PLAN + COURSE)).said
+
+
+def test_dates_of_a_therapy_wait_for_the_first_fraction(tmp_path: Path) -> None:
+    """The file may leave it to the command line; without either no day is guessed."""
+    text = PLAN.replace("first_fraction = 2026-05-04\n", "") + '[[therapy]]\nname = "drug"\ndays = [2026-06-01]\n'
+    path = written(tmp_path, text)
+    assert read_scenario(path).said.therapy == ("drug=2026-06-01",)
+    made = prepare(path, Patient(), replace(FAST, first_fraction="2026-05-04"))
+    assert made.options.therapy == ("drug=2026-06-01",)
+    with pytest.raises(ScenarioError, match="the first fraction is not known"):
+        analyze(path, Patient(alc=1.4), FAST)
 
 
 def test_two_scenarios_of_a_course_say_it_once() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import date
+from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -311,13 +312,63 @@ def test_steroids_are_read_as_people_write_them(typed: object, read: object) -> 
         ("4@2026-03-02..", "first-fraction"),
         ("none;not known", "not known, and known"),
         (True, "no dose"),
+        ([True], "no dose"),
         ([{"mg": 4}], "dexamethasone_mg_d"),
+        ({"from": 3}, "no dexamethasone_mg_d"),
+        ({"dexamethasone_mg_d": None}, "not a number"),
+        ({"dexamethasone_mg_d": 4, "from": "soon"}, "neither a day nor a date"),
+        ([(8.0, "soon", 3)], "neither a day nor a date"),
+        ([(8.0, float("nan"))], "a day = nan is not a number"),
+        ("8@0..inf", "neither a day nor a date"),
+        ([(8.0, 0.0, 3.0, 4.0)], "no dose"),
+        ([()], "no dose"),
     ],
 )
 def test_steroids_that_are_no_dose_of_dexamethasone_say_why(typed: object, says: str) -> None:
     with pytest.raises(ScenarioError) as refused:
         steroid_of(typed)
     assert says in f"{refused.value.message} {refused.value.hint}"
+
+
+def test_a_steroid_is_typed_as_it_is_said() -> None:
+    for periods in ((Steroid(4.0),), (Steroid(8.0, -3.0, 14.0),), (Steroid(8.0, 2.0),)):
+        assert steroid_of(str(periods[0])) == periods
+    assert steroid_of([(8.0, "2026-03-09", date(2026, 3, 16))], date(2026, 3, 2)) == (Steroid(8.0, 7.0, 14.0),)
+
+
+@pytest.mark.parametrize(
+    ("field", "given", "says"),
+    [
+        ("columns", ["=3"], "not NAME=VALUE"),
+        ("columns", ["NLR="], "not NAME=VALUE"),
+        ("columns", [("NLR",)], "not NAME=VALUE"),
+        ("columns", [5], "not NAME=VALUE"),
+        ("columns", "NLR=3", "not columns by name"),
+        ("columns", 5, "not columns by name"),
+        ("columns", ["NLR=3", "nlr = 4"], "nlr is given twice"),
+        ("columns", {"NLR": True}, "NLR = True is not a number"),
+        ("columns", {"NLR": None}, "NLR = None is not a number"),
+        ("subsets", ["CD4=40", "helper=20"], "cd4 is given twice"),
+        ("subsets", 40, "no shares by subset"),
+        ("subsets", [("cd4",)], "not NAME=PERCENT"),
+        ("subsets", [("cd4", -0.4)], "no share of the lymphocytes"),
+        ("subsets", [("cd4", None)], "cd4 = None is not a number"),
+        ("subsets", {"cd4": None}, "None is not a number"),
+        ("drugs", "cisplatin", "not a list of names"),
+        ("drugs", (5,), "not a list of names"),
+        ("drugs", ("temozolomide",), "drugs temozolomide are temozolomide, and chemo is cisplatin"),
+    ],
+)
+def test_facts_of_several_parts_are_refused_by_the_part(field: str, given: Any, says: str) -> None:
+    with pytest.raises(ScenarioError, match=says) as refused:
+        Patient(chemo="cisplatin", **{field: given})
+    assert refused.value.hint or "None" in says
+
+
+def test_nothing_said_of_subsets_or_columns_is_not_known() -> None:
+    who = Patient(subsets="", columns=[])  # type: ignore[arg-type]
+    assert (who.subsets, who.columns) == (None, None)
+    assert Patient(subsets=(("cd4", 0.4), ("nk", 0.0)), columns=(("NLR", 3.0),)).subsets == (("cd4", 0.4), ("nk", 0.0))
 
 
 @pytest.mark.parametrize(
@@ -366,6 +417,25 @@ WRONG: tuple[tuple[str, Any], ...] = (
     ("end_caps", "full"),
     ("blood_engine", "fast"),
     ("shap_plots", None),
+    ("blood_engine", 3),
+    ("parameters", ["lymphocyte.recovery.half_time"]),
+    ("what_if", (3,)),
+    ("undrawn", "Spleen"),
+    ("undrawn", (3,)),
+    ("organs", {"Spleen": 3}),
+    ("aliases", {"Spleen": "SPL_v2"}),
+    ("aliases", {"Spleen": (3,)}),
+    ("aliases", ("Spleen",)),
+    ("model_key", 3),
+    ("deliver", "A=1-10"),
+    ("missed", (3,)),
+    ("therapy", {"durvalumab": "day 3"}),
+    ("node_role", 3),
+    ("first_fraction", "2026-13-01"),
+    ("segmentation", 3),
+    ("segmentation", (3,)),
+    ("labels", 3),
+    ("labels", "labels.toml"),
 )
 
 
@@ -373,6 +443,20 @@ WRONG: tuple[tuple[str, Any], ...] = (
 def test_options_say_which_field_is_wrong(name: str, value: Any) -> None:
     with pytest.raises(ScenarioError, match=name.removesuffix("_d") if name != "survival" else "survival"):
         Options(**{name: value})
+
+
+def test_options_take_a_path_as_text_and_a_date_as_it_is() -> None:
+    """What may be typed in two ways is one setting: the same run, the same record."""
+    typed = Options(
+        model="m", model_key="k.pem", segmentation="masks", labels="labels.toml", first_fraction="2026-03-04"
+    )
+    given = Options(
+        model=Path("m"), model_key=Path("k.pem"), segmentation=(Path("masks"),), labels=Path("labels.toml"),
+        first_fraction=date(2026, 3, 4),  # type: ignore[arg-type]
+    )  # fmt: skip
+    assert typed == given
+    assert (given.first_day, given.weekday) == (date(2026, 3, 4), 2)
+    assert Options(first_fraction=datetime(2026, 3, 4, 8, 30)) == Options(first_fraction="2026-03-04")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
