@@ -111,7 +111,7 @@ def test_a_misspelt_name_gets_the_nearest() -> None:
 
 def test_a_list_is_not_one_number_and_one_number_no_pair() -> None:
     numbers = parameters.load("products")
-    with pytest.raises(ParameterError, match="axi_cel.fludarabine is a list, not one number"):
+    with pytest.raises(ParameterError, match=r"axi_cel\.fludarabine is a list, not one number"):
         assert numbers["axi_cel.fludarabine"].number
     for name in ("axi_cel.fludarabine", "tisa_fl.waiver_wbc"):
         with pytest.raises(ParameterError, match=f"{name} is not a pair of numbers"):
@@ -120,7 +120,7 @@ def test_a_list_is_not_one_number_and_one_number_no_pair() -> None:
 
 
 def test_a_number_without_its_record_is_refused_by_name() -> None:
-    with pytest.raises(ParameterError, match="parameter t.kill.flu is not a table"):
+    with pytest.raises(ParameterError, match=r"parameter t\.kill\.flu is not a table"):
         store._parameters("t", {"kill": {"flu": 3.0}})
 
 

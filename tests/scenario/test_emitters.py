@@ -72,6 +72,13 @@ def test_beams_and_an_emitter_stand_in_one_file() -> None:
         (('agent = "DOTATATE"', 'agent = "DOTATATE"\nactivity = 7.4'), "activity"),
         (('agent = "DOTATATE"', 'agent = "DOTATATE"\nactivity_gbq = 7400'), "activity_gbq"),
         (("[emitter.gy_per_cycle]", "[emitter.gy_per_gbq]"), "without an activity"),
+        (
+            (
+                "[emitter.gy_per_cycle]",
+                "activity_gbq = 7.4\n[emitter.gy_per_gbq]\nSpleen = 0.7\n[emitter.gy_per_cycle]",
+            ),
+            "Spleen has a dose per cycle and one per activity",
+        ),
         (("[[emitter]]", "[organs.Body]\nmean_gy = 1.0\n[[emitter]]"), "organs"),
     ],
 )
@@ -87,6 +94,26 @@ def test_an_unknown_agent_asks_for_doses(tmp_path: Path) -> None:
     with pytest.raises(ScenarioError, match="no doses per activity") as caught:
         open_source(file(tmp_path, text), Options())
     assert "gy_per_cycle" in caught.value.hint
+
+
+def test_an_agent_that_nobody_measured_takes_the_doses_it_is_given(tmp_path: Path) -> None:
+    """Per activity, with the body's dose for what is not listed: nothing stands in for anything."""
+    text = GOOD.replace('"DOTATATE"', '"own peptide"\nactivity_gbq = 7.4').replace("gy_per_cycle", "gy_per_gbq")
+    source = open_source(file(tmp_path, text + "Body = 0.05\n"), Options())
+    (phase,) = source.plan.phases
+    assert phase.emitter is not None
+    assert (phase.emitter.dose_from, phase.emitter.stands_in) == ("given", ())
+    assert source.given is not None
+    assert source.given[0]["BoneMarrow"].mean_gy == pytest.approx(4 * 7.4 * 0.42)
+    assert source.given[0]["Body"].mean_gy == pytest.approx(4 * 7.4 * 0.05)
+    assert phase.emitter.blood_gy == pytest.approx(7.4 * 0.1)
+
+
+def test_a_marrow_dose_by_another_way_is_not_taken(tmp_path: Path) -> None:
+    text = '[[emitter]]\nnuclide = "177Lu"\nagent = "PSMA-617"\nactivity_gbq = 7.4\nmarrow_method = "imaging"\n'
+    with pytest.raises(MissingOrganError, match="no marrow dose of 177Lu PSMA-617 by imaging is on record") as caught:
+        open_source(file(tmp_path, text), Options())
+    assert "on record is blood-based" in caught.value.hint
 
 
 def test_fractions_of_an_emitter_are_not_what_if(tmp_path: Path) -> None:
