@@ -94,6 +94,9 @@ def test_the_last_count_before_is_the_baseline_unless_one_is_given() -> None:
     kept, noticed = with_baseline(made, [Measured(-1, 1.8)])
     assert kept.row.patient.alc == 1.1
     assert [f.code for f in noticed] == ["LR725"]
+    near, noticed = with_baseline(made, [Measured(-1, 1.101)])
+    assert near.row.patient.alc == 1.1
+    assert noticed == []
 
 
 @pytest.mark.parametrize(("day", "codes"), [(-90, []), (-91, ["LR731"]), (-3000, ["LR731"])])

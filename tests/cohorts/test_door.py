@@ -26,6 +26,9 @@ def test_a_cohort_is_a_lazy_table(tmp_path: Path, small: Any, monkeypatch: pytes
     assert type(lazy).__module__.startswith("dask")
     assert lazy["nadir_median"].mean().compute() == pytest.approx(frame["nadir_median"].mean())
     assert list(plans.to_frame("quarantine")["code"]) == ["LR701"]
+    metrics = plans.to_frame("metrics", columns=["key", "value"])
+    assert sorted(metrics["key"]) == sorted(frame.index)
+    assert list(metrics.columns) == ["key", "value"]
     again = lymphorisk.cohort(out=tmp_path / "o")
     assert again == plans
     with pytest.raises(InputError, match="no table 'counts'"):

@@ -35,10 +35,10 @@ def test_another_file_is_no_ledger(tmp_path: Path) -> None:
 
 
 class Full:
-    """A database on a disk that is full."""
+    """A database that cannot be written, because its disk is full."""
 
-    def __init__(self, db: Any) -> None:
-        self._db = db
+    def __init__(self, db: Any, said: str = "database or disk is full") -> None:
+        self._db, self._said = db, said
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._db, name)
@@ -50,7 +50,7 @@ class Full:
         return self._db.__exit__(*how)
 
     def executemany(self, *_: Any) -> None:
-        raise sqlite3.OperationalError("database or disk is full")
+        raise sqlite3.OperationalError(self._said)
 
 
 def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path, small: Any) -> None:
@@ -61,6 +61,14 @@ def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path, small: Any) -> No
             ledger.record([small.outcome("b")])
     with Ledger(tmp_path / NAME) as ledger:
         assert set(ledger.states()) == {"a"}
+
+
+def test_a_ledger_that_may_not_be_written_says_so(tmp_path: Path, small: Any) -> None:
+    with Ledger(tmp_path / NAME) as ledger:
+        ledger._db = Full(ledger._db, "attempt to write a readonly database")
+        with pytest.raises(InputError, match="cannot be written: attempt to write a readonly") as caught:
+            ledger.record([small.outcome("b")])
+    assert "rights" in caught.value.hint
 
 
 def test_hashes_are_kept_until_the_file_changes(tmp_path: Path) -> None:
@@ -74,7 +82,7 @@ def test_hashes_are_kept_until_the_file_changes(tmp_path: Path) -> None:
     file.write_text("one")
     for _ in range(2):
         with Ledger(tmp_path / NAME) as ledger:
-            assert ledger.digests(file, of) == ("one",)
+            assert ledger.digests(file, of) == ledger.digests(file, of) == ("one",)
             ledger.keep_digests()
     assert len(asked) == 1
     file.write_text("another")

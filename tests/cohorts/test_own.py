@@ -232,3 +232,38 @@ def test_a_cohort_without_counts_and_exports_without_counts_are_refused(folder: 
     run_cohort([folder], tmp_path / "o", replace(Recipe(QUICK)), How(workers=0))
     with pytest.raises(CohortError, match="holds no counts"):
         read_own(tmp_path / "o")
+
+
+def test_plans_that_cannot_be_held_against_a_count_are_left_out_by_name(folder: Path, tmp_path: Path) -> None:
+    """One that cannot be read, and one whose counts come after the watch has ended."""
+    (folder / "P5.toml").write_text("[plan]\nfractions = 0\n[organs]\n")
+    table = long_form(tmp_path / "l.csv")
+    lines = table.read_text().splitlines()
+    late = [line.replace("P8,8,", "P8,700,").replace("P8,12,", "P8,710,") for line in lines]
+    table.write_text("\n".join(late) + "\n")
+    cohort = read_own(manifest(tmp_path / "m.csv"), table, workers=0)
+    assert len(cohort) == PLANS - 2
+    told = [f.what for f in cohort.findings if f.code == "LR422"]
+    assert "plan 9 has no count before the end of the watch" in told
+    assert any(said.startswith("plan 6: ") for said in told)
+    run_cohort([tmp_path / "m.csv"], tmp_path / "cohort", Recipe(QUICK), How(workers=0, counts=table))
+    kept = [f.what for f in read_own(tmp_path / "cohort").findings if f.code == "LR422"]
+    assert any("quarantine" in said for said in kept)
+    assert any("have no count in the course" in said for said in kept)
+
+
+def test_a_faulty_table_names_what_was_left_out_before_it_is_refused(folder: Path, tmp_path: Path) -> None:
+    """Of eleven patients with an event two have no plan that can be read: nine are too few."""
+    for name in ("P5", "P7"):
+        (folder / f"{name}.toml").write_text("[plan]\nfractions = 0\n")
+    said: list[str] = []
+    with pytest.raises(CohortError, match=r"LR416 g3: too few events \(9 with"):
+        read_own(folder, counts(tmp_path / "c.csv"), workers=0, progress=said.append)
+    assert [line.partition(":")[0] for line in said if line.startswith("LR422")] == ["LR422 row 7", "LR422 row 9"]
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_radiomics_are_of_a_table_alone(folder: Path, tmp_path: Path, counted: bool) -> None:
+    table = counts(tmp_path / "c.csv")
+    with pytest.raises(CohortError, match="joined to a table of features"):
+        read_own(folder, table if counted else None, radiomics=table)

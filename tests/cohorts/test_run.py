@@ -20,7 +20,7 @@ from pydicom.dataset import Dataset
 
 from lymphorisk.analysis import Options
 from lymphorisk.cli.main import cli, run
-from lymphorisk.cohorts import engine, keys
+from lymphorisk.cohorts import engine, keys, tables
 from lymphorisk.cohorts.keys import Recipe
 from lymphorisk.cohorts.ledger import NAME, Outcome
 from lymphorisk.cohorts.run import How, run_cohort
@@ -209,6 +209,72 @@ def test_a_folder_that_is_not_the_cohorts_is_refused(tmp_path: Path, recipe: Rec
     out = {"inside": source / "o", "around": tmp_path / "top", "foreign": tmp_path / "foreign"}[where]
     with pytest.raises(InputError, match=r"source|other files"):
         run_cohort([source], out, recipe, HERE)
+
+
+def test_a_file_in_the_place_of_the_folder_and_sources_without_a_plan_are_refused(
+    tmp_path: Path, recipe: Recipe, small: Any
+) -> None:
+    (tmp_path / "o").write_text("mine")
+    with pytest.raises(InputError, match="o is no folder"):
+        run_cohort([small.sources(tmp_path / "s", 1)], tmp_path / "o", recipe, HERE)
+    assert (tmp_path / "o").read_text() == "mine"
+    (tmp_path / "m.csv").write_text("plan,alc\nA,1.4\n")
+    for sources, error in (([], "no plan in the sources"), ([tmp_path / "m.csv"], "names no exports")):
+        with pytest.raises(InputError, match=error):
+            run_cohort(sources, tmp_path / "p", recipe, HERE)
+    assert not (tmp_path / "p").exists()
+
+
+def test_curves_and_a_site_the_dose_contradicts_stand_in_the_tables(
+    tmp_path: Path, made: list[str], recipe: Recipe, monkeypatch: pytest.MonkeyPatch, small: Any
+) -> None:
+    seen = {"site": "lung", "site_inferred": "brain", "site_agrees": "no", "site_why": "Brain: 40%"}
+    curve = {"structure": "Spleen", "dose_gy": [0.0, 1.0, 2.0], "volume_cm3": [150.0, 80.0, 0.0]}
+
+    def drawn(task: Task, recipe: Recipe) -> Outcome:
+        one = small.outcome(task.key)
+        agrees = "plan000" in task.path
+        return replace(one, row={**one.row, **({"site_agrees": "yes"} if agrees else seen)}, curves=[curve])
+
+    monkeypatch.setattr(engine, "outcome_of", drawn)
+    source = small.sources(tmp_path / "s", 2)
+    run_cohort([source], tmp_path / "o", replace(recipe, step_gy=1.0), HERE)
+    points = pq.read_table(tmp_path / "o" / "curves.parquet").to_pylist()
+    assert len(points) == 6
+    assert [(p["dose_gy"], p["volume_cm3"]) for p in points if p["key"] == points[0]["key"]] == [
+        (0.0, 150.0),
+        (1.0, 80.0),
+        (2.0, 0.0),
+    ]
+    (told,) = [r for r in rows_of(tmp_path / "o" / "noticed.csv") if "the dose says" in r["what"]]
+    assert "the site given is lung, the dose says brain (Brain: 40%)" in told["what"]
+
+
+def test_rows_of_many_batches_are_all_in_both_forms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "BATCH", 3)
+    columns = {"key": "text", "value": "number"}
+    for name in ("t.csv", "t.parquet"):
+        writer = tables.Writer(tmp_path / name, columns, parquet=name.endswith("parquet"))
+        for n in range(8):
+            writer.add({"key": f"k{n}", "value": n / 2})
+        writer.flush()
+        writer.close()
+    written = pq.read_table(tmp_path / "t.parquet")
+    assert written.to_pylist() == [{"key": f"k{n}", "value": n / 2} for n in range(8)]
+    assert [(r["key"], float(r["value"])) for r in rows_of(tmp_path / "t.csv")] == [(f"k{n}", n / 2) for n in range(8)]
+
+
+def test_a_named_protocol_is_part_of_a_plans_key_by_what_it_says(tmp_path: Path, recipe: Recipe) -> None:
+    """The same protocol under another name makes nothing anew; another limit does."""
+    from lymphorisk.qa.store import SHIPPED
+
+    text = (SHIPPED / "general.toml").read_text(encoding="utf-8")
+    (tmp_path / "ours.toml").write_text(text, encoding="utf-8")
+    ours, shipped, none = (
+        replace(recipe, protocol=name).sha256() for name in (str(tmp_path / "ours.toml"), "general", None)
+    )
+    assert ours == shipped
+    assert len({shipped, none, replace(recipe, protocol="auto").sha256()}) == 3
 
 
 @pytest.mark.parametrize("source", ["dicomweb:pacs/rs", "https://pacs/rs", "no_such_folder"])

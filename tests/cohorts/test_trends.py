@@ -119,6 +119,32 @@ def test_what_few_plans_cannot_show_is_not_said_to_be_absent(folder: Callable[..
         assert said not in page
 
 
+def test_a_column_without_values_or_without_spread_has_no_outlier(folder: Callable[..., Path]) -> None:
+    rows = plans(60)
+    for row in rows:
+        row.update(nadir_median=0.6, p_g3=None, p_g3_by_counts=None, measured_nadir=None)
+    found = trends_of(folder(rows, counted=True))
+    assert {g.quartiles["p_g3"] for g in found.sites} == {None}
+    assert all(g.quartiles["nadir_median"] == (0.6, 0.6, 0.6) for g in found.sites)
+    assert not {o.name for o in found.outliers} & {name for column, name, _ in LOOKED_AT if column != "blood_mean_gy"}
+
+
+def test_the_page_tells_a_quiet_cohort_from_one_out_of_control(folder: Callable[..., Path]) -> None:
+    rows = plans(480)
+    for row in rows:
+        row.update(site_inferred="brain", blood_mean_gy=1.0 + 0.01 * (int(row["key"], 16) % 3))
+    quiet = render(report(trends_of(folder(rows))))
+    assert "No drift in" in quiet
+    assert "Mean blood dose: out of control" not in quiet
+    assert "No plan lies far from the others of its site" in quiet
+    for row in rows:
+        row["blood_mean_gy"] += 0.25 * (row["treated"] >= "2023-07")
+    drifting = render(report(trends_of(folder(rows))))
+    assert "Out of control: " in drifting
+    assert "Mean blood dose: out of control" in drifting
+    assert "No drift in" not in drifting
+
+
 SEVERITY_AND_TITLE = """
 import sys
 from pathlib import Path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from lymphorisk.errors import CohortError
 from lymphorisk.train import read_cohort, schema_text
+from lymphorisk.train.cohort import parts_of
 from lymphorisk.train.schema import columns
 from lymphorisk.train.settings import grouped_folds
 
@@ -29,6 +31,21 @@ def scaled(name: str, factor: float) -> Callable[[Table], Table]:
         return each(table, **{name: lambda r: r[name] if r[name] in ("", "NA", "?") else str(float(r[name]) * factor)})
 
     return spoil
+
+
+def voiced(table: Table, fourth: str) -> Table:
+    """With the probability of another voice, and a word of its own in the fourth patient."""
+    return put(each(table, voice_ours_g3=lambda r: "0.3"), 3, voice_ours_g3=fourth)
+
+
+def graded(table: Table) -> Table:
+    """Grades in place of the lowest count."""
+    told = each(
+        table,
+        g3=lambda r: str(int(float(r["nadir_alc"]) < 0.5)) if r["nadir_alc"] else "",
+        g4=lambda r: str(int(float(r["nadir_alc"]) < 0.2)) if r["nadir_alc"] else "",
+    )
+    return [{k: v for k, v in r.items() if k != "nadir_alc"} for r in told]
 
 
 FAULTS: dict[str, tuple[Callable[[Table], Table], str]] = {
@@ -71,6 +88,23 @@ FAULTS: dict[str, tuple[Callable[[Table], Table], str]] = {
     "no patient_id": (lambda t: [{k: v for k, v in r.items() if k != "patient_id"} for r in t], "LR421 .*patient_id"),
     "empty patient_id": (lambda t: put(t, 4, patient_id=""), "LR421 patient_id is empty in row 6"),
     "no baseline": (lambda t: [{k: v for k, v in r.items() if k != "alc"} for r in t], "LR421 column alc"),
+    "chemotherapy as 0/1": (
+        lambda t: each(t, chemo=lambda r: str(int(r["chemo"] != "none"))),
+        "LR420 chemo: write none, .*, not 0/1",
+    ),
+    "organs of two versions": (
+        lambda t: put(each(t, organs=lambda r: "placed"), 4, organs="drawn"),
+        "LR420 organs says drawn, placed: all rows are placed, or all are drawn",
+    ),
+    "a voice in words": (lambda t: voiced(t, "high"), "LR420 voice_ours_g3: 'high' in row 5 is not a number"),
+    "a voice in per cent": (lambda t: voiced(t, "30"), "LR412 voice_ours_g3 in row 5 is no probability"),
+    "code for a missing count": (lambda t: put(t, 3, alc="-99"), "LR412 alc = -99 in row 5 looks like a code"),
+    "less than a cell": (
+        lambda t: put(t, 3, nadir_alc="0.0004"),
+        "LR411 nadir_alc: 0.0004 in row 5 is less than a cell in a microlitre",
+    ),
+    "grade as a number": (lambda t: put(graded(t), 3, g3="3"), "LR412 g3 in row 5 is neither 0 nor 1"),
+    "grade 4 without grade 3": (lambda t: put(graded(t), 3, g3="0", g4="1"), "LR418 g4 without g3 in row 5"),
     "no outcome": (lambda t: [{k: v for k, v in r.items() if k != "nadir_alc"} for r in t], "LR421 no outcome"),
 }
 
@@ -101,6 +135,30 @@ def test_the_clean_file_reads(tmp_path: Path, cohort_file) -> None:
     first = cohort_file.rows()[0]
     assert cohort.column("alc")[0] == float(first["alc"])
     assert cohort.column("site_lung")[0] == float(first["site"] == "lung")
+
+
+def test_grades_stand_for_the_lowest_count_and_beside_it(tmp_path: Path, cohort_file) -> None:
+    table = cohort_file.rows()
+    counted = read_cohort(cohort_file.write(tmp_path / "c.csv", table))
+    grades = graded(table)
+    both = [{**g, "nadir_alc": r["nadir_alc"]} for g, r in zip(grades, table, strict=True)]
+    for name, rows in (("grades", grades), ("both", both)):
+        cohort = read_cohort(cohort_file.write(tmp_path / f"{name}.csv", rows))
+        assert set(cohort.outcomes) == {"g3", "g4"}
+        for grade in cohort.outcomes:
+            assert np.array_equal(cohort.outcomes[grade], counted.outcomes[grade], equal_nan=True)
+    assert "nadir_alc" not in read_cohort(tmp_path / "grades.csv").to_frame()
+    assert "nadir_alc" in read_cohort(tmp_path / "both.csv").to_frame()
+
+
+def test_columns_that_tell_nobody_apart_know_no_row_again(tmp_path: Path, cohort_file) -> None:
+    """Of a file of few values the parts of a row are everybody's: none is kept."""
+    cohort = read_cohort(cohort_file.write(tmp_path / "c.csv", cohort_file.rows()))
+    assert all(len(part) == 3 for part in parts_of(cohort))
+    assert len(parts_of(cohort)) > 1
+    assert parts_of(cohort.using(("sex_female", "site_lung", "alc"))) == ()
+    with pytest.raises(CohortError, match="do not fit"):
+        replace(cohort, names=cohort.names[1:])
 
 
 def test_organs_far_from_the_target_of_a_site_are_no_slip_of_units(tmp_path: Path, cohort_file) -> None:
@@ -162,6 +220,8 @@ def test_unknown_columns_and_gaps_are_told(tmp_path: Path, cohort_file) -> None:
         ("", "no patients"),
         ("patient_id,alc,g3\n", "no patients"),
         ("patient_id,alc,alc\na,1,2\n", "stands there twice"),
+        ("patient_id,alc,Baseline ALC [10^9/L]\na,1,2\n", "column 'alc' stands there twice, once as 'Baseline ALC"),
+        ("patient_id,alc,g3\na,1\x00,1\n", "is not text"),
         ("patient_id,alc,g3\na,1\n", "row 2: 2 cells for 3 columns"),
     ],
 )

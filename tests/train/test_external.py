@@ -20,6 +20,7 @@ from lymphorisk.plan import Patient
 from lymphorisk.scenario.read import scenario_from
 from lymphorisk.train import Choices, evaluate_model, read_cohort, read_declared, run_training
 from lymphorisk.train.declared import Declared, declared_for
+from lymphorisk.train.external import added_findings, against_model
 from lymphorisk.train.radiomics import ITEMS, NOT_ANSWERED
 from lymphorisk.train.settings import Settings, Shape
 
@@ -45,7 +46,7 @@ version = "3.1.0"
 source = "dose in the target"
 without_dose = 0.0
 """
-OWN_CODES = {f"LR{n}" for n in range(438, 446)} | {"LR413", "LR419", "LR421"}
+OWN_CODES = {f"LR{n}" for n in range(438, 446)} | {"LR413", "LR419", "LR420", "LR421"}
 
 
 def rows(cohort_file: ModuleType, n: int = 240, seed: int = 0) -> Rows:
@@ -161,6 +162,8 @@ def test_what_was_measured_later_is_refused_by_declaration_by_day_and_by_name(
     days = [{**r, "NLR_day": "9" if i == 4 else "-3"} for i, r in enumerate(table)]
     dated = NLR + 'day = "NLR_day"\n'
     assert "after the start of treatment in row 6" in codes(tmp_path, cohort_file, days, dated)["LR413"]
+    words = [{**r, "NLR_day": "Monday" if i == 4 else "-3"} for i, r in enumerate(table)]
+    assert "'Monday' in row 6 is not a number of days" in codes(tmp_path, cohort_file, words, dated)["LR420"]
     good = [{**r, "NLR_day": "0"} for r in table]
     assert "LR413" not in codes(tmp_path, cohort_file, good, dated)
     assert "LR421" in codes(tmp_path, cohort_file, table, dated)
@@ -184,6 +187,11 @@ def test_nothing_is_dropped_in_silence(tmp_path: Path, cohort_file: ModuleType) 
     table = rows(cohort_file)
     assert "--columns" in codes(tmp_path, cohort_file, table, SCORE)["LR419"]
     assert "NLR is needed" in codes(tmp_path, cohort_file, cohort_file.rows(), NLR)["LR421"]
+    twice = [{**r, "nlr (1)": r["NLR"]} for r in table]
+    with pytest.raises(CohortError, match=r"'NLR' stands there twice, once as 'nlr \(1\)'"):
+        read_cohort(cohort_file.write(tmp_path / "t.csv", twice), declared=declared(tmp_path, NLR))
+    unknown = [{k: v for k, v in r.items() if k != "nadir_alc"} for r in table]
+    assert "no outcome" in codes(tmp_path, cohort_file, unknown, NLR)["LR421"]
     gaps = [{**r, "NLR": "" if i % 20 == 3 else r["NLR"]} for i, r in enumerate(table)]
     found = read_cohort(cohort_file.write(tmp_path / "g.csv", gaps), declared=declared(tmp_path, NLR)).findings
     assert any("NLR is missing in 12 of 240 rows" in f.what for f in found)
@@ -279,6 +287,15 @@ def test_columns_made_otherwise_are_named_and_another_unit_is_refused(
     assert len(told(None)) == 1
     assert "distributed otherwise" in told(None)[0]
     assert any("PyRadiomics 3.1.0 in training" in f for f in told(NLR + SCORE.replace("3.1.0", "2.2.0")))
+    few = [{**r, "dose_score": r["dose_score"] if i < 3 else ""} for i, r in enumerate(moved)]
+    none = [{**r, "dose_score": ""} for r in moved]
+    own = declared_for(model)
+    whole, *gone = (
+        read_cohort(cohort_file.write(tmp_path / "p.csv", part), declared=own) for part in (moved, few, none)
+    )
+    assert len(against_model(predict.load(model), whole, own)) == 1
+    for part in gone:  # too few values to compare, and none at all
+        assert not against_model(predict.load(model), part, own)
     with pytest.raises(CohortError, match="is laboratory in %"):
         told(NLR.replace('unit = "1"', 'unit = "%"') + SCORE)
     with pytest.raises(ScenarioError, match="does not read LDH"):
@@ -307,3 +324,11 @@ def test_model_use_reads_the_columns_by_name(model: Path, tmp_path: Path, cohort
     row.write_text("\n".join(line for line in lines if not line.startswith("NLR")))
     assert run(["model", "use", str(model), "--patient", str(row)]) == 4
     assert "Neutrophils by lymphocytes not known" in capsys.readouterr().err
+
+
+def test_a_column_is_told_of_only_where_it_adds_nothing() -> None:
+    gain = {"auc_gain": 0.04, "auc_gain_interval": (0.01, 0.07), "adds": True}
+    nothing = {"auc_gain": 0.001, "auc_gain_interval": (-0.02, 0.02), "adds": False}
+    (told,) = added_findings({"g3": gain, "g4": nothing})
+    assert (told.code, told.where) == ("LR445", "g4")
+    assert "+0.001 (-0.020 to +0.020)" in told.what

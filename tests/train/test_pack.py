@@ -14,6 +14,8 @@ from lymphorisk import schemas
 from lymphorisk.cli.main import run
 from lymphorisk.errors import InputError
 from lymphorisk.plain import dumps, tidy
+from lymphorisk.report import html
+from lymphorisk.report import pack as page_of_pack
 from lymphorisk.train.pack import LEAST_CELL, binned, cells_of, decisions, digest, read_pack, subgroups_told
 from lymphorisk.train.pool import pool, random_effects, reml
 
@@ -179,3 +181,46 @@ def test_what_must_not_be_pooled_is_named(tmp_path: Path) -> None:
     path.write_text("{}")
     with pytest.raises(InputError, match="no validation pack"):
         read_pack(path)
+
+
+def test_a_pool_says_what_its_packs_do_not_share(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two versions of the program, a voice of one hospital alone, a voice whose patients cannot be told in parts."""
+    one, two = made_pack("A", 0.72, 1.0, 0.1), made_pack("B", 0.78, 1.1, 0.1, program="2")
+    alone = json.loads(dumps(one))
+    voices = alone["outcomes"]["g3"]["voices"]
+    voices["ours"] = {**voices["mechanism"], "bins": []}
+    alone = {**alone, "sha256": digest(alone)}
+    paths = [tmp_path / f"{n}.json" for n in "AB"]
+    for path, pack in zip(paths, (alone, two), strict=True):
+        path.write_text(dumps(pack))
+    assert read_pack(paths[0])["outcomes"]["g3"]["voices"]["ours"]["bins"] == []
+    page = tmp_path / "pool.html"
+    assert run(["evaluate", "--pool", *map(str, paths), "--json", "--report", str(page)]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert set(said["outcomes"]["g3"]) == {"predictor", "mechanism"}
+    assert [f.partition(" ")[0] for f in said["findings"]] == ["LR435", "LR436"]
+    assert "versions 1, 2" in said["findings"][1]
+    assert said["outcomes"]["g3"]["predictor"]["measures"]["slope"]["expected"] == [None, None]
+    text = page.read_text(encoding="utf-8")
+    assert "Findings about the packs" in text
+    assert ">ours<" not in text
+
+
+def test_a_pool_of_enough_hospitals_has_no_finding() -> None:
+    packs = [made_pack(f"Clinic {i}", 0.70 + 0.02 * i, 0.9 + 0.05 * i, 0.12) for i in range(5)]
+    assert len(pool(packs[:4])["findings"]) == 1
+    pooled = pool(packs)
+    assert not pooled["findings"]
+    assert "Findings about the packs" not in html.render(page_of_pack.pool_report(pooled))
+
+
+def test_the_page_of_a_pack_without_gaps_names_none() -> None:
+    whole = html.render(page_of_pack.report(made_pack("A", 0.72, 1.0, 0.1)))
+    assert "What is not in it" not in whole
+    assert whole.count("<caption>Patients by predicted risk") == 2
+    less = made_pack("A", 0.72, 1.0, 0.1, declined={"far": 12}, absent_features=["BMI"], withheld=["g4: too few"])
+    less["outcomes"]["g3"]["voices"]["mechanism"]["bins"] = []
+    page = html.render(page_of_pack.report(less))
+    assert page.count("<caption>Patients by predicted risk") == 1
+    for said in ("Not told: g4: too few", "12 patients far", "Feature the cohort lacks: BMI"):
+        assert said in page

@@ -66,6 +66,9 @@ def test_the_declared_feature_is_joined_by_the_patient(tmp_path: Path, cohort: t
         ({"version": "3.0.1"}, "made by 3.0.1"),
         ({"head": HEAD.replace("patient_id", "scan")}, "whose features"),
         ({"twice": True}, "several rows"),
+        ({"bare": True}, "holds no feature"),
+        ({"version": "3.1.0", "other": "3.0.1"}, "features of PyRadiomics 3.0.1 and 3.1.0"),
+        ({"in_the_cohort": "original_firstorder_Mean"}, "stands in the cohort and in features.csv"),
         ({"nameless": ""}, r"patient_id is empty in row 4$"),
         ({"nameless": "n/a"}, r"patient_id is empty in row 4$"),
         ({"alike": True}, "may be originalfirstorder_mean or ORIGINAL_firstorder_Mean of features.csv"),
@@ -86,6 +89,15 @@ def test_what_does_not_fit_is_refused_by_name(
     if change.get("twice"):
         lines = table.read_text(encoding="utf-8").splitlines()
         table.write_text("\n".join([*lines, lines[1]]) + "\n", encoding="utf-8")
+    if change.get("bare"):
+        lines = [line.rsplit(",", 2)[0] for line in table.read_text(encoding="utf-8").splitlines()]
+        table.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    if "other" in change:
+        text = table.read_text(encoding="utf-8")
+        table.write_text(text.replace(",3.1.0,", f",{change['other']},", 1), encoding="utf-8")
+    if "in_the_cohort" in change:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        path.write_text("\n".join([f"{lines[0]},{change['in_the_cohort']}", *(f"{line},1" for line in lines[1:])]))
     if "nameless" in change:
         lines = table.read_text(encoding="utf-8").splitlines()
         lines[3] = f"{change['nameless']}{lines[3][lines[3].index(',') :]}"
@@ -131,3 +143,13 @@ def test_the_command_takes_the_file(tmp_path: Path, cohort: tuple[Path, list[str
     refused = CliRunner().invoke(cli, [*args, "--columns", str(tmp_path / "own.toml")])
     assert isinstance(refused.exception, CohortError)
     assert "made by 2.2.0" in str(refused.exception)
+
+
+def test_radiomics_are_joined_by_the_patients_of_the_cohort(tmp_path: Path, cohort: tuple[Path, list[str]]) -> None:
+    """Without their ids nothing can be joined, whatever else the table holds."""
+    path, ids = cohort
+    table = features(tmp_path, dict.fromkeys(ids, 1.0))
+    lines = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join([lines[0].replace("patient_id", "scan"), *lines[1:]]) + "\n", encoding="utf-8")
+    with pytest.raises(CohortError, match="joined by patient_id, which the cohort does not have"):
+        read_cohort(path, declared=own(tmp_path), radiomics=table)

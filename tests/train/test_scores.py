@@ -18,6 +18,7 @@ from lymphorisk.train.scores import (
     scaled_brier,
     wilson,
 )
+from lymphorisk.train.standing import standing
 
 RNG = np.random.default_rng(3)
 P = RNG.random(500).round(2)
@@ -139,3 +140,35 @@ def test_coverage_counts_sets_that_hold_the_truth() -> None:
     assert said["events"] == 0.5
     assert said["non_events"] == 0.5
     assert said["decided"] == 0.75
+
+
+def test_fewer_patients_than_tenths_make_a_point_each() -> None:
+    curve = calibration_curve(P[:4], Y[:4])
+    assert [n for *_, n in curve] == [1, 1, 1, 1]
+    assert [mean for mean, *_ in curve] == sorted(P[:4])
+
+
+def judged(
+    n: int, events: int, auc: tuple[float, float], brier: tuple[float, float] = (0.05, 0.2)
+) -> dict[str, object]:
+    interval = {"auc": auc, "scaled_brier": brier, "slope": (0.9, 1.1), "in_the_large": (-0.02, 0.02)}
+    return {
+        "n": n, "events": events, "auc": sum(auc) / 2, "scaled_brier": sum(brier) / 2, "slope": 1.0,
+        "in_the_large": 0.0, "interval": interval,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("scores", "state", "why"),
+    [
+        (judged(300, 5, (0.6, 0.9)), "too few", "at least 10 of each"),
+        (judged(60, 20, (0.45, 0.8)), "too few", "neither chance nor a useful order can be ruled out"),
+        (judged(300, 120, (0.45, 0.6)), "poor", "no better than chance"),
+        (judged(300, 120, (0.6, 0.7), (-0.2, -0.01)), "poor", "the bare rate of events tells more"),
+        (judged(300, 60, (0.6, 0.7)), "holds", "fewer than the 100 events"),
+    ],
+)
+def test_where_a_predictor_stands_is_said_with_its_reason(scores: dict[str, object], state: str, why: str) -> None:
+    found = standing(scores)
+    assert found.state == state
+    assert why in found.why

@@ -85,3 +85,14 @@ def test_a_missing_feature_is_no_error_and_weights_are_repeats() -> None:
     one = grow(x, y, FEATURES, small, SETTINGS, weight=weight)
     two = grow(x[kept], y[kept], FEATURES, small, SETTINGS)
     assert margins(one, x[:50]) == pytest.approx(margins(two, x[:50]))
+
+
+def test_many_patients_are_judged_by_a_part_of_them() -> None:
+    """The shapes are compared on a share of whole groups: of a hundred in place of eight hundred the loss is another."""
+    light = replace(SETTINGS, inner=2, choices=(Shape(2, 0.2, 3.0, 1.0, 10), DEEP))
+    x, y = cohort(0.0)
+    _, all_of_them = choose(x, y, GROUP, FEATURES, light)
+    _, part = choose(x, y, GROUP, FEATURES, replace(light, inner_patients=100))
+    _, same = choose(x, y, GROUP, FEATURES, replace(light, inner_patients=len(x)))
+    assert part[0].log_loss != all_of_them[0].log_loss
+    assert same == all_of_them

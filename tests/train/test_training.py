@@ -13,12 +13,17 @@ import pytest
 
 from lymphorisk.errors import CohortError
 from lymphorisk.features import NAMES, FeatureVector
+from lymphorisk.frozen import FrozenDict
 from lymphorisk.predict import load, predict
 from lymphorisk.predict.calibration import sigmoid
+from lymphorisk.report.evaluation import evaluation_text
 from lymphorisk.train import Choices, evaluate_model, read_cohort, recalibrate, record, run_training
+from lymphorisk.train.evaluate import subgroup_labels
+from lymphorisk.train.fit import leave_out
 from lymphorisk.train.recalibrate import line_for, wanted_for
-from lymphorisk.train.run import without_the_first_week
+from lymphorisk.train.run import size_findings, without_the_first_week
 from lymphorisk.train.settings import SMOOTH, Settings, Shape
+from lymphorisk.train.toml_text import toml_text
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -133,6 +138,8 @@ def test_recalibration_mends_a_shifted_hospital_and_says_what_it_changed(trained
     assert after["kind"].startswith("recalibration data")
     ours = load(folder / "ours")
     assert "g3" not in ours.conformal
+    assert "conformal sets hold" in evaluation_text(before)
+    assert "conformal" not in evaluation_text(after)
     assert ours.card["recalibration"]["g3"]["after"]["brier"] == g3.after["brier"]
     assert ours.card["standing"]["g3"]["state"] == "holds"
 
@@ -197,6 +204,10 @@ def plant_gaps(rows: list[dict[str, str]], _: list[dict[str, str]]) -> list[dict
     return [{k: v for k, v in r.items() if k != "spleen_mean"} for r in rows]
 
 
+def plant_placed(rows: list[dict[str, str]], _: list[dict[str, str]]) -> list[dict[str, str]]:
+    return [{**r, "organs": "placed"} for r in rows]
+
+
 def plant_patients(rows: list[dict[str, str]], training: list[dict[str, str]]) -> list[dict[str, str]]:
     """Fifty patients of the training, on other plans and under other ids."""
     plans = [{k: r[k] for k in r if k.startswith(("spleen", "lungs", "body", "fractions"))} for r in rows]
@@ -209,6 +220,7 @@ def plant_patients(rows: list[dict[str, str]], training: list[dict[str, str]]) -
         (plant_shuffled, "LR432", "labels shuffled"),
         (plant_shuffled, "LR437", "no better than chance"),
         (plant_turned, "LR432", "0 and 1 exchanged"),
+        (plant_placed, "LR433", "organs nobody drew are placed in planted, mine learned with them missing"),
         (plant_gaps, "LR430", "Spleen Mean[Gy]"),
         (plant_patients, "LR423", "partly training patients"),
         (lambda new, old: [*new, *({**r, "patient_id": f"Z{i}"} for i, r in enumerate(old[:3]))], "LR423", "3 of 253"),
@@ -289,3 +301,75 @@ def test_nothing_is_written_when_the_cohort_is_refused(tmp_path: Path, cohort_fi
     with pytest.raises(CohortError, match="single class"):
         run_training(read_cohort(cohort_file.write(tmp_path / "c.csv", table)), tmp_path / "model", Choices())
     assert not (tmp_path / "model").exists()
+
+
+def test_a_cohort_without_both_classes_judges_no_model(trained, cohort_file) -> None:
+    """One grade may have both and the other not: what can be judged is, and nothing at all is refused."""
+    folder, _ = trained
+    cohort = read_cohort(cohort_file.write(folder / "new.csv", cohort_file.rows(n=150, seed=9)))
+    only = replace(cohort, outcomes=FrozenDict({"g3": cohort.outcomes["g3"]}))
+    assert set(evaluate_model(folder / "mine", only)["outcomes"]) == {"g3"}
+    without = cohort.rows(cohort.outcomes["g3"] == 0)
+    with pytest.raises(CohortError, match="no outcome of this model with both classes"):
+        evaluate_model(folder / "mine", without)
+    for few in (only.rows(cohort.outcomes["g3"] == 0), without):
+        with pytest.raises(CohortError, match="Riley|no outcome|both classes|too few"):
+            recalibrate(folder / "mine", few, folder / "never")
+    assert not (folder / "never").exists()
+
+
+def test_a_judgement_recorded_again_takes_the_place_of_the_first(trained, cohort_file) -> None:
+    folder, _ = trained
+    for seed in (21, 22):
+        table = plant_shuffled(cohort_file.rows(n=120, seed=seed), [])
+        result = evaluate_model(folder / "mine", read_cohort(cohort_file.write(folder / "again.csv", table)))
+        record(folder / "mine", result, folder / "twice")
+    assert load(folder / "twice").card["evaluation"]["external"]["g3"]["auc"] == result["outcomes"]["g3"]["auc"]
+    assert not list(folder.glob(".twice*"))
+
+
+def test_a_handful_of_events_trains_nothing(tmp_path: Path, cohort_file) -> None:
+    cohort = read_cohort(cohort_file.write(tmp_path / "c.csv", cohort_file.rows()))
+    said: list[str] = []
+    events = np.flatnonzero(cohort.outcomes["g3"] == 1)[:2]
+    few = cohort.rows(np.sort(np.concatenate([events, np.flatnonzero(cohort.outcomes["g3"] == 0)[:30]])))
+    with pytest.raises(CohortError, match="no outcome has enough events"):
+        run_training(few, tmp_path / "never", Choices(), progress=said.append)
+    assert "g3: 2 events, too few to train" in said
+    assert not (tmp_path / "never").exists()
+
+
+def test_rileys_number_is_asked_of_outcomes_with_both_classes(tmp_path: Path, cohort_file) -> None:
+    """The more features the more patients; of one class alone nothing can be asked."""
+    cohort = read_cohort(cohort_file.write(tmp_path / "c.csv", cohort_file.rows()))
+    assert {f.where for f in size_findings(cohort)} == {"g3", "g4"}
+    many = cohort.rows(np.tile(np.arange(len(cohort)), 3))
+    assert "g3" in {f.where for f in size_findings(many)}
+    assert "g3" not in {f.where for f in size_findings(many.using(("alc",)))}
+    assert not size_findings(cohort.rows(cohort.outcomes["g3"] == 0))
+
+
+def test_a_centre_with_all_events_cannot_be_held_out(tmp_path: Path, cohort_file) -> None:
+    rows = cohort_file.rows()
+    table = [
+        {**r, "centre": "A" if r["nadir_alc"] and float(r["nadir_alc"]) < 0.5 else "AB"[i % 2]}
+        for i, r in enumerate(rows)
+    ]
+    cohort = read_cohort(cohort_file.write(tmp_path / "c.csv", table))
+    shape = Shape(2, 0.1, 5.0, 2.0, 10)
+    held = leave_out(cohort, "centre", "g3", shape, Settings(outer=2, inner=2, choices=(shape,)))
+    assert set(held) == {"B"}
+    assert held["B"].shape == ((cohort.subgroups["centre"] == "B") & np.isfinite(cohort.outcomes["g3"])).sum()
+
+
+def test_subgroups_are_of_the_columns_that_are_there(tmp_path: Path, cohort_file) -> None:
+    cohort = read_cohort(cohort_file.write(tmp_path / "c.csv", cohort_file.rows()))
+    every = np.arange(len(cohort))
+    assert set(subgroup_labels(cohort, every)) >= {"centre", "site", "sex", "baseline ALC", "fractions"}
+    assert set(subgroup_labels(cohort.using(("age",)), every)) == set(cohort.subgroups)
+
+
+def test_a_card_holds_plain_data_alone() -> None:
+    assert toml_text({"a": [1, True, "x"]}) == 'a = [1, true, "x"]\n'
+    with pytest.raises(TypeError, match="object has no place in a card"):
+        toml_text({"a": object()})
