@@ -9,7 +9,7 @@ import pytest
 
 from lymphorisk.errors import ScenarioError
 from lymphorisk.plan.words import site_of
-from lymphorisk.tomlfile import Written, between, number, parsed, read, word
+from lymphorisk.tomlfile import Written, between, filled, number, parsed, read, word
 
 
 class Line(msgspec.Struct):
@@ -61,6 +61,40 @@ def test_what_is_right_is_read() -> None:
     made = read(written('lln = 1\nsite = "NSCLC"\n[[line]]\nhost = "a"\nshare = 1\n'), Schema)
     assert (made.lln, made.site, made.line) == (1.0, "lung", [Line("a")])
     assert read(written(""), Schema) == Schema()
+
+
+class Kinds(msgspec.Struct):
+    sites: dict[Annotated[str, word(site_of)], str] = {}
+    few: Annotated[list[str], filled(2)] | None = None
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "hint"),
+    [
+        ('[sites]\nlung = "a"\nNSCLC = "b"', "line 3: sites.NSCLC is lung, which stands there already", "keep one"),
+        ("few = []", "line 1: few is an empty list", "leave it out"),
+        ('few = ["a", "b", "c"]', "few: 3 entries are more than 2", "fewer"),
+    ],
+)
+def test_names_and_lists_that_say_too_much_or_nothing(text: str, said: str, hint: str) -> None:
+    with pytest.raises(ScenarioError) as error:
+        read(written(text), Kinds)
+    assert said in error.value.message
+    assert hint in error.value.hint
+
+
+def test_a_table_inside_a_file_is_read_with_the_lines_of_the_file() -> None:
+    file = written("[a]\n[a.b]\nlln = 1.2\n")
+    assert read(file, Schema, ("a", "b")).lln == 1.2
+    with pytest.raises(ScenarioError, match=r"line 2: a\.lnl is not a key"):
+        read(written("[a]\nlnl = 1.2\n"), Schema, ("a",))
+
+
+def test_what_a_caller_leaves_unsaid_is_not_known() -> None:
+    """Tables of Python may hold None, which TOML has not."""
+    assert read(Written("call", {"lln": None}), Schema).lln is None
+    with pytest.raises(ScenarioError, match="on"):
+        read(Written("call", {"on": None}), Schema)
 
 
 def test_bytes_that_are_no_text_are_said_so() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lymphorisk.findings import every_rule
+import pytest
+
+from lymphorisk.findings import every_rule, rule
 
 PAGE = Path(__file__).parents[2] / "docs" / "findings.md"
 HEAD = """# Findings
@@ -32,6 +34,15 @@ def page() -> str:
 
 def test_the_page_lists_every_code() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), f"write it again: python {Path(__file__).name}"
+
+
+def test_a_code_is_registered_once_with_a_severity() -> None:
+    known = min(every_rule())
+    with pytest.raises(ValueError, match=f"rule {known} is registered twice"):
+        rule(known, "warning", "again", "again")
+    with pytest.raises(ValueError, match="severity 'fatal' is not one of"):
+        rule("LR999", "fatal", "title", "meaning")  # type: ignore[arg-type]
+    assert "LR999" not in every_rule()
 
 
 if __name__ == "__main__":

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lymphorisk.errors import ScenarioError
+from lymphorisk.errors import ParameterError, ScenarioError
 from lymphorisk.organs import load as load_organs
-from lymphorisk.phantom.anatomy import GROUPS, SEXES, Numbers, anatomy
+from lymphorisk.phantom.anatomy import GROUPS, SEXES, Numbers, anatomy, mirrored
+from lymphorisk.phantom.shapes import Ellipsoid, Together, Tube, Without
 from lymphorisk.phantom.voxels import Voxels, voxels
 
 #: ICRP 89, Table 2.8: masses of the reference man and woman [g]; all but the lungs at 1.04 to 1.06 g/cm3.
@@ -161,3 +162,38 @@ def test_only_women_have_breasts_and_uterus_only_men_a_prostate(numbers: Numbers
 def test_impossible_bodies_are_refused(knobs: dict[str, object], says: str, numbers: Numbers) -> None:
     with pytest.raises(ScenarioError, match=says):
         anatomy(numbers, **knobs)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"reference.inner_girth_exponent": None}, "'reference.inner_girth_exponent' is missing or not one number"),
+        ({"reference.inner_girth_exponent": (1.0, 2.0)}, "is missing or not one number"),
+        ({"reference.height_cm": 176.0}, "'reference.height_cm' is missing or not a list"),
+        ({"organ.Ghost.head": 1.0}, "organ Ghost has numbers and no shape"),
+        ({"organ.Brainstem.tube": (0.0, 1.0, 2.0, 3.0, 4.0)}, "5 values do not make rows of 4"),
+    ],
+)
+def test_parameters_that_draw_no_body_are_refused_by_name(
+    change: dict[str, float | tuple[float, ...] | None], says: str, numbers: Numbers
+) -> None:
+    wrong = {name: value for name, value in {**numbers, **change}.items() if value is not None}
+    with pytest.raises(ParameterError, match=says):
+        anatomy(wrong, sex="M")
+
+
+def test_an_organ_that_is_not_drawn_cuts_and_is_cut_by_nothing(numbers: Numbers) -> None:
+    without = {name: value for name, value in numbers.items() if not name.startswith("organ.Stomach.")}
+    whole, less = (anatomy(n, sex="M").shapes for n in (numbers, without))
+    assert set(whole) - set(less) == {"Stomach"}
+    assert less["Spleen"].volume_mm3() == pytest.approx(whole["Spleen"].volume_mm3())
+
+
+def test_a_solid_of_parts_has_a_mirror_image_and_one_with_a_hole_has_none() -> None:
+    ball, pipe = Ellipsoid((30.0, 1.0, 2.0), (9.0, 9.0, 9.0)), Tube(((10.0, 0.0, 0.0, 4.0), (20.0, 5.0, 9.0, 4.0)))
+    low, high = mirrored(Together((ball, pipe))).bounds()
+    other_low, other_high = Together((ball, pipe)).bounds()
+    assert (low[0], high[0]) == (-other_high[0], -other_low[0])
+    assert (low[1:], high[1:]) == (other_low[1:], other_high[1:])
+    with pytest.raises(ScenarioError, match="Without has no mirror image"):
+        mirrored(Without(ball, (pipe,)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -29,6 +30,12 @@ def water_box(target_half: int = 4, lung: bool = False) -> Voxels:
     target = ((k[:, None, None] * N + k[None, :, None]) * N + k[None, None, :]).ravel()
     owned = FrozenDict({"Body": np.arange(N**3), "PTV": np.sort(target)})
     return Voxels(axis, axis, axis, STEP, owned, density)
+
+
+def test_a_nearer_source_falls_off_faster_with_depth_by_the_inverse_square(numbers: Numbers) -> None:
+    near, far = photon_beam(numbers, "6", source_distance_mm=800.0), photon_beam(numbers, "6")
+    assert (near.source_distance, far.source_distance) == (800.0, numbers["beam.photon.source_distance"])
+    assert replace(near, source_distance=far.source_distance) == far
 
 
 def test_the_depth_dose_peaks_at_the_stated_depth_and_then_falls(numbers: Numbers) -> None:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from lymphorisk.phantom.contours import area, contours_of, zero_lines
+from lymphorisk.phantom.contours import area, contours_of, simplified, zero_lines
 from lymphorisk.phantom.shapes import Ellipsoid, Loft, Tube, Without
 
 PLANES = np.arange(-100.0, 100.0, 5.0) + 2.5
@@ -60,3 +60,14 @@ def test_no_plane_in_the_solid_means_no_contours() -> None:
 def test_the_same_contours_twice() -> None:
     a, b = (contours_of(DRUM, PLANES) for _ in range(2))
     assert all((p == q).all() for p, q in zip(a, b, strict=True))
+
+
+def test_a_line_of_few_points_is_kept_and_a_straight_side_loses_its_points() -> None:
+    triangle = np.array([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]])
+    assert np.array_equal(simplified(triangle), triangle)
+    side = np.linspace(0.0, 10.0, 11)
+    square = np.vstack(
+        [np.column_stack(p) for p in ((side, 0 * side), (0 * side + 10, side), (10 - side, 0 * side + 10))]
+    )
+    assert len(simplified(square)) < len(square)
+    assert area(simplified(square)) == pytest.approx(area(square))

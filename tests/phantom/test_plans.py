@@ -235,3 +235,13 @@ def test_organs_outside_the_scan_are_left_out_not_zero(numbers: Numbers) -> None
 def test_impossible_plans_are_refused(site: str, knobs: dict[str, str], says: str, numbers: Numbers) -> None:
     with pytest.raises(ScenarioError, match=says):
         phantom_plan(numbers, site, **knobs)  # type: ignore[arg-type]
+
+
+def test_without_names_all_that_lies_in_the_scan_is_drawn(numbers: Numbers) -> None:
+    plan = phantom_plan(numbers, "brain", spacing_mm=10.0, whole_body=False)
+    drawn = [s.name for s in treatment_plan(plan, plane_mm=40.0).structures]
+    assert drawn[0] == "Body"
+    assert {"Brain", "Brainstem", *(n for n in plan.targets if n.startswith("PTV"))} <= set(drawn)
+    assert not {"Liver", "Prostate", "Lungs"} & set(drawn)
+    with pytest.raises(ScenarioError, match="the phantom has no Third_Lung to draw"):
+        treatment_plan(plan, names=("Body", "Third_Lung"))

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lymphorisk.errors import StructureError
 from lymphorisk.phantom.shapes import Bands, Common, Ellipsoid, Loft, Shape, Together, Tube, Without
 from lymphorisk.phantom.voxels import centred, voxels_of
 
@@ -103,3 +104,8 @@ def test_union_difference_and_common_part_count_right() -> None:
 def test_bands_leave_their_share_of_a_drum() -> None:
     ribs = Common((DRUM, Bands(pitch=12.0, width=6.0, slope=0.5)))
     assert counted_mm3(ribs) == pytest.approx(0.5 * DRUM.volume_mm3(), rel=0.03)
+
+
+def test_a_tube_of_one_point_is_none() -> None:
+    with pytest.raises(StructureError, match="a tube needs two points"):
+        Tube(((0.0, 0.0, 0.0, 10.0),)).level(np.zeros(1), np.zeros(1), np.zeros(1))

@@ -88,7 +88,7 @@ def test_a_missing_feature_is_no_error_and_weights_are_repeats() -> None:
 
 
 def test_many_patients_are_judged_by_a_part_of_them() -> None:
-    """The shapes are compared on a share of whole groups: of a hundred in place of eight hundred the loss is another."""
+    """The shapes are compared on a share of whole groups: of a hundred patients the loss is another."""
     light = replace(SETTINGS, inner=2, choices=(Shape(2, 0.2, 3.0, 1.0, 10), DEEP))
     x, y = cohort(0.0)
     _, all_of_them = choose(x, y, GROUP, FEATURES, light)
