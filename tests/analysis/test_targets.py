@@ -203,9 +203,12 @@ def test_lesions_are_counted_and_those_of_a_class_apart() -> None:
 
 
 def test_ions_have_no_bed() -> None:
-    made = row(sheet((ONE,), phase("a", around(LEFT, 30.0), 10, modality="ion", prescription_gy=30.0)), "PTV_1")
+    ions = phase("a", around(LEFT, 30.0), 10, modality="ion", prescription_gy=30.0)
+    made = row(sheet((ONE,), ions), "PTV_1")
     assert not isinstance(made.bed_gy, float)
     assert made.classes == ()
+    (shown,) = targets.table(sheet((ONE,), ions)).rows
+    assert [cell.text for cell in shown[-3:]] == ["–", "–", "none: physical dose of ions"]
 
 
 def test_protons_keep_the_rbe_of_the_export_and_say_so() -> None:
@@ -342,6 +345,9 @@ def test_an_even_dose_gains_exactly_nothing() -> None:
     gain = made.prices.gain
     assert (gain.difference.nadir.p05, gain.difference.nadir.p95, gain.at_end.p50) == (0.0, 0.0, 0.0)
     assert all(o.killed == o.killed_if_even for o in made.prices.organs)
+    assert targets.uneven_table(made.prices) is None
+    (section,) = targets.section(made)
+    assert "Organs with an uneven dose" not in str(section)
 
 
 def test_an_uneven_dose_spares_what_its_mean_would_kill() -> None:
@@ -352,6 +358,11 @@ def test_an_uneven_dose_spares_what_its_mean_would_kill() -> None:
     assert made.prices.gain.difference.nadir.p50 > 0.0
     spleen = next(o for o in made.prices.organs if o.name == "Spleen")
     assert spleen.killed < spleen.killed_if_even
+    uneven = targets.uneven_table(made.prices)
+    assert uneven is not None
+    assert "Spleen" in uneven.column("Organ")
+    (section,) = targets.section(made)
+    assert "Organs with an uneven dose" in str(section)
 
 
 def test_a_grid_of_peaks_in_a_target_kills_less_there_than_its_mean() -> None:
@@ -444,6 +455,8 @@ def test_without_a_drawn_target_a_phase_stands_for_its_target() -> None:
 def test_emitters_alone_have_no_sheet_and_beside_beams_no_row() -> None:
     alone = analyze(FIXTURES / "scenarios" / "lu177_dotatate.toml", WHO, FAST)
     assert alone.target_sheet is None
+    assert targets.section(None) == ()
+    assert "TARGETS" not in text.render(alone)
     assert "target_sheet" not in alone.to_dict()
     with pytest.raises(ScenarioError, match="emitters alone"):
         analyze(FIXTURES / "scenarios" / "lu177_dotatate.toml", WHO, replace(FAST, node_role=("LN=draining",)))

@@ -12,7 +12,7 @@ from lymphorisk.analysis.result import Analysis
 from lymphorisk.errors import ScenarioError
 from lymphorisk.plan import Patient
 from lymphorisk.plan.therapy import therapies_of, therapy_of
-from lymphorisk.report import content, text
+from lymphorisk.report import content, html, text
 from lymphorisk.scenario import scenario_from
 
 FAST = Options(draws=64, horizon_d=120)
@@ -71,6 +71,22 @@ def test_a_day_before_the_course_or_beyond_the_forecast_has_no_count() -> None:
     made = given("drug=2026-02-01,2027-03-01", first_fraction="2026-03-02")
     assert made.therapies is not None
     assert [d.count for d in made.therapies.days] == [None, None]
+    assert made.therapies.window is not None
+    page = html.render(content.report(made))
+    assert "window of a trial" in page
+    near = given("drug=2026-03-06", first_fraction="2026-03-02")
+    drawn = [html.render(content.report(a)).count('class="thin') for a in (made, near)]
+    assert drawn[0] < drawn[1], "no line stands on a day outside the plot"
+
+
+def test_a_window_beyond_the_forecast_is_said_and_not_drawn() -> None:
+    long = scenario_from({**PLAN, "plan": {"fractions": 23}})
+    made = analyze(long, Patient(sex="F", alc=1.4), replace(FAST, therapy=("drug=day 3",), horizon_d=30))
+    assert made.therapies is not None
+    assert made.therapies.window is None
+    page = " ".join(html.render(content.report(made)).split())
+    assert "beyond the forecast: raise --horizon" in page
+    assert "window of a trial" not in page
 
 
 @pytest.mark.parametrize("wrong", ["drug", "drug=", "=day 3", "drug=soon", "drug=fraction 3", "drug=day 3,day 3"])

@@ -21,12 +21,14 @@ from lymphorisk.regimen import Choices, PatientFacts, PlanExposure, compare, pro
 from lymphorisk.regimen.calendar import calendar
 from lymphorisk.regimen.exposure import Residue
 from lymphorisk.regimen.free import default_knobs
+from lymphorisk.regimen.knobs import Knob
 from lymphorisk.regimen.metrics import day_back, of_count
 from lymphorisk.regimen.plan import plan_exposure
 from lymphorisk.regimen.update import updated
 from lymphorisk.report.conditioning import update as page
 from lymphorisk.report.conditioning.document import report
 from lymphorisk.report.conditioning.json_ import conditioning_json
+from lymphorisk.report.conditioning.search import search_title
 from lymphorisk.report.conditioning.text import conditioning_text
 from lymphorisk.report.formats import written
 from lymphorisk.scenario import EmitterGiven, Scenario
@@ -217,6 +219,10 @@ def test_counts_that_are_not_the_hosts_are_left_out_and_named() -> None:
     assert made.counts == ((-4.0, 0.9),)
     assert [f.code for f in made.findings] == ["LR521", "LR521"]
     assert "infused cells" in page.text(made)
+    whole = written(Path("x.html"), page.report(made))
+    assert "Not used" in whole
+    assert "Not used" not in written(Path("x.html"), page.report(replace(made, findings=())))
+    assert "not used:" not in page.text(replace(made, findings=()))
     with pytest.raises(ScenarioError, match="no count can"):
         updated(saved(TREATED), [(9.0, 1.0)])
 
@@ -246,6 +252,22 @@ def test_a_result_that_this_program_did_not_make_is_refused(change: dict, what: 
     with pytest.raises(InputError, match=what) as refused:
         updated({**saved(TREATED), **change}, [(-4.0, 0.9)])
     assert refused.value.hint
+
+
+def test_an_update_says_what_of_its_regimen_is_not_in_the_model() -> None:
+    partly = updated(saved(Regimen("with", (*FLU, *BU), (TBI,), leukapheresis_day=-30.0)), [(-4.0, 0.9)])
+    said, plain = (
+        str(written(Path("x.html"), page.report(u))) for u in (partly, updated(saved(TREATED), [(-4.0, 0.9)]))
+    )
+    assert "The counts are without busulfan." in said
+    assert "not in the model" not in plain
+
+
+def test_a_search_of_a_regimen_that_is_not_modelled_says_that_none_can_be_said_to_meet() -> None:
+    knob = Knob("infusion", "delay_d", (0.0, 1.0), 0.0)
+    partly, modelled = (search(r, {}, (knob,), FACTS, FAST) for r in (Regimen("with", (*FLU, *BU), (TBI,)), TREATED))
+    assert "none can be said to: busulfan is not in the model" in search_title(partly)
+    assert "not in the model" not in search_title(modelled)
 
 
 def test_counts_that_contradict_the_model_are_refused() -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lymphorisk.findings import every_rule, rule
+from lymphorisk import findings
+from lymphorisk.findings import every_rule
 
 PAGE = Path(__file__).parents[2] / "docs" / "findings.md"
 HEAD = """# Findings
@@ -39,9 +40,9 @@ def test_the_page_lists_every_code() -> None:
 def test_a_code_is_registered_once_with_a_severity() -> None:
     known = min(every_rule())
     with pytest.raises(ValueError, match=f"rule {known} is registered twice"):
-        rule(known, "warning", "again", "again")
+        findings.rule(known, "warning", "again", "again")
     with pytest.raises(ValueError, match="severity 'fatal' is not one of"):
-        rule("LR999", "fatal", "title", "meaning")  # type: ignore[arg-type]
+        findings.rule("LR999", "fatal", "title", "meaning")  # type: ignore[arg-type]
     assert "LR999" not in every_rule()
 
 

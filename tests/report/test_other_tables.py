@@ -6,6 +6,7 @@ import csv
 import json
 import math
 from dataclasses import replace
+from html import unescape
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from lymphorisk.analysis.bloodonly import BloodResult, SweepPoint
 from lymphorisk.analysis.compare import Comparison, compare, sentence
 from lymphorisk.analysis.dvhs import Crosscheck, DvhTable, StructureDvh
 from lymphorisk.analysis.midcourse import updated
+from lymphorisk.cohorts.commission import Checked, Commissioning
 from lymphorisk.dvh import DVH
 from lymphorisk.dvh.metrics import metric
 from lymphorisk.findings import Finding
@@ -27,7 +29,7 @@ from lymphorisk.lymphocyte.whatif import difference
 from lymphorisk.plain import tidy
 from lymphorisk.qa.check import check
 from lymphorisk.qa.protocol import Line, Override, Protocol, limit
-from lymphorisk.report import blood, comparison, dvh, evaluation, gate, html, midcourse, overlay, pdf
+from lymphorisk.report import blood, commission, comparison, dvh, evaluation, gate, html, midcourse, overlay, pdf
 from lymphorisk.report.content import facts
 from lymphorisk.report.document import Document
 from lymphorisk.report.summary import weakness
@@ -263,6 +265,19 @@ def test_before_is_before_and_after_is_after(update: Update) -> None:
     shown_everywhere(midcourse.report(update))
 
 
+def test_counts_that_were_not_used_are_named_and_what_says_nothing_has_no_heading(update: Update) -> None:
+    assert "not used:" not in midcourse.text(update)
+    assert "Not used" not in html.render(midcourse.report(update))
+    late = Finding("LR311", "warning", "the count of day 400 lies beyond the forecast", "", "raise --horizon")
+    made = replace(update, findings=(late,), learned={})
+    said = midcourse.text(made)
+    assert f"not used:\n  {late.code} {late.what}; {late.hint}\n" in said
+    assert "this patient" not in said
+    page = html.render(midcourse.report(made))
+    assert "Not used" in page
+    assert late.what in page
+
+
 def test_blood_dose_as_text_is_the_json(result: Analysis) -> None:
     dose = told_apart(result.blood)
     answer = BloodResult(result.label, result.phases, dose, result.edic, ())
@@ -421,6 +436,37 @@ def test_the_crosscheck_keeps_who_said_what() -> None:
         assert plain[who] == pytest.approx(told)
 
 
+def test_what_one_of_three_does_not_have_is_said_and_not_compared() -> None:
+    ours, none = curve("x", 30.0), Absent.not_contoured("x has no closed contours")
+    table = dvh.crosscheck_table([Crosscheck(1, "x", none, ours, None), Crosscheck(2, "y", ours, none, ours)])
+    first, second = by_head(table)
+    assert "no closed contours" in first["lymphorisk"]
+    assert (first["planning system"], first["difference"]) == ("not exported", "")
+    assert "no closed contours" in second["dicompyler-core"]
+    assert second["difference"] == ""
+    said = dvh.text(dvh_table(crosscheck=(Crosscheck(1, "x", ours, curve("x", 36.0), None),)), ())
+    assert table.caption in said
+    assert "mean +2.70 Gy" in said
+    assert table.caption not in dvh.text(dvh_table(), ())
+
+
+def test_a_commissioning_says_which_end_caps_fit_and_what_reaches_out_of_the_grid() -> None:
+    cross = (Crosscheck(1, "x", curve("x", 30.0), None, curve("x", 30.0)),)
+
+    def plan(number: int, caps: str | None, uncovered: tuple[tuple[str, float], ...] = ()) -> Checked:
+        table = replace(dvh_table(crosscheck=cross), tps_end_caps=caps)
+        return Checked(number, f"plan {number}", table, uncovered, (("1", 30.0, "plan"),), ("plan",), ())
+
+    plans = (plan(1, "none"), plan(2, "half", (("Lung_L", 0.42),)), plan(3, "none"))
+    page = html.render(commission.report(Commissioning(plans, ())))
+    assert "best: none (2 plans), half (1 plan)" in page
+    assert page.count("<caption>Reach out of the dose grid") == 1
+    assert "42.0%" in page
+    blind = html.render(commission.report(Commissioning((plan(1, None),), ())))
+    assert "which end caps it uses is not known" in blind
+    assert "Reach out of the dose grid" not in blind
+
+
 def test_the_gate_prints_each_value_under_its_head(result: Analysis) -> None:
     lines = (
         Line("Mean[Gy]", "Milz", goal=limit("<= 9"), variation=limit("<= 20")),
@@ -507,3 +553,64 @@ def test_an_evaluation_is_a_page_and_a_pdf() -> None:
     assert '<figure id="shap-g3" class="foreign">' in page
     assert "<svg></svg></div>" in page
     assert document.tables()[0].column("AUC") == ("0.811 (0.700 to 0.900)", "0.777")
+
+
+def whole() -> dict[str, Any]:
+    """An evaluation with all that one may hold."""
+    interval = {"auc": (0.7, 0.9), "slope": (0.7, 1.1), "in_the_large": (-0.1, 0.02)}
+    gain = {"adds": True, "auc_gain": 0.034, "auc_gain_interval": (0.01, 0.06), "brier_gain": 0.01,
+            "brier_gain_interval": (0.0, 0.02)}  # fmt: skip
+    standing = {"state": "holds", "why": "AUC 0.81 on 31 events"}
+    made = judged()
+    made["outcomes"]["g3"] |= {
+        "interval": interval, "against_logistic": gain, "standing": standing,
+        "conformal": {"level": 0.9, "events": 0.93, "non_events": 0.91, "decided": 0.4},
+        "decision_interval": [(0.1, 0.3), (math.nan, math.nan)],
+        "voices": {"mechanism": {**SCORES, "interval": interval, "model_against_it": {**gain, "n": 110, "adds": False}},
+                   "published": {"n": 4, "events": 1, "reason": "it answers for too few patients"}},
+    }  # fmt: skip
+    before, after = ({**SCORES, "slope": slope} for slope in (0.62, 0.98))
+    line = {
+        "before": before, "after": after, "intercept": -0.4, "slope": 0.7, "asked_for": 99, "mean_before": 0.31,
+        "mean_after": 0.26, "observed": 0.258, "standing": standing,
+    }  # fmt: skip
+    test = {"kind": "patients kept aside", "outcomes": {"g3": {**SCORES, "auc": 0.799}}}
+    return {
+        **made, "declined": {"far": 7}, "recalibration": {"g3": line}, "test": test,
+    }  # fmt: skip
+
+
+def test_an_evaluation_says_all_it_holds_in_text_and_page() -> None:
+    said = evaluation.evaluation_text(whole())
+    page = unescape(html.render(evaluation.report(whole(), "t")))
+    for words in (
+        "of 120 rows 7 far",
+        "90 % conformal sets hold 93% of events and 91% of the others; 40% are decided",
+        "adds to a logistic model on the same features: AUC +0.034 (+0.010 to +0.060)",
+        "AUC 0.81 on 31 events",
+        "it answers for too few patients",
+        "on the 110 both answer for the predictor does not add to it",
+        "new log-odds = -0.40 + 0.70 x old; Riley's criteria ask for 99 patients",
+        "slope 0.62 -> 0.98",
+    ):
+        assert words in said, words
+    for words in ("Patients kept aside", "0.799", "Recalibration", "Adds to a logistic model"):
+        assert words in page, words
+    assert "NaN" not in page
+
+
+def test_an_evaluation_without_its_parts_has_no_heading_for_them() -> None:
+    bare = judged()
+    for part in ("importance", "held_out", "logistic"):
+        bare["outcomes"]["g3"].pop(part)
+    bare.pop("missing")
+    document = evaluation.report(bare, "t")
+    assert [t.caption for t in document.tables()] == ["Scores", "By site"]
+    page, full = html.render(document), html.render(evaluation.report(judged(), "t"))
+    for words in ("Missing values", "left out of training", "Mean absolute contribution"):
+        assert words not in page
+        assert words in full
+    bare["outcomes"]["g3"]["interval"] = whole()["outcomes"]["g3"]["interval"]
+    said = evaluation.evaluation_text(bare)
+    assert "conformal" not in said
+    assert "logistic" not in said
