@@ -9,9 +9,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.stats import multivariate_normal
 
 from lymphorisk.absent import Absent
-from lymphorisk.anatomy import Placed, Prior, Reference, place, placement
+from lymphorisk.anatomy import Outline, Placed, Prior, Reference, place, placement
 
 A = SimpleNamespace(**runpy.run_path(str(Path(__file__).parent / "drawings.py")))
 USUAL, moved, seen = A.USUAL, A.moved, A.seen
@@ -173,3 +174,37 @@ def test_a_middle_says_the_height_of_whole_organs_whose_ends_say_nothing(
     assert isinstance(one, Placed)
     assert isinstance(other, Placed)
     assert (float(np.abs(other.fits[2].mean - one.fits[2].mean).max()) > 0.0) == says
+
+
+@pytest.mark.parametrize(("low", "high"), [(700.0, 1100.0), (1000.0, 1500.0)])
+def test_the_level_by_the_outline_alone_is_that_of_its_widths_and_depths(
+    man: Reference, prior: Prior, low: float, high: float
+) -> None:
+    """Move by move with the normal density of SciPy: the patient is the reference, 250 mm higher."""
+    own = man.outline
+    there = (own.z_mm >= low) & (own.z_mm <= high)
+    outline = Outline(own.z_mm[there] + 250.0, own.middle_mm[there].copy(), own.half_mm[there].copy())
+    girth, bend, length, _ = prior.sections
+    z = np.linspace(outline.z_mm[0], outline.z_mm[-1], int(np.ptp(outline.z_mm) / placement.SECTION_MM))
+    near = np.exp(-0.5 * ((z[:, None] - z[None, :]) / length) ** 2)
+    noise = multivariate_normal(cov=girth**2 + bend**2 * near + placement.SECTION_SD**2 * np.eye(len(z)))
+    levels = placement._level(man, prior, own.z_mm, man.height_mm)
+    middle = 0.5 * (z[0] + z[-1])
+    moves = np.arange(
+        middle - prior.scanned[1] * man.height_mm, middle - prior.scanned[0] * man.height_mm, placement.LEVEL_STEP_MM
+    )
+    fit = np.array(
+        [
+            sum(
+                noise.logpdf(
+                    np.log(outline.half_at(z, axis)) - np.log(np.interp(z - move, levels, own.half_mm[:, axis]))
+                )
+                for axis in (0, 1)
+            )
+            for move in moves
+        ]
+    )
+    weight = np.exp(fit - fit.max())
+    mean, _ = placement.level_by_outline(man, outline, prior, man.height_mm)
+    assert mean == pytest.approx(weight @ moves / weight.sum(), abs=0.01)
+    assert mean == pytest.approx(250.0, abs=30.0)

@@ -186,6 +186,12 @@ def test_a_sheet_with_a_cell_beyond_reason_is_refused() -> None:
         clearplan.loads("TemplateId,DVHObjective,Goal\n" + "x" * 200_000 + ",Mean[Gy],<=3\n")
 
 
+@pytest.mark.parametrize("computed", [[], {}, {"type": "x"}, "V20", 3, None])
+def test_a_scorecard_without_metrics_is_refused(computed: object) -> None:
+    with pytest.raises(ScenarioError, match="no 'computed' metrics"):
+        proknow.loads(json.dumps({"name": "P", "computed": computed}))
+
+
 def test_a_scorecard_says_what_it_cannot_hold() -> None:
     protocol = Protocol("p", (Line("EDIC[Gy]", goal=limit("<= 4")), Line("Mean[Gy]", "Spleen", goal=limit("<= 4"))))
     text, left_out = proknow.dumps(protocol)
