@@ -132,6 +132,8 @@ def work(faults: list[Mutant], seen: Seen, folder: Path, worker: int, asked: arg
                 **asdict(verdict),
                 "budget": asked.budget,
             }
+            if asked.anew and verdict.by.startswith(tuple(asked.anew)):
+                told["new"] = True
             out.write(json.dumps(told) + "\n")
             out.flush()
 
