@@ -112,7 +112,10 @@ def test_prescription_to_a_volume_goes_before_one_to_a_point(export_of):
     assert read_export(export_of(RP=change)).plan.phases[0].prescription_gy == 45.0
 
 
-@pytest.mark.parametrize(("status", "severity"), [("UNAPPROVED", "warning"), ("REJECTED", "warning"), (None, "info")])
+@pytest.mark.parametrize(
+    ("status", "severity"),
+    [("UNAPPROVED", "warning"), ("REJECTED", "warning"), ("ACCEPTED", "warning"), (None, "info")],
+)
 def test_a_plan_that_is_not_approved_is_told(export_of, status, severity):
     def change(ds):
         if status is None:

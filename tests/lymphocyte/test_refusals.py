@@ -67,6 +67,7 @@ def in_compartment(name: str) -> object:
     ("made", "error", "what"),
     [
         (lambda: phase([]), ScenarioError, "fraction"),
+        (lambda: phase([[0.0], [1.0]]), ScenarioError, "at least one fraction time"),  # type: ignore[list-item]
         (lambda: phase([-1.0]), ScenarioError, "not negative"),
         (lambda: phase([2.0, 1.0]), ScenarioError, "in order"),
         (lambda: phase([0.0, np.nan]), ScenarioError, "finite"),
@@ -87,6 +88,7 @@ def in_compartment(name: str) -> object:
         (lambda: events([2.0, 1.0], [0, 0]), ScenarioError, "in order"),
         (lambda: events([0.0], [0], (5.0, 5.0)), ScenarioError, "one after another"),
         (lambda: events([0.0], [0], (0.0,)), ScenarioError, "after day 0"),
+        (lambda: counted([-0.5, 0.0]), ScenarioError, "days to report must not be negative"),
         (lambda: counted([-1.0, 0.0]), ScenarioError, "days to report must not be negative"),
         (lambda: counted([0.0, 2.0, 1.0]), ScenarioError, "must be in order"),
         (lambda: ranged(low=1.5), ParameterError, "parameter x: 1 with range 1.5 to 2"),

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import jsonschema
 import numpy as np
@@ -23,10 +24,10 @@ from lymphorisk.dicom.write_structures import structures_dataset
 from lymphorisk.dvh.voxels import voxel_volumes
 from lymphorisk.errors import ScenarioError
 from lymphorisk.objective import LymphocyteLoss
-from lymphorisk.objective.avoid import LEVELS, avoidance, price_map
+from lymphorisk.objective.avoid import LEVELS, _planes, avoidance, price_map
 from lymphorisk.objective.goals import Goal, geud, goals_of
 from lymphorisk.organs import match
-from lymphorisk.plan import DoseGrid
+from lymphorisk.plan import DoseGrid, Structure
 from lymphorisk.qa import clearplan, toml_protocol
 from lymphorisk.qa.spared import protocol_of
 from lymphorisk.schemas import schema
@@ -158,6 +159,18 @@ def test_a_price_that_reaches_the_border_of_the_grid_ends_there(loss_of) -> None
     (made,) = avoidance(cropped, (0.75,))
     volume = float(small.frame.cell_volumes_cm3()[price > made.edge].sum())
     assert made.volume_cm3 == pytest.approx(volume, rel=AS_CELLS)
+
+
+def test_planes_at_the_very_ends_of_the_grid_are_drawn_on() -> None:
+    """A structure on the grid's own heights, and one plane beyond either end."""
+    axis, z = np.arange(4.0), np.array([0.0, 3.0, 6.0, 9.0])
+    grid = DoseGrid(np.ones((4, 4, 4), np.float32), np.zeros(3), np.eye(3), axis, axis.copy(), z)
+    square = np.array([[0.0, 0.0], [2.0, 0.0], [2.0, 2.0], [0.0, 2.0]])
+    heights = (-3.0, 0.0, 3.0, 6.0, 9.0, 12.0)
+    body = Structure(1, "Body", tuple(np.column_stack([square, np.full(4, h)]) for h in heights))
+    loss = SimpleNamespace(plan=SimpleNamespace(source=SimpleNamespace(plan=SimpleNamespace(structures=(body,)))))
+    drawn, apart = _planes(loss, grid)  # type: ignore[arg-type]
+    assert (drawn.tolist(), apart) == (z.tolist(), 3.0)
 
 
 def test_images_of_the_plan_are_referred_to_again(rtplans: Path) -> None:
