@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import os
 import warnings
 from dataclasses import dataclass, field, replace
@@ -244,10 +245,9 @@ def decimal(value: float) -> str:
     ('-1', '0.33333333333333', '-1.23456789e-07')
     """
     number = float(value) + 0.0
+    if not math.isfinite(number):
+        raise UnsupportedGeometryError(f"{value!r} does not fit a decimal string")
     if number == int(number) and abs(number) < WHOLE_BELOW:
         return str(int(number))
-    for digits in range(DIGITS, 0, -1):
-        text = f"{number:.{digits}g}"
-        if len(text) <= DECIMAL_LENGTH:
-            return text
-    raise UnsupportedGeometryError(f"{value!r} does not fit a decimal string")
+    texts = (f"{number:.{digits}g}" for digits in range(DIGITS, 0, -1))
+    return next(text for text in texts if len(text) <= DECIMAL_LENGTH)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pydicom
 import pytest
@@ -118,3 +120,46 @@ def test_slices_that_form_no_volume(export_of, second):
 
 def test_no_ct_is_no_matter(export_of):
     assert read_export(export_of()).ct is None
+
+
+def also_refer(*series):
+    def change(ds):
+        study = ds.ReferencedFrameOfReferenceSequence[0].RTReferencedStudySequence[0]
+        first = study.RTReferencedSeriesSequence[0]
+        first.SeriesInstanceUID = series[0]
+        for uid in series[1:]:
+            other = copy.deepcopy(first)
+            other.SeriesInstanceUID = uid
+            study.RTReferencedSeriesSequence.append(other)
+
+    return change
+
+
+def test_of_two_series_the_structures_refer_to_none_is_guessed(export_of):
+    other = f"{SERIES}.7"
+    folder = export_of(RS=also_refer(SERIES, other))
+    for n, series in enumerate((SERIES, SERIES, other, other)):
+        pydicom.dcmwrite(folder / f"CT{n}.dcm", slice_at(3.0 * (n % 2), n, series=series), enforce_file_format=True)
+    export = read_export(folder)
+    assert export.ct is None
+    assert any("refer to 2 CT series" in f.what for f in export.findings if f.code == "LR027")
+
+
+def test_structures_that_refer_to_no_series_take_the_one_of_their_frame(export_of):
+    def unsaid(ds):
+        del ds.ReferencedFrameOfReferenceSequence[0].RTReferencedStudySequence
+
+    for name, frame in (("own", "1.2.826.0.1.77"), ("foreign", "1.2.3.4")):
+        folder = export_of(name=name, RS=unsaid)
+        for n in range(2):
+            pydicom.dcmwrite(folder / f"CT{n}.dcm", slice_at(3.0 * n, n, frame=frame), enforce_file_format=True)
+        assert (read_export(folder).ct is None) == (name == "foreign")
+
+
+def test_a_slice_that_does_not_say_where_it_lies_makes_no_volume(export_of):
+    slices = [slice_at(0.0, 1), slice_at(3.0, 2)]
+    for ds in slices:
+        del ds.PixelSpacing
+    export = with_slices(export_of, slices)
+    assert export.ct is None
+    assert any("does not say where it lies" in f.what for f in export.findings)

@@ -45,6 +45,10 @@ def test_relative_curves_need_what_makes_them_absolute():
     relative = module.DVH(np.array([100.0, 50.0]), np.array([0, 50, 100]), dose_units="%", volume_units="%")
     with pytest.raises(UnsupportedDoseError):
         from_dicompyler(relative)
+    absolute = module.DVH(np.array([100.0, 50.0]), np.array([0, 10, 20]), dose_units="Gy", volume_units="%")
+    with pytest.raises(UnsupportedDoseError, match="relative volume") as refused:
+        from_dicompyler(absolute)
+    assert refused.value.hint == "give the volume in cm3"
     with pytest.raises(StructureError):
         from_dicompyler(module.DVH(np.array([0.0]), np.array([0, 1]), dose_units="Gy", volume_units="cm3"))
 

@@ -213,3 +213,32 @@ def test_the_published_reference_tables(real_data, who):
     assert set(by_name) == {"BODY", "Bladder", "FemoralHeadLt", "FemoralHeadRT", "PTV", "Rectum"}
     assert by_name["BODY"].total_cm3 == pytest.approx(10593.0, rel=0.02)
     assert by_name["PTV"].mean_gy == pytest.approx(46.0, rel=0.02)
+
+
+def test_two_rois_of_one_text_are_two_curves_and_remarks_are_none(tmp_path):
+    path = tmp_path / "dvh.txt"
+    heart = RAYSTATION.replace("Spleen", "Heart").replace("200.0", "600.0")
+    path.write_text("#Dose unit: cGy\n# a remark\n\n" + RAYSTATION.replace("#Dose unit: cGy\n", "") + "# end\n" + heart)
+    (spleen, second), findings = read_dvh_text(path)
+    assert (spleen.name, second.name, findings) == ("Spleen", "Heart", ())
+    assert spleen.total_cm3 == pytest.approx(200.0)
+    assert second.total_cm3 == pytest.approx(600.0)
+    assert spleen.mean_gy == pytest.approx(second.mean_gy) == pytest.approx(30.0, abs=0.01)
+
+
+def test_columns_of_a_table_may_end_before_each_other(tmp_path):
+    path = tmp_path / "dvh.txt"
+    head, *rows = SLICER.splitlines()
+    short = [f"{row},{row}" if n < 60 else f"{row},," for n, row in enumerate(rows)]
+    path.write_text("\n".join([f"{head}{head.replace('Spleen', 'Half')}", *short]))
+    (spleen, half), _ = read_dvh_text(path)
+    assert (spleen.name, half.name) == ("Spleen", "Half")
+    assert spleen.max_gy > half.dose_gy[-1] - 1.0
+    assert half.dose_gy[-1] < 31.0
+
+
+def test_a_text_that_names_no_roi_has_no_curve(tmp_path):
+    path = tmp_path / "dvh.txt"
+    path.write_text("#PatientName:x\n#Dosename:Plan dose: P1\n#RoiVolume: 200.0\n")
+    with pytest.raises(DicomReadError):
+        read_dvh_text(path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -102,3 +104,25 @@ def test_a_grid_of_another_scale_than_its_dvhs_is_told(export_of, tiny, factor):
     found = read_export(export_of(dvhs={1: body}, RD=change)).findings
     assert "LR035" in {f.code for f in found}
     assert "LR035" not in {f.code for f in read_export(export_of(name="plain", dvhs={1: body})).findings}
+
+
+@pytest.mark.parametrize("fault", ["relative volume", "natural", "two ROIs", "relative dose"])
+def test_a_curve_that_says_something_else_is_left_out(export_of, fault):
+    def change(ds):
+        item = ds.DVHSequence[0]
+        if fault == "relative volume":
+            item.DVHVolumeUnits = "PERCENT"
+        elif fault == "natural":
+            item.DVHType = "NATURAL"
+        elif fault == "two ROIs":
+            item.DVHReferencedROISequence.append(copy.deepcopy(item.DVHReferencedROISequence[0]))
+        else:
+            item.DoseUnits = "RELATIVE"
+            ds.pop("DVHNormalizationDoseValue", None)
+
+    def unsaid(ds):
+        ds.pop("DoseReferenceSequence", None)
+
+    export = read_export(export_of(dvhs={2: curve()}, RD=change, RP=unsaid))
+    assert export.tps_dvhs == ()
+    assert ("LR016" in {f.code for f in export.findings}) == (fault != "two ROIs")

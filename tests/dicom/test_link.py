@@ -350,6 +350,25 @@ def test_two_whole_doses_of_one_plan_are_not_guessed(export_of):
     another_dose(folder, "RD2.dcm", lambda ds: None, 1)
     with pytest.raises(LinkError, match="2 whole-plan doses"):
         read_export(folder)
+    (folder / "RP.dcm").unlink()
+    with pytest.raises(LinkError, match="no RTPLAN and 2 whole-plan doses") as refused:
+        read_export(folder, fractions=5)
+    assert "leave one RTDOSE" in refused.value.hint
+    with pytest.raises(LinkError, match="there is no RTPLAN to deliver"):
+        read_export(folder, deliver=("P1",))
+
+
+def test_two_doses_of_one_group_or_one_beam_are_not_guessed(export_of):
+    folder = export_of(RD=summation("FRACTION"))
+    another_dose(folder, "RD2.dcm", summation("FRACTION"), 1)
+    with pytest.raises(LinkError, match="fraction group 1 has 2 doses"):
+        read_export(folder)
+    folder = export_of(name="beams")
+    for number, beam in enumerate((1, 1, 2), 1):
+        another_dose(folder, f"RD_{number}.dcm", beam_dose(beam, 0.5), number)
+    (folder / "RD.dcm").unlink()
+    with pytest.raises(UnsupportedDoseError, match="a beam has more than one dose"):
+        read_export(folder, sum_doses=True)
 
 
 def test_physical_goes_before_effective(export_of, tiny):
@@ -451,10 +470,12 @@ def spanning(uids):
     return change
 
 
-def test_a_sum_dose_of_two_plans(export_of, tiny):
+def test_a_sum_dose_of_two_plans(export_of, tiny, tmp_path):
     folder = two_plans(export_of, tiny, fractions=3, dose=tiny.grid(factor=0.5), prescription_gy=21.0)
     uids = [pydicom.dcmread(folder / f"RP{end}.dcm").SOPInstanceUID for end in ("", "_boost")]
     another_dose(folder, "sum.dcm", spanning(uids), 1)
+    another_dose(folder, "again.dcm", spanning(uids), 2)
+    again = (folder / "again.dcm").rename(tmp_path / "again.dcm")
     with pytest.raises(LinkError, match="2 plans"):
         read_export(folder)
     assert len(read_export(folder, sum_doses=True).plan.phases) == 2
@@ -463,6 +484,10 @@ def test_a_sum_dose_of_two_plans(export_of, tiny):
     export = read_export(folder)
     assert [p.fractions for p in export.plan.phases] == [8]
     assert any(f.code == "LR013" and f.severity == "warning" for f in export.findings)
+    again.rename(folder / "again.dcm")
+    with pytest.raises(LinkError, match="2 doses span several plans"):
+        read_export(folder)
+    (folder / "again.dcm").unlink()
     (folder / "RP_boost.dcm").unlink()
     with pytest.raises(LinkError, match="spans 2 plans"):
         read_export(folder)

@@ -263,3 +263,25 @@ def test_nothing_there(tmp_path):
     (tmp_path / "text").write_text("hello")
     with pytest.raises(DicomReadError, match="not DICOM"):
         read_export(tmp_path / "text")
+
+
+def test_what_is_neither_a_file_nor_a_folder_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DicomReadError, match="neither a file nor a folder") as refused:
+        read_export(tmp_path / "pipe")
+    assert refused.value.hint == "give a folder, a zip or a DICOM file"
+
+
+def test_a_zip_of_thousands_is_no_export(export_of, tmp_path, monkeypatch):
+    monkeypatch.setattr(reader, "MAX_FILES", 2)
+    folder, path = export_of(), tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in sorted(folder.iterdir()):
+            archive.write(file, file.name)
+    with pytest.raises(DicomReadError, match="the zip holds more than 2 files"):
+        read_export(path)
+
+
+def test_one_export_in_a_list_is_the_export(export_of):
+    folder = export_of()
+    assert labels(read_export([folder])) == labels(read_export(folder))

@@ -7,8 +7,9 @@ import copy
 import pytest
 from pydicom.dataset import Dataset
 
-from lymphorisk.dicom import read_export, read_plan
-from lymphorisk.errors import LinkError
+from lymphorisk.dicom import read_export, read_plan, rtplan
+from lymphorisk.dicom.reader import find
+from lymphorisk.errors import DicomReadError, LinkError, UnsupportedDoseError
 
 
 def codes(findings):
@@ -63,6 +64,46 @@ def test_without_a_dose_rate_the_time_is_not_known(export_of, rate):
 
     beam = read_export(export_of(RP=change)).plan.phases[0].beams[0]
     assert (beam.on_s, beam.time_source) == (None, "assumed")
+
+
+@pytest.mark.parametrize(
+    ("weights", "rates", "final", "seconds"),
+    [
+        ([0, 1], [400, None], None, None),
+        ([0, 1], [400, None], 0, None),
+        ([None, 1], [400, None], 1, None),
+        ([0, 0.5, 1], [None, 400, None], 1, None),
+        ([0, None, 1], [400, 200, None], 1, 60.0 * 100 / 200),
+        ([0, 0, 1], [None, 400, None], 1, 60.0 * 100 / 400),
+    ],
+    ids=["no final weight", "final weight 0", "no first weight", "no first rate", "no middle weight", "no dose yet"],
+)
+def test_a_time_is_given_only_where_the_control_points_say_it(export_of, weights, rates, final, seconds):
+    def change(ds):
+        beam = ds.BeamSequence[0]
+        beam.ControlPointSequence = control_points([0 if w is None else w for w in weights], rates)
+        for point, weight in zip(beam.ControlPointSequence, weights, strict=True):
+            if weight is None:
+                del point.CumulativeMetersetWeight
+        beam.FinalCumulativeMetersetWeight = None if final is None else str(final)
+
+    beam = read_export(export_of(RP=change)).plan.phases[0].beams[0]
+    assert beam.on_s == (None if seconds is None else pytest.approx(seconds))
+
+
+def test_a_beam_of_no_meterset_is_left_out_without_a_guess(export_of):
+    """A meterset of 0 is stated, and no remark; a reference without a number names nothing."""
+
+    def change(ds):
+        one = ds.FractionGroupSequence[0].ReferencedBeamSequence
+        one[1].BeamMeterset = "0"
+        nameless = copy.deepcopy(one[0])
+        del nameless.ReferencedBeamNumber
+        one.append(nameless)
+
+    export = read_export(export_of(RP=change))
+    assert [b.number for b in export.plan.phases[0].beams] == [1]
+    assert not any("meterset" in f.what and f.severity != "info" for f in export.findings)
 
 
 def test_a_source_measured_in_minutes_gives_its_time(export_of):
@@ -206,3 +247,35 @@ def test_beam_doses_of_all_fractions_give_about_the_prescription(export_of, dose
     """42 Gy in 5 fractions; a beam without a dose says nothing. Half and double are still let pass."""
     found = read_export(export_of(RP=with_beam_doses(*doses))).findings
     assert ("LR036" in codes(found)) is noted
+
+
+def test_one_plan_file_with_a_number_of_fractions_is_read_as_a_plan(export_of, tiny):
+    folder = export_of()
+    (folder / "RP.dcm").unlink()
+    with pytest.raises(LinkError, match="0 plan files where one was expected") as refused:
+        read_plan(folder)
+    assert refused.value.hint == "give one RTPLAN file"
+    (file,) = find(export_of(name="dose") / "RD.dcm").of("RTDOSE")
+    with pytest.raises(DicomReadError, match="RTDOSE: this is not a plan"):
+        rtplan.read_plan(file)
+
+    def unsaid(ds):
+        ds.FractionGroupSequence[0].NumberOfFractionsPlanned = None
+
+    with pytest.raises(DicomReadError, match="fraction group 1 has no number of fractions"):
+        read_plan(export_of(name="unsaid", RP=unsaid) / "RP.dcm")
+
+
+def test_what_the_user_gives_is_checked_before_anything_is_read(tmp_path):
+    with pytest.raises(LinkError, match="0 fractions are no course") as refused:
+        read_export(tmp_path, fractions=0)
+    assert "--fractions N" in refused.value.hint
+    with pytest.raises(UnsupportedDoseError, match="dose_is = 'relative' is unknown"):
+        read_export(tmp_path, dose_is="relative")
+
+
+def test_beam_on_times_stand_for_the_beams_of_a_plan_that_is_not_there(export_of):
+    folder = export_of()
+    (folder / "RP.dcm").unlink()
+    (phase,) = read_export(folder, fractions=5, beam_on_s=[20.0, 30.0]).plan.phases
+    assert [(b.number, b.on_s, b.time_source) for b in phase.beams] == [(1, 20.0, "user"), (2, 30.0, "user")]

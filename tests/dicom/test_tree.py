@@ -111,3 +111,51 @@ def test_sequences_without_end_stop():
 def test_single_byte_character_sets(charset, codec):
     raw = bytes(range(0xC1, 0xD0))
     assert decode(raw, (charset,)) == (raw.decode(codec), True)
+
+
+ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+
+
+def element(tag: int, length: int, value: bytes = b"") -> bytes:
+    return b"".join(part.to_bytes(n, "little") for part, n in ((tag >> 16, 2), (tag & 0xFFFF, 2), (length, 4))) + value
+
+
+OPEN = 0xFFFFFFFF
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (element(ITEM_END, 0), "unexpected .FFFE,E00D. inside a data set"),
+        (element(SEQUENCE, OPEN, element(ITEM, OPEN, element(NUMBER, 2, b"1 "))), "ends inside a sequence item"),
+        (element(SEQUENCE, 14, element(ITEM, 40, b"123456")), "ends inside a sequence item"),
+        (element(SEQUENCE, OPEN, element(ITEM, 10, element(NUMBER, 2, b"1 "))), "ends inside a sequence"),
+        (element(SEQUENCE, 8, element(NUMBER, 0)), "where a sequence item was expected"),
+        (element(FLOATS, 6, b"123456"), "has a broken length"),
+    ],
+    ids=["stray end", "open item", "long item", "open sequence", "no item", "broken length"],
+)
+def test_a_data_set_that_is_cut_or_torn_is_refused(data: bytes, what: str) -> None:
+    def read() -> None:
+        item = Item(data, 0, len(data), explicit=False, little=True, role="RTPLAN")
+        item.binary(FLOATS, "f4")
+        item.items(SEQUENCE)
+
+    with pytest.raises(DicomReadError, match=what):
+        read()
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        b"",
+        element(ITEM, 0) + element(ITEM, 400, b"12"),
+        element(ITEM, 0) + element(NUMBER, 0),
+        element(ITEM, 0) + element(ITEM, 4, b"1234"),
+    ],
+    ids=["nothing", "long fragment", "no fragment", "no end"],
+)
+def test_compressed_pixels_without_an_end_are_refused(tail: bytes) -> None:
+    data = b"\xe0\x7f\x10\x00OB\x00\x00\xff\xff\xff\xff" + tail
+    with pytest.raises(DicomReadError, match="ends inside its pixel data"):
+        Item(data, 0, len(data), explicit=True, little=True, role="RTDOSE").code(NUMBER)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pydicom
 import pytest
 
-from lymphorisk.dicom import Study, read_export, study_of, uid, write_export
+from lymphorisk.dicom import Study, read_export, read_plan, study_of, uid, write_export
 from lymphorisk.dicom.export import PatientIdentity, StudyFacts
 from lymphorisk.dicom.study import decimal
 from lymphorisk.dicom.write_dose import write_dose
 from lymphorisk.dvh.curve import DVH
 from lymphorisk.errors import UnsupportedDoseError, UnsupportedGeometryError
-from lymphorisk.plan import DoseGrid, Structure, TreatmentPlan
+from lymphorisk.plan import Beam, DoseGrid, Structure, TreatmentPlan
 
 
 def all_bytes(folder):
@@ -41,6 +42,12 @@ def test_decimal_strings_fit_and_are_as_exact_as_they_can_be(value):
     text = decimal(value)
     assert len(text) <= 16
     assert float(text) == pytest.approx(value, rel=1e-8)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_what_is_no_number_is_no_decimal_string(value):
+    with pytest.raises(UnsupportedGeometryError, match="does not fit a decimal string"):
+        decimal(value)
 
 
 @pytest.mark.parametrize("modality", ["photon", "electron", "proton", "ion"])
@@ -79,8 +86,6 @@ def test_dciodvfy_accepts_a_relative_map_and_dvhs(tmp_path, tiny):
 
 
 def test_beams_with_a_dose_get_a_file(export_of, tiny):
-    from dataclasses import replace
-
     plan = tiny.plan()
     phase = plan.phases[0]
     half = tiny.grid(factor=0.5)
@@ -178,3 +183,49 @@ def test_a_map_joins_the_study_it_was_made_from(export_of, tmp_path):
     assert made.ReferencedRTPlanSequence[0].ReferencedSOPInstanceUID == export.plan.uids["RTPLAN"][0]
     assert (made.DoseUnits, made.DoseComment) == ("RELATIVE", "Lymphocytes lost per Gy")
     assert made.SOPInstanceUID != source.SOPInstanceUID
+
+
+@pytest.mark.parametrize("modality", ["photon", "proton"])
+@pytest.mark.parametrize("approval", ["UNAPPROVED", "APPROVED"])
+def test_a_plan_that_says_little_says_no_more_when_it_is_read_back(tmp_path, tiny, modality, approval):
+    """No prescription, no meterset, no time, an arc: what is not known is written as not known."""
+    beams = tuple(Beam(n, f"B{n}", modality, technique="ARC" if modality == "photon" else "STATIC") for n in (1, 2))
+    plan = tiny.plan(modality=modality, beams=beams, prescription_gy=None)
+    write_export(tmp_path, replace(plan, approval=approval), seed="little", gantry_deg=(180.0, 30.0))
+    export = read_export(tmp_path)
+    (phase,) = export.plan.phases
+    assert (phase.prescription_gy, phase.fractions, export.plan.approval) == (None, 5, approval)
+    assert [(b.name, b.meterset, b.on_s, b.time_source) for b in phase.beams] == [
+        ("B1", None, None, "assumed"),
+        ("B2", None, None, "assumed"),
+    ]
+    (written,) = (ds for p in tmp_path.glob("RP*.dcm") if (ds := pydicom.dcmread(p)))
+    assert ("ReviewDate" in written) == (approval == "APPROVED")
+    if modality == "photon":
+        assert [b.ControlPointSequence[1].GantryAngle for b in written.BeamSequence] == [179.0, 29.0]
+    else:
+        assert {b.ScanMode for b in written.IonBeamSequence} == {"NONE"}
+
+
+def test_a_plan_without_beams_or_dose_is_written_without_them(tmp_path, tiny):
+    write_export(tmp_path, tiny.plan(beams=(), dose=None), seed="bare")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["RP.dcm", "RS.dcm"]
+    (phase,), _ = read_plan(tmp_path)
+    assert (phase.beams, phase.fractions, phase.prescription_gy) == ((), 5, 42.0)
+
+
+def test_a_grid_with_uneven_rows_is_not_written_as_an_even_one(tmp_path, tiny):
+    grid = tiny.grid()
+    uneven = grid.y_mm + 0.2 * np.arange(len(grid.y_mm)) ** 2
+    dose = DoseGrid(grid.dose_zyx.copy(), grid.origin_mm, grid.directions, grid.x_mm, uneven, grid.z_mm)
+    with pytest.raises(UnsupportedGeometryError, match="rows or columns of the dose grid are not evenly spaced"):
+        write_dose(tmp_path / "RD.dcm", dose, Study("x"))
+
+
+def test_a_grid_of_one_column_has_a_spacing(tmp_path, tiny):
+    grid = tiny.grid()
+    line = DoseGrid(
+        grid.dose_zyx[:, :, :1].copy(), grid.origin_mm, grid.directions, grid.x_mm[:1], grid.y_mm, grid.z_mm
+    )
+    ds = pydicom.dcmread(write_dose(tmp_path / "RD.dcm", line, Study("x")))
+    assert (ds.Columns, [float(v) for v in ds.PixelSpacing]) == (1, [4.0, 1.0])
