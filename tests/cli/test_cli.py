@@ -174,6 +174,9 @@ def test_a_sweep_leaves_the_mean_alone(go, rtplans: Path, tmp_path: Path) -> Non
     means = [p["mean_gy"] for p in points]
     assert max(means) - min(means) < 1e-9
     assert points[0]["v_gt_0"] < points[-1]["v_gt_0"]
+    code, out, _ = go("blood", rtplans / "brain", "--sweep", "beam-on=10:20")
+    assert code == 0
+    assert "beam-on s" in out
     drawn = ET.fromstring(figure.read_text())
     assert drawn.tag == "{http://www.w3.org/2000/svg}svg"
     assert drawn.find("{http://www.w3.org/2000/svg}style") is not None
@@ -261,6 +264,8 @@ def test_update_learns_from_counts_and_refuses_contradiction(go, rtplans: Path, 
     assert out == ""
     assert "contradict" in err
     assert go("update", saved, "--alc", "seven=1")[0] == 2
+    code, _, err = go("update", saved, "--alc", "7=1.0", "--regimen", "Flu/Cy")
+    assert (code, "--regimen is for a result of `lymphorisk conditioning`" in err) == (2, True)
     saved.write_text("{}")
     assert go("update", saved, "--alc", "7=1.0")[0] == 3
 
@@ -305,6 +310,8 @@ def test_the_demo_needs_nothing(go, tmp_path: Path) -> None:
     assert "x10^9/L" in out
     assert str(page) in err
     assert page.is_file()
+    code, out, err = go("demo", "--case", "brain")
+    assert (code, "x10^9/L" in out, "The report is" in err) == (0, True, False)
     code, _, err = go("demo", "--case", "toe")
     assert code == 3
     assert "pancreas" in err
@@ -376,3 +383,127 @@ def test_the_same_plan_twice_gives_the_same_bytes(go, rtplans: Path, tmp_path: P
         code, out, _ = go("check", rtplans / "brain", *asked)
         made.append((code, out, page.read_bytes()))
     assert made[0] == made[1]
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "said"),
+    [
+        (["analyze", "{plan}", "{plan}"], 2, "--deliver"),
+        (["analyze", "{plan}", "--interactive"], 2, "--interactive needs --report with an HTML file"),
+        (["analyze", "a:b"], 2, "does not exist"),
+        (["analyze", "dicomweb:http://127.0.0.1:9/rs/studies/1.2.3"], 3, "127.0.0.1:9"),
+        (["blood", "{plan}", "--plot", "{folder}/x.svg"], 2, "--plot draws a sweep"),
+        (
+            ["check", "{json}", "--protocol", "brain", "--report", "{folder}/x.html"],
+            3,
+            "a saved result holds too little for a report",
+        ),
+        (["conditioning", "--product", "axi-cel", "--depth", "0.2"], 2, "add --search"),
+        (
+            ["conditioning", "--product", "axi-cel", "--search", "--recovery-by", "90", "--to-day", "30"],
+            2,
+            "--recovery-by 90 lies after the forecast's end",
+        ),
+        (["conditioning", "{plan}", "{scenario}", "--product", "axi-cel"], 2, "2 exports given; one at most"),
+        (["conditioning", "{scenario}", "--product", "axi-cel"], 2, "no regimen uses EXPORT: give --first-day"),
+        (["parameters", "weather"], 2, "no topic 'weather'; use one of"),
+        (["objective", "{scenario}", "--alc", "1.4"], 3, "a scenario has no voxels"),
+        (["train", "--out", "{folder}/m", "--insilico", "600", "--columns", "{toml}"], 2, "are of a cohort, not of"),
+        (["evaluate", "one"], 2, "give a model and plans; or --pool and packs"),
+        (["update", "{json}", "--alc", "7"], 2, "'7' is not DAY=VALUE"),
+        (["watch", "{folder}"], 2, "no store: give --out DIR"),
+        (["watch", "{folder}", "--out", "{folder}/store", "--draws", "64"], 3, "the store lies in the watched folder"),
+        (["doctor", "--service"], 2, "no store: give --out DIR"),
+        (["send", "{plan}", "nowhere"], 2, "nowhere"),
+        (["serve", "--out", "{store}", "--role", "view"], 2, "--role is of --add-user"),
+        (["cohort", "run", "{scenario}", "--out", "{store}", "--shard", "3/2"], 2, "'3/2' is not a part such as 3/8"),
+    ],
+)
+def test_a_wrong_call_says_what_is_missing(
+    go, rtplans: Path, tmp_path: Path, args: list[str], code: int, said: str
+) -> None:
+    (tmp_path / "f").mkdir()
+    (tmp_path / "r.json").write_text("{}")
+    (tmp_path / "c.toml").write_text("[[column]]\n")
+    scenario = rtplans.parent / "scenarios" / "hip_6gy_3fx.toml"
+    places = {
+        "plan": rtplans / "brain",
+        "folder": tmp_path / "f",
+        "json": tmp_path / "r.json",
+        "toml": tmp_path / "c.toml",
+        "scenario": scenario,
+        "store": tmp_path / "store",
+    }
+    got, out, err = go(*(a.format(**places) for a in args))
+    assert (got, out) == (code, "")
+    assert said in " ".join(err.split())
+    assert not any((tmp_path / "f").iterdir())
+
+
+def test_what_is_assumed_can_be_listed_alone(go) -> None:
+    known = {p["known"] for p in json.loads(go("parameters", "--json", "--assumed")[1])["parameters"].values()}
+    assert known == {"assumed"}
+    every = json.loads(go("parameters", "lymphocyte", "--json")[1])["parameters"]
+    assert {p["known"] for p in every.values()} > {"assumed"}
+
+
+def test_an_organ_without_a_usual_volume_says_none(go) -> None:
+    code, out, _ = go("organs", "Ileum")
+    assert (code, "plausible volume" in out) == (0, False)
+    assert "plausible volume" in go("organs", "Spleen")[1]
+
+
+def test_a_course_of_a_scenario_takes_its_calendar_from_the_patients_file(go, rtplans: Path, tmp_path: Path) -> None:
+    """Drugs and the first day stand beside the patient; what is typed comes before it."""
+    scenario = rtplans.parent / "scenarios" / "hip_6gy_3fx.toml"
+    patient, page = tmp_path / "p.toml", tmp_path / "r.html"
+    patient.write_text(
+        '[patient]\nalc = 1.4\nfirst_fraction = 2026-03-02\n[[therapy]]\nname = "durvalumab"\ndays = [2026-03-12]\n'
+    )
+    quick = ("--draws", "16", "--horizon", "60", "--json")
+    code, out, err = go("analyze", scenario, "--patient", patient, *quick, "--report", page, "--interactive")
+    assert code == 0, err
+    (day,) = json.loads(out)["therapies"]["days"]
+    assert (day["name"], day["day"]) == ("durvalumab", 10)
+    assert "<script" in page.read_text(encoding="utf-8")
+    code, out, _ = go("analyze", scenario, "--patient", patient, *quick, "--first-fraction", "2026-03-05")
+    assert [d["day"] for d in json.loads(out)["therapies"]["days"]] == [7]
+
+
+def test_the_same_course_as_flash_is_a_what_if(go, rtplans: Path) -> None:
+    scenario = rtplans.parent / "scenarios" / "hip_6gy_3fx.toml"
+    code, out, err = go("analyze", scenario, "--technique", "flash", "--draws", "16", "--horizon", "60", "--json")
+    assert code == 0, err
+    assert [w["change"] for w in json.loads(out)["what_if"]] == ["flash"]
+
+
+def test_a_fault_of_the_program_shows_its_traceback_on_request(go, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("planted")
+
+    monkeypatch.setattr("lymphorisk.organs.load", broken)
+    code, out, err = go("organs")
+    assert (code, out) == (70, "")
+    assert "internal error: ZeroDivisionError" in err
+    assert "Traceback" not in err
+    _, _, err = go("--debug", "organs")
+    assert "Traceback" in err
+    assert "planted" in err
+
+
+def test_conditioning_delayed_and_after_an_export_that_no_regimen_names(go, rtplans: Path, tmp_path: Path) -> None:
+    """The course is laid on the days asked for; an infusion later leaves the drugs where they were."""
+    scenario = rtplans.parent / "scenarios" / "hip_6gy_3fx.toml"
+    base = ("conditioning", "--product", "axi-cel", "--alc", "0.8", "--weight-kg", "80", "--height-cm", "172",
+            "--egfr", "85", "--draws", "16", "--json")  # fmt: skip
+    plain, late, after = (
+        json.loads(go(*base, *more)[1])["regimens"][0]
+        for more in ((), ("--delay", "3"), (scenario, "--first-day", "-20"))
+    )
+    days = [[d["day"] for d in regimen["drugs"]] for regimen in (plain, late)]
+    assert [day - 3 for day in days[0]] == days[1]
+    assert plain["radiation"] == []
+    assert after["radiation"][0]["days"][0] == -20
+    code, out, _ = go(*base, "--search", "--depth", "0.1")
+    assert code == 0
+    assert json.loads(out)["search"]["schedules"]
