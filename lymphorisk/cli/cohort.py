@@ -22,14 +22,6 @@ SHARD = re.compile(r"(\d+)/(\d+)")
 class RunByDefault(click.Group):
     """A group whose first word may be the first argument of its command `run`."""
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that is named, else `run` with all arguments."""
-        if args and args[0] in self.commands:
-            return super().resolve_command(ctx, args)
-        return "run", self.commands["run"], args
-
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Leave every option to the command."""
         if args and args[0] not in self.commands and args not in (["--help"], ["-h"]):

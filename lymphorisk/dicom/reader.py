@@ -357,7 +357,7 @@ def _walk(top: Path) -> Iterator[tuple[str, Buffer | DicomReadError]]:
         yield "", DicomReadError(f"a folder cannot be read: {reason.strerror}", "check the permissions")
 
 
-def unzipped(path: Path, most: int) -> Iterator[tuple[str, bytes | DicomReadError]]:
+def unzipped(path: Path, most: int) -> Iterator[tuple[str, bytes]]:
     """Folder and bytes of every file in a zip, one after another.
 
     Parameters

@@ -120,8 +120,7 @@ def alc_figure(a: Analysis, width: int = WIDE, calendar: TherapyCalendar | None 
         with d.part(kind):
             d.band(xs, [y(float(v)) for v in q[low]], [y(float(v)) for v in q[high]], kind)
     for grade, edge in GRADE_EDGES.items():
-        if bottom < edge < top:
-            d.line([(left, y(edge)), (right, y(edge))], f"threshold g{grade}", GRADE_DASHES[grade])
+        d.line([(left, y(edge)), (right, y(edge))], f"threshold g{grade}", GRADE_DASHES[grade])
     if f.lln is not None and bottom < f.lln < top:
         d.line([(left, y(f.lln)), (right, y(f.lln))], "threshold", "2 4")
     with d.part("median"):
@@ -165,7 +164,6 @@ def _alc_names(a: Analysis, bottom: float, top: float, until: float) -> list[Ent
     names += [
         Entry(f"grade {g}: below {edge:g}", f"threshold g{g}", GRADE_DASHES[g], look=f"label g{g}-text")
         for g, edge in GRADE_EDGES.items()
-        if bottom < edge < top
     ]
     if f.lln is not None and bottom < f.lln < top:
         names.append(Entry(f"LLN {f.lln:g} (grade 1)", "threshold", "2 4"))

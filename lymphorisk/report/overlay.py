@@ -54,7 +54,6 @@ def forecasts(
     names += [
         Entry(f"grade {grade}: below {edge:g}", f"threshold g{grade}", GRADE_DASHES[grade], look=f"label g{grade}-text")
         for grade, edge in GRADE_EDGES.items()
-        if bottom < edge < top
     ]
     d = Drawing(
         width,
@@ -68,8 +67,7 @@ def forecasts(
     d.y_axis(y, left, right, log_ticks(bottom, top), "count [10⁹/L], logarithmic")
     d.x_axis(x, y.start, y.start, nice_ticks(0.0, until, 9 if width == WIDE else 5), "days from the first fraction")
     for grade, edge in GRADE_EDGES.items():
-        if bottom < edge < top:
-            d.line([(left, y(edge)), (right, y(edge))], f"threshold g{grade}", GRADE_DASHES[grade])
+        d.line([(left, y(edge)), (right, y(edge))], f"threshold g{grade}", GRADE_DASHES[grade])
     for i, (_, day, q) in enumerate(shown):
         xs = [x(float(t)) for t in day]
         with d.part(f"c{i}"):

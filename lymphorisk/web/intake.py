@@ -87,7 +87,7 @@ def take(service: Service, store: Store, files: Sequence[IO[bytes]], who: str, m
         folder = store.folder / INCOMING / f"upload-{uuid.uuid4().hex}"
         folder.mkdir(mode=0o700)
         try:
-            for staged in _staged(service, store, file, folder, refused, int(left)):
+            for staged in _staged(service, store, file, folder, int(left)):
                 left -= staged.stat().st_size
                 if left < 0:
                     raise InputError("the files unfold to more than is taken at once", "hand in one plan at a time")
@@ -107,9 +107,7 @@ def take(service: Service, store: Store, files: Sequence[IO[bytes]], who: str, m
     return Upload(who, taken, refused, tuple(studies))
 
 
-def _staged(
-    service: Service, store: Store, file: IO[bytes], folder: Path, refused: Counter[str], most: int
-) -> Iterator[Path]:
+def _staged(service: Service, store: Store, file: IO[bytes], folder: Path, most: int) -> Iterator[Path]:
     """A file, or each of a zip, written whole, one after another."""
     whole = folder / "whole"
     with open(whole, "wb") as out:
@@ -122,9 +120,6 @@ def _staged(
         yield _bounded(service, store, whole)
         return
     for _, data in unzipped(whole, most):
-        if isinstance(data, InputError):
-            refused[data.message] += 1
-            continue
         one = folder / "one"
         with open(one, "wb") as out:
             out.write(data)

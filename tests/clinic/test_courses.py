@@ -69,3 +69,12 @@ def test_masks_belong_where_their_frame_is_that_of_the_structures() -> None:
     mask = Held("m1", "mask", "SEG", "study", "s4", (), ("frame",))
     (made,) = courses("study", [PLAN, STRUCTURES, DOSE, mask, replace(mask, sop_uid="m2", frames=("elsewhere",))])
     assert [h.sop_uid for h in made.objects if h.role == "SEG"] == ["mask"]
+
+
+def test_a_plan_that_names_no_structures_has_those_of_its_frame() -> None:
+    silent, elsewhere = replace(PLAN, refers_to=()), replace(STRUCTURES, sop_uid="far", frames=("other",))
+    (made,) = [c for c in courses("study", [silent, STRUCTURES, elsewhere, DOSE]) if c.plan_uid]
+    assert {h.sop_uid for h in made.objects if h.role == "RTSTRUCT"} == {"structures"}
+    assert made.whole
+    (less,) = [c for c in courses("study", [silent, elsewhere, DOSE]) if c.plan_uid]
+    assert less.missing == ("RTSTRUCT",)

@@ -16,7 +16,7 @@ from lymphorisk.clinic import send as sending
 from lymphorisk.clinic.courses import courses
 from lymphorisk.clinic.receive import Receiver
 from lymphorisk.clinic.send import NotSentError, Sender
-from lymphorisk.clinic.service import ANSWERS, Destination, Service
+from lymphorisk.clinic.service import ANSWERS, Destination, Service, destinations_of
 from lymphorisk.clinic.store import CANCELED, COMPLETED, SCHEDULED, Store
 from tests.clinic.conftest import keep
 
@@ -140,3 +140,11 @@ def test_an_archive_that_answers_no_query_holds_nothing(store: Store, service: S
         receiver.end()
     assert not sending.holds(rtplans / "lung" / "RP.dcm", PACS, "A")
     assert not sending.holds(rtplans / "lung" / "RP.dcm", Destination(web="http://127.0.0.1:1"), "A")
+
+
+def test_files_that_a_web_service_does_not_take_are_not_sent(rtplans: Path) -> None:
+    to = Destination(web="http://127.0.0.1:1/rs")
+    with pytest.raises(NotSentError) as caught:
+        sending.send([rtplans / "lung" / "RP.dcm"], to, "A")
+    assert "127.0.0.1:1" in caught.value.message
+    assert destinations_of(None) == ()

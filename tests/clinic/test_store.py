@@ -13,6 +13,7 @@ from lymphorisk.clinic.keep import LONGER, Keeper, expire
 from lymphorisk.clinic.objects import look
 from lymphorisk.clinic.service import Service
 from lymphorisk.clinic.store import CANCELED, COMPLETED, IN_PROGRESS, SCHEDULED, Store
+from lymphorisk.clinic.turn import NEXT, turn, wanted
 from lymphorisk.errors import DicomReadError, InputError
 from lymphorisk.qa import audit
 from tests.clinic.conftest import keep
@@ -115,6 +116,28 @@ def test_every_thread_has_a_connection_and_other_processes_read(store: Store, rt
     assert copied.execute("SELECT key FROM entries").fetchone() == (key,)
     copied.close()
     other.close()
+
+
+def test_an_entry_without_results_is_forgotten_and_said_to_be(store: Store, rtplans: Path) -> None:
+    key = entered(store, rtplans / "lung")
+    assert not store.results(key).exists()
+    assert store.forget_results(key) == 1
+    assert store.entry(key).deleted_at is not None
+
+
+def test_a_holder_that_gives_way_is_waited_for_only_so_long(store: Store) -> None:
+    """Others that wait before one are waited for as well."""
+    with turn(store, yields=True):
+        with pytest.raises(InputError, match="another service"):
+            turn(store, yields=True)
+        with pytest.raises(InputError, match="another service"):
+            turn(store, wait_s=-1.0)
+        with store.locked(NEXT), pytest.raises(InputError):
+            turn(store, wait_s=-1.0)
+        with store.locked(NEXT):
+            assert wanted(store)
+        assert not wanted(store)
+    turn(store).close()
 
 
 def test_one_service_holds_a_store(store: Store) -> None:

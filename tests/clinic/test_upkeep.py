@@ -59,6 +59,20 @@ def test_a_backup_is_a_store_with_everything_in_it(store: Store, filled: str, tm
         backed_up(store, store.folder / "copy")
 
 
+def test_a_store_that_has_no_results_yet_is_backed_up_and_examined(
+    store: Store, service: Service, tmp_path: Path
+) -> None:
+    """Closing twice is closing; of a folder without a store nothing is wrong yet."""
+    assert backed_up(store, tmp_path / "backup") == 1  # the database
+    assert Store(tmp_path / "backup").entries() == []
+    none = list(examined(replace(service, store=str(tmp_path / "none" / "store"))))
+    assert all(ok for ok, _, _ in none)
+    assert none[0][1] == "no store in 'store' yet"
+    store.close()
+    store.close()
+    assert store.entries() == []
+
+
 def test_the_worklist_is_shown_without_the_plans_label(
     store: Store, filled: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -76,6 +90,9 @@ def test_an_examination_says_what_is_wrong(store: Store, service: Service, fille
     lines = list(examined(service))
     assert all(ok for ok, _, _ in lines)
     assert any("1 entries, sound" in what for _, what, _ in lines)
+    web = replace(service, destinations=(Destination(web="http://127.0.0.1:1/rs"),))
+    assert any("asked when it is sent to" in what for ok, what, _ in examined(web) if ok)
+    assert any("1 answers wait, the oldest for 0 minutes" in what for _, what, _ in lines)
     wrong = replace(
         service, free_mb=1e9, destinations=(Destination("PACS", "127.0.0.1", 1),), tls=Tls("no.pem", "no.key", "no.pem")
     )

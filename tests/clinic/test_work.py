@@ -9,6 +9,7 @@ import runpy
 import shutil
 import threading
 import time
+import urllib.error
 import urllib.request
 from dataclasses import replace
 from pathlib import Path
@@ -196,6 +197,12 @@ def test_a_file_that_is_still_being_written_is_left_alone(store: Store, rtplans:
     assert [said for _, _, said in store.refusals()] == ["the object is not DICOM"]
     said = b"".join(p.read_bytes() for p in store.folder.rglob("*.db*"))
     assert b"Doe" not in said
+    (folder / "gone.dcm").write_bytes(whole[:1000])
+    watcher.step()
+    assert watcher.busy("")
+    (folder / "gone.dcm").unlink()
+    watcher.step()
+    assert not watcher.busy("")
     shutil.rmtree(folder)
     watcher.step()
 
@@ -235,6 +242,20 @@ def test_what_a_reason_quotes_stands_neither_in_the_log_nor_in_the_counts(
     assert "Doe^Jane" in store.entry(key).reason  # for roles that may know
 
 
+def test_what_waits_for_long_fails_and_is_counted(store: Store, service: Service, rtplans: Path) -> None:
+    held = [keep(store, rtplans / "lung" / f"{name}.dcm") for name in ("RP", "RS", "RD")]
+    made = courses(held[0].study_uid, held)
+    store.enter(made, held[0].study_uid, time.time(), done=True)
+    assert health(service, store)["status"] == "ok"
+    store.db.execute("UPDATE entries SET made_at = made_at - 90000")
+    said = health(service, store)
+    assert said["status"] == "failing"
+    assert said["trouble"] == ["the oldest entry waits for 1500 minutes"]
+    assert store.counts()["objects"] == {"RTPLAN": 1, "RTSTRUCT": 1, "RTDOSE": 1}
+    never = Health(service, store)
+    never.end()  # one that did not begin
+
+
 def test_health_and_metrics_say_what_fails(store: Store, service: Service) -> None:
     assert health(service, store)["status"] == "ok"
     full = health(replace(service, free_mb=1e9), store, lambda: {"listener": False})
@@ -251,5 +272,9 @@ def test_health_and_metrics_say_what_fails(store: Store, service: Service) -> No
             text = said.read().decode()
         assert 'lymphorisk_refused_total{reason="the object is not DICOM"} 1.0' in text
         assert "lymphorisk_healthy 1.0" in text
+        with pytest.raises(urllib.error.HTTPError, match="404") as caught:
+            urllib.request.urlopen(f"{url}/elsewhere", timeout=10)
+        with caught.value as said:
+            assert said.read() == b"/healthz or /metrics\n"
     finally:
         answering.end()

@@ -14,6 +14,7 @@ from lymphorisk.outputs import Inputs, Outputs, cell
 from lymphorisk.outputs import files as module
 from lymphorisk.outputs.cells import text_of
 from lymphorisk.outputs.kinds import CARD, KINDS, TRAJECTORY_HEAD
+from lymphorisk.plain import Pace
 
 PAGE = '<head><meta name="generator" content="lymphorisk"></head>'
 
@@ -209,3 +210,44 @@ def test_a_cell_is_text_and_comes_back(text: str) -> None:
 def test_numbers_and_names_stay(value: object) -> None:
     assert cell(value) == value
     assert text_of(str(value)) == str(value)
+
+
+def test_what_stood_there_stays_when_the_new_cannot_take_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last rename fails, as on a disk that was taken away: the old file is back, nothing lies beside it."""
+    page = tmp_path / "r.html"
+    page.write_text(PAGE + "old")
+    real = os.replace
+
+    def fails(source: Path, target: Path) -> None:
+        if Path(target) == page and Path(source).read_text() != PAGE + "old":
+            raise OSError(errno.EIO, "Input/output error")
+        real(source, target)
+
+    monkeypatch.setattr(module.os, "replace", fails)
+    outputs = Outputs(Inputs.of([]))
+    outputs.expect(page, "page")
+    outputs.add(page, PAGE + "new")
+    with pytest.raises((InputError, OSError)), outputs:
+        outputs.commit()
+    assert page.read_text() == PAGE + "old"
+    assert list(tmp_path.iterdir()) == [page]
+
+
+def test_what_a_killed_call_left_is_cleared_and_folders_are_left_alone(tmp_path: Path) -> None:
+    half, folder, own = (tmp_path / name for name in (f"{module.PREFIX}a", f"{module.PREFIX}b", "mine"))
+    half.write_text("half")
+    folder.mkdir()
+    own.write_text("mine")
+    module.clear(tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([folder.name, own.name])
+
+
+@pytest.mark.parametrize(("spent", "said"), [(0.1, "about 1 s left"), (30.0, "about 4 min left"), (3600.0, "9.0 h")])
+def test_the_time_left_is_said_in_its_own_unit(spent: float, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([100.0, 100.0 + spent])
+    monkeypatch.setattr("lymphorisk.plain.time.monotonic", lambda: next(clock))
+    pace = Pace(10)
+    assert pace.left(0) == pace.left(10) == ""
+    assert said in pace.left(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections import Counter
 from collections.abc import Sequence
 
 import pytest
@@ -12,8 +13,12 @@ import pytest
 pytest.importorskip("starlette")
 
 from lymphorisk.clinic.store import AUDIT
+from lymphorisk.errors import InputError
 from lymphorisk.qa import audit
 from lymphorisk.web.desk import Desk
+from lymphorisk.web.engine import Kept
+from lymphorisk.web.intake import Upload, Uploads, take
+from lymphorisk.web.sessions import Failures
 from tests.web.conftest import BRAIN, LABEL, PASSWORD, client, token
 
 
@@ -232,3 +237,111 @@ def test_the_password_is_nowhere(desk: Desk) -> None:
     for path in desk.store.folder.rglob("*"):
         if path.is_file():
             assert PASSWORD.encode() not in path.read_bytes()
+
+
+def gate_with(desk: Desk, **changed: object) -> str:
+    """The gate's first line said otherwise; its name."""
+    path = desk.store.results(desk.store.entries()[0].key) / "check.json"
+    gate = json.loads(path.read_text())
+    gate["lines"][0] |= changed
+    path.write_text(json.dumps(gate))
+    return f"{gate['lines'][0]['structure'] or 'plan'} {gate['lines'][0]['metric']}"
+
+
+def test_a_value_beyond_its_limit_can_be_accepted_and_the_worklist_counts_it(desk: Desk) -> None:
+    line = gate_with(desk, state="FAIL", overridden=False)
+    entry, at = desk.store.entries()[0], client(desk, "decide")
+    data = {"token": token(desk, at), "what": "accepted", "line": line, "reason": "boost planned"}
+    assert at.post(f"/entries/{entry.key}/decisions", data=data).status_code == 303
+    (made,) = desk.store.decisions(entry.key)
+    assert (made.line, made.reason) == (line, "boost planned")
+    assert "1 line decided" in client(desk, "view").get("/").text
+
+
+def test_a_line_without_a_value_and_one_a_protocol_accepts_say_so(desk: Desk) -> None:
+    said = {"reason": "tumour next to it", "by": "A Physicist"}
+    gate_with(desk, value=None, low=None, high=None, state="FAIL", overridden=True, override=said)
+    text = client(desk, "decide").get(f"/entries/{desk.store.entries()[0].key}").text
+    assert "tumour next to it (A Physicist)" in text
+    assert "(accepted)" in text
+    assert "None" not in text
+
+
+def test_an_entry_without_an_answer_has_nothing_to_see_decide_or_ask(desk: Desk) -> None:
+    entry, at = desk.store.entries()[0], client(desk, "decide")
+    with desk.store.commit() as db:
+        db.execute("UPDATE entries SET state = 'CANCELED', reason = 'no dose'")
+    data = {"token": token(desk, at), "what": "accepted", "line": "", "reason": "r"}
+    answer = at.post(f"/entries/{entry.key}/decisions", data=data)
+    assert (answer.status_code, "there is nothing to decide" in answer.text) == (400, True)
+    seen = at.get(f"/entries/{entry.key}/view")
+    assert (seen.status_code, "there is nothing to see" in seen.text) == (404, True)
+    compared = at.get("/compare", params={"first": entry.key, "second": entry.key[:12]})
+    assert compared.status_code == 400
+    with pytest.raises(InputError, match="CANCELED: there is no forecast to narrow"):
+        desk.store.measure(entry.key, "decide", 7.0, 0.9)
+    assert not desk.store.decisions(entry.key)
+
+
+def test_results_and_files_that_are_gone_are_missed_and_no_fault(desk: Desk) -> None:
+    """A report that was deleted is not there; whose plan it is cannot be read from files that are not."""
+    entry, at = desk.store.entries()[0], client(desk, "decide")
+    name, _ = identity(desk)
+    for path in desk.store.results(entry.key).glob("*.html"):
+        path.unlink()
+    answer = at.get(f"/entries/{entry.key}/report")
+    assert (answer.status_code, "there is no report" in answer.text) == (404, True)
+    for _, sha in desk.store.members(entry.key):
+        desk.store.object_path(sha).unlink()
+    page = at.get("/")
+    assert page.status_code == 200
+    assert name not in page.text
+
+
+def test_older_entries_stand_on_their_own_page_of_the_worklist(desk: Desk) -> None:
+    entry, at = desk.store.entries()[0], client(desk, "view")
+    assert entry.key[:12] in at.get("/", params={"before": str(entry.number + 1)}).text
+    assert entry.key[:12] not in at.get("/", params={"before": str(entry.number)}).text
+    assert entry.key[:12] in at.get("/", params={"before": "yesterday"}).text
+
+
+def test_files_that_are_too_much_together_are_refused_and_what_came_before_is_kept(empty: Desk) -> None:
+    paths = sorted(BRAIN.glob("*.dcm"), key=lambda p: p.stat().st_size)
+    most = (paths[0].stat().st_size + 10) / (1 << 20)
+    taken = take(empty.service, empty.store, [io.BytesIO(p.read_bytes()) for p in paths], "decide", most)
+    assert sum(taken.taken.values()) == 1
+    (reason,) = taken.refused
+    assert "unfold to more than is taken at once" in reason
+
+
+def test_of_uploads_answers_and_failures_the_last_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lymphorisk.web.intake.KEPT", 2)
+    monkeypatch.setattr("lymphorisk.web.engine.KEPT", 2)
+    monkeypatch.setattr("lymphorisk.web.sessions.REMEMBERED", 2)
+    uploads = Uploads()
+    keys = [uploads.add(Upload("decide", Counter(), Counter(), (str(n),))) for n in range(3)]
+    assert [uploads.find(key) is not None for key in keys] == [False, True, True]
+
+    class Asked:
+        questions: list[object] = []  # noqa: RUF012
+
+        def ask(self, **question: object) -> dict[str, object]:
+            self.questions.append(question)
+            return question
+
+    kept, engine = Kept(), Asked()
+    for n in (1, 2, 1, 3, 2):
+        assert kept.ask(engine, key=n) == {"key": n}  # type: ignore[arg-type]
+    assert engine.questions == [{"key": n} for n in (1, 2, 3, 2)], "1 was asked for last, so 2 was dropped"
+    failures = Failures(lambda: 0.0)
+    for _ in range(40):
+        failures.count("ann", "10.0.0.1")
+    assert failures.wait_s("ann", "10.0.0.1") > 0
+    for n in range(3):
+        failures.count(f"user{n}", f"10.0.1.{n}")
+    assert failures.wait_s("ann", "10.0.0.1") == 0
+
+
+def test_a_page_begins_and_ends_through_its_guard(desk: Desk) -> None:
+    with client(desk) as at:
+        assert at.get("/healthz").json() == {"status": "ok"}

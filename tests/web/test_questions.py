@@ -51,6 +51,9 @@ def test_sliders_answer_as_the_analysis_does(desk: Desk) -> None:
     assert forecast_with(plan, Changes(organs=(f"{organ}*0.5",))).counts.tolist() == (
         replanned(f"{organ}*0.5", plan).counts.tolist()
     )
+    spared = at.get(f"/entries/{entry.key}/what-if", params={"organ": organ, "share": "50", "part": "1"}).text
+    cells = [re.sub("<[^>]+>", "", c) for c in re.findall(r"<td[^>]*>.*?</td>", spared, re.S)]
+    assert cells[1] == digits(replanned(f"{organ}*0.5", plan).nadir.median, 2)
     fewer, course = Changes(alc=0.8), asked.opened(entry.key).course
     assert forecast_with(plan, fewer).baseline_alc == 0.8
     assert forecast_with(plan, fewer, course).counts.tolist() == forecast_with(plan, fewer).counts.tolist()
@@ -280,6 +283,38 @@ def test_the_trends_are_those_of_a_cohort_s_folder(desk: Desk, tmp_path: Path) -
     assert at.get("/cohort/page").text == answer.text
     desk.cohort = tmp_path
     assert at.get("/cohort/page").status_code == 400, "a folder that is no cohort is named"
+
+
+def test_the_trends_are_made_again_when_the_cohort_changes(desk: Desk, tmp_path: Path) -> None:
+    from lymphorisk.cohorts import tables
+
+    def cohort(number: int) -> None:
+        writer = tables.Writer(tmp_path / "plans.parquet", tables.PLANS, parquet=True)
+        for n in range(number):
+            writer.add({"key": f"{n:032x}", "patient": f"p{n}", "findings": []})
+        writer.flush()
+        writer.close()
+
+    desk.cohort, at = tmp_path, client(desk, "view")
+    assert at.get("/cohort/page").status_code == 400, "a folder that is no cohort is named"
+    cohort(2)
+    first = at.get("/cohort/page").text
+    assert "2 plans of 2 patients" in first
+    assert at.get("/cohort/page").text == first
+    (tmp_path / "plans.parquet").unlink()
+    cohort(3)
+    assert "3 plans of 3 patients" in at.get("/cohort/page").text
+
+
+def test_the_protocol_of_every_site_and_one_of_another_form_are_shown(desk: Desk) -> None:
+    """One protocol for all sites stands under its own site, too."""
+    at = client(desk, "view")
+    before = at.get("/protocols").text
+    desk.service = replace(desk.service, protocol="brain")
+    after = at.get("/protocols").text
+    assert before != after
+    assert at.get("/protocols/default").status_code == 200
+    assert 'name = "' in at.get("/protocols/default").text.replace("&#34;", '"')
 
 
 def test_a_protocol_that_cannot_be_written_is_not_recorded(desk: Desk, tmp_path: Path) -> None:

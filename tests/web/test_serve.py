@@ -18,6 +18,7 @@ from lymphorisk.errors import InputError
 from lymphorisk.web.desk import Desk
 from lymphorisk.web.intake import take
 from lymphorisk.web.serve import LOOK_S, Hands, Where, alone, bound, made, users_of
+from lymphorisk.web.users import Users
 from tests.clinic.orthanc import until
 from tests.web.conftest import BRAIN, PASSWORD
 
@@ -36,6 +37,25 @@ def test_users_come_and_go_by_the_command(
     assert run(["serve", "--out", str(store), "--remove-user", "ann"]) == 3
     assert run(["serve", "--out", str(store), "--add-user", "ann"]) == 2
     assert PASSWORD not in "".join(capsys.readouterr())
+
+
+def test_a_password_beyond_measure_and_a_name_of_nobody_are_refused_alike(tmp_path: Path) -> None:
+    users = users_of(Store(tmp_path / "store", create=True), Where())
+    users.add("ann", "view", PASSWORD)
+    assert users.known("ann", PASSWORD) is not None
+    assert users.known("ann", PASSWORD * 1000) is None
+    for _ in range(2):
+        assert users.known("nobody", PASSWORD) is None
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"version": 0, "users": []}', '{"version": 1, "users": [{"name": "a"}]}'])
+def test_a_file_of_users_that_is_none_is_named(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "users.json"
+    path.write_text(text)
+    path.chmod(0o600)
+    with pytest.raises(InputError, match=r"users\.json is no file of users") as caught:
+        Users(path).all()
+    assert "--add-user" in caught.value.hint
 
 
 def test_the_clinic_file_says_where_it_answers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
