@@ -135,3 +135,8 @@ def test_a_scenario_has_no_study_and_a_folder_must_exist(
     assert "no DICOM study" in capsys.readouterr().err
     assert run(["analyze", str(brain), "--sr", str(tmp_path / "none" / "x.dcm"), *QUICK]) == 3
     assert "does not exist" in capsys.readouterr().err
+
+
+def test_one_of_both_is_written_where_one_is_asked_for(brain: Path, tmp_path: Path) -> None:
+    assert run(["analyze", str(brain), "--dicom-pdf", str(tmp_path / "report.dcm"), *QUICK, "--alc", "1.4"]) == 0
+    assert [p.name for p in tmp_path.iterdir()] == ["report.dcm"]

@@ -117,7 +117,8 @@ def test_doctor_shows_settings_and_what_they_name_that_is_not_there(
     clinic: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (clinic / "lymphorisk.toml").write_text(
-        '[counts]\nlln = 1.0\n[protocols]\nlung = "no such"\n[audit]\nfolder = "none here"\n', encoding="utf-8"
+        '[counts]\nlln = 1.0\n[protocols]\nlung = "no such"\nbrain = "auto"\n[audit]\nfolder = "none here"\n',
+        encoding="utf-8",
     )
     code, out, _ = said(capsys, "doctor")
     assert code == 70
@@ -125,8 +126,20 @@ def test_doctor_shows_settings_and_what_they_name_that_is_not_there(
     assert "receiver.port = 11112  (not in the file)" in out
     assert "receiver.health = 0  (not in the file)" in out
     assert out.count("protocols.lung") == 2
+    assert "FAIL  protocols.brain" not in out
     assert "FAIL  protocols.lung: no protocol 'no such'" in out
     assert "FAIL  audit.folder names 'none here'" in out
+
+
+def test_doctor_examines_a_service(clinic: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By the folder that is typed, or by that of the clinic file."""
+    code, out, _ = said(capsys, "doctor", "--service", "--out", str(clinic / "typed"))
+    assert code == 0
+    assert "ok    no store in 'typed' yet" in out
+    (clinic / "lymphorisk.toml").write_text('[receiver]\nstore = "filed"\n', encoding="utf-8")
+    code, out, _ = said(capsys, "doctor", "--service")
+    assert code == 0
+    assert "ok    no store in 'filed' yet" in out
 
 
 def test_init_writes_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -465,6 +465,10 @@ def test_a_plan_the_program_fails_on_is_named_and_the_others_are_judged(
     code, out, err = go("check", *paths, "--protocol", place / "FAIL.toml", "--format", form)
     assert code == 70
     assert "bare.json: internal error: ZeroDivisionError" in err
+    assert "Traceback" not in err
+    again = go("--debug", "check", *paths, "--protocol", place / "FAIL.toml", "--format", form)
+    assert again[:2] == (code, out)
+    assert "ZeroDivisionError: a bug" in again[2]
     if form == "text":
         assert [line for line in out.splitlines() if line in ("FAIL", "ERROR")] == ["FAIL", "ERROR", "FAIL"]
     elif form == "json":

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,7 +22,7 @@ import pytest
 
 from lymphorisk.cohorts import engine
 from lymphorisk.cohorts.keys import Recipe
-from lymphorisk.cohorts.limits import MEMORY, TIME, Limits
+from lymphorisk.cohorts.limits import MEMORY, TIME, Limits, held
 from lymphorisk.cohorts.run import How, run_cohort
 from lymphorisk.cohorts.work import Task
 from lymphorisk.errors import InputError
@@ -50,6 +51,26 @@ def test_workers_give_the_outcomes_of_one_process(
     with threads() as client:
         found = [o for part in engine.by_workers(tasks, recipe, Limits(60.0, 1e6), client) for o in part]
     assert sorted(o.key for o in found) == [t.key for t in tasks]
+
+
+def test_workers_of_several_threads_are_refused(recipe: Recipe) -> None:
+    from distributed import Client, LocalCluster
+
+    task = Task("0" * 32, "", (), None, Patient(), ())
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=engine.PAGES) as local,
+        Client(local) as client,
+        pytest.raises(InputError, match="several threads each") as caught,
+    ):
+        list(engine.by_workers([task], recipe, Limits(60.0, 1e6), client))
+    assert "--nthreads 1" in caught.value.hint
+
+
+def test_a_plan_without_limits_of_time_is_watched_and_let_go() -> None:
+    told: list[str] = []
+    with held(Limits(megabytes=1e9), told.append):
+        assert any(t.name.endswith("(_watch)") for t in threading.enumerate())
+    assert not told
 
 
 @pytest.mark.parametrize(("beyond", "code"), [(TIME, "LR710"), (MEMORY, "LR711"), ("", "LR712")])

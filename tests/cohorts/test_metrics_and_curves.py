@@ -73,3 +73,9 @@ def test_each_curve_is_of_its_structure(plan: Any, analysis: Any) -> None:
         there = np.interp(row["dose_gy"], curve.dose_gy, curve.volume_cm3)
         assert cast(list[float], row["volume_cm3"]) == pytest.approx(there.tolist(), abs=0.2)
         assert row["dose_gy"][1] == 5.0
+
+
+def test_what_has_no_curve_has_no_row_of_one(plan: Any, analysis: Any) -> None:
+    analysis.organs["Eye_L"] = SimpleNamespace(source="roi")
+    assert [r["structure"] for r in curves_of(plan, analysis, 5.0)] == ["Heart", "Liver", "Spleen"]
+    assert curves_of(plan, analysis, None) == []

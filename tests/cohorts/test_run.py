@@ -21,11 +21,15 @@ from pydicom.dataset import Dataset
 from lymphorisk.analysis import Options
 from lymphorisk.cli.main import cli, run
 from lymphorisk.cohorts import engine, keys, tables
-from lymphorisk.cohorts.keys import Recipe
+from lymphorisk.cohorts.found import find_plans
+from lymphorisk.cohorts.keys import Recipe, file_digests
 from lymphorisk.cohorts.ledger import NAME, Outcome
 from lymphorisk.cohorts.run import How, run_cohort
-from lymphorisk.cohorts.work import Task
+from lymphorisk.cohorts.training import training_row
+from lymphorisk.cohorts.work import Task, outcome_of
+from lymphorisk.dicom.web import Fetched, read_address
 from lymphorisk.errors import InputError
+from lymphorisk.plan import Patient
 
 HERE = How(workers=0)
 TABLES = ("plans.parquet", "plans.csv", "metrics.parquet", "quarantine.csv")
@@ -264,6 +268,49 @@ def test_rows_of_many_batches_are_all_in_both_forms(tmp_path: Path, monkeypatch:
     assert [(r["key"], float(r["value"])) for r in rows_of(tmp_path / "t.csv")] == [(f"k{n}", n / 2) for n in range(8)]
 
 
+def test_a_plan_whose_files_changed_is_no_row_and_a_protocol_judges_one_that_has_none(
+    tmp_path: Path, recipe: Recipe, small: Any
+) -> None:
+    path = small.scenario(tmp_path / "s", "plan")
+    task = Task("k", str(path), (), None, Patient(), file_digests(path))
+    changed = outcome_of(replace(task, inputs=("0" * 64,)), recipe)
+    assert changed.state == "quarantined"
+    assert "files changed between being found and being read" in changed.row["what"]
+    judged = outcome_of(task, replace(recipe, protocol="general"))
+    assert judged.state == "done"
+    assert judged.row["verdict"] == "INFORMATIVE", "that protocol has no limit of its own"
+
+
+def test_a_row_for_training_says_no_beam_that_a_model_does_not_know() -> None:
+    row = {"modality": "emitter", "patient": "p1", "measured_nadir": 0.2, "measured_below": True}
+    made = training_row(row)
+    assert (made["modality"], made["nadir_alc"], made["patient_id"]) == (None, "<0.2", "p1")
+    assert training_row({**row, "modality": "photon", "measured_nadir": None})["modality"] == "photon"
+
+
+def test_the_plan_that_a_row_names_is_taken_or_missed_by_name(tmp_path: Path, rtplans: Path) -> None:
+    (tmp_path / "m.csv").write_text(f"export,plan\n{rtplans / 'brain'},{'{}'}\n{rtplans / 'brain'},none such\n")
+    label = find_plans([rtplans / "brain"])[0].head
+    assert label is not None
+    text = (tmp_path / "m.csv").read_text()
+    (tmp_path / "m.csv").write_text(text.format(label.label.upper()))
+    found, missed = find_plans([tmp_path / "m.csv"])
+    assert (found.trouble, found.head) == (None, label)
+    assert missed.trouble is not None
+    assert "row 3 of the manifest names a plan that is not in its export" in missed.trouble.message
+
+
+def test_a_study_that_could_not_be_fetched_is_a_plan_in_trouble(tmp_path: Path, small: Any) -> None:
+    """The others of the same server are found, and each says where it is from."""
+    small.scenario(tmp_path / "there", "plan")
+    address = read_address("dicomweb:https://pacs/rs/studies/1.2.3")
+    lost = Fetched(address, tmp_path / "gone", InputError("the server went away", "ask again"))
+    one, two = find_plans([lost, Fetched(address, tmp_path / "there")])
+    assert one.trouble is lost.trouble
+    assert two.trouble is None
+    assert {one.origin, two.origin} == {address.text}
+
+
 def test_a_named_protocol_is_part_of_a_plans_key_by_what_it_says(tmp_path: Path, recipe: Recipe) -> None:
     """The same protocol under another name makes nothing anew; another limit does."""
     from lymphorisk.qa.store import SHIPPED
@@ -356,6 +403,8 @@ def test_the_command_names_exit_code_and_tables(
     small.scenario(source / "bad", "x", gy=2.5)
     assert run(["cohort", str(source), "--out", str(tmp_path / "o"), "--workers", "0"]) == 5
     assert "2 plans in the table, 1 in quarantine" in capsys.readouterr().err
+    assert run(["cohort", str(source), "--out", str(tmp_path / "p"), "--workers", "0", "--shard", " 1/1 "]) == 5
+    assert "kept in its ledger: a call without --shard gathers the parts" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("shard", ["0/3", "4/3", "3", "a/b"])

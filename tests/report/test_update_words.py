@@ -16,7 +16,7 @@ from lymphorisk.lymphocyte.realisation import PATIENT_DIMENSIONS
 from lymphorisk.lymphocyte.update import Update, update
 from lymphorisk.parameters import load, posterior
 from lymphorisk.report import html, midcourse
-from lymphorisk.report.learned import WORDS, sentences
+from lymphorisk.report.learned import UNLIKE_MOST, WORDS, sentences
 
 C = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "lymphocyte" / "courses.py")))
 PEOPLE = population(load("lymphocyte"), posterior())
@@ -76,3 +76,9 @@ def test_every_dimension_has_words_and_its_direction() -> None:
     assert sentences(resistant, "none") == sentences(sensitive, "none")
     assert len(sentences(resistant | sensitive, "none")) == 1
     assert not [w for pair in WORDS.values() for w in pair if "_" in w]
+
+
+def test_what_has_no_comparative_is_said_to_be_somewhat_so() -> None:
+    assert sentences({"pool.marrow": 0.2}, "none") == (f"{UNLIKE_MOST}, somewhat",)
+    assert sentences({"pool.marrow": 0.9}, "none") == (UNLIKE_MOST,)
+    assert sentences({"patient.recovery": -0.2}, "none") == ("recovers somewhat faster than most",)

@@ -185,6 +185,10 @@ def test_a_pack_holds_no_row_and_no_small_count(tmp_path: Path, cohort_file, cap
     assert "sex" not in g3["predictor"]["subgroups"]
     assert "P0001" not in pack.read_text()
     html = page.read_text(encoding="utf-8")
+    for option, path, there in (("--pack", pack, pack.read_bytes()), ("--pack-page", page, page.read_bytes())):
+        path.unlink()
+        assert run(["evaluate", str(tmp_path / "mine"), str(own), option, str(path), "--clinic", "North"]) == 0
+        assert path.read_bytes() == there, "one without the other is the same"
     assert made["sha256"] in html
     assert "Data protection" in html
     assert run(["evaluate", str(tmp_path / "mine"), str(own), *args]) == 0, "its own pack is replaced"
