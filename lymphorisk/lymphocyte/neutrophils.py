@@ -130,8 +130,6 @@ def neutrophils(course: Course, draws: Draws, days: Real) -> Real:
             left = np.exp(-rate[rows] * (when[rows, column] - now))
             mean = production[rows].mean(axis=1)
             out[rows, column] = level[rows] + (mean - level[rows]) * left
-        if not np.isfinite(time):
-            break
         left = np.exp(-rate * (time - now))[:, None]
         production = level[:, None] + (production - level[:, None]) * left
         if kind is not None:

@@ -11,6 +11,7 @@ from lymphorisk.errors import ScenarioError
 from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.plan.likely import unlikely
 from lymphorisk.plan.patient import Patient
+from lymphorisk.plan.steroid import Steroid
 
 CONTRADICTION = rule(
     "LR047",
@@ -113,8 +114,9 @@ def same(name: str, a: Any, b: Any) -> bool:
 
 def shown(value: Any) -> str:
     """A fact as a message shows it."""
-    if isinstance(value, tuple):
-        return ", ".join(map(str, value)) or "none"
+    if isinstance(value, tuple) and not isinstance(value, Steroid):
+        parts = ("=".join(map(shown, one)) if type(one) is tuple else shown(one) for one in value)
+        return ", ".join(parts) or "none"
     return f"{value:g}" if isinstance(value, float | int) else str(value)
 
 

@@ -10,7 +10,18 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from lymphorisk.anatomy import DosedBody, PartRules, Peripheral, Placed, Reference, dosed_body, field_of, part_of
+from lymphorisk.anatomy import (
+    DosedBody,
+    PartRules,
+    Peripheral,
+    Placed,
+    Reference,
+    dosed_body,
+    field_of,
+    part_of,
+    prior_of,
+)
+from lymphorisk.errors import ParameterError
 from lymphorisk.plan import DoseGrid
 
 A = SimpleNamespace(**runpy.run_path(str(Path(__file__).parent / "drawings.py")))
@@ -80,3 +91,20 @@ def test_the_doses_below_and_above_a_height_make_up_the_whole(body: DosedBody, c
     assert parts["below"].mean_gy < whole.mean_gy < parts["above"].mean_gy
     total = sum(share[name] * parts[name].mean_gy for name in ends)  # type: ignore[union-attr]
     assert total == pytest.approx(whole.mean_gy, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "what"),
+    [
+        ("fit.small", None, "'fit.small' is missing or not one number"),
+        ("fit.small", (1.0, 2.0), "'fit.small' is missing or not one number"),
+        ("organ.Spleen", 1.0, "'organ.Spleen' is missing or not a list"),
+        ("organ.Spleen", (1.0, 2.0), "'organ.Spleen' has 2 values, not 11"),
+    ],
+)
+def test_a_prior_that_says_too_little_is_refused(
+    anatomy_numbers: dict[str, object], name: str, value: object, what: str
+) -> None:
+    numbers = {n: v for n, v in {**anatomy_numbers, name: value}.items() if v is not None}
+    with pytest.raises(ParameterError, match=what):
+        prior_of(numbers)  # type: ignore[arg-type]

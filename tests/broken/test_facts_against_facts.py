@@ -57,6 +57,22 @@ def test_typed_facts_that_cannot_be_one_body_are_refused(export_of: Any) -> None
 
 
 @pytest.mark.parametrize(
+    ("fact", "typed", "read", "says"),
+    [
+        ("drugs", "cisplatin", "carboplatin", "drugs is cisplatin as given, carboplatin in the file: cisplatin is"),
+        ("subsets", {"CD4": 40, "NK": 12.5}, {"CD4": 50}, "subsets is cd4=0.4, nk=0.125 as given, cd4=0.5 in the file"),
+        ("columns", {"NLR": 3}, {"NLR": 4}, "columns is NLR=3 as given, NLR=4 in the file: NLR=3 is used"),
+        ("steroid", "none", "8@-3..14; 4@14..40", "steroid is none as given, 8@-3..14, 4@14..40 in the file: none"),
+    ],
+)  # fmt: skip
+def test_facts_of_several_parts_are_told_as_they_are_typed(fact: str, typed: Any, read: Any, says: str) -> None:
+    as_given, of_file = (Patient(**{"chemo" if fact == "drugs" else fact: value}) for value in (typed, read))
+    found = known_patient({fact: getattr(as_given, fact)}, "as given", of_file, "the file")
+    assert said(found.findings)[0].startswith(says)
+    assert getattr(found.patient, fact) == getattr(as_given, fact)
+
+
+@pytest.mark.parametrize(
     ("line", "option", "says"),
     [
         ("alc = 0.8", {"alc": 1.4}, "alc is 1.4 as typed, 0.8 in the patient file: 1.4 is used"),

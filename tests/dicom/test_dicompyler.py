@@ -45,6 +45,10 @@ def test_relative_curves_need_what_makes_them_absolute():
     relative = module.DVH(np.array([100.0, 50.0]), np.array([0, 50, 100]), dose_units="%", volume_units="%")
     with pytest.raises(UnsupportedDoseError):
         from_dicompyler(relative)
+    by_prescription = module.DVH(
+        np.array([10.0, 5.0]), np.array([0, 50, 100]), dose_units="%", volume_units="cm3", rx_dose=40.0
+    )
+    np.testing.assert_allclose(from_dicompyler(by_prescription).dose_gy, [0.0, 20.0, 40.0])
     absolute = module.DVH(np.array([100.0, 50.0]), np.array([0, 10, 20]), dose_units="Gy", volume_units="%")
     with pytest.raises(UnsupportedDoseError, match="relative volume") as refused:
         from_dicompyler(absolute)

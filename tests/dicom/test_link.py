@@ -139,6 +139,55 @@ def test_two_structure_sets_that_both_fit_are_not_guessed(export_of):
         read_export(folder)
 
 
+def test_a_dose_that_names_its_structures_decides_where_the_plan_is_silent(export_of):
+    def silent(ds):
+        del ds.ReferencedStructureSetSequence
+
+    own = pydicom.dcmread(export_of(name="plain") / "RS.dcm").SOPInstanceUID
+
+    def names(ds):
+        item = Dataset()
+        item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = "1.2.840.10008.5.1.4.1.1.481.3", own
+        ds.ReferencedStructureSetSequence = [item]
+
+    folder = export_of(RP=silent, RD=names)
+    another_structure_set(folder)
+    assert read_export(folder).plan.structures[1].name == "Spleen"
+
+
+def test_structures_without_a_frame_of_reference_are_joined_when_they_are_the_only_ones(export_of):
+    def change(ds):
+        del ds.ReferencedFrameOfReferenceSequence
+        ds.pop("FrameOfReferenceUID", None)
+        for roi in ds.StructureSetROISequence:
+            del roi.ReferencedFrameOfReferenceUID
+
+    export = read_export(export_of(RP=broken_plan, RS=change), link_by="frame")
+    assert "LR004" in codes(export)
+    assert any("no frame of reference to compare" in f.what for f in export.findings)
+
+
+def test_of_structures_in_foreign_frames_those_of_the_doses_folder_are_taken_on_request(export_of):
+    def foreign(ds):
+        ds.FrameOfReferenceUID = "1.2.3.4"
+
+    folder = export_of(RP=broken_plan, RD=foreign)
+    another_structure_set(folder)
+    (folder / "other").mkdir()
+    (folder / "AAA.dcm").rename(folder / "other" / "AAA.dcm")
+    with pytest.raises(LinkError, match="0 of 2 RTSTRUCT"):
+        read_export(folder, link_by="frame")
+    assert read_export(folder, link_by="folder").plan.structures[1].name == "Spleen"
+
+
+def test_a_plan_in_another_frame_than_its_dose_is_told(export_of):
+    def foreign(ds):
+        ds.FrameOfReferenceUID = "1.2.3.4"
+
+    found = [f for f in read_export(export_of(RP=foreign)).findings if f.code == "LR006"]
+    assert [(f.severity, f.what) for f in found] == [("warning", "the plan's frame is another")]
+
+
 def test_unknown_rung_of_the_ladder(export_of):
     with pytest.raises(LinkError, match="link_by"):
         read_export(export_of(), link_by="luck")

@@ -12,6 +12,7 @@ import pydicom
 import pytest
 
 from lymphorisk.dicom import listing, read_export, reader
+from lymphorisk.dicom.query import image_query, kind_of
 from lymphorisk.errors import DicomReadError, LinkError
 
 
@@ -285,3 +286,16 @@ def test_a_zip_of_thousands_is_no_export(export_of, tmp_path, monkeypatch):
 def test_one_export_in_a_list_is_the_export(export_of):
     folder = export_of()
     assert labels(read_export([folder])) == labels(read_export(folder))
+
+
+def test_an_archive_is_asked_for_the_object_by_its_own_numbers(export_of, tmp_path):
+    path = export_of() / "RD.dcm"
+    ds, query = pydicom.dcmread(path, stop_before_pixels=True), image_query(path)
+    assert query.QueryRetrieveLevel == "IMAGE"
+    for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"):
+        assert query[name].value == ds[name].value
+    assert kind_of(path) == (ds.SOPClassUID, ds.file_meta.TransferSyntaxUID)
+    (tmp_path / "x.txt").write_text("words")
+    for ask in (image_query, kind_of):
+        with pytest.raises(DicomReadError, match=r"x\.txt is not DICOM"):
+            ask(tmp_path / "x.txt")

@@ -8,11 +8,17 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from lymphorisk.absent import Absent
 from lymphorisk.dvh import DVH
 from lymphorisk.dvh.curve import DoseDistribution, diluted, mixture, uniform
+from lymphorisk.dvh.inside import inside
 from lymphorisk.dvh.metrics import dose_at, eud, metric
-from lymphorisk.dvh.regions import Intersection, Union
+from lymphorisk.dvh.regions import Difference, Intersection, Union
+from lymphorisk.dvh.sections import middle_of
+from lymphorisk.dvh.twin import sampled
+from lymphorisk.dvh.voxels import voxel_volumes
 from lymphorisk.errors import InputError, StructureError
+from lymphorisk.plan import DoseGrid, Structure
 
 
 def spread(dose: list[float], share: list[float]) -> DoseDistribution:
@@ -105,3 +111,46 @@ def test_a_prescription_is_above_zero(given: float) -> None:
     with pytest.raises(InputError, match="must be above zero"):
         metric(ramp, "V95%[%]", prescription_gy=given)
     assert metric(ramp, "V75%[%]", prescription_gy=20.0) == 50.0
+
+
+def box(number: int, low: tuple[float, float], high: tuple[float, float], planes: int = 5) -> Structure:
+    (x0, y0), (x1, y1) = low, high
+    contours = [np.array([[x0, y0, z], [x1, y0, z], [x1, y1, z], [x0, y1, z]]) for z in 3.0 * np.arange(planes)]
+    return Structure(number, f"S{number}", tuple(contours))
+
+
+A, B, NOTHING = box(1, (0.0, 0.0), (20.0, 20.0)), box(2, (10.0, 0.0), (30.0, 20.0)), Structure(3, "S3", ())
+GRID = DoseGrid(
+    np.ones((5, 11, 17), np.float32), np.array([-1.0, -1.0, 0.0]), np.eye(3), *(2.0 * np.arange(n) for n in (17, 11)),
+    3.0 * np.arange(5),
+)  # fmt: skip
+
+
+def test_points_and_volumes_of_regions_follow_the_laws_of_sets() -> None:
+    """In both minus one is the other without it; what is not drawn holds nothing and takes nothing away."""
+    points = GRID.frame.points().reshape(-1, 3) + 0.1
+    a, b = inside(A, points), inside(B, points)
+    assert a.any()
+    assert (inside(Difference("d", A, B), points) == (a & ~b)).all()
+    assert (inside(Intersection("i", (A, B)), points) == (a & b)).all()
+    assert (inside(Union("u", (A, B)), points) == (a | b)).all()
+    assert not inside(NOTHING, points).any()
+    assert (inside(Difference("d", A, NOTHING), points) == a).all()
+    of = {name: voxel_volumes(region, GRID) for name, region in (("a", A), ("b", B), ("0", NOTHING))}
+    both = voxel_volumes(Intersection("i", (A, B)), GRID)
+    assert both.sum() == pytest.approx(10 * 20 * 15 / 1000, rel=1e-6)
+    np.testing.assert_allclose(voxel_volumes(Union("u", (A, B)), GRID), of["a"] + of["b"] - both, atol=1e-9)
+    assert not of["0"].any()
+    assert middle_of(NOTHING) is None
+    assert middle_of(Union("u", (A, B))) == pytest.approx([15.0, 10.0, 6.0])
+
+
+def test_the_twin_has_no_curve_of_what_is_not_there() -> None:
+    far = Structure(4, "far", tuple(c + np.array([500.0, 0.0, 0.0]) for c in A.contours_mm))
+    speck = Structure(5, "speck", tuple(0.01 * c + np.array([0.3, 0.3, 0.0]) for c in A.contours_mm))
+    reasons = [curve.reason for curve in sampled([NOTHING, far, speck], GRID, mesh_mm=1.0) if isinstance(curve, Absent)]
+    assert len(reasons) == 3
+    assert reasons[0] == "S3 has no closed contours"
+    assert reasons[2] == "no point of the mesh lies in speck"
+    both = sampled([Union("u", (A, NOTHING)), A], GRID, mesh_mm=1.0)
+    assert [c.total_cm3 for c in both if isinstance(c, DVH)] == pytest.approx([6.0, 6.0], rel=0.05)

@@ -85,6 +85,7 @@ def test_not_known_lies_between_none_and_all_and_is_wider_than_none() -> None:
     assert np.log(none).std() * 1.03 < np.log(unknown).std()
     assert codes(replace(BRAIN, steroid="not known")) == ["LR310"]
     assert codes(replace(BRAIN, steroid=(Steroid(2.0),))) == ["LR311"]
+    assert codes(replace(BRAIN, steroid="as fitted")) == []
 
 
 def test_the_usual_steroid_is_in_what_brain_cohorts_were_fitted_to() -> None:
