@@ -87,7 +87,7 @@ def take(service: Service, store: Store, files: Sequence[IO[bytes]], who: str, m
         folder = store.folder / INCOMING / f"upload-{uuid.uuid4().hex}"
         folder.mkdir(mode=0o700)
         try:
-            for staged in _staged(service, store, file, folder, int(left)):
+            for staged in _staged(service, store, file, folder, refused, int(left)):
                 left -= staged.stat().st_size
                 if left < 0:
                     raise InputError("the files unfold to more than is taken at once", "hand in one plan at a time")
@@ -107,8 +107,10 @@ def take(service: Service, store: Store, files: Sequence[IO[bytes]], who: str, m
     return Upload(who, taken, refused, tuple(studies))
 
 
-def _staged(service: Service, store: Store, file: IO[bytes], folder: Path, most: int) -> Iterator[Path]:
-    """A file, or each of a zip, written whole, one after another."""
+def _staged(
+    service: Service, store: Store, file: IO[bytes], folder: Path, refused: Counter[str], most: int
+) -> Iterator[Path]:
+    """A file, or each of a zip, written whole, one after another; what a zip holds beyond a limit leaves the rest."""
     whole = folder / "whole"
     with open(whole, "wb") as out:
         shutil.copyfileobj(file, out)
@@ -126,7 +128,11 @@ def _staged(service: Service, store: Store, file: IO[bytes], folder: Path, most:
             out.flush()
             os.fsync(out.fileno())
         try:
-            yield _bounded(service, store, one)
+            _bounded(service, store, one)
+        except InputError as error:
+            refused[error.message] += 1
+        else:
+            yield one
         finally:
             one.unlink(missing_ok=True)
 

@@ -7,6 +7,7 @@ import json
 import zipfile
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -135,13 +136,26 @@ def test_what_is_no_plan_is_named(empty: Desk, what: str) -> None:
 
 
 def test_limits_of_the_store_hold_for_uploads(empty: Desk) -> None:
-    from dataclasses import replace
-
     empty.service = replace(empty.service, object_mb=0.001)
     assert "larger than 0.001 MB" in handed_in(empty, files())
     empty.service = replace(empty.service, object_mb=1024, free_mb=1e12)
     assert "the disk is full" in handed_in(empty, files())
     assert not empty.store.arrived()
+
+
+def test_a_file_of_a_zip_that_is_too_large_leaves_the_others(empty: Desk) -> None:
+    """Whatever stands first in it."""
+    paths = sorted(BRAIN.glob("*.dcm"), key=lambda p: -p.stat().st_size)
+    largest, second, *_ = (p.stat().st_size for p in paths)
+    empty.service = replace(empty.service, object_mb=(largest + second) / 2 / (1 << 20))
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in paths:
+            archive.write(path, path.name)
+    text = handed_in(empty, [("files", ("a.zip", packed.getvalue()))])
+    assert "the object is larger than" in text
+    assert sum(empty.store.counts()["objects"].values()) == len(paths) - 1
+    assert not list((empty.store.folder / "incoming").iterdir())
 
 
 def test_an_upload_is_its_own_persons(empty: Desk) -> None:
