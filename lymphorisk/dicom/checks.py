@@ -112,7 +112,8 @@ NOMINAL_RATE = rule(
     "LR032",
     "info",
     "beam-on time not believed",
-    "The meterset rate of a particle beam is a placeholder; it was not used.",
+    "The meterset rate of a particle beam is a placeholder, or the metersets of a beam make a time no beam takes: it "
+    "was not used.",
 )
 UNUSUAL_TIME = rule(
     "LR049",

@@ -11,7 +11,7 @@ from lymphorisk.dicom.tree import Item
 from lymphorisk.errors import DicomReadError
 from lymphorisk.findings import Finding, finding
 from lymphorisk.plan import Beam, Phase, PlanName
-from lymphorisk.plan.treatment import MAX_BEAMS
+from lymphorisk.plan.treatment import LONGEST_BEAM_S, MAX_BEAMS
 from lymphorisk.plan.words import Modality
 from lymphorisk.units import SECONDS_PER_MINUTE
 
@@ -286,12 +286,9 @@ def _beam(item: Item, number: int, meterset: float | None, ion: bool, found: lis
     radiation = item.code(tags.RADIATION_TYPE)
     control = item.items(tags.ION_CONTROL_POINT_SEQUENCE if ion else tags.CONTROL_POINT_SEQUENCE)
     on_s = _beam_on(item, control, meterset)
-    if ion and on_s is not None and on_s > MAX_ION_BEAM_S:
-        found.append(
-            finding(
-                checks.NOMINAL_RATE, f"the stated rate would take {on_s / SECONDS_PER_MINUTE:.0f} min", f"beam {number}"
-            )
-        )
+    if on_s is not None and on_s > (MAX_ION_BEAM_S if ion else LONGEST_BEAM_S):
+        what = f"the stated rate would take {on_s / SECONDS_PER_MINUTE:.0f} min"
+        found.append(finding(checks.NOMINAL_RATE, what, f"beam {number}", severity="info" if ion else "warning"))
         on_s = None
     name, _ = item.text(tags.BEAM_NAME)
     return Beam(

@@ -11,10 +11,13 @@ from lymphorisk.plan.emitter import Emitter
 from lymphorisk.plan.grid import DoseGrid
 from lymphorisk.plan.structures import Structure
 from lymphorisk.plan.words import MODALITIES, Modality, is_particle
+from lymphorisk.units import quantity
 
 TimeSource = Literal["plan", "user", "assumed"]
 #: Of one fraction: more are control points, or an error of the planning system.
 MAX_BEAMS = 500
+#: Of one beam in one fraction, typed or in a plan: what runs longer is a broken number. [s]
+LONGEST_BEAM_S = quantity("beam_on_s").high
 
 
 def course_modality(modalities: Iterable[Modality]) -> str:
@@ -77,6 +80,8 @@ class Beam:
             raise ScenarioError(f"modality {self.modality!r} is not one of {', '.join(MODALITIES)}")
         if self.on_s is not None and not self.on_s >= 0.0:
             raise ScenarioError(f"beam {self.number}: beam-on time {self.on_s} s is negative")
+        if self.on_s is not None and self.on_s > LONGEST_BEAM_S:
+            raise ScenarioError(f"beam {self.number}: beam-on time {self.on_s:g} s is more than {LONGEST_BEAM_S:g} s")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from pydicom.dataset import Dataset
 
 from lymphorisk.dicom import read_export, read_plan, rtplan
 from lymphorisk.dicom.reader import find
-from lymphorisk.errors import DicomReadError, LinkError, UnsupportedDoseError
+from lymphorisk.errors import DicomReadError, LinkError, ScenarioError, UnsupportedDoseError
+from lymphorisk.plan import Beam
 
 
 def codes(findings):
@@ -177,6 +178,25 @@ def test_other_particles(export_of, tiny, modality):
     assert [b.on_s for b in phase.beams] == pytest.approx([15.0, 12.0], rel=1e-6)
     assert export.plan.uids["RTPLAN"]
     assert export.inputs[0].role == ("RTIONPLAN" if modality in ("proton", "ion") else "RTPLAN")
+
+
+@pytest.mark.parametrize("weight", ["1e5", "1e9", "1e300"])
+def test_metersets_that_no_beam_takes_are_not_believed(export_of, weight):
+
+    def change(ds):
+        points = ds.BeamSequence[0].ControlPointSequence
+        points[-1].CumulativeMetersetWeight = weight
+
+    export = read_export(export_of(RP=change))
+    assert export.plan.phases[0].beams[0].on_s is None
+    assert [f.severity for f in export.findings if f.code == "LR032"] == ["warning"]
+
+
+def test_no_beam_runs_for_days() -> None:
+    assert Beam(1, on_s=28_800.0).on_s == 28_800.0
+    for on_s in (28_801.0, float("inf")):
+        with pytest.raises(ScenarioError, match="more than 28800 s"):
+            Beam(1, on_s=on_s)
 
 
 def test_a_placeholder_rate_of_a_particle_beam_is_not_believed(export_of, tiny):
