@@ -32,6 +32,8 @@ FOUND = """In the program:
 - a result with a number beyond any float, a scorecard of brackets without end or of a metric of no kind: named;
 - a mask was read into as much memory as the longest may have, now into as much as it has; one of lengths below zero is
   named;
+- a control point with a meterset weight of 1e9 made a beam of sixty years, and asked for 300 GB: named, and not
+  believed;
 - a beam of 1e-320 s had a dose rate beyond any float: below a nanosecond it is an instant;
 - a patient carried to another place of the room got a target's curve 0.21 % of its volume off in one bin: the rounding
   of coordinates chose one of two lattices where a target ends on the borders of dose voxels, and does not any more;
