@@ -358,7 +358,8 @@ def test_a_name_that_no_file_can_have(place: Path, capsys: pytest.CaptureFixture
 def test_stopped_while_it_still_loads(place: Path, tmp_path: Path, start: list[str], library: str) -> None:
     """A library of this name comes first on the path; at its import the call is stopped, as by Ctrl-C."""
     (tmp_path / f"{library}.py").write_text(
-        "import os, signal, time\nsignal.signal(signal.SIGINT, signal.default_int_handler)\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(9)\n"
+        "import os, signal, time\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "os.kill(os.getpid(), signal.SIGINT)\ntime.sleep(9)\n"
     )
     call = [sys.executable, *start, *COMMANDS["dvh"]]
     done = subprocess.run(
