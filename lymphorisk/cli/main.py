@@ -57,6 +57,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 ENDED = 143
 #: A result that somebody wanted and that does not fit on the disk of stdout: as an output that cannot be written.
 EXIT_LOST = 3
+PACKAGE = Path(__file__).parents[1]
 #: Letters of a file name in a message.
 NAMED = 80
 EPILOG = "Research and QA support, not a medical device."
@@ -164,13 +165,14 @@ def run(args: list[str]) -> int:
     except BrokenPipeError:  # help that nobody read to its end
         return 0
     except OSError as error:
-        if not isinstance(error.filename, str | bytes):
+        path = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else PACKAGE
+        if path.is_relative_to(PACKAGE):
             return _internal(error, debug)
         if debug:
             message(traceback.format_exc())
-        path = Path(os.fsdecode(error.filename))
         name = max(path.parts, key=len) if error.errno == errno.ENAMETOOLONG else path.name
-        message(f"error: {name[:NAMED]}: {error.strerror}")
+        typed = any(name in a for a in args)  # the name of a file that was not may be a patient's
+        message(f"error: {name[:NAMED] if typed else 'a file of this call'}: {error.strerror}")
         message("  hint: the system refuses this path: look at its length, its links and its permissions")
         return InputError.exit_code
     except Exception as error:

@@ -11,7 +11,7 @@ from typing import Any
 
 from lymphorisk.cohorts import tables
 from lymphorisk.cohorts.counts import Measured, summary
-from lymphorisk.cohorts.found import SEVERAL, persons
+from lymphorisk.cohorts.found import persons
 from lymphorisk.cohorts.keys import Recipe
 from lymphorisk.cohorts.known import Keyed, known_of, patients_of
 from lymphorisk.cohorts.ledger import Ledger, Outcome
@@ -238,7 +238,7 @@ def _shared_ids(keyed: Sequence[Keyed]) -> list[Finding]:
     """IDs that several people have, by the first key of their plans."""
     people: dict[str, dict[str, str]] = defaultdict(dict)
     for k, who in sorted(zip(keyed, persons([k.plan for k in keyed]), strict=True), key=lambda both: both[0].key):
-        people[who.partition(SEVERAL)[0]].setdefault(who, k.key)
+        people[k.plan.patient].setdefault(who, k.key)
     hint = "they are told apart; counts reach them by pseudonym, or by an ID of their own in a manifest (patient_id)"
     what = "plans of {} people share one patient ID: its issuers or the birth dates differ"
     shared = [list(keys.values()) for who, keys in people.items() if who and len(keys) > 1]

@@ -7,6 +7,7 @@ predictors only when the holder of the other half signed them; the shipped model
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,18 +40,11 @@ def private_key(path: Path, password: str | None = None) -> Ed25519PrivateKey:
         It is no such key, or another password opens it.
     """
     _needs_library()
-    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-    try:
-        key = load_pem_private_key(_raw(path), None if password is None else password.encode())
-    except TypeError as error:
-        raise InputError(
-            f"{path.name} asks for a password, or needs none", "the password is asked at a terminal"
-        ) from error
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise InputError(f"{path.name} is no private key, or its password is another", MAKE) from error
+    word = None if password is None else password.encode()
+    key = _pem(path, lambda raw: load_pem_private_key(raw, word), "private key that this password opens")
     if not isinstance(key, Ed25519PrivateKey):
         raise InputError(f"{path.name} is no Ed25519 key", MAKE)
     return key
@@ -65,17 +59,22 @@ def public_key(path: Path) -> Ed25519PublicKey:
         It is no such key.
     """
     _needs_library()
-    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-    try:
-        key = load_pem_public_key(_raw(path))
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise InputError(f"{path.name} is no public key", MAKE) from error
+    key = _pem(path, load_pem_public_key, "public key")
     if not isinstance(key, Ed25519PublicKey):
         raise InputError(f"{path.name} is no Ed25519 key", MAKE)
     return key
+
+
+def _pem(path: Path, load: Callable[[bytes], object], what: str) -> object:
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    try:
+        return load(_raw(path))
+    except (TypeError, ValueError, UnsupportedAlgorithm) as error:
+        raise InputError(f"{path.name} is no {what}", MAKE) from error
 
 
 def needs_password(path: Path) -> bool:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pytest
 
+import lymphorisk
 from lymphorisk.cli.main import ENDED, run
 from lymphorisk.errors import STOPPED
 from lymphorisk.outputs.files import PREFIX
@@ -351,6 +352,29 @@ def test_a_name_that_no_file_can_have(place: Path, capsys: pytest.CaptureFixture
     assert "internal" not in said.err
     assert LONG[:60] in said.err
     assert not said.out
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "said"),
+    [
+        ("/data/Doe^Jane/RP.Doe.dcm", 3, "error: a file of this call: "),
+        ("/elsewhere/export", 3, "error: export: "),
+        (str(Path(lymphorisk.__file__).parent / "parameters" / "gone.toml"), 70, "internal error: PermissionError"),
+    ],
+)
+def test_a_path_that_the_system_refuses_is_named_if_it_was_typed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], path: str, code: int, said: str
+) -> None:
+    """A file of the package that cannot be read is a fault of the installation."""
+
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", path)
+
+    monkeypatch.setattr("lymphorisk.cli.main.cli.main", refused)
+    assert run(["dvh", "export"]) == code
+    told = capsys.readouterr().err
+    assert said in told
+    assert "Doe" not in told
 
 
 @pytest.mark.parametrize("library", ["click", "numpy"])
