@@ -51,10 +51,11 @@ def outcomes(folders: list[Path]) -> list[dict[str, Any]]:
     for path in (p for folder in folders for p in sorted(folder.glob("*.jsonl"))):
         for line in path.read_text(encoding="utf-8").splitlines():
             told = json.loads(line)
-            told["budget"] = max(told.get("budget", 0.0), found.get(told["name"], {}).get("budget", 0.0))
+            before = found.get(told["name"], {})
+            told["budget"] = max(told.get("budget", 0.0), before.get("budget", 0.0))
             # Seen once is seen: a later look is at those that nothing had seen.
-            if found.get(told["name"], {}).get("outcome") != KILLED:
-                found[told["name"]] = {key: told[key] for key in KEPT if key in told}
+            kept = before if before.get("outcome") == KILLED else {key: told[key] for key in KEPT if key in told}
+            found[told["name"]] = kept | {"budget": told["budget"]}
     return sorted(found.values(), key=lambda m: (m["file"], m["name"]))
 
 
