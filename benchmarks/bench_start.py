@@ -22,15 +22,16 @@ from statistics import median
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "rtplans"
 RUNS = 5
-#: A warm analysis is the second one or a later one in its process.
+#: A warm call is the second one or a later one in its process.
 WARM = """
 import json, os, sys, time
-from lymphorisk import analyze
-analyze(sys.argv[1])
+from lymphorisk import analyze, read_export
+call = {"analyze": analyze, "read": read_export}[sys.argv[3]]
+call(sys.argv[1])
 out = []
 for _ in range(int(sys.argv[2])):
     cpu, clock = time.process_time(), time.perf_counter()
-    analyze(sys.argv[1])
+    call(sys.argv[1])
     out.append((time.process_time() - cpu, time.perf_counter() - clock))
 print(json.dumps(out))
 """
@@ -47,10 +48,10 @@ def process(*arguments: str) -> Times:
     return spent, time.perf_counter() - clock
 
 
-def warm(export: str, runs: int) -> list[Times]:
-    """Processor and clock seconds of analyses after the first of a process."""
+def warm(call: str, export: str, runs: int) -> list[Times]:
+    """Processor and clock seconds of calls after the first of a process."""
     said = subprocess.run(
-        [sys.executable, "-c", WARM, export, str(runs)], check=True, capture_output=True, text=True
+        [sys.executable, "-c", WARM, export, str(runs), call], check=True, capture_output=True, text=True
     ).stdout
     return [(cpu, clock) for cpu, clock in json.loads(said)]
 
@@ -79,7 +80,8 @@ def main() -> None:
     for name, each in times.items():
         print(line(name, each, unit))
     for export in given.export:
-        print(line(f"analyze {Path(export).name}, warm", warm(export, given.runs), unit))
+        for call in ("read", "analyze"):
+            print(line(f"{call} {Path(export).name}, warm", warm(call, export, given.runs), unit))
 
 
 if __name__ == "__main__":

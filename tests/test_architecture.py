@@ -149,3 +149,17 @@ def test_models_read_no_files_and_no_parameter_store(path: Path) -> None:
     for name in imported(ast.parse(path.read_text(encoding="utf-8"))):
         assert name.split(".")[0] not in {"pathlib", "os", "tomllib", "json", "csv"}, name
         assert not name.startswith("lymphorisk.parameters"), name
+
+
+def test_no_test_asserts_how_long_a_thing_took() -> None:
+    """Machines differ; benchmarks measure. A deadline of waiting (``monotonic``) is no measurement."""
+    files = sorted(Path(__file__).parent.rglob("test_*.py"))
+    found = [
+        f"{path.name}: {function.name}"
+        for path in files
+        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(function, ast.FunctionDef) and function.name.startswith("test_")
+        if {n.attr for n in ast.walk(function) if isinstance(n, ast.Attribute)} & {"perf_counter", "process_time"}
+    ]
+    assert len(files) > 200
+    assert not found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import tracemalloc
 
 import numpy as np
@@ -205,17 +204,6 @@ def test_every_odd_file_alone_gives_a_named_error(real_data):
 def test_the_odd_folder_as_a_whole_gives_a_named_error(real_data):
     with pytest.raises(LymphoriskError):
         read_export(real_data / "odd")
-
-
-def test_the_breast_export_is_read_in_a_quarter_second_of_work(real_data):
-    folder = real_data / "breast_photon"
-    read_export(folder)
-    spent = []
-    for _ in range(3):
-        start = time.process_time()
-        read_export(folder)
-        spent.append(time.process_time() - start)
-    assert min(spent) < 0.25
 
 
 def test_memory_stays_near_the_dose_itself(real_data):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from lymphorisk.features import NAMES, FeatureVector, feature
-from lymphorisk.predict import explain, load, predict
+from lymphorisk.predict import load, predict
 from lymphorisk.simulated.cohort import insilico_cohort
 from lymphorisk.train.evaluate import external
 
@@ -82,14 +81,6 @@ def test_its_card_holds_scores_on_plans_kept_aside(shipped) -> None:
         # With the first week's count nearly all credit is that count's; the organs behind it swap places.
         if "alc_week1" not in shipped.features:
             assert inner["rank_stability"] >= 0.8
-
-
-def test_an_answer_with_reasons_takes_less_than_a_second(shipped) -> None:
-    predict(shipped, typical())
-    started = time.process_time()
-    predict(shipped, typical())
-    explain(shipped, typical())
-    assert time.process_time() - started < 1.0
 
 
 @pytest.mark.parametrize(
