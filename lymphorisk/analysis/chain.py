@@ -13,17 +13,17 @@ from lymphorisk.analysis.edic import edic_of
 from lymphorisk.analysis.emitters import NOT_LEARNED, emitter_findings, emitters_of
 from lymphorisk.analysis.exposure import bath_of, blood_dose_of, exposure_of
 from lymphorisk.analysis.options import Options, held
-from lymphorisk.analysis.pause import course_with, other_days
+from lymphorisk.analysis.pause import OtherDays, course_with, other_days
 from lymphorisk.analysis.prepared import LABORATORY, Prepared, prepare
 from lymphorisk.analysis.prices import priced
 from lymphorisk.analysis.result import Analysis, Assumption, Provenance, Risk, WhatIf
 from lymphorisk.analysis.risk import agreement_of, learned_voice, literature_voice, outcomes, voices_differ
 from lymphorisk.analysis.row import row_of
 from lymphorisk.analysis.schedules import Cost, Schedule, given_in, scaled, texts_of
-from lymphorisk.analysis.source import Readable
+from lymphorisk.analysis.source import Readable, with_fractions
 from lymphorisk.analysis.targets import TargetSheet, target_sheet
 from lymphorisk.analysis.therapy import therapy_calendar
-from lymphorisk.analysis.whatif import changed, imaged, imaging_asked, parse, rate_findings
+from lymphorisk.analysis.whatif import Change, changed, imaged, imaging_asked, parse, rate_findings, touched_by
 from lymphorisk.circulation import SurvivalForm
 from lymphorisk.circulation.threads import one_blas_thread
 from lymphorisk.errors import ScenarioError
@@ -69,6 +69,10 @@ def analyze(source: Readable, patient: Patient | None = None, options: Options |
 def analysis_of(plan: Prepared) -> Analysis:
     """The analysis of a course that is prepared."""
     who, options, doses, flow = plan.patient, plan.options, plan.doses, plan.flow
+    asked = texts_of(options.what_if, plan.source.plan.phases)
+    for text, schedule in asked:
+        if schedule is None and imaging_asked(text) is None:
+            understood(text, plan)
     blood = blood_dose_of(plan)
     exposure = exposure_of(plan, blood)
     count = forecast_of(exposure, who, options)
@@ -78,9 +82,7 @@ def analysis_of(plan: Prepared) -> Analysis:
     learned = voice.prediction
     literature = literature_voice(plan, blood, edic)
 
-    what_ifs = tuple(
-        what_if(text, s, plan, count, exposure) for text, s in texts_of(options.what_if, plan.source.plan.phases)
-    )
+    what_ifs = tuple(what_if(text, schedule, plan, count, exposure) for text, schedule in asked)
     sheet = sheet_of(plan, exposure, count)
     mechanistic = {f"g{g}": count.grade_probability[g] for g in ("2", "3", "4")}
     risk = Risk(
@@ -180,6 +182,28 @@ def forecast_of(
     )
 
 
+def understood(text: str, plan: Prepared) -> Change | OtherDays:
+    """What a what-if of days, doses, fractions or a dose rate asks for, before anything is worked out for it.
+
+    Raises
+    ------
+    ScenarioError
+        It asks for nothing, or for what this course does not have.
+    """
+    if (days := other_days(text)) is not None:
+        if emitters_of(plan.source.plan.phases):
+            raise ScenarioError(
+                f"what-if {text!r} of a course with an internal emitter is ambiguous", "change its days"
+            )
+        return days
+    change = parse(text, plan.source.plan.fractions)
+    if change.organ:
+        touched_by(change, plan.doses)
+    if change.fractions is not None:
+        with_fractions(plan.source, change.fractions)
+    return change
+
+
 def replanned(text: str, plan: Prepared, course: Course | None = None) -> AlcForecast:
     """The forecast after one change of the plan, with its blood dose solved again where the change touches it.
 
@@ -188,14 +212,10 @@ def replanned(text: str, plan: Prepared, course: Course | None = None) -> AlcFor
     course : Course, optional
         The plan's own exposure, when it is known: other days leave the dose of a fraction as it is.
     """
-    if (days := other_days(text)) is not None:
-        if emitters_of(plan.source.plan.phases):
-            raise ScenarioError(
-                f"what-if {text!r} of a course with an internal emitter is ambiguous", "change its days"
-            )
+    change = understood(text, plan)
+    if isinstance(change, OtherDays):
         known = course or exposure_of(plan, blood_dose_of(plan))
-        return forecast_of(course_with(known, days, plan.options.weekday), plan.patient, plan.options, explain=False)
-    change = parse(text, plan.source.plan.fractions)
+        return forecast_of(course_with(known, change, plan.options.weekday), plan.patient, plan.options, explain=False)
     if change.fractions is not None:
         plan = plan.with_fractions(change.fractions)
     elif change.gy_per_s is not None:

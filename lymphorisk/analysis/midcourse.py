@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from lymphorisk import parameters
@@ -13,6 +14,8 @@ from lymphorisk.lymphocyte import course_from_dict
 from lymphorisk.lymphocyte.update import Update, update
 
 SCHEMA = "lymphorisk/analyze/1"
+#: Letters of a reason that a message shows.
+SHOWN = 120
 
 
 def updated(saved: Mapping[str, Any], counts: Sequence[tuple[float, float]]) -> Update:
@@ -28,33 +31,51 @@ def updated(saved: Mapping[str, Any], counts: Sequence[tuple[float, float]]) -> 
     Raises
     ------
     InputError
-        Not such a result, or one made with another parameter set.
+        Not such a result, not a whole one, or one made with another parameter set.
     UndecidableError
         The counts contradict the model.
     """
     if not isinstance(saved, Mapping) or saved.get("schema") != SCHEMA:
         raise InputError("the file is no result of `lymphorisk analyze`", "make one with analyze --json")
-    options = options_from(saved["provenance"]["options"])
-    return _updated(saved, counts, options)
+    with _whole():
+        options, made_with = options_from(saved["provenance"]["options"]), saved["provenance"]["parameter_set"]
+    return _updated(saved, made_with, counts, options)
 
 
 @held
-def _updated(saved: Mapping[str, Any], counts: Sequence[tuple[float, float]], options: Options) -> Update:
-    made_with = saved["provenance"]["parameter_set"]
+def _updated(
+    saved: Mapping[str, Any], made_with: str, counts: Sequence[tuple[float, float]], options: Options
+) -> Update:
     if made_with != parameters.set_id():
         raise InputError(
             f"the result was made with parameter set {made_with}, this program has {parameters.set_id()}",
             "run analyze again with this version",
         )
-    patient, alc = saved["patient"], saved["alc"]
+    with _whole():
+        patient, alc, course = saved["patient"], saved["alc"], course_from_dict(saved["course"])
+        baseline, known, age_y, lln = alc["baseline_alc"], alc["baseline_known"], patient["age_y"], patient["lln"]
+        horizon_d = alc["day"][-1]
+    people = people_of(options.survival_model)
     return update(
-        course_from_dict(saved["course"]),
-        alc["baseline_alc"],
-        people_of(options.survival_model),
+        course,
+        baseline,
+        people,
         counts,
-        age_y=patient["age_y"],
-        lln=patient["lln"],
-        baseline_known=alc["baseline_known"],
+        age_y=age_y,
+        lln=lln,
+        baseline_known=known,
         seed=options.seed,
-        horizon_d=alc["day"][-1],
+        horizon_d=horizon_d,
     )
+
+
+@contextmanager
+def _whole() -> Iterator[None]:
+    """What is read of a result is there; a result that somebody made or cut by hand is refused."""
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, AttributeError) as error:
+        what = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)[:SHOWN]
+        raise InputError(
+            f"the file is no whole result of `lymphorisk analyze`: {what}", "make it again; it is not to be edited"
+        ) from None

@@ -104,11 +104,8 @@ def changed(doses: Doses, change: Change, phases: tuple[Phase, ...]) -> Doses:
     """
     apply = change.apply
     assert apply is not None
-    parts = {change.organ, *(n for n in doses.organs if n in load() and inside(n, change.organ))}
-    touched = {n for n in parts if n in doses.organs}
+    touched = touched_by(change, doses)
     pool = POOL_OF.get(change.organ)
-    if not touched and pool is None:
-        raise ScenarioError(f"{change.organ} has no dose in this plan", "lymphorisk inspect shows the organs it has")
 
     def new(d: tuple[DoseDistribution, ...]) -> tuple[DoseDistribution, ...]:
         return tuple(apply(one, phase) for one, phase in zip(d, phases, strict=True))
@@ -126,6 +123,21 @@ def changed(doses: Doses, change: Change, phases: tuple[Phase, ...]) -> Doses:
     return replace(
         doses, organs=organs, drawn=drawn, makeup=makeup, by_body=by_body, rests=rests, pools=mean_pools(by_body)
     )
+
+
+def touched_by(change: Change, doses: Doses) -> set[str]:
+    """Organs of the plan whose dose a change gives anew: the one it names and its parts.
+
+    Raises
+    ------
+    ScenarioError
+        The organ holds no lymphocyte pool and no dose in this plan.
+    """
+    parts = {change.organ, *(n for n in doses.organs if n in load() and inside(n, change.organ))}
+    touched = {n for n in parts if n in doses.organs}
+    if not touched and change.organ not in POOL_OF:
+        raise ScenarioError(f"{change.organ} has no dose in this plan", "lymphorisk inspect shows the organs it has")
+    return touched
 
 
 def imaging_asked(text: str) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from lymphorisk import parameters
+from lymphorisk.analysis import chain
 from lymphorisk.analysis.chain import replanned
 from lymphorisk.analysis.curves import Curves
 from lymphorisk.analysis.delivered import as_given
@@ -171,3 +173,24 @@ def test_doses_of_plans_on_grids_of_their_own_are_said() -> None:
         asked = replace(OPTIONS, deliver=("A=1-5", "B=6-10"))
         _, _, found = as_given(TreatmentPlan("x", phases, ()), asked, by_rhythm=True)
         assert sum("different grids" in f.what for f in found) == said
+
+
+@pytest.mark.parametrize("text", ["dragons", "break=14@3", "stop=0", "fractions=20", "Prostate*0.5", "dose-rate=0Gy/s"])
+def test_a_what_if_of_nothing_is_refused_before_the_blood_is_solved(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("solved first")
+
+    monkeypatch.setattr(chain, "blood_dose_of", never)
+    plan = prepare(EMITTER, options=replace(OPTIONS, what_if=("imaging=10mGy", text)))
+    with pytest.raises(ScenarioError):
+        chain.analysis_of(plan)
+
+
+def test_a_result_that_lost_a_part_is_refused_by_name() -> None:
+    whole = json.loads(chain.analyze(scenario("A"), options=OPTIONS).to_json())
+    assert updated(whole, [(7.0, 1.2)]).effective_draws > 0
+    for key in ("provenance", "patient", "alc", "course"):
+        gone = {k: v for k, v in whole.items() if k != key}
+        for cut in (gone, {**whole, key: {}}, {**whole, key: []}, {**whole, key: None}):
+            with pytest.raises(InputError, match="no whole result of `lymphorisk analyze`"):
+                updated(cut, [(7.0, 1.2)])
