@@ -88,6 +88,7 @@ def test_a_cohort_is_a_row_a_patient_and_what_training_reads() -> None:
         read_own(PLANS)
 
 
+@pytest.mark.slow
 def test_a_result_is_judged_as_its_export_is(result: Analysis) -> None:
     kept = lymphorisk.check(result, "pancreas")
     fresh = lymphorisk.check(PLANS / "pancreas", "pancreas", patient=WHO, options=FEW)
@@ -124,6 +125,7 @@ def test_no_such_protocol(result: Analysis) -> None:
         lymphorisk.check(result, "nothing_of_the_kind")
 
 
+@pytest.mark.slow
 def test_two_plans_are_compared_as_results_or_as_files() -> None:
     files = lymphorisk.compare(SCENARIO, str(OTHER), patient=WHO, options=FEW)
     one, other = (analyze(p, patient=WHO, options=FEW) for p in (SCENARIO, OTHER))
@@ -133,6 +135,7 @@ def test_two_plans_are_compared_as_results_or_as_files() -> None:
     assert lymphorisk.compare(one, OTHER, patient=WHO, options=FEW).forecast.to_dict() == results.forecast.to_dict()
 
 
+@pytest.mark.slow
 def test_another_seed_is_another_forecast_and_the_same_one_the_same() -> None:
     one, again, other = (analyze(SCENARIO, patient=WHO, options=Options(draws=64, seed=seed)) for seed in (7, 7, 8))
     assert one.to_json() == again.to_json()
@@ -142,6 +145,7 @@ def test_another_seed_is_another_forecast_and_the_same_one_the_same() -> None:
         lymphorisk.compare(one, other)
 
 
+@pytest.mark.slow
 def test_a_patient_for_plans_that_are_analysed_already_is_refused() -> None:
     one = analyze(SCENARIO, patient=WHO, options=FEW)
     with pytest.raises(ScenarioError, match="already"):
@@ -152,6 +156,7 @@ def test_a_patient_for_plans_that_are_analysed_already_is_refused() -> None:
         lymphorisk.compare(one, OTHER, options=FEW)
 
 
+@pytest.mark.slow
 def test_exports_in_two_frames_are_told_apart() -> None:
     pair = lymphorisk.compare(PLANS / "pancreas", PLANS / "pelvis", patient=WHO, options=FEW)
     assert OTHER_FRAME.code in {f.code for f in pair.findings}

@@ -13,6 +13,7 @@ from lymphorisk.analysis.compare import Comparison, compare, compared
 from lymphorisk.analysis.prepared import Prepared, prepare
 from lymphorisk.report import comparison, html
 from lymphorisk.scenario import scenario_from
+from tests.slowly import slow_but
 
 ORGANS: dict[str, float] = {"Spleen": 12.0, "Bowel": 9.0, "BoneMarrow": 6.0, "Liver": 14.0, "Lungs": 3.0, "Body": 3.0}
 OPTIONS = Options(draws=64, horizon_d=120)
@@ -33,7 +34,7 @@ def whole() -> Prepared:
     return plan()
 
 
-@pytest.mark.parametrize("forgotten", ["Spleen", "Bowel", "BoneMarrow", "Liver", "Lungs"])
+@pytest.mark.parametrize("forgotten", slow_but(["Spleen", "Bowel", "BoneMarrow", "Liver", "Lungs"], "Spleen"))
 def test_the_same_plan_without_a_contour_is_the_same_plan(whole: Prepared, forgotten: str) -> None:
     both = list(permutations([whole, plan(without=forgotten)]))
     for pair in both if forgotten == "Spleen" else both[len(forgotten) % 2 :][:1]:
@@ -47,6 +48,7 @@ def test_the_same_plan_without_a_contour_is_the_same_plan(whole: Prepared, forgo
         assert not [o.organ for o in made.organs if o.change_gy != 0.0]
 
 
+@pytest.mark.slow
 def test_by_themselves_the_two_do_differ(whole: Prepared) -> None:
     """Without the rule the forgotten spleen wins: what is guarded against is there."""
     (made,) = compared([whole, plan(without="Spleen")])
@@ -71,6 +73,7 @@ def _again(p: Prepared) -> Any:
     )
 
 
+@pytest.mark.slow
 def test_what_differs_for_real_is_still_told(whole: Prepared) -> None:
     """The spleen is lacking in one; the bowel's dose is what differs."""
     (made,) = compared([whole, plan(without="Spleen", Bowel=2.0)])
@@ -80,6 +83,7 @@ def test_what_differs_for_real_is_still_told(whole: Prepared) -> None:
     assert made.sentence.startswith("Spleen is drawn in the first plan only")
 
 
+@pytest.mark.slow
 def test_of_three_plans_all_are_alike(whole: Prepared) -> None:
     made = compared([whole, plan(Bowel=2.0), plan(without="Spleen")])
     assert [[u.organ for u in c.unlike] for c in made] == [["Spleen"], ["Spleen"]]

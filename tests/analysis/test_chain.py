@@ -104,6 +104,7 @@ def test_json_has_the_keys_other_programs_rely_on(pancreas: Analysis) -> None:
     assert "NaN" not in envelope.render(pancreas)
 
 
+@pytest.mark.slow
 def test_protons_spare_what_photons_hit(rtplans: Path) -> None:
     photon, proton = (analyze(rtplans / f"esophagus_{m}", WHO, FAST) for m in ("photon", "proton"))
     assert proton.blood.course.mean_gy < photon.blood.course.mean_gy
@@ -111,6 +112,7 @@ def test_protons_spare_what_photons_hit(rtplans: Path) -> None:
     assert proton.phases[0].modality == "proton"
 
 
+@pytest.mark.slow
 def test_total_body_irradiation_declines_edic(rtplans: Path) -> None:
     tbi = analyze(rtplans / "tbi", WHO, FAST)
     assert isinstance(tbi.edic["edic_gy"], Absent)
@@ -178,6 +180,7 @@ def test_real_plans_come_through(real_data: Path, case: str) -> None:
     assert len(envelope.render(result)) > 1000
 
 
+@pytest.mark.slow
 @pytest.mark.real
 def test_breast_and_pancreas_come_out_near_what_cohorts_show(real_data: Path) -> None:
     """Nadir over baseline: abdominal series 0.19 to 0.26 (median patient); breast boost far milder."""

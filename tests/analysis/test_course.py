@@ -54,12 +54,14 @@ def test_blood_and_pools_get_the_physical_dose_of_a_fraction(phases: tuple[dict[
     assert blood[0] == pytest.approx(blood[1])
 
 
+@pytest.mark.slow
 def test_the_order_of_phases_changes_no_feature() -> None:
     a, b = row(course(PHOTON, PROTON)), row(course(PROTON, PHOTON))
     assert np.array_equal(np.isnan(a.values), np.isnan(b.values))
     assert np.nan_to_num(a.values) == pytest.approx(np.nan_to_num(b.values), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_the_modality_of_a_mixed_course_is_a_share() -> None:
     assert row(course(PHOTON, PHOTON))["modality_proton"] == 0.0
     assert row(course(PROTON, PROTON))["modality_proton"] == 1.0

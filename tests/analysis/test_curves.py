@@ -112,6 +112,7 @@ def test_other_structures_change_no_digit_of_a_curve() -> None:
     assert same(few.curves.dvh("Glnd_Thymus"), more.curves.dvh("Glnd_Thymus"))
 
 
+@pytest.mark.slow
 def test_what_the_engine_notices_reaches_the_gate() -> None:
     """The structure is no organ, so the analysis does not know it: only the gate's own line asks for it."""
     plan = slab_course(box(3, "Ring_1", 10.0, np.zeros(1)))
@@ -194,6 +195,7 @@ def test_the_gate_reads_a_scenario_as_the_analysis_does() -> None:
     assert isinstance(plan.curves.dvh("Liver"), Absent)
 
 
+@pytest.mark.slow
 def test_typed_fractions_against_the_plans_are_named_at_the_gate() -> None:
     """A verdict on a course that is not the exported one says so, and what its fractions come to."""
     plan = slab_course().with_fractions(1)

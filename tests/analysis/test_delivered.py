@@ -45,6 +45,7 @@ def same(a: Analysis, b: Analysis, rel: float = 1e-12) -> None:
         np.testing.assert_allclose(organ.course.mean_gy, b.organs[name].course.mean_gy, rtol=rel)
 
 
+@pytest.mark.slow
 def test_two_plans_of_one_fraction_dose_are_the_whole() -> None:
     whole = analyze(plan("A"), WHO, FAST)
     for split in (1, 10, 14, 27):
@@ -82,6 +83,7 @@ def test_a_plan_that_another_replaces_is_not_part_of_a_course(texts: tuple[str, 
     assert found == ([short] if short else [])
 
 
+@pytest.mark.slow
 def test_equal_fractions_may_be_exchanged_between_plans() -> None:
     """Plans of 28, 14 and 9 fractions of one dose each."""
     of = [
@@ -100,6 +102,7 @@ def test_equal_fractions_may_be_exchanged_between_plans() -> None:
         same(results[0], other)
 
 
+@pytest.mark.slow
 def test_a_replan_with_more_dose_counts_where_it_is_given() -> None:
     plans = (plan("A"), plan("B", 28.0))
     late = given("A=1-18", "B=19-28", plans=plans)
@@ -151,6 +154,7 @@ def test_a_break_that_is_none_is_refused(text: str) -> None:
         analyze(plan("A"), WHO, replace(FAST, what_if=(text,)))
 
 
+@pytest.mark.slow
 def test_what_is_said_twice_is_refused() -> None:
     for more in ({"plan": "A"}, {"sum_doses": True}):
         with pytest.raises(ScenarioError, match="deliver"):
@@ -195,6 +199,7 @@ def test_an_export_split_between_a_plan_and_its_copy_is_the_whole(tmp_path: Path
         assert organ.course.mean_gy == pytest.approx(whole.organs[name].course.mean_gy / 2, rel=1e-5, abs=1e-6), name
 
 
+@pytest.mark.slow
 def test_another_number_of_fractions_leaves_what_leaks_outside_the_field_as_it_is() -> None:
     """The same dose in fewer fractions has as many monitor units in all; its beams are on as long."""
     whole = prepare(FIXTURES / "pelvis", WHO, FAST)
@@ -216,6 +221,7 @@ def test_a_target_named_by_the_dose_of_a_phase_that_is_left_out_has_its_dose(how
     assert len(part.source.left) == (0 if "1-30" in str(how) else 1)
 
 
+@pytest.mark.slow
 def test_a_dose_of_another_scale_is_named_in_a_course_so_far_too() -> None:
     export = read_export(FIXTURES / "two_phase")
     wrong = tuple(replace(p, dose=DoseGrid(0.1 * p.dose.dose_zyx, p.dose.frame)) for p in export.plan.phases if p.dose)

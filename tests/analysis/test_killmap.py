@@ -119,6 +119,7 @@ def test_the_map_is_never_negative_and_zero_outside_the_body(rtplans: Path) -> N
     assert 0 < made.lost < 1
 
 
+@pytest.mark.slow
 def test_the_file_is_a_map_and_no_dose(rtplans: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import pydicom
 

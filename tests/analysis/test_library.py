@@ -59,6 +59,7 @@ def test_a_notebook_shows_a_small_card_and_escapes_what_was_exported(result: Ana
     assert "<script>" not in card
 
 
+@pytest.mark.slow
 def test_a_result_writes_the_bytes_of_the_command(result: Analysis) -> None:
     said = CliRunner().invoke(
         command, [str(PANCREAS), "--alc", "1.4", "--sex", "F", "--age", "61", "--draws", "64", "--json"]
@@ -107,6 +108,7 @@ def test_a_curve_answers_metrics(result: Analysis) -> None:
     assert dvh.metric("V50%[%]", prescription_gy=20.0) == metric(dvh, "V10Gy[%]")
 
 
+@pytest.mark.slow
 def test_a_given_parameter_moves_the_forecast_and_is_told(result: Analysis) -> None:
     slow = analyze(
         PANCREAS,
@@ -120,6 +122,7 @@ def test_a_given_parameter_moves_the_forecast_and_is_told(result: Analysis) -> N
     assert any(a.name == "lymphocyte.recovery.half_time" for a in slow.assumptions)
 
 
+@pytest.mark.slow
 def test_a_survival_function_of_ones_own_stands_for_the_named_model_it_equals(result: Analysis) -> None:
     import numpy as np
 

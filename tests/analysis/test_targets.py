@@ -235,6 +235,7 @@ def two_sites(prices: bool = True) -> Analysis:
     )
 
 
+@pytest.mark.slow
 def test_a_phase_that_serves_one_target_is_its_price() -> None:
     """Exactly: the same forecast as that of the course in which the other phase alone gives dose."""
     made = two_sites()
@@ -256,6 +257,7 @@ def test_every_price_is_a_gain_and_all_together_the_largest() -> None:
     assert all(0.0 < one < every for one in nadir(made).values())
 
 
+@pytest.mark.slow
 def test_prices_change_no_other_number() -> None:
     with_, without = json.loads(two_sites().to_json()), json.loads(two_sites(prices=False).to_json())
     assert without["target_sheet"]["prices"] is None
@@ -271,6 +273,7 @@ def both(own: bool) -> Phase:
     return phase("both", parts[0] + parts[1], 10, parts if own else (), prescription_gy=30.0)
 
 
+@pytest.mark.slow
 def test_one_dose_of_two_targets_is_told_apart_by_beams_or_by_place() -> None:
     by_beam, by_place = (sheet((ONE, TWO), both(own), prices=True) for own in (True, False))
     assert by_beam.prices is not None
@@ -312,6 +315,7 @@ def test_a_boost_after_the_whole_has_the_dose_of_both_and_its_own_phase_as_price
     assert {p.name: p.ways for p in made.prices.targets} == {"PTV_1": ("phases",), "PTV_boost": ("phases",)}
 
 
+@pytest.mark.slow
 def test_how_a_plan_is_split_does_not_change_the_sheet() -> None:
     dose = around(LEFT, 50.0, beyond=0.5)
     whole = sheet((ONE,), phase("a", dose, 25, prescription_gy=50.0), prices=True)
@@ -452,6 +456,7 @@ def test_without_a_drawn_target_a_phase_stands_for_its_target() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_emitters_alone_have_no_sheet_and_beside_beams_no_row() -> None:
     alone = analyze(FIXTURES / "scenarios" / "lu177_dotatate.toml", WHO, FAST)
     assert alone.target_sheet is None

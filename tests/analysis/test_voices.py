@@ -120,6 +120,7 @@ def test_the_page_with_drawings_stays_one_page(drawn: Analysis) -> None:
     assert "background: #fff" in page
 
 
+@pytest.mark.slow
 def test_the_page_with_drawings_repeats_byte_for_byte(drawn: Analysis) -> None:
     assert html.render(content.report(course(shap_plots=True))) == html.render(content.report(drawn))
 

@@ -110,6 +110,7 @@ def test_more_of_a_drug_raises_the_predicted_rate() -> None:
     assert transformed(row, rates[0]) < transformed(row, rates[2])
 
 
+@pytest.mark.slow
 def test_a_cohort_treated_in_two_ways_is_dealt_by_their_shares() -> None:
     """28 of 115 within four weeks."""
     row = scene(BY_ID["lung_g3_d"])
@@ -119,6 +120,7 @@ def test_a_cohort_treated_in_two_ways_is_dealt_by_their_shares() -> None:
     assert [part.courses[0].fractions for part in row.parts] == [20, 30]
 
 
+@pytest.mark.slow
 def test_two_ways_lie_between_each_alone() -> None:
     people = population(load("lymphocyte"))
     both = BY_ID["lung_g3_c"]
@@ -127,6 +129,7 @@ def test_two_ways_lie_between_each_alone() -> None:
     assert low < middle < high
 
 
+@pytest.mark.slow
 def test_a_printed_ptv_sets_the_size_of_the_tumour() -> None:
     from lymphorisk.phantom import phantom_plan
 

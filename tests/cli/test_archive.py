@@ -52,6 +52,7 @@ def test_they_join_the_study_of_the_plan(written: Path, brain: Path) -> None:
     assert pdf.EncapsulatedDocument.startswith(b"%PDF-")
 
 
+@pytest.mark.slow
 def test_the_same_result_is_the_same_file_and_another_result_another_instance(
     written: Path, brain: Path, tmp_path: Path
 ) -> None:
@@ -80,6 +81,7 @@ def test_the_numbers_are_those_of_the_result(written: Path) -> None:
     assert found["LR-P-G4"] <= found["LR-P-G3"] <= found["LR-P-G2"] <= 100
 
 
+@pytest.mark.slow
 def test_the_gate_archives_the_page_to_sign(brain: Path, tmp_path: Path) -> None:
     code = write(tmp_path, brain, "--protocol", "general", command="check")
     assert code in (0, 1, 4)
@@ -137,6 +139,7 @@ def test_a_scenario_has_no_study_and_a_folder_must_exist(
     assert "does not exist" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_one_of_both_is_written_where_one_is_asked_for(brain: Path, tmp_path: Path) -> None:
     assert run(["analyze", str(brain), "--dicom-pdf", str(tmp_path / "report.dcm"), *QUICK, "--alc", "1.4"]) == 0
     assert [p.name for p in tmp_path.iterdir()] == ["report.dcm"]

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from lymphorisk.cli.main import COMMANDS, run
+from tests.slowly import slow_but
 
 
 @pytest.fixture
@@ -166,6 +167,7 @@ def test_blood_json_keeps_its_contract(go, rtplans: Path) -> None:
     assert keys | {"volume_fraction_cumulative"} <= set(d["fraction"])
 
 
+@pytest.mark.slow
 def test_a_sweep_leaves_the_mean_alone(go, rtplans: Path, tmp_path: Path) -> None:
     figure = tmp_path / "sweep.svg"
     code, out, _ = go("blood", rtplans / "brain", "--sweep", "beam-on=1:600", "--json", "--plot", figure)
@@ -187,6 +189,7 @@ def test_a_sweep_that_says_nothing_is_a_usage_error(go, rtplans: Path, sweep: st
     assert go("blood", rtplans / "brain", "--sweep", sweep)[0] == 2
 
 
+@pytest.mark.slow
 def test_check_exits_by_what_it_finds(go, rtplans: Path, tmp_path: Path) -> None:
     def protocol(line: str) -> Path:
         path = tmp_path / "p.toml"
@@ -228,6 +231,7 @@ def test_check_formats_parse(go, rtplans: Path, form: str) -> None:
         assert json.loads(out)
 
 
+@pytest.mark.slow
 def test_an_audit_trail_grows_and_verifies(go, rtplans: Path, tmp_path: Path) -> None:
     for _ in range(2):
         go("check", rtplans / "brain", "--alc", "1.4", "--draws", "64", "--protocol", "general", "--audit", tmp_path)
@@ -240,6 +244,7 @@ def test_an_audit_trail_grows_and_verifies(go, rtplans: Path, tmp_path: Path) ->
     assert go("audit", "verify", tmp_path)[0] == 1
 
 
+@pytest.mark.slow
 def test_compare_says_what_drives_the_difference(go, rtplans: Path) -> None:
     code, out, _ = go(
         "compare", rtplans / "esophagus_photon", rtplans / "esophagus_proton", "--alc", "1.4", "--draws", "64", "--json"
@@ -251,6 +256,7 @@ def test_compare_says_what_drives_the_difference(go, rtplans: Path) -> None:
     assert go("compare", rtplans / "brain")[0] == 2
 
 
+@pytest.mark.slow
 def test_update_learns_from_counts_and_refuses_contradiction(go, rtplans: Path, tmp_path: Path) -> None:
     saved = tmp_path / "r.json"
     go("analyze", rtplans / "pancreas", "--alc", "1.4", "--age", "60", "--out", saved)
@@ -270,6 +276,7 @@ def test_update_learns_from_counts_and_refuses_contradiction(go, rtplans: Path, 
     assert go("update", saved, "--alc", "7=1.0")[0] == 3
 
 
+@pytest.mark.slow
 def test_explain_knows_every_code_the_fixtures_raise(go, rtplans: Path) -> None:
     _, out, _ = go("explain", "--json")
     known = {r["code"] for r in json.loads(out)["rules"]}
@@ -281,6 +288,7 @@ def test_explain_knows_every_code_the_fixtures_raise(go, rtplans: Path) -> None:
     assert out.startswith("LR110")
 
 
+@pytest.mark.slow
 def test_parameters_organs_doctor(go) -> None:
     code, out, _ = go("parameters", "--json")
     assert code == 0
@@ -303,6 +311,7 @@ def test_sources_can_be_cited_by_topic(go) -> None:
     assert go("cite", "nonsense")[0] == 2
 
 
+@pytest.mark.slow
 def test_the_demo_needs_nothing(go, tmp_path: Path) -> None:
     page = tmp_path / "demo.html"
     code, out, err = go("demo", "--report", page)
@@ -365,6 +374,7 @@ def test_protocols_change_form_and_say_what_is_lost(go, tmp_path: Path) -> None:
     assert go("protocol", "nonsense")[0] == 3
 
 
+@pytest.mark.slow
 def test_the_page_to_sign_names_the_patient_only_when_asked(go, rtplans: Path, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     asked = ("check", rtplans / "brain", "--protocol", "brain", "--alc", "1.4", "--draws", "64", "--report", page)
@@ -374,7 +384,7 @@ def test_the_page_to_sign_names_the_patient_only_when_asked(go, rtplans: Path, t
         assert " ID " not in out + err
 
 
-@pytest.mark.parametrize("form", ["text", "json", "junit", "sarif"])
+@pytest.mark.parametrize("form", slow_but(["text", "json", "junit", "sarif"], "json"))
 def test_the_same_plan_twice_gives_the_same_bytes(go, rtplans: Path, tmp_path: Path, form: str) -> None:
     made = []
     for i in range(2):

@@ -39,6 +39,7 @@ def said(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, str, str]
     return code, out.out, out.err
 
 
+@pytest.mark.slow
 def test_settings_are_defaults_and_stand_in_the_result(
     clinic: Path, rtplans: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -102,6 +103,7 @@ def test_the_protocol_of_the_site_is_the_clinics(
     assert "protocols" in result["plan"]["clinic_file"]["settings"]
 
 
+@pytest.mark.slow
 def test_a_broken_file_is_named_and_doctor_says_it(clinic: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (clinic / "lymphorisk.toml").write_text("[counts]\nllm = 1\n", encoding="utf-8")
     code, _, err = said(capsys, "dvh", str(clinic))
@@ -113,6 +115,7 @@ def test_a_broken_file_is_named_and_doctor_says_it(clinic: Path, capsys: pytest.
     assert "FAIL  lymphorisk.toml, line 2: counts.llm" in out
 
 
+@pytest.mark.slow
 def test_doctor_shows_settings_and_what_they_name_that_is_not_there(
     clinic: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

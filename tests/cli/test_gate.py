@@ -426,6 +426,7 @@ def test_nothing_in_an_export_folder_changes_by_any_command(
     assert tree(export) == before
 
 
+@pytest.mark.slow
 def test_a_protocol_is_picked_by_the_plans_own_dose(go, export: Path) -> None:
     code, out, _ = go("check", export, "--protocol", "auto", *QUICK, "--json")
     d = json.loads(out)
@@ -485,6 +486,7 @@ def test_a_plan_the_program_fails_on_is_named_and_the_others_are_judged(
     assert out == "" if form == "text" else said(form, out)[:2] == ("ERROR", 70)
 
 
+@pytest.mark.slow
 def test_a_saved_result_keeps_the_site_of_its_dose(go, export: Path, tmp_path: Path) -> None:
     saved = tmp_path / "r.json"
     for more, picked in (((), True), (("--site", "lung"), False)):
@@ -506,6 +508,7 @@ def test_a_saved_result_keeps_the_site_of_its_dose(go, export: Path, tmp_path: P
     assert "--curves" in err
 
 
+@pytest.mark.slow
 def test_files_of_different_patients_fail_unless_the_protocol_says_otherwise(go, export: Path, tmp_path: Path) -> None:
     import shutil
 

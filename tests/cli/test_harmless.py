@@ -16,6 +16,7 @@ import pytest
 
 from lymphorisk.cli.main import run
 from lymphorisk.outputs import files as output_files
+from tests.slowly import slow_but
 
 QUICK = ("--alc", "1.4", "--draws", "64", "--horizon", "60")
 SCENARIO = """
@@ -76,7 +77,7 @@ class Failing(io.StringIO):
 
 
 @pytest.mark.parametrize("as_json", [False, True])
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", slow_but(CASES, "check", "check that fails"))
 def test_streams_that_are_gone_or_full(
     place: Path, monkeypatch: pytest.MonkeyPatch, name: str, as_json: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -95,7 +96,7 @@ def test_streams_that_are_gone_or_full(
         assert "Traceback" not in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case[2]])
+@pytest.mark.parametrize("name", slow_but((name for name, case in CASES.items() if case[2]), "check"))
 def test_a_full_disk_keeps_what_was_there_and_leaves_nothing_else(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -25,6 +25,7 @@ from lymphorisk.cli.main import ENDED, run
 from lymphorisk.errors import STOPPED
 from lymphorisk.outputs.files import PREFIX
 from tests.cli.test_gate import Stuck
+from tests.slowly import slow_but
 
 QUICK = ("--alc", "1.4", "--draws", "64", "--horizon", "60")
 SCENARIO = """
@@ -68,6 +69,8 @@ OUTPUTS: dict[str, tuple[str, ...]] = {
     "cohort page": ("cohort", "report", "cohort", "--report", "{}/out.html"),
     "commission": ("commission", "export", "--report", "{}/out.html"),
 }
+#: Those that take no while.
+QUICKLY = tuple(set(COMMANDS) - {"objective", "commission", "doctor", "update", "conditioning", "blood", "compare"})
 COHORT = ("cohort", "plan.toml", "--workers", "0", *QUICK[2:])
 #: What a slip of the keyboard leaves with, wherever it is.
 SLIPS: dict[str, tuple[str, ...]] = {
@@ -155,7 +158,7 @@ def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(word, raising=False)
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", slow_but(COMMANDS, *QUICKLY))
 def test_a_user_without_a_name_and_a_home_gets_the_same_answer(
     usual: Callable[[str], str], request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
@@ -197,7 +200,7 @@ def test_a_home_that_nothing_can_be_written_to_is_said(
     assert "cannot be made" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", slow_but(COMMANDS, *QUICKLY))
 def test_a_disk_that_nothing_can_be_written_to_takes_no_answer(
     usual: Callable[[str], str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
@@ -245,7 +248,7 @@ def written(place: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[
     return made
 
 
-@pytest.mark.parametrize("name", OUTPUTS)
+@pytest.mark.parametrize("name", slow_but(OUTPUTS, "report PDF", "init"))
 @pytest.mark.parametrize("how", ["read-only", "full"])
 def test_a_folder_that_takes_nothing_keeps_what_it_held(
     written: Callable[[str], dict[str, bytes]],
@@ -277,7 +280,13 @@ def test_a_folder_that_takes_nothing_keeps_what_it_held(
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
 
 
-@pytest.mark.parametrize("name", ["update", "cohort page", "schema", "objective", *(f"{n}, files" for n in OUTPUTS)])
+@pytest.mark.parametrize(
+    "name",
+    slow_but(
+        ["update", "cohort page", "schema", "objective", *(f"{n}, files" for n in OUTPUTS)],
+        *("cohort page", "schema", "report PDF, files", "init, files"),
+    ),
+)
 def test_a_stream_that_nobody_reads_takes_nothing_away(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from lymphorisk.cli.main import run
 from lymphorisk.schemas import schema
+from tests.slowly import slow_but
 
 SETTINGS = """
 [organs]
@@ -114,7 +115,7 @@ def called(result: Result, rtplans: Path, folder: Path, capsys: pytest.CaptureFi
     return [out.out, *files] if result.answers else files
 
 
-@pytest.mark.parametrize("kind", RESULTS)
+@pytest.mark.parametrize("kind", slow_but(RESULTS, "analyze JSON", "inspect", "dvh JSON", "check"))
 def test_a_result_names_the_settings_and_the_hash(
     kind: str, rtplans: Path, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -132,7 +133,9 @@ def test_a_result_names_the_settings_and_the_hash(
         jsonschema.Draft202012Validator(schema(name)).validate(made)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in RESULTS if kind.endswith(("JSON", "cohort", "killmap"))])
+@pytest.mark.parametrize(
+    "kind", slow_but([k for k in RESULTS if k.endswith(("JSON", "cohort", "killmap"))], "analyze JSON", "dvh JSON")
+)
 def test_without_a_file_no_result_speaks_of_one(
     kind: str, rtplans: Path, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -143,6 +146,7 @@ def test_without_a_file_no_result_speaks_of_one(
         assert "clinic_file" not in said
 
 
+@pytest.mark.slow
 def test_an_update_names_the_file_of_the_result_and_its_own(
     rtplans: Path, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -159,6 +163,7 @@ def test_an_update_names_the_file_of_the_result_and_its_own(
     assert sha256 in page
 
 
+@pytest.mark.slow
 def test_a_saved_result_is_checked_with_its_settings_and_the_protocol_of_the_file(
     rtplans: Path, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -171,6 +176,7 @@ def test_a_saved_result_is_checked_with_its_settings_and_the_protocol_of_the_fil
     assert of == {"sha256": SHA, "settings": sorted([*ALL, "protocols.pancreas"])}
 
 
+@pytest.mark.slow
 def test_a_page_of_a_cohort_says_it(rtplans: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     called(RESULTS["cohort"], rtplans, folder, capsys, "--config", "clinic.toml")
     page = Result(("cohort", "report", "c", "--report", "o.html"), files=("o.html",), answers=False)

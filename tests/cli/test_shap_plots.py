@@ -9,6 +9,7 @@ import pytest
 from lymphorisk.cli.main import run
 
 
+@pytest.mark.slow
 def test_the_page_holds_both_drawings(rtplans: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page = tmp_path / "out.html"
     model = rtplans.parents[1] / "models" / "insilico-2026.1"

@@ -168,6 +168,7 @@ def analysed(store: Store, service: Service, paths: list[Path]) -> tuple[worker.
     return worker.answer(service, members), {h.role for h in made.objects}
 
 
+@pytest.mark.slow
 def test_images_that_are_compressed_are_read_as_those_that_are_not(
     service: Service, rtplans: Path, tmp_path: Path
 ) -> None:
@@ -225,7 +226,7 @@ def segmented(of: Path, path: Path, organ: str, middle: tuple[float, float, floa
     ("plan", "organ", "middle", "radius"),
     [
         ("fixture", "kidney_left", (60.0, 40.0, 1200.0), 45.0),
-        pytest.param("breast_photon", "spleen", None, 40.0, marks=pytest.mark.real),
+        pytest.param("breast_photon", "spleen", None, 40.0, marks=[pytest.mark.real, pytest.mark.slow]),
     ],
 )
 def test_an_organ_that_only_a_segmentation_draws_is_measured_in_it(

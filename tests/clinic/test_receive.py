@@ -108,6 +108,7 @@ def test_an_object_that_says_nothing_is_refused_by_name(
     assert "no Study Instance UID" in store.refusals()[0][2]
 
 
+@pytest.mark.slow
 def test_bytes_that_are_no_dicom_end_their_connection_only(listening: Listening, rtplans: Path) -> None:
     hostile = [
         b"GET / HTTP/1.1\r\n\r\n",

@@ -61,6 +61,7 @@ def test_an_answer_waits_longer_each_time_and_is_sent_once(sender: Sender, monke
     assert sender.store.outgoing()[0].state == COMPLETED
 
 
+@pytest.mark.slow
 def test_an_archive_that_is_away_for_an_hour_gets_the_answer_once(
     sender: Sender, service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

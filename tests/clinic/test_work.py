@@ -140,6 +140,7 @@ def test_a_file_that_cannot_be_read_is_tried_some_times_and_a_full_disk_for_ever
     assert store.entry(key).reason == f"Input/output error, {ATTEMPTS} times"
 
 
+@pytest.mark.slow
 def test_a_segmentation_that_does_not_fit_is_left_out_and_named(
     service: Service, rtplans: Path, tmp_path: Path
 ) -> None:

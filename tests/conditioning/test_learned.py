@@ -174,6 +174,7 @@ def test_days_outside_the_calendar_are_refused_by_name(day: date) -> None:
         calendar(regimen, None, day)
 
 
+@pytest.mark.slow
 def test_an_update_keeps_window_standing_and_evidence() -> None:
     given = product("axi-cel")
     kept = updated(saved(given), [(-4.0, 0.9)]).prior.regimen
@@ -195,6 +196,7 @@ def saved(*regimens: Regimen, choices: Choices = FAST, plans: dict | None = None
     return json.loads(sealed(conditioning_json(made)))
 
 
+@pytest.mark.slow
 def test_counts_before_the_infusion_move_the_forecast_towards_them() -> None:
     result = saved(TREATED)
     low, high = (updated(result, [(-4.0, value)]) for value in (0.65, 1.2))
@@ -207,6 +209,7 @@ def test_counts_before_the_infusion_move_the_forecast_towards_them() -> None:
     assert low.effective_draws > 20
 
 
+@pytest.mark.slow
 def test_the_update_begins_from_the_forecast_that_was_saved() -> None:
     made = updated(saved(TREATED, choices=Choices(draws=4096)), [(-4.0, 0.9)])
     assert float(np.median(np.asarray(made.prior.metrics["alc_at_infusion"]))) == pytest.approx(
@@ -214,6 +217,7 @@ def test_the_update_begins_from_the_forecast_that_was_saved() -> None:
     )
 
 
+@pytest.mark.slow
 def test_counts_that_are_not_the_hosts_are_left_out_and_named() -> None:
     made = updated(saved(TREATED), [(-4.0, 0.9), (9.0, 1.0), (-400.0, 1.0)])
     assert made.counts == ((-4.0, 0.9),)
@@ -227,6 +231,7 @@ def test_counts_that_are_not_the_hosts_are_left_out_and_named() -> None:
         updated(saved(TREATED), [(9.0, 1.0)])
 
 
+@pytest.mark.slow
 def test_a_sample_that_stands_twice_counts_once() -> None:
     once, twice = (updated(saved(TREATED), [(-4.0, 0.9)] * n) for n in (1, 2))
     assert twice.counts == once.counts
@@ -254,6 +259,7 @@ def test_a_result_that_this_program_did_not_make_is_refused(change: dict, what: 
     assert refused.value.hint
 
 
+@pytest.mark.slow
 def test_an_update_says_what_of_its_regimen_is_not_in_the_model() -> None:
     partly = updated(saved(Regimen("with", (*FLU, *BU), (TBI,), leukapheresis_day=-30.0)), [(-4.0, 0.9)])
     said, plain = (
@@ -275,6 +281,7 @@ def test_counts_that_contradict_the_model_are_refused() -> None:
         updated(saved(TREATED), [(-0.5, 4.0)])
 
 
+@pytest.mark.slow
 def test_of_several_regimens_one_is_asked_for() -> None:
     result = saved(TREATED, product("axi-cel"))
     with pytest.raises(InputError, match="2 regimens"):
@@ -284,6 +291,7 @@ def test_of_several_regimens_one_is_asked_for() -> None:
         updated(result, [(-1.0, 0.3)], "nobody")
 
 
+@pytest.mark.slow
 def test_a_plans_fractions_are_in_the_saved_result() -> None:
     plan = plan_exposure(Path(__file__).parents[2] / "fixtures" / "scenarios" / "tmli_12gy.toml")
     regimen = Regimen("TMLI", FLU, (RadiationCourse("TMLI", tuple(d - 12.0 for d in plan.days), plan=plan.label),))
@@ -293,6 +301,7 @@ def test_a_plans_fractions_are_in_the_saved_result() -> None:
     assert float(np.median(np.asarray(made.prior.metrics["alc_at_infusion"]))) == pytest.approx(told, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_an_updated_result_reads_as_text_and_page() -> None:
     made = updated(saved(TREATED), [(-4.0, 0.9)])
     assert "0.9 on day -4" in page.text(made)

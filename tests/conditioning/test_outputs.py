@@ -29,6 +29,7 @@ def test_ends_of_a_band_keep_their_order(capsys: pytest.CaptureFixture[str]) -> 
     assert all(r["p05"] <= r["median"] <= r["p95"] for r in rows)
 
 
+@pytest.mark.slow
 def test_a_structured_report_needs_a_study(rtplans: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("highdicom")
     from pydicom import dcmread

@@ -201,6 +201,7 @@ def test_an_export_joins_every_regimen_without_a_plan(folder: Path) -> None:
     assert data["provenance"]["inputs"], "the plan's hash is in the result"
 
 
+@pytest.mark.slow
 def test_a_folder_named_after_a_patient_is_not_shown(folder: Path) -> None:
     named = folder / "DOE_JOHN_1955"
     named.mkdir()

@@ -22,6 +22,7 @@ def read(path: Path) -> RegimenFile:
     return read_regimen(path, plan_exposure, ROOT / "rtplans" / "pelvis")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", TRIALS, ids=lambda p: p.stem)
 def test_a_template_is_of_one_registration_and_says_what_is_not_printed(path: Path) -> None:
     """S048, S049, S050."""
@@ -37,6 +38,7 @@ def test_every_trial_of_the_table_has_a_template() -> None:
     assert len(TRIALS) == len(PRINTED)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", TRIALS, ids=lambda p: p.stem)
 def test_a_template_runs(path: Path) -> None:
     file = read(path)

@@ -33,6 +33,7 @@ def test_the_drawn_house_is_the_one_of_the_imports() -> None:
     assert drawn == house().house(), "python docs/figures/house.py draws it again"
 
 
+@pytest.mark.slow
 def test_a_new_import_would_be_drawn() -> None:
     imports = house().room_imports()
     assert house().needed({**imports, "version": {"errors"}}) != house().needed(imports)

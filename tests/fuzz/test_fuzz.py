@@ -30,7 +30,7 @@ from .run import base_of, same_run
 from .seeds import ROOT, tiny
 
 SAMPLES = (
-    *(("dicom", 40), ("other", 25)),
+    ("dicom", 40),
     *(pytest.param(kind, 160, marks=pytest.mark.slow) for kind in ("dicom", "other", "trains", "forms", "talk")),
 )
 
@@ -198,6 +198,7 @@ def test_a_folder_holds_one_run(tmp_path: Path) -> None:
         same_run(tmp_path, {"kind": "all", "seed": 2})
 
 
+@pytest.mark.slow
 def test_every_whole_input_has_an_answer_to_be_held_to() -> None:
     assert "no answer" in kept(said(10.0), Promise("same", "x"), Answer(3, "", "error: no"))
     keys = [f"form/{name}" for name in ("mask/dvh", "seg/dvh", "protocol-json/check", "protocol-csv/check")]

@@ -170,6 +170,7 @@ def moved_by_one_count(wander: float) -> float:
     return made.posterior.nadir.median / made.prior.nadir.median
 
 
+@pytest.mark.slow
 def test_one_count_teaches_the_less_the_more_counts_wander() -> None:
     steady, usual, restless = (moved_by_one_count(w) for w in (1e-9, 0.2, 0.6))
     assert steady < usual < restless < 1.0

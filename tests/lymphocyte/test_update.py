@@ -45,6 +45,7 @@ def simulated(patients: int, counts_on: tuple[int, ...], course: Course = COURSE
     return np.array(before), np.array(after), np.array(held)
 
 
+@pytest.mark.slow
 def test_the_first_week_cuts_the_squared_error_of_the_nadir_and_the_band_stays_honest() -> None:
     """0.63 of it is left: half was without level and wander, which a single count cannot be told from."""
     before, after, held = simulated(300, (7,))
@@ -88,6 +89,7 @@ def test_two_weeks_teach_more_than_one() -> None:
     assert 0.75 <= held.mean() <= 0.87
 
 
+@pytest.mark.slow
 def test_a_low_count_lowers_the_forecast_and_narrows_it() -> None:
     median = float(forecast(COURSE, BASELINE, PEOPLE, age_y=60.0, explain=False).median[7])
     low = update(COURSE, BASELINE, PEOPLE, [(7.0, 0.75 * median)], age_y=60.0)
@@ -98,6 +100,7 @@ def test_a_low_count_lowers_the_forecast_and_narrows_it() -> None:
     assert low.posterior.ensemble_id == low.prior.ensemble_id
 
 
+@pytest.mark.slow
 def test_order_of_the_counts_does_not_matter() -> None:
     a = update(COURSE, BASELINE, PEOPLE, [(7, 0.9), (14, 0.6)], age_y=60.0)
     b = update(COURSE, BASELINE, PEOPLE, [(14, 0.6), (7, 0.9)], age_y=60.0)
@@ -126,6 +129,7 @@ def test_no_information_changes_nothing() -> None:
     assert again.nadir.median == pytest.approx(prior.nadir.median, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_counts_that_contradict_the_model_are_refused_in_words() -> None:
     with pytest.raises(UndecidableError, match="contradict the model") as caught:
         update(COURSE, BASELINE, PEOPLE, [(7.0, 0.1), (14.0, 1.8)], age_y=60.0, draws=1024)
@@ -133,6 +137,7 @@ def test_counts_that_contradict_the_model_are_refused_in_words() -> None:
     assert caught.value.exit_code == 4
 
 
+@pytest.mark.slow
 def test_of_counts_that_contradict_only_the_odd_ones_are_named() -> None:
     with pytest.raises(UndecidableError, match="contradict the model") as caught:
         update(COURSE, BASELINE, PEOPLE, [(7.0, 0.1), (10.0, 0.9), (14.0, 1.8)], age_y=60.0, draws=1024)
@@ -140,6 +145,7 @@ def test_of_counts_that_contradict_only_the_odd_ones_are_named() -> None:
     assert "0.9 on day 10" not in caught.value.message
 
 
+@pytest.mark.slow
 def test_a_count_of_zero_means_below_what_the_analyser_sees() -> None:
     deep = Course(COURSE.phases, "platinum")
     updated = update(deep, 0.7, PEOPLE, [(35.0, 0.0)], age_y=60.0, draws=2048)
@@ -171,6 +177,7 @@ def test_counts_outside_the_forecast_and_copies_are_named_and_left_out() -> None
         assert part in said
 
 
+@pytest.mark.slow
 def test_one_count_that_all_others_deny_is_left_out_and_named() -> None:
     others = [(7.0, 0.9), (14.0, 0.7), (21.0, 0.55)]
     made = update(COURSE, BASELINE, PEOPLE, [*others, (28.0, 6.0)], age_y=60.0, draws=2048)

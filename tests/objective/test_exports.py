@@ -113,6 +113,7 @@ def test_what_it_cannot_do_is_said_and_leaves_no_file(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_an_isopleth_holds_its_share_of_the_price_in_the_dearest_voxels(loss_of) -> None:
     loss = loss_of("pancreas")
     grid, price = loss.grids[0], price_map(loss)
@@ -196,6 +197,7 @@ def test_an_image_that_is_no_uid_is_not_referred_to(rtplans: Path, tmp_path: Pat
     assert drawn_on(read(tmp_path / "RS.dcm").root) == ()
 
 
+@pytest.mark.slow
 def test_goals_fit_better_than_the_mean_dose_and_stand_for_the_loss(loss_of) -> None:
     loss = loss_of("pancreas")
     less = 0.1

@@ -136,6 +136,7 @@ def test_the_learned_model_says_whether_it_knows_such_a_plan(name: str) -> None:
     assert 0.0 < learned["g3"] < 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PLANS)
 def test_the_objective_is_the_forecasts_and_its_gradient_that_of_differences(name: str, counts_of: Counts) -> None:
     plan = prepare(export(name), WHO)

@@ -133,6 +133,7 @@ def test_no_dose_costs_what_lies_beyond_the_grid(loss_of: Losses) -> None:
     assert 0.0 <= nothing < 0.1 * loss.value(loss.dose)
 
 
+@pytest.mark.slow
 def test_lanes_held_at_the_plan_lose_little_at_another_dose(loss_of: Losses) -> None:
     loss = loss_of("pancreas")
     (dose,) = loss.dose
@@ -144,6 +145,7 @@ def test_lanes_held_at_the_plan_lose_little_at_another_dose(loss_of: Losses) -> 
     assert there.value(turned) != loss.value(dose)
 
 
+@pytest.mark.slow
 def test_arrays_give_what_the_plan_gives(plan_of: Plans) -> None:
     plan = plan_of("pancreas")
     drawn = tuple(n for n in plan.doses.regions if n not in {"Body", "Spleen", "Bowel_Small", "Kidney_L", "Liver"})
@@ -190,6 +192,7 @@ def test_what_cannot_be_is_refused(loss_of: Losses, plan_of: Plans, rtplans) -> 
         LymphocyteLoss.from_arrays(nothing[0], (5, 5, 5), (0, 0, 0), {}, fractions=5)
 
 
+@pytest.mark.slow
 def test_flat_doses_and_plans_without_files(plan_of: Plans, loss_of: Losses) -> None:
     plan, loss = plan_of("pancreas"), loss_of("pancreas")
     (dose,) = loss.dose

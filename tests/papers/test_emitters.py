@@ -85,6 +85,7 @@ def liver() -> Analysis:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("row", "day"),
     [

@@ -99,6 +99,7 @@ def test_the_mean_blood_dose_knows_no_dose_rate() -> None:
     assert blood_dose_of(slow).course.mean_gy == pytest.approx(blood_dose_of(fast).course.mean_gy, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_ions_count_by_an_assumed_effectiveness_with_a_wide_band() -> None:
     (photon, ion) = (
         analyze(scenario_from(course("Spleen", 10.0, 5, modality=m, **more)), options=Options(draws=128))

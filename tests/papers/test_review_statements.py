@@ -77,6 +77,7 @@ def test_s001_the_conflict_is_said_where_a_set_is_chosen() -> None:
     assert CONFLICT in " ".join(blood.output.split())
 
 
+@pytest.mark.slow
 def test_s009_the_largest_bridging_field_is_deeper_than_the_smallest() -> None:
     """Sim 2019: 6 Gy in 3 to one hip up to 36.5 Gy in 14 to the whole abdomen; 20 Gy, the median, lies between."""
     hip, abdomen = scenario("hip_6gy_3fx"), scenario("abdomen_36gy5_14fx")
@@ -135,6 +136,7 @@ def test_s043_low_dose_to_both_lungs_is_lymphopenic_and_meets_a_mean_lung_dose()
     assert scenario("lungs_4gy_and_boost").forecast.grade_probability["2"] > 0.5
 
 
+@pytest.mark.slow
 def test_s056_a_single_20_gy_to_a_brain_metastasis_hardly_moves_the_count() -> None:
     made = scenario("brain_metastasis_20gy_1fx")
     assert left(made) > 0.9
@@ -188,6 +190,7 @@ def test_s091_forty_five_gray_twice_a_day() -> None:
     assert made.forecast.nadir.median < made.forecast.baseline_alc
 
 
+@pytest.mark.slow
 def test_s092_a_lattice_costs_less_than_its_mean_dose_everywhere() -> None:
     name = "lattice_15gy_then_50gy_25fx"
     lattice = scenario(name)
@@ -200,6 +203,7 @@ def test_s092_a_lattice_costs_less_than_its_mean_dose_everywhere() -> None:
     assert left(even) < left(lattice) < left(alone)
 
 
+@pytest.mark.slow
 def test_s104_sarcoma_of_a_limb_spares_the_count_by_every_schedule() -> None:
     made = scenario("limb_sarcoma_50gy_25fx", "schedules=sarcoma")
     assert left(made) > 0.75
@@ -221,6 +225,7 @@ def test_s072_images_at_every_fraction_never_spare_and_are_the_whole_body_dose_t
     assert ten.nadir_ratio.p50 == pytest.approx(left(twin) / left(asked), rel=0.02)
 
 
+@pytest.mark.slow
 def test_s044_how_much_of_the_tumour_gets_the_dose_is_a_line_to_look_at() -> None:
     """Values of the GTV's own curve, never a verdict."""
     path = ROOT / "fixtures" / "rtplans" / "lung"
@@ -239,6 +244,7 @@ def test_s063_part_of_a_breast_by_brachytherapy_costs_less_than_the_whole() -> N
     assert left(scenario("breast_hdr_34gy_10fx")) > left(scenario("breast_40gy_15fx"))
 
 
+@pytest.mark.slow
 def test_s094_brachytherapy_after_external_fields_adds_its_own_loss() -> None:
     """In one course: the applications cost a little more than the pelvis alone, and their dwell time is the blood's."""
     name = "cervix_45gy_and_hdr_28gy"

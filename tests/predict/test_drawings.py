@@ -83,6 +83,7 @@ def test_the_last_row_sums_up_what_is_left() -> None:
     assert shown[-1] == sum(range(ROWS - 1, 20))
 
 
+@pytest.mark.slow
 def test_nothing_global_is_left_changed(predictor: Predictor, patient: FeatureVector) -> None:
     import matplotlib
     import matplotlib.pyplot as plt

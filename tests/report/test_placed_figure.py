@@ -86,6 +86,7 @@ def test_the_patients_left_is_at_the_right_and_the_back_too_from_the_left(pictur
         assert places[panel, "curve c7"] > places[panel, "curve c0"], panel
 
 
+@pytest.mark.slow
 def test_the_page_and_the_pdf_show_it(pictured: Analysis) -> None:
     page = html.render(report(pictured))
     assert 'id="figure-placed"' in page
@@ -94,6 +95,7 @@ def test_the_page_and_the_pdf_show_it(pictured: Analysis) -> None:
     assert len(pdf.render(report(pictured))) > len(pdf.render(report(replace(pictured, anatomy=()))))
 
 
+@pytest.mark.slow
 def test_the_commands_page_is_pictured_and_no_number_waits_for_it(tmp_path: Path) -> None:
     export = ROOT / "fixtures" / "rtplans" / "pelvis"
     page, saved = tmp_path / "page.html", tmp_path / "saved.json"

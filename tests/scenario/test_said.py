@@ -156,6 +156,7 @@ def test_a_patient_file_may_hold_the_therapies(tmp_path: Path) -> None:
     assert '"name":"cells"' in done.stdout.replace(" ", "")
 
 
+@pytest.mark.slow
 def test_compare_and_blood_take_a_course_from_its_file(tmp_path: Path) -> None:
     whole, part = written(tmp_path, PLAN), written(tmp_path, PLAN + COURSE, "part.toml")
     run = CliRunner()

@@ -339,6 +339,7 @@ def test_counts_update_a_conditioning_result_that_fits(
     fits(printed(capsys, "update", "result.json", "--alc=-2=0.3", "--json"))
 
 
+@pytest.mark.slow
 def test_a_search_fits(capsys: pytest.CaptureFixture[str]) -> None:
     regimen = ROOT / "fixtures" / "regimens" / "flucy_after_bridging.toml"
     fits(printed(capsys, "conditioning", regimen, "--search", "--draws", 32, "--json"))

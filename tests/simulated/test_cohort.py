@@ -66,6 +66,7 @@ def few_arms(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lymphorisk.simulated.cohort.arm_counts", lambda plans: few)
 
 
+@pytest.mark.slow
 def test_same_seed_same_patients_whatever_the_number_of_workers(few_arms) -> None:
     one, two, other = (insilico_cohort(40, seed, workers=n) for seed, n in ((7, 1), (7, 2), (8, 1)))
     assert one.sha256 == two.sha256
@@ -73,6 +74,7 @@ def test_same_seed_same_patients_whatever_the_number_of_workers(few_arms) -> Non
     assert one.sha256 != other.sha256
 
 
+@pytest.mark.slow
 def test_the_mid_course_cohort_knows_the_first_week(few_arms) -> None:
     before = insilico_cohort(40, 7, workers=1)
     after = insilico_cohort(40, 7, early=True, workers=1)
@@ -208,6 +210,7 @@ def test_only_assumed_baselines_are_the_calibrations() -> None:
         assert baseline_of(a) == want
 
 
+@pytest.mark.slow
 def test_a_forecast_that_never_kills_would_be_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """The check can fail: with every patient's dose effect removed the rates fall out of their intervals."""
     from lymphorisk.simulated import incidence

@@ -83,6 +83,7 @@ def test_from_file_to_model_to_card(tmp_path: Path, cohort_file, capsys: pytest.
         assert why in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_training_file_is_no_external_validation(tmp_path: Path, cohort_file, capsys) -> None:
     """By the file's hash; by its rows in another order and under other ids; by a part of them among new patients."""
     rows = cohort_file.rows()
@@ -161,6 +162,7 @@ def counts_of(value: Any) -> list[int]:
     return []
 
 
+@pytest.mark.slow
 def test_a_pack_holds_no_row_and_no_small_count(tmp_path: Path, cohort_file, capsys) -> None:
     """Of a cohort with a rare subgroup, a rare grade and a voice that answers for a few: none of them can be had."""
     path = cohort_file.write(tmp_path / "clinic.csv", cohort_file.rows())

@@ -153,6 +153,7 @@ def test_each_planted_fault_is_named(
     assert code in codes(tmp_path, cohort_file, table)
 
 
+@pytest.mark.slow
 def test_what_was_measured_later_is_refused_by_declaration_by_day_and_by_name(
     tmp_path: Path, cohort_file: ModuleType
 ) -> None:
@@ -171,6 +172,7 @@ def test_what_was_measured_later_is_refused_by_declaration_by_day_and_by_name(
     assert "its name speaks of" in codes(tmp_path, cohort_file, late, NLR.replace('"NLR"', '"NLR_week3"'))["LR413"]
 
 
+@pytest.mark.slow
 def test_a_score_that_follows_the_volume_and_a_scanner_that_shifts_it(tmp_path: Path, cohort_file: ModuleType) -> None:
     table = rows(cohort_file)
     large = [{**r, "dose_score": f"{float(r['ptv_volume']) / 100 + 0.3 * hash_of(r):.3f}"} for r in table]
@@ -183,6 +185,7 @@ def test_a_score_that_follows_the_volume_and_a_scanner_that_shifts_it(tmp_path: 
     assert len(told) == 2
 
 
+@pytest.mark.slow
 def test_nothing_is_dropped_in_silence(tmp_path: Path, cohort_file: ModuleType) -> None:
     table = rows(cohort_file)
     assert "--columns" in codes(tmp_path, cohort_file, table, SCORE)["LR419"]
@@ -270,6 +273,7 @@ def test_the_card_asks_for_radiomics_quality(model: Path) -> None:
     assert set(card["external_adds"]) >= {"g3"}
 
 
+@pytest.mark.slow
 def test_columns_made_otherwise_are_named_and_another_unit_is_refused(
     model: Path, tmp_path: Path, cohort_file: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:

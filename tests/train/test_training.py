@@ -83,6 +83,7 @@ def test_the_card_says_what_a_paper_would(trained) -> None:
     assert ("does not add" in verdict) == (not adds)
 
 
+@pytest.mark.slow
 def test_same_file_same_bytes(trained, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, _ = trained
     light = Settings(outer=2, inner=2, choices=(Shape(2, 0.1, 5.0, 2.0, 40),), resampled=2, nadir_rounds=10, threads=1)
@@ -116,6 +117,7 @@ def shifted(cohort_file, n: int) -> list[dict[str, str]]:
     return [{**r, "nadir_alc": "" if not r["nadir_alc"] else f"{0.6 * float(r['nadir_alc']):.3f}"} for r in table]
 
 
+@pytest.mark.slow
 def test_recalibration_mends_a_shifted_hospital_and_says_what_it_changed(trained, cohort_file) -> None:
     """Before, the model under-predicts; after, the mean is right, also of patients the line was not fitted to."""
     folder, _ = trained
@@ -257,6 +259,7 @@ def test_what_every_training_patient_had_is_needed(trained, cohort_file) -> None
         evaluate_model(folder / "mine", read_cohort(cohort_file.write(folder / "gaps.csv", table)))
 
 
+@pytest.mark.slow
 def test_a_model_found_poor_says_nothing_from_then_on(trained, cohort_file) -> None:
     """The judgement goes into a copy's card; the original answers as before."""
     folder, _ = trained
@@ -280,6 +283,7 @@ def test_a_model_found_poor_says_nothing_from_then_on(trained, cohort_file) -> N
         record(folder / "mine", {**result, "kind": "training data"}, folder / "never")
 
 
+@pytest.mark.slow
 def test_other_voices_are_judged_beside_the_model_on_the_patients_both_answer_for(trained, cohort_file) -> None:
     folder, _ = trained
     rng = np.random.default_rng(2)
@@ -318,6 +322,7 @@ def test_a_cohort_without_both_classes_judges_no_model(trained, cohort_file) -> 
     assert not (folder / "never").exists()
 
 
+@pytest.mark.slow
 def test_a_judgement_recorded_again_takes_the_place_of_the_first(trained, cohort_file) -> None:
     folder, _ = trained
     for seed in (21, 22):

@@ -53,6 +53,7 @@ def test_a_count_is_kept_and_narrows_the_forecast_again_later(desk: Desk, asked:
     assert len(desk.store.measured(entry.key)) == 1
 
 
+@pytest.mark.slow
 def test_a_correction_leaves_the_old_count_in_the_trail(desk: Desk, asked: Questions) -> None:
     entry, at = desk.store.entries()[0], client(desk, "decide")
     place, form = f"/entries/{entry.key}/counts", {"token": token(desk, at), "unit": "10^9/L"}
@@ -128,6 +129,7 @@ def test_the_store_takes_no_second_correction_of_one_count(desk: Desk) -> None:
     assert [m.alc for m in desk.store.measured(key)] == [0.8]
 
 
+@pytest.mark.slow
 def test_a_day_that_has_a_kept_count_is_not_tried_again(desk: Desk, asked: Questions) -> None:
     entry, at = desk.store.entries()[0], client(desk, "decide")
     form = {"token": token(desk, at), "unit": "10^9/L"}
@@ -139,6 +141,7 @@ def test_a_day_that_has_a_kept_count_is_not_tried_again(desk: Desk, asked: Quest
     assert at.get(place, params={"day": "10.5", "count": "0.5", "unit": "10^9/L"}).status_code == 200
 
 
+@pytest.mark.slow
 def test_two_counts_of_one_day_entered_at_once_become_one(desk: Desk) -> None:
     entry = desk.store.entries()[0]
     begun = threading.Barrier(4)
@@ -157,6 +160,7 @@ def test_two_counts_of_one_day_entered_at_once_become_one(desk: Desk) -> None:
     assert sum(json.loads(line)["entry"]["command"] == "count" for line in lines) == 1
 
 
+@pytest.mark.slow
 def test_what_is_deleted_is_not_told_to_a_role_that_its_names_are_withheld_from(desk: Desk, asked: Questions) -> None:
     entry = desk.store.entries()[0]
     desk.store.forget_results(entry.key)

@@ -28,6 +28,7 @@ def logged(tmp_path: Path) -> Path:
     return tmp_path / "log" / log.FILE
 
 
+@pytest.mark.slow
 def test_a_page_that_fails_says_nothing_of_why_to_anybody(
     marked_desk: Desk, logged: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -32,6 +32,7 @@ from tests.web.conftest import BRAIN, client, token
 RTPLANS = BRAIN.parent
 
 
+@pytest.mark.slow
 def test_sliders_answer_as_the_analysis_does(desk: Desk) -> None:
     entry, at = desk.store.entries()[0], client(desk, "view")
     asked = Questions(desk.service, desk.store)
@@ -96,6 +97,7 @@ def test_counts_narrow_the_forecast(desk: Desk) -> None:
     assert "1 measured count" in text
 
 
+@pytest.mark.slow
 def test_every_phase_and_beams_that_differ_have_their_slider() -> None:
     """A course of two phases whose beams differ: the same dose of each phase, and every beam stretched alike."""
     from lymphorisk.analysis.prepared import prepare
@@ -136,6 +138,7 @@ def test_two_entries_are_compared(desk: Desk) -> None:
     assert first.label not in said
 
 
+@pytest.mark.slow
 def test_a_question_that_takes_too_long_ends_the_engine_alone(desk: Desk) -> None:
     engine = Engine(replace(desk.service, time_s=0.05))
     with pytest.raises(InputError, match="more time or memory"):

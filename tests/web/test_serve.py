@@ -86,6 +86,7 @@ def test_a_port_that_is_taken_is_named() -> None:
             bound(Where(port=first.getsockname()[1]))
 
 
+@pytest.mark.slow
 def test_beside_a_receiver_it_starts_no_worker(empty: Desk) -> None:
     assert alone(empty.store)
     with turn(empty.store):
@@ -96,6 +97,7 @@ def test_beside_a_receiver_it_starts_no_worker(empty: Desk) -> None:
     assert alone(empty.store)
 
 
+@pytest.mark.slow
 def test_a_page_gives_way_to_a_receiver_and_takes_over_again(empty: Desk) -> None:
     """Either may start first; at no time do both work."""
     with Hands(empty.service) as hands:
@@ -111,6 +113,7 @@ def test_a_page_gives_way_to_a_receiver_and_takes_over_again(empty: Desk) -> Non
     assert alone(empty.store)
 
 
+@pytest.mark.slow
 def test_what_the_page_had_in_hand_goes_on_with_the_receiver(empty: Desk) -> None:
     """A plan handed in while the page works alone is answered once, whoever works then."""
     with Hands(empty.service) as hands:

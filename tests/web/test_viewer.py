@@ -154,6 +154,7 @@ def test_the_page_shows_three_planes_and_answers_for_each(desk: Desk) -> None:
         assert at.get(f"/entries/{entry.key}/planes/axial", params={"axial": odd}).status_code == 200
 
 
+@pytest.mark.slow
 def test_a_ct_lies_beneath_and_is_grey_values_alone(marked_desk: Desk) -> None:
     questions = engine_of(marked_desk)
     entry, at = marked_desk.store.entries()[0], client(marked_desk, "view")
@@ -194,6 +195,7 @@ def read_png(data: bytes) -> np.ndarray:
     return np.frombuffer(rows, np.uint8).reshape(size[1], size[0] + 1)[:, 1:]
 
 
+@pytest.mark.slow
 def test_nothing_that_an_export_says_reaches_the_role_view(marked_desk: Desk) -> None:
     """A marker stands in every text tag, in an organ's ROI name and in a reason: no route shows it to `view`."""
     desk = marked_desk
