@@ -5,7 +5,7 @@ REPORT := demo-report.html
 
 T ?=
 # Slow tests whose lines are counted: not those that call what others call already (pages, schemas, fuzz).
-SLOW := $(addprefix tests/,analysis cli clinic cohorts lymphocyte objective outputs papers report simulated train web)
+SLOW := $(addprefix tests/,analysis calibration cli clinic cohorts conditioning lymphocyte objective outputs papers predict report simulated train web)
 # What the lowest versions are tried on: files read and written, learners, tables and pages; no long models.
 LOWEST := tests/units tests/plan tests/dicom tests/outputs tests/report/test_pdf.py tests/predict/test_reference.py tests/cli/test_explain.py
 

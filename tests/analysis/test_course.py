@@ -70,6 +70,7 @@ def test_the_modality_of_a_mixed_course_is_a_share() -> None:
     assert row(course(PROTON, long))["modality_proton"] == row(course(long, PROTON))["modality_proton"] == 0.25
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("phases", [(PHOTON, PROTON), (PROTON, PHOTON), (PHOTON, ELECTRON), (ELECTRON, PHOTON)])
 def test_published_models_of_one_modality_decline_a_mixed_course(phases: tuple[dict[str, object], ...]) -> None:
     result = analysis_of(course(*phases))
@@ -80,6 +81,7 @@ def test_published_models_of_one_modality_decline_a_mixed_course(phases: tuple[d
             assert result.modality in estimate.p.reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("phases", [(PHOTON, PROTON), (PROTON, PHOTON)])
 def test_the_learned_voice_says_that_it_saw_no_mixed_course(phases: tuple[dict[str, object], ...]) -> None:
     learned = analysis_of(course(*phases)).risk.learned

@@ -219,7 +219,7 @@ def test_check_exits_by_what_it_finds(go, rtplans: Path, tmp_path: Path) -> None
     assert "tumour next to it" in out
 
 
-@pytest.mark.parametrize("form", ["json", "junit", "sarif"])
+@pytest.mark.parametrize("form", slow_but(["json", "junit", "sarif"], "junit"))
 def test_check_formats_parse(go, rtplans: Path, form: str) -> None:
     code, out, _ = go(
         "check", rtplans / "brain", "--alc", "1.4", "--draws", "64", "--protocol", "brain", "--format", form

@@ -14,6 +14,7 @@ from lymphorisk.dicom.reader import find
 from lymphorisk.dicom.rtdose import check_usable, read_header, read_placement
 from lymphorisk.dicom.rtstruct import read_structures
 from lymphorisk.errors import DicomReadError, LinkError, LymphoriskError, UnsupportedDoseError
+from tests.slowly import slow_but
 
 pytestmark = [pytest.mark.real, pytest.mark.filterwarnings("ignore::UserWarning")]
 
@@ -30,7 +31,7 @@ def codes(export):
     return {f.code for f in export.findings}
 
 
-@pytest.mark.parametrize("name", READABLE)
+@pytest.mark.parametrize("name", slow_but(READABLE, "breast_photon", "tiny_patient"))
 def test_structures_and_dose_equal_pydicoms(real_data, name):
     export = read_export(real_data / name, **READABLE[name])
     by_uid = {}

@@ -118,7 +118,9 @@ def test_the_band_of_a_count_is_wider_than_that_of_the_course_and_both_are_in_th
 SITES = (("pancreas", 28, 50.4, "other"), ("brain", 30, 60.0, "temozolomide"), ("prostate", 20, 60.0, "none"))
 
 
-@pytest.mark.parametrize("site", SITES, ids=[s[0] for s in SITES])
+@pytest.mark.parametrize(
+    "site", [SITES[0], *(pytest.param(s, marks=pytest.mark.slow) for s in SITES[1:])], ids=lambda s: s[0]
+)
 def test_the_80_percent_band_of_a_count_holds_78_to_82_percent_of_later_counts(site: tuple) -> None:
     """Patients of other seeds, counted once between week 1 and half a year."""
     from lymphorisk.calibration.anchors import site_courses

@@ -140,6 +140,7 @@ def test_an_isopleth_holds_its_share_of_the_price_in_the_dearest_voxels(loss_of)
             avoidance(loss, levels)
 
 
+@pytest.mark.slow
 def test_a_price_that_reaches_the_border_of_the_grid_ends_there(loss_of) -> None:
     loss = loss_of("pancreas")
     (grid,), (dose,) = loss.grids, loss.dose

@@ -108,6 +108,7 @@ def test_gradient_where_every_organ_is_placed(plan_of: Plans, counts_of: Counts)
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [Options(survival="colony"), Options(network="28", stages=1, lanes=1)])
 def test_gradient_of_other_survival_and_another_network(rtplans, counts_of: Counts, options: Options) -> None:
     loss = LymphocyteLoss(rtplans / "pancreas", Patient(sex="F", age_y=61, alc=1.4), options)

@@ -13,6 +13,7 @@ from lymphorisk.dvh.regions import Union
 from lymphorisk.errors import AmbiguousOrganError, MissingOrganError
 from lymphorisk.organs import check_volume, load, match, organ_name, organ_of
 from lymphorisk.plan import Structure
+from tests.slowly import slow_but
 
 SQUARE = np.array([[0.0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]])
 
@@ -461,7 +462,7 @@ EXPECTED = {
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("case", EXPECTED)
+@pytest.mark.parametrize("case", slow_but(EXPECTED, "breast_photon", "tiny_patient"))
 def test_real_structure_sets(case: str, real_data: Path) -> None:
     found = match(structures_of(real_data / case / "RS.dcm"))
     assert {name: m.roi_names for name, m in found.organs.items()} == EXPECTED[case]

@@ -36,12 +36,14 @@ def nadir(
     return float(np.median(got.measured_nadir))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("site", ["esophagus", "brain", "lung", "liver", "pelvis", "breast"])
 def test_protons_spare_against_photons(site: str) -> None:
     """Shiraishi 2018, Routman 2019 (oesophagus), glioma series 2019-21, IMRT against IMPT in lung, De 2021."""
     assert nadir(site, "proton", 25, 50.0) > nadir(site, "photon", 25, 50.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("site", ["lung", "pancreas", "liver", "prostate"])
 def test_few_fractions_spare_against_many(site: str) -> None:
     """SBRT against conventional: OR 0.19 in hepatocellular carcinoma, G3 6 against 55 to 91 % in the lung."""
@@ -57,6 +59,7 @@ def in_fractions(course: Course, fractions: int) -> Course:
     return replace(course, phases=(again,))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("fractions", "apart"), [(5, 0.0), (1, 0.05)])
 @pytest.mark.parametrize("site", ["pancreas", "gastric", "lung", "head_neck", "liver", "pelvis", "breast", "brain"])
 def test_few_fractions_of_the_same_organ_doses_lose_less_than_thirty(site: str, fractions: int, apart: float) -> None:

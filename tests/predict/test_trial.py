@@ -118,7 +118,7 @@ def test_what_the_other_process_does_is_said(
     model_path: Path, monkeypatch: pytest.MonkeyPatch, run: str, says: str
 ) -> None:
     monkeypatch.setattr(trial, "RUN", run)
-    monkeypatch.setattr(trial, "WALL_S", 5.0)
+    monkeypatch.setattr(trial, "WALL_S", 1.5 if "sleep" in run else 60.0)
     with pytest.raises(PredictorFileError, match=says):
         load(model_path)
 

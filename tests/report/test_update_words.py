@@ -17,6 +17,7 @@ from lymphorisk.lymphocyte.update import Update, update
 from lymphorisk.parameters import load, posterior
 from lymphorisk.report import html, midcourse
 from lymphorisk.report.learned import UNLIKE_MOST, WORDS, sentences
+from tests.slowly import slow_but
 
 C = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "lymphocyte" / "courses.py")))
 PEOPLE = population(load("lymphocyte"), posterior())
@@ -28,7 +29,7 @@ def told(chemo: str) -> Update:
     return update(course, 1.3, PEOPLE, [(7.0, 0.5), (28.0, 0.12)], age_y=60.0, draws=2048, horizon_d=120)
 
 
-@pytest.fixture(scope="module", params=["none", *DRUGS])
+@pytest.fixture(scope="module", params=slow_but(["none", *DRUGS], "none", "platinum"))
 def made(request: pytest.FixtureRequest) -> Update:
     return told(request.param)
 

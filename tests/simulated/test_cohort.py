@@ -45,6 +45,7 @@ def cohort():
     return insilico_cohort(len(ARMS) * PATIENTS_PER_PLAN, 7, workers=1)
 
 
+@pytest.mark.slow
 def test_eight_sites_and_both_particles_are_in_it(cohort) -> None:
     assert len(np.unique(cohort.subgroups["site"])) >= 8
     assert set(np.unique(cohort.subgroups["technique"])) == set(ARMS)
@@ -87,6 +88,7 @@ def test_the_mid_course_cohort_knows_the_first_week(few_arms) -> None:
     assert 0.2 < np.median(ratio) < 1.1
 
 
+@pytest.mark.slow
 def test_values_are_plausible_by_the_schema(cohort) -> None:
     for i, name in enumerate(cohort.names):
         f = feature(name)
@@ -96,12 +98,14 @@ def test_values_are_plausible_by_the_schema(cohort) -> None:
         assert values.max() <= f.high, name
 
 
+@pytest.mark.slow
 def test_outcomes_are_those_of_the_nadir(cohort) -> None:
     assert np.array_equal(cohort.outcomes["g3"], (cohort.nadir_alc < 0.5).astype(float))
     assert np.array_equal(cohort.outcomes["g4"], (cohort.nadir_alc < 0.2).astype(float))
     assert 0.2 < cohort.outcomes["g3"].mean() < 0.8
 
 
+@pytest.mark.slow
 def test_patients_of_one_plan_share_a_group(cohort) -> None:
     doses = cohort.column("fractions")
     for g in np.unique(cohort.group)[:10]:
