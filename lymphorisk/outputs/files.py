@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lymphorisk.errors import InputError
-from lymphorisk.outputs.kinds import KINDS, Kind, is_model
+from lymphorisk.outputs.kinds import KINDS, OWN_MOST, Kind, is_model
 
 #: Temporary files begin with this: a reader of exports and a person see whose they are.
 PREFIX = ".lymphorisk-"
@@ -235,7 +235,8 @@ class Outputs:
         if self.force:
             return
         try:
-            ours = kind.own(place.read_bytes())
+            with place.open("rb") as there:
+                ours = kind.own(there.read(OWN_MOST))
         except OSError as error:
             raise _cannot(path, error) from error
         if not ours:

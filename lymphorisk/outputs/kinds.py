@@ -8,6 +8,8 @@ from pathlib import Path
 
 #: What the head of a file must show within this many bytes. [bytes]
 HEAD = 65536
+#: No report of ours is longer; of longer files that much is looked at. [bytes]
+OWN_MOST = 100_000_000
 GENERATOR = b'<meta name="generator" content="lymphorisk'
 #: Of pages written before they named their generator.
 OLD_PAGE = b"<title>Lymphocyte report</title>"
@@ -33,7 +35,7 @@ CARD = "card.toml"
 class Kind:
     """One kind of output: its name in messages, and whether an existing file is one of ours.
 
-    `own` sees the whole file; `folder` kinds see nothing and are never replaced unasked.
+    `own` sees the file, up to `OWN_MOST`; `folder` kinds see nothing and are never replaced unasked.
     """
 
     name: str

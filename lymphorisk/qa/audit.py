@@ -6,18 +6,23 @@ import hashlib
 import hmac
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from lymphorisk.errors import InputError
 from lymphorisk.findings import rule
+from lymphorisk.plain import read_most
 
 FILE = "lymphorisk-audit.jsonl"
 GENESIS = "0" * 64
 #: A key shorter than this can be guessed. [bytes]
 KEY_MIN = 16
+#: Longer than any key, and than any line of a trail. [bytes]
+KEY_MOST, LINE_MOST = 1_000_000, 10_000_000
+#: Of a trail at a time. [bytes]
+CHUNK = 1 << 20
 KEYS = {"previous", "entry", "hash"}
 
 DAMAGED = rule(
@@ -43,10 +48,10 @@ def read_key(path: Path) -> bytes:
     Raises
     ------
     InputError
-        No such file, or a key too short to hide anything.
+        No such file, a key too short to hide anything, or a file far longer than a key.
     """
     try:
-        key = path.read_bytes().rstrip(b"\r\n")
+        key = read_most(path, KEY_MOST, "name a key file").rstrip(b"\r\n")
     except OSError as error:
         raise InputError(f"the key {path.name} cannot be read: {error.strerror}", "name a key file") from error
     if len(key) < KEY_MIN:
@@ -71,9 +76,8 @@ def append(folder: Path, entry: Mapping[str, Any], key: bytes = b"") -> str:
     try:
         with path.open("a+b") as trail:
             _lock(trail)
-            trail.seek(0)
-            data = trail.read()
-            state = _state(path, data, key) if data or not new else TrailState(0, GENESIS)
+            begun = trail.seek(0, os.SEEK_END) > 0 or not new
+            state = _state(path, trail, key) if begun else TrailState(0, GENESIS)
             if state.broken_line is not None:
                 raise InputError(
                     f"the audit trail is broken at line {state.broken_line}: {state.reason}",
@@ -100,14 +104,15 @@ def holds(folder: Path, entry: Mapping[str, Any]) -> bool:
         return False
     wanted = json.loads(json.dumps(entry))
     texts = [json.dumps(value, ensure_ascii=False) for value in wanted.values() if isinstance(value, str)]
-    for line in reversed(path.read_text(encoding="utf-8", errors="replace").split("\n")):
-        if not all(text in line for text in texts):
-            continue
-        try:
-            if json.loads(line)["entry"] == wanted:
-                return True
-        except (ValueError, KeyError, TypeError):
-            continue
+    with path.open("rb") as trail:
+        for line in lines_of(trail):
+            if not all(text in line for text in texts):
+                continue
+            try:
+                if json.loads(line)["entry"] == wanted:
+                    return True
+            except (ValueError, KeyError, TypeError, RecursionError):
+                continue
     return False
 
 
@@ -161,18 +166,25 @@ class _Walked:
 _WALKED: dict[tuple[str, bytes], _Walked] = {}
 
 
-def _state(path: Path, data: bytes, key: bytes) -> TrailState:
+def _state(path: Path, trail: IO[bytes], key: bytes) -> TrailState:
     """What a trail says of itself; bytes that were verified before are compared, and the lines after them walked."""
     place = (str(path.absolute()), key)
     walked = _WALKED.get(place)
-    if walked is not None and hashlib.sha256(data[: walked.size]).digest() != walked.sha256:
-        walked = None
-    new = data[walked.size :] if walked is not None else data
-    if walked is not None and not new:
-        return walked.state
-    state = _verified(new.decode("utf-8", "replace"), key, None if walked is None else walked.state)
+    trail.seek(0)
+    sha256 = hashlib.sha256()
+    if walked is not None:
+        left = walked.size
+        while left and (part := trail.read(min(left, CHUNK))):
+            sha256.update(part)
+            left -= len(part)
+        if left or sha256.digest() != walked.sha256:
+            walked, sha256 = None, hashlib.sha256()
+            trail.seek(0)
+        elif trail.tell() == os.fstat(trail.fileno()).st_size:
+            return walked.state
+    state = _verified(lines_of(trail, sha256.update), key, None if walked is None else walked.state)
     if state.broken_line is None:
-        _WALKED[place] = _Walked(len(data), hashlib.sha256(data).digest(), state)
+        _WALKED[place] = _Walked(trail.tell(), sha256.digest(), state)
     return state
 
 
@@ -182,7 +194,8 @@ def trouble(folder: Path, key: bytes = b"") -> str:
     if not path.exists():
         return ""
     try:
-        state = _state(path, path.read_bytes(), key)
+        with path.open("rb") as trail:
+            state = _state(path, trail, key)
     except OSError as error:
         return f"the audit trail cannot be read: {error.strerror}"
     if state.broken_line is None:
@@ -210,22 +223,34 @@ def verify(folder: Path, *, expect: int | None = None, head: str = "", key: byte
     path = folder / FILE
     if not path.is_file():
         raise InputError(f"no audit trail in {folder.name!r}", f"a trail is a file named {FILE}")
-    text = path.read_bytes().decode("utf-8", "replace")
-    state = _verified(text, key)
+    seen = False
+
+    def met(digest: str) -> None:
+        nonlocal seen
+        seen = seen or digest.startswith(head.lower())
+
+    with path.open("rb") as trail:
+        state = _verified(lines_of(trail), key, met=met)
     if state.broken_line is not None:
         return state
     if expect is not None and state.entries < expect:
         reason = f"{expect} entries were expected, {state.entries} are there: the end was cut off"
         return TrailState(state.entries, state.last, state.entries + 1, reason, state.sealed)
-    if head and not any(json.loads(line)["hash"].startswith(head.lower()) for line in _lines(text)):
+    if head and not seen:
         reason = f"no line carries the hash {head[:16]}: the end was cut off, or the trail is another one"
         return TrailState(state.entries, state.last, state.entries + 1, reason, state.sealed)
     return state
 
 
-def _lines(text: str) -> list[str]:
-    """Only a line feed ends a record: names may hold other characters that count as line breaks."""
-    return text.removesuffix("\n").split("\n") if text else []
+def lines_of(trail: IO[bytes], read: Callable[[bytes], object] = bytes) -> Iterator[str]:
+    """Lines from here on, with their line feeds; a line far too long is cut, and is no record.
+
+    Only a line feed ends a record: names may hold other characters that count as line breaks. `read` is called with
+    the bytes of each.
+    """
+    while line := trail.readline(LINE_MOST):
+        read(line)
+        yield line.decode("utf-8", "replace")
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -235,13 +260,14 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return out
 
 
-def _verified(text: str, key: bytes = b"", before: TrailState | None = None) -> TrailState:
-    """The state after the lines of `text`, which stand behind those that made the state `before`."""
+def _verified(
+    lines: Iterable[str], key: bytes = b"", before: TrailState | None = None, met: Callable[[str], object] = str
+) -> TrailState:
+    """The state after some lines, which stand behind those that made the state `before`; `met` is told each hash."""
     begun = before or TrailState(0, GENESIS)
     last, count, sealed = begun.last, begun.entries, begun.sealed
-    if not text:
-        return TrailState(0, last, 1, "the trail is empty: a trail is made with its first line")
-    for number, line in enumerate(_lines(text), start=count + 1):
+    line = ""
+    for number, line in enumerate(lines, start=count + 1):
         try:
             record = json.loads(line, object_pairs_hook=_once)
             previous, entry, digest = record["previous"], record["entry"], record["hash"]
@@ -259,6 +285,9 @@ def _verified(text: str, key: bytes = b"", before: TrailState | None = None) -> 
             return TrailState(count, last, number, "the line is not sealed with this key", sealed)
         sealed += "seal" in record
         last, count = digest, count + 1
-    if not text.endswith("\n"):
+        met(digest)
+    if not line:
+        return TrailState(0, last, 1, "the trail is empty: a trail is made with its first line")
+    if not line.endswith("\n"):
         return TrailState(count, last, count + 1, "the last line is cut off", sealed)
     return TrailState(count, last, sealed=sealed)

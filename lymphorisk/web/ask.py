@@ -19,7 +19,7 @@ from lymphorisk.report.withheld import withheld
 from lymphorisk.units import alc_from, checked, number_from, quantity
 from lymphorisk.web.desk import Desk
 from lymphorisk.web.entry import IDENTITY, entry_of, framed, names_for
-from lymphorisk.web.guard import Asked
+from lymphorisk.web.guard import Asked, number_of
 from lymphorisk.web.render import page
 from lymphorisk.web.users import Role
 
@@ -148,7 +148,7 @@ def _kept(desk: Desk, asked: Asked) -> Response:
     entry, form = _answered(desk, asked), asked.form
     now = {m.number: m for m in desk.store.measured(entry.key)}
     number = form.get("corrects", "").strip()
-    old = now.get(int(number)) if number.isascii() and number.isdecimal() else None
+    old = now.get(-1 if (known := number_of(number)) is None else known)
     if number and old is None:
         raise InputError("the count to be corrected is not there any more", "open the page again")
     typed = form.get("count", "").strip()

@@ -159,6 +159,18 @@ def _same_origin(request: Request) -> None:
         raise HTTPException(403, "sent by another site")
 
 
+def number_of(text: str | None) -> int | None:
+    """A number that a request names; None for what is none, or longer than any.
+
+    Examples
+    --------
+    >>> number_of(" 12 "), number_of("-1"), number_of("9" * 5000)
+    (12, None, None)
+    """
+    text = (text or "").strip()
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= DIGITS else None
+
+
 async def _form(desk: Desk, request: Request, route: Page) -> FormData:
     most = int(desk.upload_mb * BYTES_PER_MB) if route.files else FORM_BYTES
     said = request.headers.get("content-length") or "0"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from lymphorisk.errors import InputError
 from lymphorisk.qa import audit
 from lymphorisk.web.desk import Desk
 from lymphorisk.web.entry import IDENTITY, WITHHELD
-from lymphorisk.web.guard import Asked
+from lymphorisk.web.guard import Asked, number_of
 from lymphorisk.web.render import page
 
 #: Lines of one page.
@@ -35,11 +36,11 @@ class Record:
 
 def shown(desk: Desk, asked: Asked) -> Response:
     """The newest lines, and what a walk over the whole chain says."""
-    before = asked.request.query_params.get("before", "")
-    lines, state, trouble = walked(desk)
-    last = int(before) - 1 if before.isdecimal() else len(lines)
+    before = number_of(asked.request.query_params.get("before"))
+    state, trouble = walked(desk)
     told = asked.who.user.may(IDENTITY)
-    part = [_record(n, line, told=told) for n, line in enumerate(lines[:last], start=1)][-SHOWN:][::-1]
+    kept = [] if trouble else newest(desk.audit / audit.FILE, before)
+    part = [_record(number, line, told=told) for number, line in reversed(kept)]
     return page(
         "trail.html",
         asked.session,
@@ -50,17 +51,28 @@ def shown(desk: Desk, asked: Asked) -> Response:
     )
 
 
-def walked(desk: Desk) -> tuple[list[str], audit.TrailState | None, str]:
-    """Lines of the trail, its state, and why it cannot be verified; no state before the first line."""
-    path = desk.audit / audit.FILE
-    if not path.is_file():
-        return [], None, ""
+def walked(desk: Desk) -> tuple[audit.TrailState | None, str]:
+    """The state of the trail, and why it cannot be verified; no state before the first line."""
+    if not (desk.audit / audit.FILE).is_file():
+        return None, ""
     try:
         key = audit.read_key(Path(desk.service.audit_key)) if desk.service.audit_key else b""
-        state = audit.verify(desk.audit, key=key)
+        return audit.verify(desk.audit, key=key), ""
     except InputError as error:
-        return [], None, error.message
-    return path.read_bytes().decode("utf-8", "replace").removesuffix("\n").split("\n"), state, ""
+        return None, error.message
+
+
+def newest(path: Path, before: int | None) -> list[tuple[int, str]]:
+    """The last lines of a trail, or of those before one, with their numbers; a trail need not fit into memory."""
+    if not path.is_file():
+        return []
+    kept: deque[tuple[int, str]] = deque(maxlen=SHOWN)
+    with path.open("rb") as trail:
+        for number, line in enumerate(audit.lines_of(trail), start=1):
+            if before is not None and number >= before:
+                break
+            kept.append((number, line.removesuffix("\n")))
+    return list(kept)
 
 
 def _record(number: int, line: str, *, told: bool) -> Record:

@@ -16,7 +16,7 @@ from lymphorisk.clinic.worker import members_of
 from lymphorisk.errors import InputError
 from lymphorisk.web.desk import Desk
 from lymphorisk.web.entry import entry_of
-from lymphorisk.web.guard import Asked
+from lymphorisk.web.guard import Asked, number_of
 from lymphorisk.web.render import page
 
 #: Most organs that are shown at once: more lines cannot be told apart.
@@ -96,8 +96,8 @@ def _axis(asked: Asked) -> Axis:
 
 def _index(text: str | None, count: int, otherwise: int) -> int:
     """A plane by its number, the nearest there is; the middle when nothing is asked."""
-    text = (text or "").strip()
-    return min(int(text), count - 1) if text.isascii() and text.isdecimal() and len(text) < 9 else otherwise
+    number = number_of(text)
+    return otherwise if number is None else min(number, count - 1)
 
 
 def _window(query: Mapping[str, str]) -> str:

@@ -11,7 +11,7 @@ from lymphorisk.clinic.store import IN_PROGRESS, SCHEDULED, Entry
 from lymphorisk.errors import InputError
 from lymphorisk.web.desk import Desk
 from lymphorisk.web.entry import IDENTITY, identity_of
-from lymphorisk.web.guard import Asked
+from lymphorisk.web.guard import Asked, number_of
 from lymphorisk.web.intake import Upload, take
 from lymphorisk.web.render import page
 
@@ -22,9 +22,9 @@ SHOWN = 50
 def shown(desk: Desk, asked: Asked) -> Response:
     """Entries, the newest first."""
     entries = desk.store.entries()[::-1]
-    before = asked.request.query_params.get("before", "")
-    if before.isdecimal():
-        entries = [e for e in entries if e.number < int(before)]
+    before = number_of(asked.request.query_params.get("before"))
+    if before is not None:
+        entries = [e for e in entries if e.number < before]
     more, entries = len(entries) > SHOWN, entries[:SHOWN]
     user = asked.who.user
     return page(

@@ -98,6 +98,17 @@ def test_only_our_own_file_of_the_same_kind_is_replaced(tmp_path: Path, kind: st
         assert "exists" in refused(Outputs(Inputs(())), path, other)
 
 
+@pytest.mark.parametrize("kind", ["page", "pdf", "analyze", "dvh-csv", "trajectory", "figure", "sr", "kill map"])
+def test_a_file_of_a_terabyte_is_not_taken_into_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    path = tmp_path / "there"
+    path.touch()
+    os.truncate(path, 10**12)
+    monkeypatch.setattr(module, "OWN_MOST", 1 << 20)
+    assert "exists and is not" in refused(Outputs(Inputs.of([]), force=False), path, kind)
+
+
 def test_a_protocol_is_never_replaced_unasked_and_a_device_never(tmp_path: Path) -> None:
     path = tmp_path / "house.toml"
     path.write_text('schema = "lymphorisk/protocol/1"\n')

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import errno
 import json
+import tracemalloc
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -172,9 +175,13 @@ def test_lines_that_were_walked_are_not_walked_again(tmp_path: Path, monkeypatch
     walked: list[str] = []
     real = audit._verified
 
-    def counted(text: str, *rest: object) -> audit.TrailState:
-        walked.extend(audit._lines(text))
-        return real(text, *rest)  # type: ignore[arg-type]
+    def counted(lines: Iterable[str], *rest: Any, **more: Any) -> audit.TrailState:
+        def passed() -> Iterator[str]:
+            for line in lines:
+                walked.append(line)
+                yield line
+
+        return real(passed(), *rest, **more)
 
     monkeypatch.setattr(audit, "_verified", counted)
     audit.append(tmp_path, {"number": 5})
@@ -191,3 +198,45 @@ def test_what_a_trail_holds_is_found_whatever_its_texts(tmp_path: Path) -> None:
     assert audit.holds(tmp_path, said)
     assert not audit.holds(tmp_path, {**said, "count": 5})
     assert not audit.holds(tmp_path, {**said, "who": "M"})
+
+
+def test_a_key_that_never_ends_is_refused() -> None:
+    with pytest.raises(InputError, match="longer than 1 MB"):
+        audit.read_key(Path("/dev/zero"))
+
+
+def test_a_line_that_never_ends_is_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    audit.append(tmp_path, {"number": 0})
+    monkeypatch.setattr(audit, "LINE_MOST", 300)
+    assert audit.verify(tmp_path).broken_line is None
+    path = tmp_path / audit.FILE
+    with path.open("a") as trail:
+        trail.write("x" * 1000)
+    state = audit.verify(tmp_path)
+    assert (state.entries, state.broken_line, state.reason) == (1, 2, "the line is not an audit record")
+    assert "line 2" in audit.trouble(tmp_path)
+    assert not audit.holds(tmp_path, {"number": 1})
+
+
+def test_a_long_trail_does_not_stand_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / audit.FILE
+    last = audit.GENESIS
+    with path.open("w") as trail:
+        for number in range(3000):
+            entry = {"number": number, "files": ["a" * 2000]}
+            digest = audit._digest(last, entry)
+            trail.write(json.dumps({"previous": last, "entry": entry, "hash": digest}) + "\n")
+            last = digest
+    whole = path.stat().st_size
+    monkeypatch.setattr(audit, "CHUNK", 1 << 16)
+    tracemalloc.start()
+    try:
+        assert audit.verify(tmp_path, expect=3000, head=last[:12]).last == last
+        audit.append(tmp_path, {"number": 3000})
+        audit.append(tmp_path, {"number": 3001})
+        assert audit.holds(tmp_path, {"number": 3001})
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < whole / 10
+    assert audit.verify(tmp_path).entries == 3002

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from collections import Counter
 from collections.abc import Sequence
@@ -359,3 +360,22 @@ def test_of_uploads_answers_and_failures_the_last_are_remembered(monkeypatch: py
 def test_a_page_begins_and_ends_through_its_guard(desk: Desk) -> None:
     with client(desk) as at:
         assert at.get("/healthz").json() == {"status": "ok"}
+
+
+def test_a_long_trail_is_turned_over_page_by_page(empty: Desk) -> None:
+    empty.audit.mkdir(exist_ok=True)
+    for number in range(1, 251):
+        audit.append(empty.audit, {"command": f"said-{number}-"})
+    at, address, seen = client(empty, "view"), "/audit", []
+    while address:
+        text = at.get(address).text
+        seen.append([int(n) for n in re.findall(r"said-(\d+)-", text)])
+        older = re.search(r'href="(/audit\?before=\d+)"', text)
+        address = older[1] if older else ""
+    assert [len(part) for part in seen] == [100, 100, 50]
+    assert [n for part in seen for n in part] == list(range(250, 0, -1))
+    assert "said-1-" not in at.get("/audit?before=1").text
+    assert "said-250-" in at.get("/audit?before=9999999").text
+    for odd in ("9" * 5000, "٣", "-1", "1e9", "", "\0"):
+        for address in ("/audit", "/"):
+            assert at.get(address, params={"before": odd}).status_code == 200
