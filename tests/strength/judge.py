@@ -26,6 +26,8 @@ from .mutants import ROOT, Mutant, mutated
 
 #: Killed: a test failed, or the tests could not start, or never ended. ``alone``: no test runs the line.
 KILLED, SURVIVED, ALONE = "killed", "survived", "alone"
+#: What pytest leaves with when no test was there to run.
+NOTHING_RAN = 5
 BEYOND_S, TIMES, WALL, MEMORY = 30.0, 3.0, 20.0, 8 << 30
 LARGE = (
     "numpy scipy.ndimage scipy.sparse scipy.stats scipy.optimize scipy.special scipy.interpolate scipy.spatial "
@@ -111,6 +113,8 @@ def run(tests: list[str], expected_s: float, place: Path, *options: str) -> Verd
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cost = round(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 2)
     code = None if status is None or os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+    if code == NOTHING_RAN:
+        return Verdict(ALONE, cpu_s=cost)
     if code == 0:
         return Verdict(SURVIVED, tests=len(tests), cpu_s=cost)
     failed = _failed(place).read_text(encoding="utf-8") if _failed(place).exists() else ""
@@ -148,7 +152,7 @@ def _child(tests: list[str], limit: float, said: Path, options: tuple[str, ...])
         os.dup2(out, 2)
         import pytest
 
-        ask = ["-q", "-x", "--tb=no", "-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-seed=0"]
+        ask = ["-q", "-x", "--tb=no", "-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-seed=0", "-m", ""]
         code = int(pytest.main([*ask, *options, *tests], plugins=[_First(_failed(said.parent))]))
         sys.stdout.flush()
     finally:

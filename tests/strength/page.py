@@ -156,7 +156,7 @@ that tests start as well. Another test cannot see the fault, so running these is
 quickest first, then one of each further file, until one fails or {made["budget_s"]:.0f} s of processor time are spent:
 what is not seen within that counts as not seen, though a test left out might have seen it. A fault in a line of the
 module itself is judged by the tests that run any line of its file, and those of its room. Tests that take three times
-their time and half a minute have failed. The slow tests are not asked.
+their time and half a minute have failed. Slow tests are asked like others, those of the rooms that are counted below.
 
 ### Not seen
 

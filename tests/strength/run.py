@@ -82,7 +82,7 @@ def main() -> None:
     parser.add_argument("--rooms", nargs="*", default=list(ROOMS))
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seen", type=Path, default=Path(".seen"), help="What make coverage left.")
-    parser.add_argument("--data", type=Path, nargs="*", default=[Path(".seen/data")], help="Coverage's own files.")
+    parser.add_argument("--data", type=Path, nargs="*", help="Coverage's own files; those there without it.")
     parser.add_argument("--folder", type=Path, required=True, help="Where copies and outcomes lie.")
     parser.add_argument("--budget", type=float, default=BUDGET_S, help="Processor seconds of tests for a fault.")
     parser.add_argument("--anew", nargs="*", help="Faults that nothing saw yet, these new tests first.")
@@ -101,7 +101,8 @@ def main() -> None:
     else:
         left = {k["name"]: k["file"] for k in known if k["outcome"] != judge.KILLED}
         faults = [m for file in sorted(set(left.values())) for m in mutants_of(ROOT / file) if m.name in left]
-    seen = Seen([p.resolve() for p in asked.data], asked.seen.resolve())
+    data = sorted(asked.seen.rglob("data")) if asked.data is None else asked.data
+    seen = Seen([p.resolve() for p in data], asked.seen.resolve())
     print(f"{len(faults)} faults, {len(seen.cpu)} tests", flush=True)
     children = []
     for worker in range(asked.workers):

@@ -19,7 +19,7 @@ class Seen:
         self.askers: dict[str, list[str]] = defaultdict(list)
         self.asked: dict[str, list[str]] = {}
         made: dict[str, float] = {}
-        for told in sorted(folder.glob("*.jsonl")):
+        for told in sorted(folder.rglob("*.jsonl")):
             for line in told.read_text(encoding="utf-8").splitlines():
                 seen = json.loads(line)
                 # Fixtures of many tests are no part of what this one costs.
