@@ -37,7 +37,7 @@ GROUPED = 0.5
 FEWEST_GROUPS = 4
 #: Contours beside each other are of one slice up to this share of the slice step.
 SLICE_SHARE = 0.501
-#: The next contour above is looked for this many planes up.
+#: The next contour above is looked for this many planes up at least, and on all planes within the thickest slice.
 REACH = 6
 #: Two contours are of one body when their boxes are alike by this share.
 ALIKE = 0.5
@@ -160,7 +160,7 @@ def links(of: Outlines, plane: Index, up: int) -> tuple[Index, Index]:
     return pairs_that(meet, first[np.where(there, target, 0)], count, MOST_LINKED)
 
 
-def skips(of: Outlines, plane: Index) -> tuple[Index, Index]:
+def skips(of: Outlines, heights: Array, plane: Index) -> tuple[Index, Index]:
     """Contours with nothing above them on the next plane but on one of the planes beyond, and the contour there.
 
     Of several contours there, the one whose box overlaps most.
@@ -172,7 +172,7 @@ def skips(of: Outlines, plane: Index) -> tuple[Index, Index]:
     if not alone.any():
         return np.zeros(0, np.intp), np.zeros(0, np.intp)
     found: dict[int, int] = {}
-    for up in range(2, REACH + 1):
+    for up in range(2, max(REACH, _within(heights, plane)) + 1):
         a, b = links(of, plane, up)
         keep = alone[a]
         a, b = a[keep], b[keep]
@@ -181,6 +181,12 @@ def skips(of: Outlines, plane: Index) -> tuple[Index, Index]:
         found |= {i: j for i, j in here.items() if i not in found}
     below = np.array(sorted(found), np.intp)
     return below, np.array([found[int(i)] for i in below], np.intp)
+
+
+def _within(heights: Array, plane: Index) -> int:
+    """How many planes follow one of them within the thickest slice, at most."""
+    z = heights[np.concatenate([[True], np.diff(plane) > 0])]
+    return int((np.searchsorted(z, z + THICKEST_MM, side="right") - np.arange(1, len(z) + 1)).max())
 
 
 def alike(of: Outlines, a: Index, b: Index) -> Array:
@@ -206,7 +212,7 @@ def beside(of: Outlines, heights: Array, plane: Index) -> tuple[Index, float]:
     moved_mm : float
         Largest distance of heights that were joined. [mm]
     """
-    below, above = skips(of, plane)
+    below, above = skips(of, heights, plane)
     alike_ones = alike(of, below, above) >= ALIKE
     below, above = below[alike_ones], above[alike_ones]
     # scattered small bodies lie above each other by chance; those of two heights do so all through

@@ -323,7 +323,7 @@ def _counted_once(
 
 def _filled(of: Outlines, heights: Array, plane: Index, where: str, found: list[Finding]) -> Drawn:
     """The contours with those of bodies that skip a plane which other bodies are drawn on, interpolated."""
-    below, above = skips(of, plane)
+    below, above = skips(of, heights, plane)
     if not len(below):
         return of, heights, plane
     a, b = links(of, plane, 1)
