@@ -208,3 +208,19 @@ def test_the_level_by_the_outline_alone_is_that_of_its_widths_and_depths(
     mean, _ = placement.level_by_outline(man, outline, prior, man.height_mm)
     assert mean == pytest.approx(weight @ moves / weight.sum(), abs=0.01)
     assert mean == pytest.approx(250.0, abs=30.0)
+
+
+def test_a_long_organ_is_held_level_by_level(man: Reference, prior: Prior, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reference drawn in itself: each level belongs to the organ's own middle there, not to that of the whole."""
+    monkeypatch.setattr(placement, "_height", lambda reference, prior, name, z, *_: z)
+    bends = []
+    for name in (n for n in man.organs if prior.of(n).levels and not prior.of(n).middle):
+        drawn, points = seen(man, name), man.organs[name].points_mm
+        pairs = placement._centres(man, prior, name, drawn, SimpleNamespace(), man.height_mm)
+        assert len(pairs) >= 2
+        for centre, at in pairs:
+            near = np.abs(points[:, 2] - at[2]) <= placement.LEVEL_MM
+            assert centre[2] == pytest.approx(at[2], abs=0.5)
+            assert centre[:2] == pytest.approx(points[near, :2].mean(axis=0), abs=1.0)
+            bends.append(np.abs(centre[:2] - points[:, :2].mean(axis=0)).max())
+    assert max(bends) > 10.0
