@@ -106,6 +106,13 @@ def test_a_reason_is_of_a_fault_that_nothing_saw(kind: str) -> None:
         assert len(why.split()) > 3
 
 
+def test_every_fault_that_nothing_saw_has_its_reason() -> None:
+    faults = json.loads(page.JSON.read_text(encoding="utf-8"))["faults"]
+    told = page.survivors("same").keys() | page.survivors("unseen").keys()
+    assert len(faults) > 200
+    assert {m["name"] for m in faults if m["outcome"] != "killed"} == told
+
+
 @pytest.mark.slow
 def test_faults_that_were_seen_are_seen_still(tmp_path: Path) -> None:
     """A sample of the page's faults in today's code, each by the test that saw it."""
