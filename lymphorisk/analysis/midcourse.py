@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import isfinite
 from typing import Any
 
 from lymphorisk import parameters
@@ -53,8 +54,11 @@ def _updated(
         )
     with _whole():
         patient, alc, course = saved["patient"], saved["alc"], course_from_dict(saved["course"])
-        baseline, known, age_y, lln = alc["baseline_alc"], alc["baseline_known"], patient["age_y"], patient["lln"]
-        horizon_d = alc["day"][-1]
+        baseline, horizon_d = _number(alc["baseline_alc"]), _number(alc["day"][-1])
+        age_y, lln = (None if patient[name] is None else _number(patient[name]) for name in ("age_y", "lln"))
+        known = alc["baseline_known"]
+        if not isinstance(known, bool):
+            raise TypeError("'baseline_known' is neither true nor false")
     people = people_of(options.survival_model)
     return update(
         course,
@@ -69,12 +73,18 @@ def _updated(
     )
 
 
+def _number(value: Any) -> float:
+    if not isinstance(value, int | float) or not isfinite(value):
+        raise TypeError(f"{value!r} is no number")
+    return float(value)
+
+
 @contextmanager
 def _whole() -> Iterator[None]:
     """What is read of a result is there; a result that somebody made or cut by hand is refused."""
     try:
         yield
-    except (KeyError, IndexError, TypeError, AttributeError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         what = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)[:SHOWN]
         raise InputError(
             f"the file is no whole result of `lymphorisk analyze`: {what}", "make it again; it is not to be edited"

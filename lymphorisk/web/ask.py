@@ -148,7 +148,8 @@ def _kept(desk: Desk, asked: Asked) -> Response:
     entry, form = _answered(desk, asked), asked.form
     now = {m.number: m for m in desk.store.measured(entry.key)}
     number = form.get("corrects", "").strip()
-    old = now.get(-1 if (known := number_of(number)) is None else known)
+    known = number_of(number)
+    old = None if known is None else now.get(known)
     if number and old is None:
         raise InputError("the count to be corrected is not there any more", "open the page again")
     typed = form.get("count", "").strip()

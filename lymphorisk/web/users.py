@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from lymphorisk.errors import InputError
-from lymphorisk.plain import read_most
+from lymphorisk.plain import loads, read_most
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
@@ -141,7 +141,7 @@ def _read(path: Path, store: int) -> dict[str, User]:
     if path.stat().st_mode & 0o077:
         raise InputError(f"{path.name} can be read by others", f"chmod 600 {path.name}")
     try:
-        table = json.loads(read_most(path, MOST_BYTES, "remove it, and add them with serve --add-user"))
+        table = loads(read_most(path, MOST_BYTES, "remove it, and add them with serve --add-user"))
         users = [User(u["name"], u["role"], u["hash"]) for u in table["users"]] if table["version"] == VERSION else None
     except (ValueError, KeyError, TypeError):
         users = None

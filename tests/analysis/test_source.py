@@ -194,3 +194,7 @@ def test_a_result_that_lost_a_part_is_refused_by_name() -> None:
         for cut in (gone, {**whole, key: {}}, {**whole, key: []}, {**whole, key: None}):
             with pytest.raises(InputError, match="no whole result of `lymphorisk analyze`"):
                 updated(cut, [(7.0, 1.2)])
+    for part, key in (("alc", "baseline_alc"), ("alc", "baseline_known"), ("patient", "age_y"), ("patient", "lln")):
+        for wrong in ("x", [], {}, float("nan")):
+            with pytest.raises(InputError, match="no whole result of `lymphorisk analyze`"):
+                updated({**whole, part: {**whole[part], key: wrong}}, [(7.0, 1.2)])
