@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import locale
+import logging
 import os
+import re
+import resource
+import signal
+import sys
+import time
+from collections.abc import Iterator
 
 # Before numpy loads: hundreds of small matrices, for which threads only wait for each other.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -11,6 +19,7 @@ os.environ["LYMPHORISK_CONFIG"] = "none"
 
 from pathlib import Path
 
+import numpy
 import pytest
 from hypothesis import settings
 
@@ -34,3 +43,36 @@ def real_data() -> Path:
 def rtplans() -> Path:
     """Folder of the project's own fixture plans."""
     return ROOT / "fixtures" / "rtplans"
+
+
+# By pytest for each test, by libraries as they load.
+SET_BY_LIBRARIES = re.compile("PYTEST_CURRENT_TEST$|KMP_|.*_NUM_THREADS$")
+
+
+def _left() -> dict[str, object]:
+    """What a test may change and has to put back, as far as it can be looked at."""
+    drawn = sys.modules.get("matplotlib.pyplot")
+    return {
+        "folder": os.getcwd(),
+        **{f"${k}": v for k, v in os.environ.items() if not SET_BY_LIBRARIES.match(k)},
+        "figures": drawn.get_fignums() if drawn else [],
+        "locale": locale.setlocale(locale.LC_ALL),
+        "signals": {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGBUS)},
+        "mask": signal.pthread_sigmask(signal.SIG_BLOCK, ()),
+        "limits": {w: resource.getrlimit(w) for w in (resource.RLIMIT_AS, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE)},
+        "zone": time.tzname,
+        "recursion": sys.getrecursionlimit(),
+        "floats": numpy.geterr(),
+        "level of logging": (logging.getLogger().level, logging.getLogger("lymphorisk").level),
+        "arguments": list(sys.argv),
+    }
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_behind() -> Iterator[None]:
+    """A test that changes what others stand on fails itself, not the one that runs after it."""
+    before = _left()
+    yield
+    after = _left()
+    changed = sorted(k for k in {*before, *after} if before.get(k) != after.get(k))
+    assert not changed, [(k, before.get(k), after.get(k)) for k in changed]

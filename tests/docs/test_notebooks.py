@@ -32,10 +32,15 @@ def test_a_notebook_is_kept_without_outputs_and_stands_in_the_site(notebook: Pat
 def test_a_notebook_runs(notebook: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In its own folder, as the site's build runs it; the last value of a cell is not looked at."""
     import matplotlib
+    import matplotlib.pyplot as plt
 
-    matplotlib.use("Agg")
     monkeypatch.chdir(notebook.parent)
     names: dict[str, object] = {"__name__": "__main__"}
-    for number, cell in enumerate(cells(notebook), start=1):
-        source = "".join(cell["source"])  # type: ignore[arg-type]
-        exec(compile(source, f"{notebook.name}, cell {number}", "exec"), names)
+    with matplotlib.rc_context():
+        plt.switch_backend("agg")
+        try:
+            for number, cell in enumerate(cells(notebook), start=1):
+                source = "".join(cell["source"])  # type: ignore[arg-type]
+                exec(compile(source, f"{notebook.name}, cell {number}", "exec"), names)
+        finally:
+            plt.close("all")

@@ -91,10 +91,17 @@ def test_nothing_global_is_left_changed(predictor: Predictor, patient: FeatureVe
     np.random.seed(7)
     expected = np.random.random()
     np.random.seed(7)
-    with matplotlib.rc_context({"font.size": 23.0, "axes.facecolor": "black"}):
-        settings = dict(matplotlib.rcParams)
-        strange = dict(shap_drawings(predictor, patient))
-        assert dict(matplotlib.rcParams) == settings
-    assert np.random.random() == expected
-    assert not plt.get_fignums()
+    users = plt.figure()
+    try:
+        opened = plt.get_fignums()
+        with matplotlib.rc_context({"font.size": 23.0, "axes.facecolor": "black"}):
+            settings = dict(matplotlib.rcParams)
+            strange = dict(shap_drawings(predictor, patient))
+            assert dict(matplotlib.rcParams) == settings
+        assert np.random.random() == expected
+        assert plt.get_fignums() == opened
+        assert plt.gcf() is users
+        assert not users.axes
+    finally:
+        plt.close(users)
     assert strange == dict(shap_drawings(predictor, patient))
