@@ -16,7 +16,7 @@ from lymphorisk.dvh.curve import DVH, END_CAPS, EndCaps
 from lymphorisk.dvh.histogram import Accumulator
 from lymphorisk.dvh.lying import Tube, findings_of_tubes, tubes_of
 from lymphorisk.dvh.mask_solid import Voxelled
-from lymphorisk.dvh.nodule import findings_of_balls, with_balls
+from lymphorisk.dvh.nodule import Ball, findings_of_balls, with_balls
 from lymphorisk.dvh.regions import Leaf, Region, leaves_of, structures_of
 from lymphorisk.dvh.rim import covered_part
 from lymphorisk.dvh.sampling import (
@@ -28,7 +28,7 @@ from lymphorisk.dvh.sampling import (
     patient_dose,
     sampler,
 )
-from lymphorisk.dvh.solid import Solid, solid_of
+from lymphorisk.dvh.solid import Solid, Together, solid_of
 from lymphorisk.dvh.stack import Stack, findings_of, sorted_contours, unlike_slabs
 from lymphorisk.dvh.thickness import thickness_mm
 from lymphorisk.errors import StructureError
@@ -76,8 +76,8 @@ Slab = tuple[float, float, Map]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Drawn:
-    """A structure's planes, the thickness of the slices they were drawn on [mm], and what of it is a lying tube."""
+class Part:
+    """Planes, the thickness of the slices they were drawn on [mm], and what of them is a lying tube."""
 
     stack: Stack
     slice_mm: float
@@ -89,19 +89,32 @@ class Drawn:
         low, high = self.stack.box()
         return np.stack([low - swell, high + swell])
 
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawn:
+    """A structure's contours: one part, or several of bodies with slices at heights of their own."""
+
+    parts: tuple[Part, ...]
+
+    def box(self) -> NDArray[np.float64]:
+        """Lowest and highest x and y of its parts, shape (2, 2). [mm]"""
+        boxes = np.stack([part.box() for part in self.parts])
+        return np.stack([boxes[:, 0].min(axis=0), boxes[:, 1].max(axis=0)])
+
     @property
     def levels(self) -> int:
         """Number of planes."""
-        return len(self.stack.z_mm)
+        return sum(len(part.stack.z_mm) for part in self.parts)
 
     @property
     def thickness_mm(self) -> float:
         """How thick it is across its contours. [mm]"""
-        return thickness_mm(self.stack)
+        return min(thickness_mm(part.stack) for part in self.parts)
 
-    def solid(self, lattice: Lattice, end_caps: EndCaps) -> Solid:
+    def solid(self, lattice: Lattice, end_caps: EndCaps) -> Solid | Together:
         """Its body on a lattice."""
-        return solid_of(self.stack, lattice, end_caps, self.slice_mm, self.tubes)
+        solids = tuple(solid_of(p.stack, lattice, end_caps, p.slice_mm, p.tubes) for p in self.parts)
+        return solids[0] if len(solids) == 1 else Together(solids)
 
 
 #: What the engine integrates over: contours, or the voxels of a mask.
@@ -210,7 +223,8 @@ def _held(
     beyond = _coverage_findings(region, result)
     if isinstance(result, Absent) or not isinstance(region, Structure) or not isinstance(drawn, Drawn):
         return RegionCurve(result, planes, beyond)
-    unlike = unlike_slabs(region, drawn.stack, result.total_cm3, end_caps, drawn.slice_mm)
+    stacks, slice_mm = [part.stack for part in drawn.parts], drawn.parts[0].slice_mm
+    unlike = unlike_slabs(region, stacks, result.total_cm3, end_caps, slice_mm)
     if unlike is None:
         return RegionCurve(result, planes, beyond)
     curve = Absent.not_contoured(unlike.what) if unlike.severity == "error" else result
@@ -242,21 +256,27 @@ def _drawn(
     None when it has no planes; `Absent` when it is not usable, or has one and nothing says how thick that is.
     """
     contours = sorted_contours(structure)
-    stack, found = contours.stack, list(contours.findings)
+    stacks, found = contours.stacks, list(contours.findings)
     if contours.unusable:
         return Absent.not_contoured(f"{structure.name} is not usable: {contours.unusable}"), found
-    if stack is None:
+    if not stacks:
         return None, found
-    thickness = structure.slice_mm or slice_mm or stack.spacing_mm
+    known = [stack.spacing_mm for stack in stacks if stack.spacing_mm is not None]
+    thickness = structure.slice_mm or slice_mm or (float(np.median(known)) if known else None)
     if thickness is None:
         return Absent.not_contoured(f"{structure.name} is drawn on one plane, and nothing says how thick it is"), found
-    found += findings_of(structure, stack, thickness)
+    found += findings_of(structure, stacks, thickness)
     if end_caps != "half":
-        return Drawn(stack, thickness, {}), found
-    stack, balls = with_balls(stack, thickness)
-    tubes = tubes_of(stack)
+        return Drawn(tuple(Part(stack, thickness, {}) for stack in stacks)), found
+    parts: list[Part] = []
+    balls: list[Ball] = []
+    for stack in stacks:
+        whole, its = with_balls(stack, thickness)
+        balls += its
+        parts.append(Part(whole, thickness, tubes_of(whole)))
     where = f"ROI {structure.number} {structure.name}"
-    return Drawn(stack, thickness, tubes), [*found, *findings_of_balls(balls, where), *findings_of_tubes(tubes, where)]
+    tubes = [tube for part in parts for tube in part.tubes.values()]
+    return Drawn(tuple(parts)), [*found, *findings_of_balls(balls, where), *findings_of_tubes(tubes, where)]
 
 
 def _of_region(

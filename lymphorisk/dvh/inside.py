@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from lymphorisk.dvh.coverage import contains
 from lymphorisk.dvh.regions import Difference, Intersection, Region, Union
-from lymphorisk.dvh.stack import stack_of
+from lymphorisk.dvh.stack import Stack, stacks_of
 from lymphorisk.plan.mask import Mask
 from lymphorisk.plan.structures import Structure
 
@@ -39,9 +39,13 @@ def inside(region: Region, points_mm: Array) -> Flags:
 
 def _in_structure(structure: Structure, points_mm: Array) -> Flags:
     out = np.zeros(len(points_mm), bool)
-    stack = stack_of(structure)
-    if stack is None:
-        return out
+    for stack in stacks_of(structure):
+        out |= _in_stack(stack, points_mm)
+    return out
+
+
+def _in_stack(stack: Stack, points_mm: Array) -> Flags:
+    out = np.zeros(len(points_mm), bool)
     nearest = np.abs(points_mm[:, 2, None] - stack.z_mm).argmin(axis=1)
     close = np.abs(points_mm[:, 2] - stack.z_mm[nearest]) <= (stack.spacing_mm or 1.0)
     for k in np.unique(nearest[close]).tolist():

@@ -6,18 +6,19 @@ the slice step from one body to the next. Three steps sort this out:
 1. Contours that lie in planes tilted against the axial ones by up to about a degree are laid flat: a shear along z,
    which keeps volumes.
 2. Heights closer than rounding are one; so are heights that come in close groups all through the structure.
-3. Contours beside each other whose heights differ by up to half a slice step are of one slice. The slice step is the
-   distance from contours to the next ones above them, not from one height to the next.
+3. Contours beside each other whose heights differ by up to half a slice step are of one slice, where the bodies they
+   belong to meet (`bodies` tells those apart that do not). The slice step is the distance from contours to the next
+   ones above them, not from one height to the next.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lymphorisk.dvh.outlines import MOST_LINKED, Index, Outlines, pairs_that
+from lymphorisk.dvh.outlines import MOST_LINKED, Index, Outlines, pairs_that, shared
 
 #: Contours this close along z are of one plane: exports round positions to 0.01 mm. [mm]
 SAME_PLANE_MM = 0.02
@@ -41,6 +42,10 @@ SLICE_SHARE = 0.501
 REACH = 6
 #: Two contours are of one body when their boxes are alike by this share.
 ALIKE = 0.5
+#: They are surely by this share.
+SAME_BODY = 0.7
+#: A contour that covers less than this share of the one below it may be of another body.
+COVERED = 0.5
 #: Bodies at heights of their own make at least this share of the contours skip planes.
 OFTEN = 0.2
 #: No slice is thicker than this. [mm]
@@ -160,33 +165,77 @@ def links(of: Outlines, plane: Index, up: int) -> tuple[Index, Index]:
     return pairs_that(meet, first[np.where(there, target, 0)], count, MOST_LINKED)
 
 
-def skips(of: Outlines, heights: Array, plane: Index) -> tuple[Index, Index]:
-    """Contours with nothing above them on the next plane but on one of the planes beyond, and the contour there.
+@dataclass(frozen=True, slots=True)
+class Passages:
+    """How bodies go on upwards: from contours to those on the next plane, and beyond planes that hold none of theirs.
 
-    Of several contours there, the one whose box overlaps most.
+    Attributes
+    ----------
+    a, b : ndarray, shape (n,)
+        Contours whose boxes meet on neighbouring planes.
+    below, above : ndarray, shape (m,)
+        Contours with nothing of their body on the next plane, and the one on a plane beyond. Of several there, the
+        one whose box overlaps most.
+    alone : ndarray, shape (m,)
+        Nothing at all lies above them on the next plane.
     """
+
+    a: Index
+    b: Index
+    below: Index
+    above: Index
+    alone: NDArray[np.bool_]
+
+    def step_mm(self, heights: Array) -> float:
+        """Usual distance of a contour to the next of its body. [mm]"""
+        low, high = np.concatenate([self.a, self.below]), np.concatenate([self.b, self.above])
+        return float(np.median(heights[high] - heights[low])) if len(low) else np.inf
+
+
+def passages(of: Outlines, heights: Array, plane: Index) -> Passages:
+    """How the bodies of a structure go on from plane to plane.
+
+    A neighbour whose box reaches over a contour is not its body's next slice when the same contour, nearly, lies a
+    plane or more beyond and the neighbour covers less than half of it.
+    """
+    a, b = links(of, plane, 1)
     planes = int(plane[-1]) + 1
-    linked = np.zeros(len(plane), bool)
-    linked[links(of, plane, 1)[0]] = True
-    alone = ~linked & (plane < planes - 1)
-    if not alone.any():
-        return np.zeros(0, np.intp), np.zeros(0, np.intp)
+    best = np.full(len(plane), -1.0)
+    np.maximum.at(best, a, alike(of, a, b))
+    alone = (best < 0) & (plane < planes - 1)
+    doubtful = (best >= 0) & (best < ALIKE)
+    none = np.zeros(0, np.intp)
+    if not (alone | doubtful).any():
+        return Passages(a, b, none, none, np.zeros(0, bool))
     found: dict[int, int] = {}
-    for up in range(2, max(REACH, _within(heights, plane)) + 1):
-        a, b = links(of, plane, up)
-        keep = alone[a]
-        a, b = a[keep], b[keep]
-        order = np.argsort(alike(of, a, b), kind="stable")
-        here = dict(zip(a[order].tolist(), b[order].tolist(), strict=True))
-        found |= {i: j for i, j in here.items() if i not in found}
+    for up in range(2, max(REACH, within(heights, plane, THICKEST_MM)) + 1):
+        i, j = links(of, plane, up)
+        near = alike(of, i, j)
+        keep = alone[i] | (doubtful[i] & (near >= SAME_BODY))
+        i, j, near = i[keep], j[keep], near[keep]
+        order = np.argsort(near, kind="stable")
+        here = dict(zip(i[order].tolist(), j[order].tolist(), strict=True))
+        found |= {k: there for k, there in here.items() if k not in found}
+    if asked := [k for k in found if doubtful[k]]:
+        pairs = np.flatnonzero(np.isin(a, asked))
+        covered = np.bincount(a[pairs], shared(of, a[pairs], b[pairs]), len(plane))
+        passed_by = np.zeros(len(plane), bool)
+        passed_by[asked] = covered[asked] < COVERED * of.area[asked]
+        found = {k: there for k, there in found.items() if alone[k] or passed_by[k]}
+        a, b = a[~passed_by[a]], b[~passed_by[a]]
     below = np.array(sorted(found), np.intp)
-    return below, np.array([found[int(i)] for i in below], np.intp)
+    return Passages(a, b, below, np.array([found[int(k)] for k in below], np.intp), alone[below])
 
 
-def _within(heights: Array, plane: Index) -> int:
-    """How many planes follow one of them within the thickest slice, at most."""
-    z = heights[np.concatenate([[True], np.diff(plane) > 0])]
-    return int((np.searchsorted(z, z + THICKEST_MM, side="right") - np.arange(1, len(z) + 1)).max())
+def heights_of(heights: Array, plane: Index) -> Array:
+    """Height of the lowest contour of each plane. [mm]"""
+    return np.asarray(heights[np.concatenate([[True], np.diff(plane) > 0])])
+
+
+def within(heights: Array, plane: Index, reach_mm: float) -> int:
+    """How many planes follow one of them within a distance, at most."""
+    z = heights_of(heights, plane)
+    return int((np.searchsorted(z, z + reach_mm, side="right") - np.arange(1, len(z) + 1)).max())
 
 
 def alike(of: Outlines, a: Index, b: Index) -> Array:
@@ -196,7 +245,20 @@ def alike(of: Outlines, a: Index, b: Index) -> Array:
     return np.asarray(common / np.maximum(boxes[a] + boxes[b] - common, np.finfo(float).tiny))
 
 
-def beside(of: Outlines, heights: Array, plane: Index) -> tuple[Index, float]:
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Plane of each contour after planes were joined, how far apart at most they were, and the slice step. [mm]
+
+    The step is not finite where no contour lies above another. `often` says whether a body skips planes all through.
+    """
+
+    plane: Index
+    moved_mm: float
+    step_mm: float
+    often: bool = True
+
+
+def beside(of: Outlines, heights: Array, plane: Index) -> Beside:
     """Planes with those joined that hold contours beside each other less than half a slice step apart.
 
     Parameters
@@ -205,23 +267,17 @@ def beside(of: Outlines, heights: Array, plane: Index) -> tuple[Index, float]:
         Contours by height.
     heights, plane : ndarray, shape (k,)
         Height [mm] and plane of each.
-
-    Returns
-    -------
-    plane : ndarray, shape (k,)
-    moved_mm : float
-        Largest distance of heights that were joined. [mm]
     """
-    below, above = skips(of, heights, plane)
-    alike_ones = alike(of, below, above) >= ALIKE
-    below, above = below[alike_ones], above[alike_ones]
+    on = passages(of, heights, plane)
+    same = alike(of, on.below, on.above) >= ALIKE
     # scattered small bodies lie above each other by chance; those of two heights do so all through
-    if len(below) < OFTEN * len(plane) or not len(below):
-        return plane, 0.0
-    a, b = links(of, plane, 1)
-    step = float(np.median(heights[np.concatenate([b, above])] - heights[np.concatenate([a, below])]))
+    if same.sum() < OFTEN * len(plane) or not same.any():
+        near = (alike(of, on.below, on.above) >= SAME_BODY) & (heights[on.above] - heights[on.below] <= THICKEST_MM)
+        twice = bool(np.isin(on.above[near], on.below[near]).any())
+        return Beside(plane, 0.0, on.step_mm(heights), often=twice)
+    step = replace(on, below=on.below[same], above=on.above[same]).step_mm(heights)
     if step > THICKEST_MM:
-        return plane, 0.0
+        return Beside(plane, 0.0, step)
     first = np.searchsorted(plane, np.arange(int(plane[-1]) + 2))
     joined = np.zeros(int(plane[-1]) + 1, np.intp)
     start, moved = 0, 0.0
@@ -239,4 +295,4 @@ def beside(of: Outlines, heights: Array, plane: Index) -> tuple[Index, float]:
         else:
             start = k
         joined[k] = joined[k - 1] + (0 if apart else 1)
-    return np.asarray(joined[plane], np.intp), moved
+    return Beside(np.asarray(joined[plane], np.intp), moved, step)

@@ -11,7 +11,7 @@ was drawn. This is an assumption; a finding says where it was made.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -204,7 +204,7 @@ def _corners(contour: Array, width: float) -> int:
     return min(int(np.count_nonzero(sharp & ~np.roll(sharp, 1))), CORNERS)
 
 
-def findings_of_tubes(tubes: Mapping[int, Tube], where: str) -> list[Finding]:
+def findings_of_tubes(tubes: Iterable[Tube], where: str) -> list[Finding]:
     """A finding for each tube."""
     return [
         finding(
@@ -213,5 +213,5 @@ def findings_of_tubes(tubes: Mapping[int, Tube], where: str) -> list[Finding]:
             where,
             "draw it on finer slices, or use end caps 'none'",
         )
-        for t in tubes.values()
+        for t in tubes
     ]

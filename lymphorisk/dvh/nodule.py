@@ -13,6 +13,7 @@ This is an assumption; a finding says where it was made.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -136,7 +137,7 @@ def ball_of(z_mm: Array, planes: tuple[Contours, ...], spacing_mm: float) -> Bal
     return Ball(z_mm, (below, above), radii, centres, float(z_mm[0]) + t, radius)
 
 
-def findings_of_balls(balls: tuple[Ball, ...], where: str) -> list[Finding]:
+def findings_of_balls(balls: Iterable[Ball], where: str) -> list[Finding]:
     """A finding for each ball."""
     return [
         finding(

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lymphorisk.dvh.regions import Region, leaves_of
-from lymphorisk.dvh.stack import stack_of
+from lymphorisk.dvh.stack import stacks_of
 from lymphorisk.plan.mask import Mask
 
 Array = NDArray[np.float64]
@@ -39,8 +39,8 @@ def largest_section_mm2(region: Region) -> float:
         if isinstance(leaf, Mask):
             _, high, wide = leaf.widths_mm()
             areas.append(float((leaf.share_zyx * high[:, None] * wide).sum(axis=(1, 2)).max(initial=0.0)))
-        elif (stack := stack_of(leaf)) is not None:
-            areas.append(float(stack.areas_mm2.max()))
+        else:
+            areas += [float(stack.areas_mm2.max()) for stack in stacks_of(leaf)]
     return max(areas)
 
 

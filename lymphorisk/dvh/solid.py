@@ -99,6 +99,24 @@ class Solid:
             yield _mean(low, high, edges, known)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Together:
+    """Bodies that never meet, each with slabs of its own, as one."""
+
+    solids: tuple[Solid, ...]
+
+    @property
+    def edges_mm(self) -> Array:
+        """Where slabs of any of them begin and end. [mm]"""
+        return np.unique(np.concatenate([solid.edges_mm for solid in self.solids]))
+
+    def between(self, heights_mm: Array) -> Iterator[Map | None]:
+        """Mean coverage of the pixels between each of several heights and the next; None where nothing is there."""
+        for maps in zip(*(solid.between(heights_mm) for solid in self.solids), strict=True):
+            there = [m for m in maps if m is not None]
+            yield there[0] if len(there) == 1 else np.minimum(sum(there), np.float32(1)) if there else None
+
+
 def worked_out(section: Section) -> Map:
     """Coverage of a section's pixels."""
     return section if isinstance(section, np.ndarray) else section()

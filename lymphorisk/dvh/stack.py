@@ -11,8 +11,9 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
+from lymphorisk.dvh.bodies import sets_of_heights
 from lymphorisk.dvh.curve import EndCaps
-from lymphorisk.dvh.levels import ALIKE, THICKEST_MM, alike, beside, flattened, links, rounded, skips
+from lymphorisk.dvh.levels import ALIKE, SAME_BODY, THICKEST_MM, alike, beside, flattened, passages, rounded
 from lymphorisk.dvh.outlines import (
     FEWEST_POINTS,
     SAME_POINT_MM,
@@ -49,8 +50,6 @@ REGION_STEPS = 3
 REGION_STEPS_AT_END = 2
 #: A body that skips planes closer together than this share of its slice step is drawn on other slices than they are.
 BETWEEN_SLICES = 1.25
-#: A body that skips one plane of its own is there all the same when the boxes above and below are alike by this share.
-SAME_BODY = 0.7
 #: Structures of more contours a plane than this are scattered pieces: none is known to have skipped a plane.
 FEW_BODIES = 4
 #: A body may differ from the sum of area times spacing by this share of it, and by half a spacing of its end planes,
@@ -111,7 +110,9 @@ OFF_HEIGHT = rule(
     "LR124",
     "info",
     "bodies of a structure at different heights",
-    "Contours beside each other differ in height by less than half a slice; they are taken to be of one slice.",
+    "Bodies of the structure are drawn on slices at heights of their own. Those that never meet are taken by "
+    "themselves, each with its own slices; others, and those at more than 64 sets of heights, to be of one slice where "
+    "they lie less than half a slice apart: a body of ten slices may then be 5 % too small, one of two 15 %.",
 )
 NOT_ITS_SLABS = rule(
     "LR126",
@@ -175,9 +176,9 @@ class Stack:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sorted:
-    """What a structure's contours come to: a stack, or why there is none, and what was noticed."""
+    """What a structure's contours come to: a stack for each set of heights, or why there is none; what was noticed."""
 
-    stack: Stack | None
+    stacks: tuple[Stack, ...]
     unusable: str
     findings: tuple[Finding, ...]
 
@@ -185,9 +186,12 @@ class Sorted:
 _sorted: WeakKeyDictionary[Structure, Sorted] = WeakKeyDictionary()
 
 
-def stack_of(structure: Structure) -> Stack | None:
-    """The structure's contours sorted into planes; None when none encloses an area, or they are not usable."""
-    return sorted_contours(structure).stack
+def stacks_of(structure: Structure) -> tuple[Stack, ...]:
+    """The structure's contours sorted into planes, one stack as a rule; several of bodies at heights of their own.
+
+    No stack when no contour encloses an area, or they are not usable.
+    """
+    return sorted_contours(structure).stacks
 
 
 def sorted_contours(structure: Structure) -> Sorted:
@@ -211,7 +215,7 @@ def _sort(structure: Structure) -> Sorted:
         return _unusable(structure.unusable, where)
     kept = [c for c in structure.contours_mm if len(c) >= FEWEST_POINTS]
     if not kept:
-        return Sorted(None, "", ())
+        return Sorted((), "", ())
     lengths = np.array([len(c) for c in kept], np.intp)
     starts = np.cumsum(lengths) - lengths
     points = np.concatenate(kept)
@@ -231,35 +235,37 @@ def _sort(structure: Structure) -> Sorted:
         said = f"tilted by {flat.tilt:.2f} degrees" if flat.tilt > 0 else f"up to {flat.off_mm:.2f} mm off their plane"
         found.append(finding(NO_PLANE, f"contours {said} are laid flat", where))
     try:
-        outlines, heights, plane, copied = _in_planes(
-            _once(kept, points, starts, lengths), flat.heights_mm, where, found
-        )
-        if not len(heights):
-            return Sorted(None, "", tuple(found))
-        outlines, heights, plane = _counted_once(outlines, heights, plane, structure.xor, copied, where, found)
-        outlines, heights, plane = _filled(outlines, heights, plane, where, found)
-        arrangement = arranged(outlines, plane, structure.xor)
+        sets, copied = _in_planes(_once(kept, points, starts, lengths), flat.heights_mm, where, found)
+        stacks = []
+        for drawn in sets:
+            stacks.append(_stacked(drawn, structure.xor, copied, where, found))
+            copied = 0
     except TooManyError as error:
         return _unusable(f"{error}: no body is drawn so", where)
+    return Sorted(tuple(stacks), "", tuple(found))
+
+
+def _stacked(drawn: Drawn, xor: bool, copied: int, where: str, found: list[Finding]) -> Stack:
+    """The stack of contours by plane, `copied` of which stood there more often."""
+    outlines, heights, plane = _filled(*_counted_once(*drawn, xor, copied, where, found), where, found)
+    arrangement = arranged(outlines, plane, xor)
     borders = np.concatenate([[0], np.flatnonzero(np.diff(plane)) + 1, [len(plane)]])
     z_mm = np.add.reduceat(heights, borders[:-1]) / np.diff(borders)
     planes = [tuple(_one(outlines, k) for k in range(a, b)) for a, b in pairwise(borders.tolist())]
     unions = {}
-    if arrangement.crossing and not structure.xor:
+    if arrangement.crossing and not xor:
         unions = {k: arrangement.sign[borders[k] : borders[k + 1]] for k in arrangement.crossing}
         what = f"contours cross on {len(unions)} planes, the first at z = {z_mm[min(unions)]:g} mm: taken as a union"
         found.append(finding(CROSSING, what, where, "check the contours of these slices"))
     bridged, broken = _gaps(z_mm, planes)
     spacing = float(np.median(np.diff(z_mm))) if len(z_mm) > 1 else None
-    stack = Stack(
-        z_mm, tuple(planes), spacing, bridged, broken, MappingProxyType(unions), np.asarray(arrangement.areas_mm2)
-    )
-    return Sorted(stack, "", tuple(found))
+    areas = np.asarray(arrangement.areas_mm2)
+    return Stack(z_mm, tuple(planes), spacing, bridged, broken, MappingProxyType(unions), areas)
 
 
 def _unusable(reason: str, where: str) -> Sorted:
     hint = "redraw the ROI, or export it again"
-    return Sorted(None, reason, (finding(NOT_USABLE, f"not usable: {reason}", where, hint),))
+    return Sorted((), reason, (finding(NOT_USABLE, f"not usable: {reason}", where, hint),))
 
 
 def _once(kept: Sequence[Array], points: Array, starts: Index, lengths: Index) -> list[Array]:
@@ -273,10 +279,8 @@ def _once(kept: Sequence[Array], points: Array, starts: Index, lengths: Index) -
 Drawn = tuple[Outlines, Array, Index]
 
 
-def _in_planes(
-    contours: Sequence[Array], heights: Array, where: str, found: list[Finding]
-) -> tuple[Outlines, Array, Index, int]:
-    """Contours that enclose something, by plane and in each as drawn, with their heights and planes.
+def _in_planes(contours: Sequence[Array], heights: Array, where: str, found: list[Finding]) -> tuple[list[Drawn], int]:
+    """Contours that enclose something, by plane and in each as drawn, for each set of heights.
 
     Number by number the same stand here once; how many more there were comes last.
     """
@@ -288,18 +292,30 @@ def _in_planes(
     every, keep = len(keep), keep[~copies([contours[k] for k in keep.tolist()], heights[keep])]
     order = keep[np.argsort(heights[keep], kind="stable")]
     if not len(order):
-        return outlines, heights[order], order, 0
+        return [], 0
     plane = rounded(heights[order])
     order = order[np.lexsort((order, plane))]
-    outlines = outlines_of([contours[k] for k in order])
-    joined, moved = beside(outlines, heights[order], plane)
-    if moved > 0:
-        again = np.lexsort((order, joined))
-        order, joined = order[again], joined[again]
-        outlines = outlines_of([contours[k] for k in order])
-        what = f"bodies up to {moved:.2f} mm apart along z are taken to be of one slice"
+    outlines, again = outlines_of([contours[k] for k in order]), every - len(keep)
+    near = beside(outlines, heights[order], plane)
+    of_set = sets_of_heights(outlines, heights[order], plane, near)
+    sets = int(of_set.max()) + 1
+    if sets > 1:
+        what = f"bodies lie on slices at {sets} sets of heights: each set is taken by itself"
         found.append(finding(OFF_HEIGHT, what, where))
-    return outlines, heights[order], joined, every - len(keep)
+    elif near.moved_mm > 0:
+        what = f"bodies up to {near.moved_mm:.2f} mm apart along z are taken to be of one slice"
+        what += ": those of few slices may lose a seventh of their volume"
+        found.append(finding(OFF_HEIGHT, what, where))
+    else:
+        return [(outlines, heights[order], plane)], again
+    drawn = []
+    for n in range(sets):
+        at = np.flatnonzero(of_set == n)
+        level = near.plane[at] if sets == 1 else np.unique(plane[at], return_inverse=True)[1].astype(np.intp)
+        by_plane = np.lexsort((order[at], level))
+        chosen = order[at][by_plane]
+        drawn.append((outlines_of([contours[k] for k in chosen]), heights[chosen], level[by_plane]))
+    return drawn, again
 
 
 def _nothing_enclosed(count: int, z_mm: float, where: str) -> Finding:
@@ -323,19 +339,19 @@ def _counted_once(
 
 def _filled(of: Outlines, heights: Array, plane: Index, where: str, found: list[Finding]) -> Drawn:
     """The contours with those of bodies that skip a plane which other bodies are drawn on, interpolated."""
-    below, above = skips(of, heights, plane)
+    on = passages(of, heights, plane)
+    below, above = on.below, on.above
     if not len(below):
         return of, heights, plane
-    a, b = links(of, plane, 1)
-    step = float(np.median(heights[np.concatenate([b, above])] - heights[np.concatenate([a, below])]))
+    step = on.step_mm(heights)
     distance = heights[above] - heights[below]
     count = int(plane[-1]) + 1
     near = alike(of, below, above)
     # one slice apart, and yet planes between: those are no slices of this body
     between = (distance <= BETWEEN_SLICES * step) & (near >= ALIKE) & (step <= THICKEST_MM)
     # a body that goes on below and above
-    goes_on = np.isin(below, b) & np.isin(above, a)
-    missing = ~between & (distance <= ONE_MISSING * step) & (near >= SAME_BODY) & goes_on
+    goes_on = np.isin(below, on.b) & np.isin(above, on.a)
+    missing = ~between & on.alone & (distance <= ONE_MISSING * step) & (near >= SAME_BODY) & goes_on
     missing &= len(plane) <= FEW_BODIES * count
     if not (between | missing).any():
         return of, heights, plane
@@ -430,24 +446,25 @@ def _overlap(below: tuple[Array, ...], above: tuple[Array, ...], aside_mm: float
     )
 
 
-def findings_of(structure: Structure, stack: Stack, spacing_mm: float) -> list[Finding]:
+def findings_of(structure: Structure, stacks: Sequence[Stack], spacing_mm: float) -> list[Finding]:
     """What there is to say about a structure's planes."""
     where = f"ROI {structure.number} {structure.name}"
     found = []
-    if stack.bridged:
-        at = ", ".join(f"{stack.z_mm[k]:g} to {stack.z_mm[k + 1]:g}" for k in sorted(stack.bridged))
-        found.append(
-            finding(
-                MISSING_PLANE,
-                f"planes are missing between z = {at} mm (usual spacing {stack.spacing_mm:g} mm); "
-                "the shape is interpolated",
-                where,
-                "check the contours of these slices",
+    for stack in stacks:
+        if stack.bridged:
+            at = ", ".join(f"{stack.z_mm[k]:g} to {stack.z_mm[k + 1]:g}" for k in sorted(stack.bridged))
+            found.append(
+                finding(
+                    MISSING_PLANE,
+                    f"planes are missing between z = {at} mm (usual spacing {stack.spacing_mm:g} mm); "
+                    "the shape is interpolated",
+                    where,
+                    "check the contours of these slices",
+                )
             )
-        )
-    if stack.broken:
-        found.append(finding(PIECES, f"{len(stack.broken) + 1} pieces along z, each with end caps of its own", where))
-    if len(stack.z_mm) == 1:
+    if pieces := sum(len(stack.broken) + 1 for stack in stacks if stack.broken):
+        found.append(finding(PIECES, f"{pieces} pieces along z, each with end caps of its own", where))
+    if any(len(stack.z_mm) == 1 for stack in stacks):
         found.append(finding(ONE_PLANE, f"taken to be {spacing_mm:g} mm thick", where))
     return found
 
@@ -465,8 +482,13 @@ class Slabs:
         return beyond / self.volume_cm3 if self.volume_cm3 > 0 else np.inf if beyond > 0 else 0.0
 
 
-def slabs_of(stack: Stack, end_caps: EndCaps, spacing_mm: float) -> Slabs:
+def slabs_of(stacks: Sequence[Stack], end_caps: EndCaps, spacing_mm: float) -> Slabs:
     """Each plane's area times half the steps beside it; beyond the outermost planes of a piece as the rule says."""
+    each = [_slabs_of(stack, end_caps, spacing_mm) for stack in stacks]
+    return Slabs(sum(s.volume_cm3 for s in each), sum(s.ends_cm3 for s in each))
+
+
+def _slabs_of(stack: Stack, end_caps: EndCaps, spacing_mm: float) -> Slabs:
     areas = stack.areas_mm2
     volume, ends = 0.0, 0.0
     for first, last in stack.pieces():
@@ -483,15 +505,15 @@ def slabs_of(stack: Stack, end_caps: EndCaps, spacing_mm: float) -> Slabs:
 
 
 def unlike_slabs(
-    structure: Structure, stack: Stack, volume_cm3: float, end_caps: EndCaps, spacing_mm: float
+    structure: Structure, stacks: Sequence[Stack], volume_cm3: float, end_caps: EndCaps, spacing_mm: float
 ) -> Finding | None:
     """A finding when a body is not what its sections add up to: a warning, or an error when it is far from it.
 
     Parameters
     ----------
     structure : Structure
-    stack : Stack
-        As the body was built from it.
+    stacks : sequence of Stack
+        As the body was built from them.
     volume_cm3 : float
         Of the body. [cm3]
     end_caps : str
@@ -499,12 +521,9 @@ def unlike_slabs(
     spacing_mm : float
         Thickness of a piece drawn on one plane. [mm]
     """
-    slabs = slabs_of(stack, end_caps, spacing_mm)
+    slabs = slabs_of(stacks, end_caps, spacing_mm)
     if slabs.apart(volume_cm3) > SLABS_SHARE:  # areas by signed turns are not those of contours that cross themselves
-        plane = np.repeat(np.arange(len(stack.contours)), [len(c) for c in stack.contours])
-        outlines = outlines_of([c for contours in stack.contours for c in contours])
-        areas = arranged(outlines, plane, structure.xor, scanned=True).areas_mm2
-        slabs = slabs_of(replace(stack, areas_mm2=areas), end_caps, spacing_mm)
+        slabs = slabs_of([_scanned(stack, structure.xor) for stack in stacks], end_caps, spacing_mm)
     apart = slabs.apart(volume_cm3)
     if apart <= SLABS_SHARE:
         return None
@@ -512,3 +531,10 @@ def unlike_slabs(
     hint = "look at the contours slice by slice: they jump, cross themselves, or lie at mixed heights"
     where = f"ROI {structure.number} {structure.name}"
     return finding(NOT_ITS_SLABS, what, where, hint, "error" if apart > SLABS_UNDECIDABLE else None)
+
+
+def _scanned(stack: Stack, xor: bool) -> Stack:
+    """The stack with areas measured along scan lines."""
+    plane = np.repeat(np.arange(len(stack.contours)), [len(c) for c in stack.contours])
+    outlines = outlines_of([c for contours in stack.contours for c in contours])
+    return replace(stack, areas_mm2=arranged(outlines, plane, xor, scanned=True).areas_mm2)

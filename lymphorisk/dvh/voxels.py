@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lymphorisk.dvh.coverage import Lattice, coverage
 from lymphorisk.dvh.mask_solid import volumes_of_mask
 from lymphorisk.dvh.regions import Intersection, Region, Union
-from lymphorisk.dvh.stack import Stack, stack_of
+from lymphorisk.dvh.stack import Stack, stacks_of
 from lymphorisk.errors import StructureError
 from lymphorisk.plan.frame import borders
 from lymphorisk.plan.grid import DoseGrid
@@ -47,17 +47,21 @@ def voxel_volumes(region: Region, grid: DoseGrid) -> Array:
 
 
 def _of_structure(structure: Structure, grid: DoseGrid) -> Array:
+    local = replace(structure, contours_mm=tuple(grid.to_local(c) for c in structure.contours_mm))
+    out = np.zeros(grid.dose_zyx.shape)
+    for stack in stacks_of(local):
+        out += _of_stack(stack, structure.slice_mm, grid)
+    return out
+
+
+def _of_stack(stack: Stack, slice_mm: float | None, grid: DoseGrid) -> Array:
     shape = grid.dose_zyx.shape
-    contours = tuple(grid.to_local(c) for c in structure.contours_mm)
-    stack = stack_of(replace(structure, contours_mm=contours))
-    if stack is None:
-        return np.zeros(shape)
     lattice, i, j = _lattice(stack, grid)
     share, _ = coverage(stack.contours, lattice, stack.unions)
     inside = np.zeros((len(stack.z_mm), shape[1], shape[2]))
     a, b = slice(max(i, 0), min(i + shape[2], lattice.nx)), slice(max(j, 0), min(j + shape[1], lattice.ny))
     inside[:, b.start - j : b.stop - j, a.start - i : a.stop - i] = share[:, b, a]
-    overlap = _overlap(_slabs(stack, structure.slice_mm), borders(grid.z_mm))
+    overlap = _overlap(_slabs(stack, slice_mm), borders(grid.z_mm))
     return np.tensordot(overlap, inside, axes=([1], [0])) * (lattice.area_mm2 / MM3_PER_CM3)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from lymphorisk.dvh.stack import stack_of
+from lymphorisk.dvh.stack import stacks_of
 from lymphorisk.dvh.voxels import voxel_volumes
 from lymphorisk.errors import ScenarioError
 from lymphorisk.phantom.contours import DECIMALS, SMALLEST_MM2, area, simplified, zero_lines
@@ -123,8 +123,8 @@ def _planes(loss: LymphocyteLoss, grid: DoseGrid) -> tuple[Real, float]:
         if len(structure.contours_mm) <= len(found):
             continue
         local = replace(structure, contours_mm=tuple(grid.to_local(c) for c in structure.contours_mm))
-        if all(float(np.ptp(c[:, 2])) < 10.0**-DECIMALS for c in local.contours_mm) and (stack := stack_of(local)):
-            found = stack.z_mm if len(stack.z_mm) > len(found) else found
+        if all(float(np.ptp(c[:, 2])) < 10.0**-DECIMALS for c in local.contours_mm):
+            found = max((found, *(stack.z_mm for stack in stacks_of(local))), key=len)
     inside = found[(found >= grid.z_mm[0]) & (found <= grid.z_mm[-1])]
     if len(inside) > 1:
         best = inside

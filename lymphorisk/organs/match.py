@@ -17,7 +17,7 @@ import numpy as np
 from lymphorisk import parameters
 from lymphorisk.dvh.curve import EndCaps
 from lymphorisk.dvh.regions import Region, Union
-from lymphorisk.dvh.stack import Stack, slabs_of, stack_of
+from lymphorisk.dvh.stack import Stack, slabs_of, stacks_of
 from lymphorisk.errors import AmbiguousOrganError, MissingOrganError
 from lymphorisk.findings import Finding, finding, rule
 from lymphorisk.frozen import FrozenDict
@@ -388,18 +388,18 @@ def _impossible(
     organs: dict[str, Match], drawn: Sequence[Structure], findings: list[Finding], patient: Patient
 ) -> dict[str, tuple[tuple[int, ...], str]]:
     """Takes organs whose volume is none of that organ out of `organs`: their ROIs and why."""
-    stacks = {s.number: stack for s in drawn if (stack := stack_of(s)) is not None}
-    spacing = float(np.median([s.spacing_mm for s in stacks.values() if s.spacing_mm] or [0.0]))
+    stacks = {s.number: stacks_of(s) for s in drawn}
+    spacing = float(np.median([s.spacing_mm for of in stacks.values() for s in of if s.spacing_mm] or [0.0]))
     body = organs.get("Body")
-    scan = [stacks[n] for n in body.roi_numbers if n in stacks] if body is not None else []
+    scan = [s for n in body.roi_numbers for s in stacks.get(n, ())] if body is not None else []
     mass = mass_kg(patient, {name: m.region for name, m in organs.items()})
     out: dict[str, tuple[tuple[int, ...], str]] = {}
     for name, match_ in list(organs.items()):
         limits = volume_range_cm3(load()[name], mass)
-        parts = [stacks[n] for n in match_.roi_numbers if n in stacks]
+        parts = [s for n in match_.roi_numbers for s in stacks.get(n, ())]
         if limits is None or not parts:
             continue
-        volume = sum(slabs_of(part, HALF, spacing).volume_cm3 for part in parts)
+        volume = slabs_of(parts, HALF, spacing).volume_cm3
         low, high = limits
         small = 0 < volume < low / TOO_SMALL and (name == "Body" or not _cut_off(parts, scan))
         if small or volume > high * TOO_LARGE:

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -249,8 +250,12 @@ def test_the_shell_sees_the_same_codes(place: Path) -> None:
 
 def test_main_opens_what_was_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", None)
-    with pytest.raises(SystemExit) as left:
-        main(["explain", "LR010"])
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(SystemExit) as left:
+            main(["explain", "LR010"])
+    finally:
+        signal.signal(signal.SIGTERM, before)
     assert left.value.code == 0
     opened = sys.stdout
     assert opened is not None

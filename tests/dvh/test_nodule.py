@@ -10,7 +10,7 @@ import pytest
 from lymphorisk.dvh import DVH, Union, exact, exact_with_findings
 from lymphorisk.dvh.nodule import ball_of, with_balls
 from lymphorisk.dvh.solids import Gaussian, Linear, cylinder, dose_grid, sphere
-from lymphorisk.dvh.stack import stack_of
+from lymphorisk.dvh.stack import stacks_of
 from lymphorisk.dvh.twin import sampled
 from lymphorisk.plan import Structure
 
@@ -38,8 +38,7 @@ def ball(radius: float) -> float:
 
 def test_two_sections_give_the_sphere_they_were_cut_from() -> None:
     # by hand: r0^2 = 16 - 1, r1^2 = 16 - 4 at z = -1 and 2, the centre 1 above the lower
-    stack = stack_of(drawn(loop(15**0.5, 15**0.5, -1.0, corners=2000), loop(12**0.5, 12**0.5, 2.0, corners=2000)))
-    assert stack is not None
+    (stack,) = stacks_of(drawn(loop(15**0.5, 15**0.5, -1.0, corners=2000), loop(12**0.5, 12**0.5, 2.0, corners=2000)))
     found = ball_of(stack.z_mm, stack.contours, 3.0)
     assert found is not None
     assert found.radius_mm == pytest.approx(4.0, rel=1e-5)
@@ -48,8 +47,7 @@ def test_two_sections_give_the_sphere_they_were_cut_from() -> None:
 
 def test_a_section_has_the_form_of_the_nearer_contour() -> None:
     """Below wide, above deep: 1.3 to 1."""
-    stack = stack_of(drawn(loop(4.0, 4.0 / 1.3, -1.5), loop(4.0 / 1.3, 4.0, 1.5)))
-    assert stack is not None
+    (stack,) = stacks_of(drawn(loop(4.0, 4.0 / 1.3, -1.5), loop(4.0 / 1.3, 4.0, 1.5)))
     found = ball_of(stack.z_mm, stack.contours, 3.0)
     assert found is not None
     z, sections = found.planes()
@@ -116,8 +114,7 @@ def test_what_is_not_surely_a_ball_stays_a_slab(body: Structure, area_mm2: float
 
 
 def test_contours_beside_each_other_are_no_ball() -> None:
-    stack = stack_of(drawn(loop(3.5, 3.5, -1.5, -2.0), loop(3.5, 3.5, 1.5, 2.0)))
-    assert stack is not None
+    (stack,) = stacks_of(drawn(loop(3.5, 3.5, -1.5, -2.0), loop(3.5, 3.5, 1.5, 2.0)))
     assert with_balls(stack, 3.0) == (stack, ())
 
 

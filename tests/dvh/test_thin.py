@@ -8,7 +8,7 @@ import pytest
 from lymphorisk.dvh import DVH, exact
 from lymphorisk.dvh.metrics import metric
 from lymphorisk.dvh.rim import covered_part
-from lymphorisk.dvh.stack import stack_of
+from lymphorisk.dvh.stack import stacks_of
 from lymphorisk.dvh.thickness import thickness_mm
 from lymphorisk.plan import DoseGrid, Structure
 
@@ -97,8 +97,7 @@ def test_no_structure_holds_a_dose_that_is_not_around_it() -> None:
 
 def test_thickness_of_sections() -> None:
     def of(*contours: np.ndarray) -> float:
-        stack = stack_of(Structure(1, "s", contours))
-        assert stack is not None
+        (stack,) = stacks_of(Structure(1, "s", contours))
         return thickness_mm(stack)
 
     assert of(circle(20.0, 0.0)) == pytest.approx(20.0, rel=1e-3)
