@@ -9,7 +9,8 @@ import json
 import math
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,44 @@ def _finite(text: str) -> float:
     if not math.isfinite(value):
         raise ValueError(f"{text[:20]} is no number of JSON")
     return value
+
+
+#: Letters of a reason that a message shows.
+SHOWN = 120
+
+
+@contextmanager
+def whole(saved: Any, schema: str) -> Iterator[None]:
+    """What is read within is there: a saved result that somebody made or cut by hand is refused.
+
+    Raises
+    ------
+    InputError
+        It is no result of this schema, or what is read of it is missing or of another kind.
+    """
+    command = schema.split("/")[1]
+    if not isinstance(saved, Mapping) or saved.get("schema") != schema:
+        raise InputError(f"the file is no result of `lymphorisk {command}`", f"make one with {command} --json")
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        what = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)[:SHOWN]
+        raise InputError(
+            f"the file is no whole result of `lymphorisk {command}`: {what}", "make it again; it is not to be edited"
+        ) from None
+
+
+def number(value: Any) -> float:
+    """A number that JSON may hold.
+
+    Raises
+    ------
+    TypeError
+        It is none, or not finite.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise TypeError(f"{str(value)[:SHOWN]!r} is no number")
+    return float(value)
 
 
 def dumps(value: Mapping[str, Any]) -> str:

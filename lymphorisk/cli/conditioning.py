@@ -65,7 +65,7 @@ TOML = click.Path(exists=True, dir_okay=False, path_type=Path)
 )
 @click.option(
     "--recovery-by",
-    type=click.FloatRange(0.0, 1000.0),
+    type=Number("recovery_by"),
     help="With --search: the day by which the host must be back.",
 )
 @click.option(
@@ -90,7 +90,7 @@ TOML = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--seed", type=whole("seed"), default=20260101, show_default=True, help="Seed of the ensemble.")
 @click.option(
     "--to-day",
-    type=click.FloatRange(1.0, 1000.0),
+    type=Number("end_day"),
     default=90.0,
     show_default=True,
     help="Last day forecast, from infusion.",

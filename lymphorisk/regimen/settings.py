@@ -14,12 +14,15 @@ from lymphorisk.conditioning.hematotox import Cutoffs
 from lymphorisk.conditioning.pharmacokinetics import FludarabinePopulation, bsa_mosteller, cockcroft_gault_ml_min
 from lymphorisk.errors import ParameterError, ScenarioError
 from lymphorisk.lymphocyte.population import Population, population
+from lymphorisk.lymphocyte.survival import SURVIVAL_SETS
 from lymphorisk.parameters import Parameter
 from lymphorisk.plan import Patient
 from lymphorisk.units import checked
 
 DRUG_TOPIC_MODEL = ("kill", "recovery", "radiation")
 ADULT_AGE_Y = 18.0
+#: Hosts that may be drawn.
+MOST_DRAWS = 65536
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,21 @@ class Choices:
     depth: float | None = None
     recovery_by: float | None = None
     recovery_count: float | None = None
+
+    def __post_init__(self) -> None:
+        checked("seed", self.seed)
+        checked("end_day", self.end_day)
+        if self.recovery_by is not None:
+            checked("recovery_by", self.recovery_by)
+        for name in ("depth", "recovery_count"):
+            if getattr(self, name) is not None:
+                checked("alc", getattr(self, name), name)
+        if not isinstance(self.draws, int) or not 1 <= self.draws <= MOST_DRAWS:
+            raise ScenarioError(f"draws = {str(self.draws)[:40]} is not a number from 1 to {MOST_DRAWS}")
+        if not isinstance(self.cohort, bool):
+            raise ScenarioError(f"cohort = {str(self.cohort)[:40]!r} is not True or False")
+        if not isinstance(self.survival, str) or self.survival not in SURVIVAL_SETS:
+            raise ScenarioError(f"survival = {str(self.survival)[:40]!r} is not one of {', '.join(SURVIVAL_SETS)}")
 
     @property
     def asked(self) -> tuple[Criterion, ...]:

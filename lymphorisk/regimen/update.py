@@ -17,6 +17,7 @@ from lymphorisk.lymphocyte.course import Course, course_from_dict
 from lymphorisk.lymphocyte.ensemble import counts_at
 from lymphorisk.lymphocyte.observation import observation
 from lymphorisk.lymphocyte.update import ESS_MIN, UPDATE_DRAWS, weights_of
+from lymphorisk.plain import whole
 from lymphorisk.plan import Patient
 from lymphorisk.regimen.chain import Comparison, RegimenForecast, forecast, run, setup
 from lymphorisk.regimen.exposure import PlanExposure, Residue
@@ -24,8 +25,6 @@ from lymphorisk.regimen.read import PatientFacts
 from lymphorisk.regimen.settings import Choices
 
 SCHEMA = "lymphorisk/conditioning/1"
-#: Letters of a reason that a message shows.
-SHOWN = 120
 LEFT_OUT = rule(
     "LR521",
     "warning",
@@ -129,9 +128,7 @@ def updated(saved: Mapping[str, Any], counts: Sequence[tuple[float, float]], nam
     UndecidableError
         The counts contradict the model.
     """
-    if saved.get("schema") != SCHEMA or "again" not in saved:
-        raise InputError("the file is no result of `lymphorisk conditioning`", "make one with conditioning --json")
-    try:
+    with whole(saved, SCHEMA):
         if saved["provenance"]["parameter_set"] != parameters.set_id():
             raise InputError(
                 "the result was made with another parameter set", "run conditioning again with this version"
@@ -157,11 +154,6 @@ def updated(saved: Mapping[str, Any], counts: Sequence[tuple[float, float]], nam
             survival=chosen["survival"],
             recovery_count=chosen["recovery_count"],
         )
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-        what = f"{error.args[0]!r} is missing or not whole" if isinstance(error, KeyError) else str(error)[:SHOWN]
-        raise InputError(
-            f"the file is no whole result of `lymphorisk conditioning`: {what}", "make it again; it is not to be edited"
-        ) from None
     on = setup(who, choices)
     host = run(regimen, plans, on)[0]
     measured, notes = _usable(counts, float(host.day[0]), on.drugs["forecast.host_until"].number)

@@ -131,6 +131,8 @@ TABLE = (
     Quantity("seed", "", 0, 2**53, (0, 1), whole=True),
     Quantity("horizon_d", "days", 30, 3650, (30, 3650), whole=True),
     Quantity("infusion_day", "days", -1000.0, 1000.0, (-365.0, 365.0)),
+    Quantity("end_day", "days", 1.0, 1000.0, (28.0, 365.0)),
+    Quantity("recovery_by", "days", 0.0, 1000.0, (14.0, 365.0)),
 )  # fmt: skip
 QUANTITIES: Mapping[str, Quantity] = MappingProxyType({q.name: q for q in TABLE})
 #: Years of birth, for an age that is one.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -189,6 +191,72 @@ def test_a_result_that_was_edited_is_refused_by_name(lost: str) -> None:
         updated(result, [(-4.0, 0.9)])
     with pytest.raises(InputError, match="no whole result"):
         updated({**result, "provenance": {}}, [(-4.0, 0.9)])
+
+
+def paths(value: object, at: tuple = ()) -> Iterator[tuple]:
+    """Where every value of plain data stands; of lists the first two."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value[:2]) if isinstance(value, list) else ()
+    for key, part in inner:
+        yield (*at, key)
+        yield from paths(part, (*at, key))
+
+
+def with_value(result: dict, at: tuple, value: object) -> dict:
+    """The result with another value at a place, or without it."""
+    made = deepcopy(result)
+    part = made
+    for key in at[:-1]:
+        part = part[key]
+    if value is ...:
+        del part[at[-1]]
+    else:
+        part[at[-1]] = value
+    return made
+
+
+@pytest.mark.slow
+def test_a_result_whose_values_are_of_another_kind_is_refused_by_name_or_computed() -> None:
+    """Each value of what an update reads, lost or of another kind: never an exception of the inside."""
+    result = saved(TREATED)
+    read = {"again": result["again"], "provenance": {"parameter_set": ""}, "regimens": result["regimens"]}
+    keys = ("name", "drugs", "radiation", "infusion_days", "leukapheresis_day", "product", "title", "indication")
+    read["regimens"] = [{key: result["regimens"][0][key] for key in keys}]
+    refused = 0
+    for at in paths(read):
+        for value in (..., "x", [], {}, None, float("nan"), -1e300):
+            try:
+                updated(with_value(result, at, value), [(-4.0, 0.9)])
+            except (InputError, ScenarioError, UndecidableError):
+                refused += 1
+    assert refused > 200
+
+
+def test_what_is_no_result_at_all_is_refused_by_name() -> None:
+    for nothing in ([], None, "x", {}, 3.0):
+        with pytest.raises(InputError, match="no result of `lymphorisk conditioning`"):
+            updated(nothing, [(-4.0, 0.9)])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"draws": 0},
+        {"draws": 1.5},
+        {"seed": "x"},
+        {"seed": None},
+        {"end_day": None},
+        {"end_day": 0.0},
+        {"cohort": "yes"},
+        {"survival": "dragons"},
+        {"survival": []},
+        {"recovery_count": "x"},
+        {"recovery_by": -1.0},
+        {"depth": float("nan")},
+    ],
+)
+def test_choices_that_are_none_are_refused_by_name(wrong: dict) -> None:
+    with pytest.raises(ScenarioError, match=next(iter(wrong))):
+        Choices(**wrong)
 
 
 def saved(*regimens: Regimen, choices: Choices = FAST, plans: dict | None = None) -> dict:
