@@ -45,8 +45,8 @@ def rtplans() -> Path:
     return ROOT / "fixtures" / "rtplans"
 
 
-# By pytest for each test, by libraries as they load.
-SET_BY_LIBRARIES = re.compile("PYTEST_CURRENT_TEST$|KMP_|.*_NUM_THREADS$")
+# By pytest for each test, by libraries as they load or start workers.
+SET_BY_LIBRARIES = re.compile("PYTEST_CURRENT_TEST$|KMP_|.*_NUM_THREADS$|PYTHONHASHSEED$|__DASK_PARENT_PID$")
 
 
 def _left() -> dict[str, object]:
@@ -57,9 +57,11 @@ def _left() -> dict[str, object]:
         **{f"${k}": v for k, v in os.environ.items() if not SET_BY_LIBRARIES.match(k)},
         "figures": drawn.get_fignums() if drawn else [],
         "locale": locale.setlocale(locale.LC_ALL),
-        "signals": {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGBUS)},
+        **{s.name: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGBUS)},
         "mask": signal.pthread_sigmask(signal.SIG_BLOCK, ()),
-        "limits": {w: resource.getrlimit(w) for w in (resource.RLIMIT_AS, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE)},
+        "limits": {
+            w: resource.getrlimit(w) for w in (resource.RLIMIT_AS, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE)
+        },
         "zone": time.tzname,
         "recursion": sys.getrecursionlimit(),
         "floats": numpy.geterr(),

@@ -113,13 +113,20 @@ def main(args: list[str] | None = None) -> None:
     open_streams()
     with suppress(ValueError):  # not the main thread: whoever called answers to signals
         signal.signal(signal.SIGTERM, _ended)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, _ended)
     code = run(sys.argv[1:] if args is None else args)
     close_streams()
     sys.exit(code)
 
 
-def _ended(*_: object) -> None:
+def _ended(number: int, _: object) -> None:
     """Leave through every `with` on the way, so that nothing half written is left behind."""
+    from lymphorisk.cli.output import Told
+
+    Told.code = STOPPED if number == signal.SIGINT else ENDED
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
     sys.exit(ENDED)
 
 
@@ -137,6 +144,21 @@ def parted(args: list[str]) -> tuple[bool, list[str]]:
 
 def run(args: list[str]) -> int:
     """Run the command line; errors are printed on stderr and returned as exit codes."""
+    from lymphorisk.cli.output import Told, message
+
+    Told.code = 0
+    try:
+        code = _run(args)
+    except BaseException:
+        if not Told.code:
+            raise
+    ended, Told.code = Told.code, 0
+    if ended == STOPPED:
+        message("stopped")
+    return ended or code
+
+
+def _run(args: list[str]) -> int:
     from lymphorisk.cli.output import Debug, Lost, message
     from lymphorisk.outputs.files import WRITTEN
 

@@ -37,6 +37,15 @@ class Lost:
     result = False
 
 
+class Told:
+    """The exit code of a call that was told to end; nothing while it was not.
+
+    Libraries may turn the exception of a signal into one of theirs, or go on without it: this stays.
+    """
+
+    code = 0
+
+
 def outputs_of(given: dict[str, Any], *inputs: Path | str | None) -> Outputs:
     """The outputs of a call that reads `inputs` and the files named by shared options."""
     named = [given.get(name) for name in ("patient_file", "model", "model_key", "labels")]
@@ -62,8 +71,9 @@ def say(text: str = "") -> None:
 
 
 def message(text: str) -> None:
-    """A message for the person at the terminal (stderr), if there still is one."""
-    _said(sys.stderr, text + "\n")
+    """A message for the person at the terminal (stderr), if there still is one; none of a call that was told to end."""
+    if not Told.code:
+        _said(sys.stderr, text + "\n")
 
 
 def _said(stream: TextIO | None, text: str) -> OSError | None:
@@ -130,7 +140,9 @@ def working(what: str) -> Iterator[None]:
 
 
 def finish(outputs: Outputs, **names: str) -> None:
-    """Put every file in its place and say where each is; names by their path as text."""
+    """Put every file in its place and say where each is; names by their path as text. Nothing once told to end."""
+    if Told.code:
+        sys.exit(Told.code)
     for path in outputs.commit():
         message(f"{names.get(str(path), 'written')}: {path}")
 

@@ -9,14 +9,17 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from lymphorisk.cli.main import main, parted, run
+from lymphorisk.cli.output import finish
 from lymphorisk.outputs import files as output_files
+from lymphorisk.outputs.files import Inputs, Outputs
 
 QUICK = ("--alc", "1.4", "--draws", "64", "--horizon", "60")
 FORMS = ("text", "json", "junit", "sarif")
@@ -248,18 +251,64 @@ def test_the_shell_sees_the_same_codes(place: Path) -> None:
     assert "Exception ignored" not in done.stderr
 
 
-def test_main_opens_what_was_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    before = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    for one, handler in before.items():
+        signal.signal(one, handler)
+
+
+def test_main_opens_what_was_closed(handlers: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", None)
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        with pytest.raises(SystemExit) as left:
-            main(["explain", "LR010"])
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    with pytest.raises(SystemExit) as left:
+        main(["explain", "LR010"])
     assert left.value.code == 0
     opened = sys.stdout
     assert opened is not None
     opened.close()
+
+
+@pytest.mark.parametrize(("by", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize("way", ["renamed", "another", "swallowed", "written"])
+def test_a_library_that_changes_the_exception_of_a_signal_does_not_change_the_code(
+    handlers: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    by: signal.Signals,
+    code: int,
+    way: str,
+) -> None:
+    """As reportlab puts words into it, which Python leaves with 1 for: the gate's code for a plan that failed."""
+    from lymphorisk.cli.explain import explain
+
+    def told(**_: object) -> int:
+        try:
+            os.kill(os.getpid(), by)
+            time.sleep(5)
+        except BaseException as error:
+            if way == "renamed":
+                error.args = ("paragraph caused an exception",)
+                error.code = error.args[0]  # type: ignore[attr-defined]
+                raise
+            if way == "another":
+                raise ValueError("numbers") from None
+        with Outputs(Inputs.of([])) as outputs:
+            outputs.expect(tmp_path / "out.json", "json")
+            outputs.add(tmp_path / "out.json", "{}")
+            if way == "written":
+                finish(outputs)
+        return 1
+
+    monkeypatch.setattr(explain, "callback", told)
+    with pytest.raises(SystemExit) as left:
+        main(["explain", "LR010"])
+    assert left.value.code == code
+    assert capsys.readouterr().err.strip() == ("stopped" if code == 130 else "")
+    assert not list(tmp_path.iterdir())
+    assert run(["--version"]) == 0
 
 
 def test_debug_works_wherever_it_is_said(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
