@@ -29,7 +29,7 @@ from lymphorisk.dvh.sampling import (
     sampler,
 )
 from lymphorisk.dvh.solid import Solid, Together, solid_of
-from lymphorisk.dvh.stack import Stack, findings_of, sorted_contours, unlike_slabs
+from lymphorisk.dvh.stack import Stack, findings_of, sorted_contours, spacing_of, unlike_slabs
 from lymphorisk.dvh.thickness import thickness_mm
 from lymphorisk.errors import StructureError
 from lymphorisk.findings import Finding, finding, rule
@@ -261,8 +261,7 @@ def _drawn(
         return Absent.not_contoured(f"{structure.name} is not usable: {contours.unusable}"), found
     if not stacks:
         return None, found
-    known = [stack.spacing_mm for stack in stacks if stack.spacing_mm is not None]
-    thickness = structure.slice_mm or slice_mm or (float(np.median(known)) if known else None)
+    thickness = structure.slice_mm or slice_mm or spacing_of(stacks)
     if thickness is None:
         return Absent.not_contoured(f"{structure.name} is drawn on one plane, and nothing says how thick it is"), found
     found += findings_of(structure, stacks, thickness)

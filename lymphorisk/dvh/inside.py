@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from lymphorisk.dvh.coverage import contains
 from lymphorisk.dvh.regions import Difference, Intersection, Region, Union
-from lymphorisk.dvh.stack import Stack, stacks_of
+from lymphorisk.dvh.stack import Stack, spacing_of, stacks_of
 from lymphorisk.plan.mask import Mask
 from lymphorisk.plan.structures import Structure
 
@@ -39,15 +39,16 @@ def inside(region: Region, points_mm: Array) -> Flags:
 
 def _in_structure(structure: Structure, points_mm: Array) -> Flags:
     out = np.zeros(len(points_mm), bool)
-    for stack in stacks_of(structure):
-        out |= _in_stack(stack, points_mm)
+    stacks = stacks_of(structure)
+    for stack in stacks:
+        out |= _in_stack(stack, stack.spacing_mm or spacing_of(stacks) or 1.0, points_mm)
     return out
 
 
-def _in_stack(stack: Stack, points_mm: Array) -> Flags:
+def _in_stack(stack: Stack, spacing_mm: float, points_mm: Array) -> Flags:
     out = np.zeros(len(points_mm), bool)
     nearest = np.abs(points_mm[:, 2, None] - stack.z_mm).argmin(axis=1)
-    close = np.abs(points_mm[:, 2] - stack.z_mm[nearest]) <= (stack.spacing_mm or 1.0)
+    close = np.abs(points_mm[:, 2] - stack.z_mm[nearest]) <= spacing_mm
     for k in np.unique(nearest[close]).tolist():
         at = np.flatnonzero(close & (nearest == k))
         for contour in stack.contours[k]:

@@ -194,6 +194,12 @@ def stacks_of(structure: Structure) -> tuple[Stack, ...]:
     return sorted_contours(structure).stacks
 
 
+def spacing_of(stacks: Sequence[Stack]) -> float | None:
+    """Usual spacing of a structure's planes; None when each of its stacks is one plane. [mm]"""
+    known = [stack.spacing_mm for stack in stacks if stack.spacing_mm is not None]
+    return float(np.median(known)) if known else None
+
+
 def sorted_contours(structure: Structure) -> Sorted:
     """The structure's contours sorted into planes, once for each structure."""
     known = _sorted.get(structure)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lymphorisk.dvh.coverage import Lattice, coverage
 from lymphorisk.dvh.mask_solid import volumes_of_mask
 from lymphorisk.dvh.regions import Intersection, Region, Union
-from lymphorisk.dvh.stack import Stack, stacks_of
+from lymphorisk.dvh.stack import Stack, spacing_of, stacks_of
 from lymphorisk.errors import StructureError
 from lymphorisk.plan.frame import borders
 from lymphorisk.plan.grid import DoseGrid
@@ -49,8 +49,9 @@ def voxel_volumes(region: Region, grid: DoseGrid) -> Array:
 def _of_structure(structure: Structure, grid: DoseGrid) -> Array:
     local = replace(structure, contours_mm=tuple(grid.to_local(c) for c in structure.contours_mm))
     out = np.zeros(grid.dose_zyx.shape)
-    for stack in stacks_of(local):
-        out += _of_stack(stack, structure.slice_mm, grid)
+    stacks = stacks_of(local)
+    for stack in stacks:
+        out += _of_stack(stack, structure.slice_mm or spacing_of(stacks), grid)
     return out
 
 

@@ -13,7 +13,7 @@ from lymphorisk.dicom.export import PatientIdentity
 from lymphorisk.dvh.inside import inside
 from lymphorisk.dvh.regions import Leaf, Region, leaves_of
 from lymphorisk.dvh.sections import boxes_of
-from lymphorisk.dvh.stack import slabs_of, stacks_of
+from lymphorisk.dvh.stack import slabs_of, spacing_of, stacks_of
 from lymphorisk.organs import Matching
 from lymphorisk.organs.segments import Segment
 from lymphorisk.plan import Mask
@@ -108,7 +108,8 @@ def volume_of(region: Region) -> float:
         if isinstance(leaf, Mask):
             total += leaf.volume_cm3
         else:
-            total += sum(slabs_of([s], "half", s.spacing_mm or 1.0).volume_cm3 for s in stacks_of(leaf))
+            stacks = stacks_of(leaf)
+            total += slabs_of(stacks, "half", spacing_of(stacks) or 1.0).volume_cm3
     return total
 
 
