@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lymphorisk.dvh.levels import ALIKE, THICKEST_MM, Beside, alike, heights_of, links, within
+from lymphorisk.dvh.levels import ALIKE, MOST_ASKED, THICKEST_MM, Beside, alike, heights_of, links, within
 from lymphorisk.dvh.outlines import Index, Outlines, TooManyError, shared
 
 #: Contours over each other are of one body up to this many slice steps apart: one slice may be missing.
@@ -20,7 +20,7 @@ STEP_SHARE = 0.1
 #: And slices that are the same, or whole steps apart up to this share of one, or further apart than any gap is bridged.
 WHOLE_SHARE = 0.1
 FAR_STEPS = 4.5
-#: With more sets of heights than this a structure is taken plane by plane all the same.
+#: With more sets of heights than this, or too many boxes that meet a little, a structure is taken plane by plane.
 MOST_SETS = 64
 
 Array = NDArray[np.float64]
@@ -107,19 +107,27 @@ def _bodies(of: Outlines, heights: Array, plane: Index, reach_mm: float) -> Inde
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    pairs, followed = [], np.zeros(len(plane), bool)
+    body, followed, asked = np.arange(len(plane)), np.zeros(len(plane), bool), 0
     for up in range(within(heights, plane, THICKEST_MM) + 1):
         below, above = links(of, plane, up)
         far = heights[above] - heights[below]
         keep = (far <= reach_mm) | ((far <= THICKEST_MM) & ~followed[below])
         below, above = below[keep], above[keep]
+        own = body[below] == body[above]
+        if up:
+            followed[below[own]] = True
+        below, above = below[~own], above[~own]
         # boxes may meet where bodies do not
         unsure = alike(of, below, above) < ALIKE
+        asked += int(unsure.sum())
+        if asked > MOST_ASKED:
+            raise TooManyError
         met = np.ones(len(below), bool)
         met[unsure] = shared(of, below[unsure], above[unsure]) > 0
-        pairs.append(np.stack([below[met], above[met]]))
+        below, above = below[met], above[met]
         if up:
-            followed[below[met]] = True
-    joined = np.concatenate(pairs, axis=1)
-    graph = coo_array((np.ones(joined.shape[1], np.int8), tuple(joined)), shape=(len(plane), len(plane)))
-    return np.asarray(connected_components(graph, directed=False)[1], np.intp)
+            followed[below] = True
+        if len(below):
+            graph = coo_array((np.ones(len(below), np.int8), (body[below], body[above])), shape=(len(plane),) * 2)
+            body = connected_components(graph, directed=False)[1][body]
+    return np.unique(body, return_inverse=True)[1].astype(np.intp)

@@ -46,6 +46,8 @@ ALIKE = 0.5
 SAME_BODY = 0.7
 #: A contour that covers less than this share of the one below it may be of another body.
 COVERED = 0.5
+#: Pairs of contours whose boxes meet a little that are looked at for what they share.
+MOST_ASKED = 20_000
 #: Bodies at heights of their own make at least this share of the contours skip planes.
 OFTEN = 0.2
 #: No slice is thicker than this. [mm]
@@ -216,8 +218,11 @@ def passages(of: Outlines, heights: Array, plane: Index) -> Passages:
         order = np.argsort(near, kind="stable")
         here = dict(zip(i[order].tolist(), j[order].tolist(), strict=True))
         found |= {k: there for k, there in here.items() if k not in found}
-    if asked := [k for k in found if doubtful[k]]:
-        pairs = np.flatnonzero(np.isin(a, asked))
+    asked = [k for k in found if doubtful[k]]
+    pairs = np.flatnonzero(np.isin(a, asked))
+    if len(pairs) > MOST_ASKED:  # too many to tell
+        found = {k: there for k, there in found.items() if alone[k]}
+    elif asked:
         covered = np.bincount(a[pairs], shared(of, a[pairs], b[pairs]), len(plane))
         passed_by = np.zeros(len(plane), bool)
         passed_by[asked] = covered[asked] < COVERED * of.area[asked]

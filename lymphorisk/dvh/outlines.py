@@ -35,6 +35,8 @@ THIN_SHARE = 1e-3
 SPECK_MM2 = 1e-3
 #: Coordinates closer than this are one point. [mm]
 SAME_POINT_MM = 1e-3
+#: What two contours share is no higher than this: nothing. [mm]
+NOTHING_MM = 1e-9
 #: Fewest corners of an area.
 FEWEST_POINTS = 3
 #: Pairs of contours that are looked at in a structure, and pairs whose boxes meet on one plane and between planes: a
@@ -126,7 +128,7 @@ def _shared(of: Outlines, first: Index, second: Index) -> Array:
         return np.zeros(0)
     low = np.maximum(of.low[first, 1], of.low[second, 1])
     high = np.minimum(of.high[first, 1], of.high[second, 1])
-    step = np.maximum(high - low, 0) / SCAN_LINES
+    step = np.where(high - low > NOTHING_MM, high - low, 0.0) / SCAN_LINES
     after = of.after()
     lines, places, whose = [], [], []
     for who, contour in enumerate((first, second)):

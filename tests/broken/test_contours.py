@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pydicom
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lymphorisk.absent import Absent
@@ -45,6 +45,10 @@ def polygons(coordinate):
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(polygons(tame), st.integers(-4, 4)), min_size=1, max_size=6), st.booleans())
+@example(
+    [(np.array([[0.0, 0.0], [0.0, 1.0], [-1.0, 0.0]]), 0), (np.array([[0.0, 3e-307], [0.0, -1.0], [-1.0, 0.0]]), 0)],
+    False,
+)
 def test_any_polygons_are_a_body_or_a_reason(drawn, xor) -> None:
     """Self-crossing, spikes, figures of eight, edges without length, lines, points: random corners hold them all."""
     result, _ = found_of(*(at(xy, 1.5 * z) for xy, z in drawn), xor=xor)
