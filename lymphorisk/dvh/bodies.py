@@ -15,6 +15,11 @@ from lymphorisk.dvh.outlines import Index, Outlines, TooManyError, shared
 
 #: Contours over each other are of one body up to this many slice steps apart: one slice may be missing.
 ONE_BODY = 2.5
+#: A body that passes by a plane keeps its own step up to this factor; where a slice of it is missing it takes two.
+OWN_STEP = 1.25
+#: Bodies of three slices and more that do so are this share of those of several slices at least, or all that do this.
+STRONG_SHARE = 0.1
+WEAK_SHARE = 0.5
 #: Bodies that stay together have steps that differ by no more than this share.
 STEP_SHARE = 0.1
 #: And slices that are the same, or whole steps apart up to this share of one, or further apart than any gap is bridged.
@@ -49,6 +54,8 @@ def sets_of_heights(of: Outlines, heights: Array, plane: Index, near: Beside) ->
     except TooManyError:
         return one
     planes = [np.unique(plane[body == b]) for b in range(int(body.max()) + 1)]
+    if not _on_their_own(planes, z):
+        return one
     of_body = np.zeros(len(planes), np.intp)
     sets: list[_Set] = []
     # bodies of many slices say what a set is; the others join one
@@ -62,6 +69,20 @@ def sets_of_heights(of: Outlines, heights: Array, plane: Index, near: Beside) ->
             fits = len(sets) - 1
         of_body[b] = fits
     return np.asarray(of_body[body], np.intp)
+
+
+def _on_their_own(planes: list[Index], z: Array) -> bool:
+    """Whether bodies pass by planes of the others at the step they keep themselves, and not for want of a slice."""
+    strong = weak = several = 0
+    for own in planes:
+        if len(own) < 2:
+            continue
+        far = np.diff(z[own])
+        passing = bool(((np.diff(own) > 1) & (far <= OWN_STEP * np.median(far))).any())
+        several += 1
+        strong += passing and len(own) > 2
+        weak += passing
+    return weak > 0 and (strong >= max(STRONG_SHARE * several, 1) or weak >= WEAK_SHARE * several)
 
 
 class _Set:

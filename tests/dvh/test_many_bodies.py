@@ -193,6 +193,24 @@ def test_nodes_scattered_over_the_slices_of_one_scan_stay_together() -> None:
     assert len(stacks_of(Structure(1, "LN", tuple(loops)))) == 1
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_nodes_on_slices_of_two_and_three_thicknesses_of_one_scan_stay_together(seed: int) -> None:
+    """Each as thick as the slices it is drawn on, those of one slice too."""
+    rng = np.random.default_rng(seed)
+    steps = ([3.0] * 20 + [5.0] * 12, [2.0] * 30 + [3.0] * 10 + [5.0] * 8)[seed % 2]
+    z = np.cumsum([0.0, *steps])
+    thick = 0.5 * (np.array([*steps, steps[-1]]) + np.array([steps[0], *steps]))
+    loops, truth = [], 0.0
+    for cell in rng.permutation(100)[: int(rng.integers(60, 100))].tolist():
+        first, side = int(rng.integers(0, len(z))), rng.uniform(4, 9)
+        for k in range(first, min(first + int(rng.integers(1, 5)), len(z))):
+            loops.append(square(12.0 * (cell % 10), 12.0 * (cell // 10), float(z[k]), side))
+            truth += side**2 * thick[k] / 1000
+    dvh, codes = measured(loops)
+    assert "LR124" not in codes
+    assert dvh.total_cm3 == pytest.approx(truth, rel=0.03)
+
+
 def test_a_body_on_every_second_slice_of_another_keeps_its_own_step() -> None:
     fine = [square(0.0, 0.0, 1.5 * k, 10.0) for k in range(40)]
     coarse = [square(30.0, 0.0, 6.0 + 3.0 * k, 10.0) for k in range(6)]
