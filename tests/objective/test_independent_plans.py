@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
-import sys
 import zipfile
 from collections.abc import Callable
 from functools import cache
@@ -20,6 +18,7 @@ from lymphorisk.dicom import Export
 from lymphorisk.dvh.voxels import voxel_volumes
 from lymphorisk.lymphocyte.ensemble import daily
 from lymphorisk.objective import LymphocyteLoss
+from tests.loaded import module_at
 
 FOLDER = Path(__file__).parents[2] / "fixtures" / "pyradplan"
 NAMES = ("abdomen_photon", "abdomen_proton", "thorax_photon", "thorax_proton", "pelvis_photon", "pelvis_proton")
@@ -39,13 +38,7 @@ LARGEST = 300_000
 @cache
 def build() -> ModuleType:
     """The module that made the plans; pyRadPlan is imported inside the functions that need it."""
-    spec = importlib.util.spec_from_file_location("pyradplan_build", FOLDER / "build.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return module_at("pyradplan_build", FOLDER / "build.py")
 
 
 @cache

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from tests.loaded import module_at
 
 pyradplan = pytest.importorskip("pyRadPlan")
 #: pyRadPlan divides by zero along its axes and asks for a GPU.
@@ -22,12 +22,7 @@ def test_the_loss_falls_inside_pyradplans_optimisation() -> None:
     from lymphorisk.objective import LymphocyteLoss
     from lymphorisk.objective.pyradplan import lymphocyte_objective
 
-    spec = importlib.util.spec_from_file_location("build", BUILD)
-    assert spec is not None
-    assert spec.loader is not None
-    build = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = build
-    spec.loader.exec_module(build)
+    build = module_at("build", BUILD)
     build.GRID_MM, build.SPOTS_MM = 12.0, 16.0
     case = replace(build.CASES["abdomen_photon"], gantry=(0.0, 120.0, 240.0))
     made = build.phantom_of(case)
