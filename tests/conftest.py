@@ -49,7 +49,7 @@ def rtplans() -> Path:
 SET_BY_LIBRARIES = re.compile("PYTEST_CURRENT_TEST$|KMP_|.*_NUM_THREADS$|PYTHONHASHSEED$|__DASK_PARENT_PID$")
 
 
-def _left() -> dict[str, object]:
+def left() -> dict[str, object]:
     """What a test may change and has to put back, as far as it can be looked at."""
     drawn = sys.modules.get("matplotlib.pyplot")
     return {
@@ -73,8 +73,8 @@ def _left() -> dict[str, object]:
 @pytest.fixture(autouse=True)
 def _nothing_left_behind() -> Iterator[None]:
     """A test that changes what others stand on fails itself, not the one that runs after it."""
-    before = _left()
+    before = left()
     yield
-    after = _left()
+    after = left()
     changed = sorted(k for k in {*before, *after} if before.get(k) != after.get(k))
     assert not changed, [(k, before.get(k), after.get(k)) for k in changed]

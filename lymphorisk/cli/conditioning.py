@@ -15,6 +15,7 @@ from lymphorisk.cli.reporting import report_option
 from lymphorisk.cli.typed import ExportPath, Number, Word, whole
 from lymphorisk.errors import InputError
 from lymphorisk.outputs.kinds import report_kind
+from lymphorisk.units import quantity
 
 if TYPE_CHECKING:
     from lymphorisk.conditioning.regimen import Regimen
@@ -65,7 +66,7 @@ TOML = click.Path(exists=True, dir_okay=False, path_type=Path)
 )
 @click.option(
     "--recovery-by",
-    type=Number("recovery_by"),
+    type=click.FloatRange(*quantity("recovery_by").range),
     help="With --search: the day by which the host must be back.",
 )
 @click.option(
@@ -86,11 +87,11 @@ TOML = click.Path(exists=True, dir_okay=False, path_type=Path)
     show_default=True,
     help="Lymphocyte survival model of a plan's fractions.",
 )
-@click.option("--draws", type=click.IntRange(1, 65536), default=512, show_default=True, help="Ensemble size.")
+@click.option("--draws", type=click.IntRange(1, int(quantity("draws").high)), default=512, show_default=True, help="Ensemble size.")
 @click.option("--seed", type=whole("seed"), default=20260101, show_default=True, help="Seed of the ensemble.")
 @click.option(
     "--to-day",
-    type=Number("end_day"),
+    type=click.FloatRange(*quantity("end_day").range),
     default=90.0,
     show_default=True,
     help="Last day forecast, from infusion.",

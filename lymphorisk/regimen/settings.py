@@ -17,12 +17,10 @@ from lymphorisk.lymphocyte.population import Population, population
 from lymphorisk.lymphocyte.survival import SURVIVAL_SETS
 from lymphorisk.parameters import Parameter
 from lymphorisk.plan import Patient
-from lymphorisk.units import checked
+from lymphorisk.units import checked, quantity
 
 DRUG_TOPIC_MODEL = ("kill", "recovery", "radiation")
 ADULT_AGE_Y = 18.0
-#: Hosts that may be drawn.
-MOST_DRAWS = 65536
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +44,11 @@ class Choices:
         What a search asks for: a count at infusion of at most `depth` [10^9/L], and a host back by `recovery_by` [d].
     recovery_count : float or None
         Count from which a host is back; None takes that of the criterion on day 30. [10^9/L]
+
+    Raises
+    ------
+    ScenarioError
+        A value out of its range, or of another kind.
     """
 
     draws: int = 512
@@ -68,8 +71,9 @@ class Choices:
         for name in ("depth", "recovery_count"):
             if getattr(self, name) is not None:
                 checked("alc", getattr(self, name), name)
-        if not isinstance(self.draws, int) or not 1 <= self.draws <= MOST_DRAWS:
-            raise ScenarioError(f"draws = {str(self.draws)[:40]} is not a number from 1 to {MOST_DRAWS}")
+        most = int(quantity("draws").high)
+        if not isinstance(self.draws, int) or not 1 <= self.draws <= most:
+            raise ScenarioError(f"draws = {str(self.draws)[:40]} is not a number from 1 to {most}")
         if not isinstance(self.cohort, bool):
             raise ScenarioError(f"cohort = {str(self.cohort)[:40]!r} is not True or False")
         if not isinstance(self.survival, str) or self.survival not in SURVIVAL_SETS:

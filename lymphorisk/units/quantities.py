@@ -61,6 +61,11 @@ class Quantity:
     whole: bool = False
     zero: bool = False
 
+    @property
+    def range(self) -> tuple[float, float]:
+        """The least and the greatest value."""
+        return self.low, self.high
+
     def slip(self, value: float) -> tuple[Slip, float] | None:
         """The slip that explains a value outside the range, and the value in the right unit."""
         for slip in self.slips:
