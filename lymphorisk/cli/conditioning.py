@@ -87,7 +87,13 @@ TOML = click.Path(exists=True, dir_okay=False, path_type=Path)
     show_default=True,
     help="Lymphocyte survival model of a plan's fractions.",
 )
-@click.option("--draws", type=click.IntRange(1, int(quantity("draws").high)), default=512, show_default=True, help="Ensemble size.")
+@click.option(
+    "--draws",
+    type=click.IntRange(1, int(quantity("draws").high)),
+    default=512,
+    show_default=True,
+    help="Ensemble size.",
+)
 @click.option("--seed", type=whole("seed"), default=20260101, show_default=True, help="Seed of the ensemble.")
 @click.option(
     "--to-day",
